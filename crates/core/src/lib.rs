@@ -1,0 +1,45 @@
+#![doc = include_str!("../README.md")]
+
+mod access;
+mod client_error;
+mod credential;
+mod dispatch;
+mod error;
+mod executor;
+mod format;
+mod hook;
+mod ids;
+mod model;
+mod name;
+mod request;
+mod secret;
+mod select;
+mod store;
+mod stream;
+mod time;
+mod upstream;
+mod usage;
+
+pub use access::{AccessDecision, AccessError, AccessProvider, Principal};
+pub use client_error::{ClientError, ClientErrorKind, UpstreamBody};
+pub use credential::{
+    Credential, CredentialKind, Document, Limits, ModelEntry, Origin, RequestScopedAction, RequestScopedRule,
+    Settings,
+};
+pub use dispatch::{Dispatched, Dispatcher, Explanation, ListedModel};
+pub use error::{ErrorKind, Evidence, ExecutorError, Failure, FailureStage, Scope, Verdict};
+pub use executor::{
+    Attempt, Endpoint, ProviderExecutor, Renewal, ReplyModes, UpstreamBytes, WireReply, WireStream,
+};
+pub use format::{ClientFormat, Operation, ProviderFormat};
+pub use hook::{Hook, Outcome, OutcomeKind, UsageRecord, UsageSink};
+pub use ids::{CredentialId, ModelId, ProviderId, RequestId, UpstreamModel};
+pub use model::{Level, Modality, ModelInfo, ReasoningProfile};
+pub use request::{ClientRequest, SessionKey};
+pub use secret::Secret;
+pub use select::{PickContext, ReadyView, Selector};
+pub use store::{CredentialStore, Listing, RefreshLease, StoreError, StoreErrorKind, StoreProblem};
+pub use stream::{ClientStream, Frame, StreamEnd};
+pub use time::Timestamp;
+pub use upstream::{Exchange, StreamReply, Target, Upstream, UpstreamReply, WholeReply};
+pub use usage::{FinishReason, Usage};

@@ -1,0 +1,106 @@
+//! A client's request, as the edge hands it on: read once, peeked, not decoded.
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::HeaderMap;
+
+use crate::name::name_type;
+use crate::{ClientFormat, ModelId, Operation, Principal, RequestId};
+
+name_type! {
+    /// Names a conversation, as far as the client names it: the key of session affinity.
+    SessionKey
+}
+
+/// One request of a client.
+///
+/// `Debug` shows sizes, never content.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ClientRequest {
+    /// Its name in logs.
+    pub id: RequestId,
+    /// The client's format.
+    pub format: ClientFormat,
+    /// What it asks for.
+    pub operation: Operation,
+    /// The model as the client wrote it, with prefix and suffix.
+    pub model: ModelId,
+    /// Whether the reply is to be streamed.
+    pub stream: bool,
+    /// The body, decompressed, as the client sent it.
+    pub body: Bytes,
+    /// The client's headers without its key.
+    pub headers: HeaderMap,
+    /// Who asks.
+    pub principal: Principal,
+    /// The conversation, strongest naming first; `true` marks a weak one (a prompt cache key), which may
+    /// spill to another credential under load.
+    pub session: Option<(SessionKey, bool)>,
+}
+
+impl ClientRequest {
+    /// A request with no headers, an anonymous principal and no session.
+    #[must_use]
+    pub fn new(
+        id: RequestId,
+        format: ClientFormat,
+        operation: Operation,
+        model: ModelId,
+        body: Bytes,
+    ) -> Self {
+        Self {
+            id,
+            format,
+            operation,
+            model,
+            stream: false,
+            body,
+            headers: HeaderMap::new(),
+            principal: Principal::anonymous(),
+            session: None,
+        }
+    }
+
+    /// Asks for a stream.
+    #[must_use]
+    pub fn with_stream(mut self, stream: bool) -> Self {
+        self.stream = stream;
+        self
+    }
+
+    /// Adds the client's headers.
+    #[must_use]
+    pub fn with_headers(mut self, headers: HeaderMap) -> Self {
+        self.headers = headers;
+        self
+    }
+
+    /// Says who asks.
+    #[must_use]
+    pub fn with_principal(mut self, principal: Principal) -> Self {
+        self.principal = principal;
+        self
+    }
+
+    /// Names the conversation.
+    #[must_use]
+    pub fn with_session(mut self, session: Option<(SessionKey, bool)>) -> Self {
+        self.session = session;
+        self
+    }
+}
+
+impl fmt::Debug for ClientRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientRequest")
+            .field("id", &self.id)
+            .field("format", &self.format)
+            .field("operation", &self.operation)
+            .field("model", &self.model)
+            .field("stream", &self.stream)
+            .field("body_len", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
