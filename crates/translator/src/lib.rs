@@ -1,1 +1,23 @@
 #![doc = include_str!("../README.md")]
+
+pub mod json;
+pub mod model;
+
+mod codec;
+mod frame;
+mod names;
+
+mod aggregate;
+pub mod format;
+pub mod framing;
+pub mod pass;
+pub mod registry;
+mod replay;
+pub mod splice;
+
+pub use codec::{
+    Codec, CodecError, CodecErrorKind, Encoded, ErrorText, Framing, Loss, Observed, Patch, Peek, Profile,
+    ReplyContext, StreamDecoder, StreamEncoder, StreamObserver, StreamSeen,
+};
+pub use frame::StreamFrame;
+pub use names::NameMap;

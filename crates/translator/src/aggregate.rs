@@ -1,0 +1,1 @@
+//! Folds a stream into a whole reply.

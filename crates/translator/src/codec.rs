@@ -1,0 +1,369 @@
+//! The trait behind every wire format, and what passes through it.
+//!
+//! A codec is sans-IO and stateless; the state of a stream lives in the decoder, encoder or observer it makes.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cliproxy_core::{ClientError, FinishReason, ModelInfo, Usage};
+
+use crate::frame::StreamFrame;
+use crate::model::{Event, ReasoningControl, Request, Response, StreamError};
+use crate::names::NameMap;
+
+/// A body could not be read in its format, or a request cannot be said in the target's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct CodecError {
+    kind: CodecErrorKind,
+    message: String,
+    param: Option<String>,
+}
+
+/// Whose fault a [`CodecError`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CodecErrorKind {
+    /// The text is not JSON, not UTF-8, or a member has the wrong type.
+    Malformed,
+    /// The request is well-formed but cannot be said in the target format.
+    Inexpressible,
+    /// The stream broke the rules of its format.
+    Protocol,
+}
+
+impl CodecError {
+    /// An error told in one lower-case clause with the path of the member at fault.
+    #[must_use]
+    pub fn new(kind: CodecErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), param: None }
+    }
+
+    /// The text is not what the format says.
+    #[must_use]
+    pub fn malformed(message: impl Into<String>) -> Self {
+        Self::new(CodecErrorKind::Malformed, message)
+    }
+
+    /// The target cannot say this.
+    #[must_use]
+    pub fn inexpressible(message: impl Into<String>) -> Self {
+        Self::new(CodecErrorKind::Inexpressible, message)
+    }
+
+    /// The stream broke the rules.
+    #[must_use]
+    pub fn protocol(message: impl Into<String>) -> Self {
+        Self::new(CodecErrorKind::Protocol, message)
+    }
+
+    /// Names the member at fault.
+    #[must_use]
+    pub fn with_param(mut self, param: impl Into<String>) -> Self {
+        self.param = Some(param.into());
+        self
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub fn kind(&self) -> CodecErrorKind {
+        self.kind
+    }
+
+    /// The member at fault.
+    #[must_use]
+    pub fn param(&self) -> Option<&str> {
+        self.param.as_deref()
+    }
+}
+
+impl From<serde_json::Error> for CodecError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::malformed(error.to_string())
+    }
+}
+
+/// How a format frames its streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Framing {
+    /// Server-sent events.
+    Sse,
+    /// AWS event-stream frames.
+    EventStream,
+}
+
+/// What the edge has to know of a body before anything else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Peek<'a> {
+    /// The model; empty when absent (formats that name it in the URL).
+    pub model: Cow<'a, str>,
+    /// Whether a stream is asked for.
+    pub stream: bool,
+    /// Something in the body that names the conversation (Claude `metadata.user_id`'s session part, a session id).
+    pub session: Option<Cow<'a, str>>,
+    /// `prompt_cache_key`: a weaker name of the conversation.
+    pub cache_key: Option<Cow<'a, str>>,
+}
+
+/// What an encoder must know of its target.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Profile {
+    /// The model in the provider's words.
+    pub model: String,
+    /// Whether a stream is wanted from the provider.
+    pub stream: bool,
+    /// What is known of the model.
+    pub info: Option<Arc<ModelInfo>>,
+    /// The provider accepts `reasoning_content` and unsigned thinking back (Kimi, DeepSeek, "compat" mode; B36).
+    pub keeps_reasoning_text: bool,
+    /// The provider is a strict first party: vendor extensions outside its documented format are not sent.
+    pub strict: bool,
+    /// The model takes `system` messages inside the conversation (newest Claude; B25, F47).
+    pub inline_system: bool,
+    /// The provider understands `role: developer` (OpenAI proper).
+    pub developer_role: bool,
+    /// The model takes sampling parameters with reasoning (Claude up to Opus 4.6; F7).
+    pub sampling: bool,
+}
+
+impl Profile {
+    /// A lenient target that takes sampling parameters.
+    #[must_use]
+    pub fn new(model: impl Into<String>, stream: bool) -> Self {
+        Self { model: model.into(), stream, sampling: true, developer_role: true, ..Self::default() }
+    }
+}
+
+/// Something that a translation could not carry over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// What, as a path or a kind: `top_k`, `message.thinking`.
+    pub what: Cow<'static, str>,
+    /// Why.
+    pub why: Cow<'static, str>,
+}
+
+/// A request in the target format.
+#[derive(Clone, Debug, Default)]
+pub struct Encoded {
+    /// The body.
+    pub body: Vec<u8>,
+    /// The tool names as they went over the wire, to be reversed in the reply.
+    pub names: NameMap,
+    /// What had to be dropped.
+    pub losses: Vec<Loss>,
+}
+
+/// What the reply side has to know of its request. Built once per request and attempt; owns everything, so that a
+/// stream does not pin the body.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ReplyContext {
+    /// The model that the reply names in place of the provider's; `None` leaves the provider's.
+    pub shown_model: Option<String>,
+    /// The model the client asked for, for formats that must name one when the provider gave none.
+    pub requested_model: String,
+    /// Whether the client asked for usage in the stream.
+    pub include_usage: bool,
+    /// The names of tools the client declared as free-form (custom) tools (B10).
+    pub custom_tools: Vec<String>,
+    /// Tool names as they went over the wire.
+    pub names: NameMap,
+    /// When the request came in, in Unix seconds: `created` when the provider gives none.
+    pub created: i64,
+    /// What ids are derived from when the provider gives none: deterministic, no clock, no counter (B4a).
+    pub seed: String,
+    /// The text of the prompt, for legacy completions with `echo`.
+    pub echo: Option<String>,
+}
+
+impl ReplyContext {
+    /// A context for a model, with nothing special.
+    #[must_use]
+    pub fn new(requested_model: impl Into<String>, seed: impl Into<String>) -> Self {
+        Self { requested_model: requested_model.into(), seed: seed.into(), ..Self::default() }
+    }
+}
+
+/// What must change in a body that passes through. Source: translation.md C.10 rule 2.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Patch {
+    /// The model to name.
+    pub model: Option<String>,
+    /// Whether the provider streams; replaces or adds the member.
+    pub stream: Option<bool>,
+    /// Ask for usage in the stream (Chat Completions).
+    pub include_usage: bool,
+    /// A reasoning control from the model's suffix: beats the body.
+    pub reasoning: Option<ReasoningControl>,
+    /// What is known of the model.
+    pub info: Option<Arc<ModelInfo>>,
+}
+
+/// What a pass-through observer says of one frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Observed {
+    /// Pass it on as it is.
+    Pass,
+    /// Pass on this instead: a whole frame, framing included.
+    Replace(Bytes),
+    /// Keep it from the client.
+    Drop,
+}
+
+/// Watches a stream that passes through: as little as can be, for usage, errors and the end.
+pub trait StreamObserver: Send {
+    /// Looks at one frame. An error event is noted in [`Self::seen`]: when nothing semantic went before it, the
+    /// caller drops it and fails the attempt.
+    fn observe(&mut self, frame: StreamFrame<'_>) -> Observed;
+
+    /// What is known so far.
+    fn seen(&self) -> &StreamSeen;
+
+    /// Bytes that end the stream validly with this error, after whatever went before.
+    fn fail(&mut self, error: &ClientError, out: &mut Vec<u8>);
+}
+
+/// What was seen of a stream so far.
+#[derive(Clone, Debug, Default)]
+pub struct StreamSeen {
+    /// A semantic event went by.
+    pub semantic: bool,
+    /// The terminal event went by: an end of the bytes is a good end.
+    pub terminal: bool,
+    /// Usage so far.
+    pub usage: Usage,
+    /// The finish reason, once known.
+    pub finish: Option<FinishReason>,
+    /// An error event went by.
+    pub error: Option<StreamError<'static>>,
+}
+
+/// Turns frames into canonical events.
+pub trait StreamDecoder: Send {
+    /// Reads one frame and hands every event it yields to `sink`, in order.
+    ///
+    /// # Errors
+    /// When the frame is not of the format.
+    fn decode(&mut self, frame: StreamFrame<'_>, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), CodecError>;
+
+    /// The bytes ended. Yields what is still held back: closing events and [`Event::End`] when the stream may be
+    /// taken for whole.
+    ///
+    /// # Errors
+    /// When the stream broke off: no terminal event, cut arguments (B68).
+    fn finish(&mut self, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), CodecError>;
+}
+
+/// Turns canonical events into frames for the client.
+pub trait StreamEncoder: Send {
+    /// Appends the frames for one event, framing included.
+    fn encode(&mut self, event: Event<'_>, out: &mut Vec<u8>);
+
+    /// Bytes that end the stream validly with this error (B77). Nothing follows.
+    fn fail(&mut self, error: &ClientError, out: &mut Vec<u8>);
+}
+
+/// An error in a provider's words, read from a failing reply.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ErrorText {
+    /// The message; empty when there was none.
+    pub message: String,
+    /// The type.
+    pub kind: Option<String>,
+    /// The code.
+    pub code: Option<String>,
+    /// The member at fault.
+    pub param: Option<String>,
+}
+
+/// A wire format: decode and encode for requests, replies, streams, errors and token counts.
+pub trait Codec: fmt::Debug + Send + Sync + 'static {
+    /// Its name in the registry (`openai`, `claude`, …).
+    fn name(&self) -> &str;
+
+    /// How it frames streams.
+    fn framing(&self) -> Framing {
+        Framing::Sse
+    }
+
+    /// Reads what routing needs, without decoding.
+    ///
+    /// # Errors
+    /// When the body is not a JSON object, or the members that routing needs have wrong types.
+    fn peek<'a>(&self, body: &'a [u8]) -> Result<Peek<'a>, CodecError>;
+
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// When it is not one, with the path of the member at fault.
+    fn decode_request<'a>(&self, body: &'a [u8]) -> Result<Request<'a>, CodecError>;
+
+    /// Writes a request for a target.
+    ///
+    /// # Errors
+    /// When the format cannot say what is essential.
+    fn encode_request(&self, request: &Request<'_>, profile: &Profile) -> Result<Encoded, CodecError>;
+
+    /// Changes a body of this format in place: only what the patch names (all repeated keys of it), everything
+    /// else byte for byte. Returns the same buffer when nothing changes.
+    ///
+    /// # Errors
+    /// When the body is not a JSON object.
+    fn patch_request(&self, body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError>;
+
+    /// Fills in what the reply side must know of a request of this (client) format.
+    fn reply_context(&self, request: &Request<'_>, context: &mut ReplyContext) {
+        let _ = (request, context);
+    }
+
+    /// Reads a whole reply.
+    ///
+    /// # Errors
+    /// When it is not one.
+    fn decode_reply<'a>(&self, body: &'a [u8], context: &ReplyContext) -> Result<Response<'a>, CodecError>;
+
+    /// Writes a whole reply.
+    fn encode_reply(&self, response: &Response<'_>, context: &ReplyContext) -> Vec<u8>;
+
+    /// Names the client's model in a whole reply of this format, everything else byte for byte, and reads its
+    /// usage and finish reason.
+    ///
+    /// # Errors
+    /// When the body is not a reply of this format (an error object inside a 2xx reply included).
+    fn patch_reply(
+        &self,
+        body: &Bytes,
+        context: &ReplyContext,
+    ) -> Result<(Bytes, Usage, Option<FinishReason>), CodecError>;
+
+    /// Begins reading a stream of a provider of this format.
+    fn stream_decoder(&self, context: &ReplyContext) -> Box<dyn StreamDecoder>;
+
+    /// Begins writing a stream for a client of this format.
+    fn stream_encoder(&self, context: &ReplyContext) -> Box<dyn StreamEncoder>;
+
+    /// Begins watching a stream that passes through.
+    fn stream_observer(&self, context: &ReplyContext) -> Box<dyn StreamObserver>;
+
+    /// Reads the error of a failing reply, or of an error frame; probes every place formats keep messages in (B78).
+    fn decode_error(&self, body: &[u8]) -> ErrorText;
+
+    /// Whether a body is an error in this format's own shape, so that it may pass on untouched (B78).
+    fn is_own_error(&self, body: &[u8]) -> bool;
+
+    /// Writes an error for a client of this format.
+    fn encode_error(&self, error: &ClientError, request_id: &str) -> Vec<u8>;
+
+    /// Reads the reply of a token-count endpoint.
+    fn decode_count(&self, body: &[u8]) -> Option<u64>;
+
+    /// Writes the reply of the token-count endpoint; `None` when the format has none.
+    fn encode_count(&self, tokens: u64) -> Option<Vec<u8>>;
+}

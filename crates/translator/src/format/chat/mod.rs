@@ -1,0 +1,1 @@
+//! OpenAI Chat Completions, and legacy completions as a profile of it.

@@ -1,0 +1,4 @@
+//! The codecs: one folder a format.
+
+pub mod chat;
+pub mod claude;

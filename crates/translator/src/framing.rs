@@ -1,0 +1,1 @@
+//! Stream framing: bytes, cut anywhere, to frames.

@@ -1,0 +1,34 @@
+//! JSON as bytes: text that stays escaped, members that stay raw, a writer without a tree.
+
+mod text;
+mod wire;
+mod writer;
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+pub use text::Text;
+pub(crate) use text::kind_of;
+pub(crate) use wire::{Lenient, List, named, wire_struct};
+pub use writer::Writer;
+
+/// A JSON value that nobody has to look into: borrowed from the request, or made by us.
+pub type Raw<'a> = Cow<'a, RawValue>;
+
+/// The members of an object that a decoder does not know, in order. They are re-emitted only to the format
+/// family they came from (Source: translation.md A.16).
+pub type Extras<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
+
+/// Whether the value is JSON `null`.
+pub(crate) fn is_null(raw: &RawValue) -> bool {
+    raw.get() == "null"
+}
+
+/// Wraps text that is known to be JSON.
+///
+/// # Errors
+/// When it is not JSON after all.
+pub fn raw(text: impl Into<String>) -> Result<Box<RawValue>, serde_json::Error> {
+    RawValue::from_string(text.into())
+}

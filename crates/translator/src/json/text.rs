@@ -1,0 +1,294 @@
+//! A JSON string that is not unescaped unless somebody must look inside: all our targets are JSON with the same
+//! escapes, so history text is copied as it came (Source: translation.md E.4).
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _};
+use serde_json::value::RawValue;
+
+use super::writer;
+
+/// Text from a JSON string, or for one.
+#[derive(Clone)]
+pub struct Text<'a>(Repr<'a>);
+
+#[derive(Clone)]
+enum Repr<'a> {
+    /// What stood between the quotes, escapes and all. Invariant: a valid JSON string body.
+    Escaped(Cow<'a, str>),
+    /// The characters themselves.
+    Plain(Cow<'a, str>),
+}
+
+impl<'a> Text<'a> {
+    /// Text as people read it.
+    #[must_use]
+    pub fn plain(text: impl Into<Cow<'a, str>>) -> Self {
+        Self(Repr::Plain(text.into()))
+    }
+
+    /// The string inside a raw JSON value; `None` when the value is not a string.
+    #[must_use]
+    pub fn from_raw(raw: &'a RawValue) -> Option<Self> {
+        let body = raw.get().strip_prefix('"')?.strip_suffix('"')?;
+        // Without a backslash both forms are the same, and plain is the cheaper to look into.
+        Some(if memchr::memchr(b'\\', body.as_bytes()).is_some() {
+            Self(Repr::Escaped(Cow::Borrowed(body)))
+        } else {
+            Self(Repr::Plain(Cow::Borrowed(body)))
+        })
+    }
+
+    /// The characters. Lone surrogates become U+FFFD here; copied text keeps them.
+    #[must_use]
+    pub fn decoded(&self) -> Cow<'_, str> {
+        match &self.0 {
+            Repr::Plain(text) => Cow::Borrowed(text),
+            Repr::Escaped(body) => Cow::Owned(unescape(body)),
+        }
+    }
+
+    /// As [`Self::decoded`], keeping the borrow of the source where nothing had to be unescaped.
+    #[must_use]
+    pub fn into_decoded(self) -> Cow<'a, str> {
+        match self.0 {
+            Repr::Plain(text) => text,
+            Repr::Escaped(body) => Cow::Owned(unescape(&body)),
+        }
+    }
+
+    /// The characters when they can be had without work.
+    #[must_use]
+    pub fn as_plain(&self) -> Option<&str> {
+        match &self.0 {
+            Repr::Plain(text) => Some(text),
+            Repr::Escaped(_) => None,
+        }
+    }
+
+    /// Whether there are no characters.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match &self.0 {
+            Repr::Plain(text) | Repr::Escaped(text) => text.is_empty(),
+        }
+    }
+
+    /// Whether there is nothing but white space.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        match &self.0 {
+            Repr::Plain(text) => text.trim().is_empty(),
+            Repr::Escaped(_) => self.decoded().trim().is_empty(),
+        }
+    }
+
+    /// Bytes of the form it is kept in: a size to plan with, not the exact length.
+    #[must_use]
+    pub fn size_hint(&self) -> usize {
+        match &self.0 {
+            Repr::Plain(text) | Repr::Escaped(text) => text.len(),
+        }
+    }
+
+    /// A copy that borrows from this one.
+    #[must_use]
+    pub fn reborrow(&self) -> Text<'_> {
+        match &self.0 {
+            Repr::Plain(text) => Text(Repr::Plain(Cow::Borrowed(text))),
+            Repr::Escaped(text) => Text(Repr::Escaped(Cow::Borrowed(text))),
+        }
+    }
+
+    /// A copy that borrows nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Text<'static> {
+        match self.0 {
+            Repr::Plain(text) => Text(Repr::Plain(Cow::Owned(text.into_owned()))),
+            Repr::Escaped(text) => Text(Repr::Escaped(Cow::Owned(text.into_owned()))),
+        }
+    }
+
+    /// Appends the body of a JSON string, without the quotes.
+    pub fn write_body(&self, out: &mut Vec<u8>) {
+        match &self.0 {
+            Repr::Plain(text) => writer::escape(text, out),
+            Repr::Escaped(body) => out.extend_from_slice(body.as_bytes()),
+        }
+    }
+
+    /// Appends the text of `self` to a growing text, keeping whatever form is cheaper.
+    pub fn push_onto(&self, target: &mut Text<'static>) {
+        let mut body = Vec::with_capacity(target.size_hint() + self.size_hint());
+        match (&mut target.0, &self.0) {
+            (Repr::Plain(text), Repr::Plain(more)) => text.to_mut().push_str(more),
+            (Repr::Escaped(text), Repr::Escaped(more)) => text.to_mut().push_str(more),
+            (Repr::Escaped(text), Repr::Plain(more)) => {
+                writer::escape(more, &mut body);
+                text.to_mut().push_str(&String::from_utf8_lossy(&body));
+            }
+            (Repr::Plain(text), Repr::Escaped(more)) => {
+                writer::escape(text, &mut body);
+                body.extend_from_slice(more.as_bytes());
+                target.0 = Repr::Escaped(Cow::Owned(String::from_utf8_lossy(&body).into_owned()));
+            }
+        }
+    }
+}
+
+/// Undoes JSON escapes. The input is a valid string body, so nothing can fail but lone surrogates.
+fn unescape(body: &str) -> String {
+    let mut out = String::with_capacity(body.len());
+    let mut rest = body;
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        let Some((before, escape)) = rest.split_at_checked(at) else { break };
+        out.push_str(before);
+        let mut chars = escape.chars();
+        let _backslash = chars.next();
+        match chars.next() {
+            Some('n') => out.push('\n'),
+            Some('t') => out.push('\t'),
+            Some('r') => out.push('\r'),
+            Some('b') => out.push('\u{8}'),
+            Some('f') => out.push('\u{c}'),
+            Some('u') => {
+                let (character, taken) = unicode(chars.as_str());
+                out.push(character);
+                rest = chars.as_str().get(taken..).unwrap_or("");
+                continue;
+            }
+            Some(other) => out.push(other),
+            None => {}
+        }
+        rest = chars.as_str();
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Reads `XXXX`, or `XXXX\uYYYY` for a pair; returns how many bytes it took.
+fn unicode(text: &str) -> (char, usize) {
+    let hex = |at: usize| text.get(at..at + 4).and_then(|digits| u32::from_str_radix(digits, 16).ok());
+    let Some(first) = hex(0) else {
+        return (char::REPLACEMENT_CHARACTER, text.len().min(4));
+    };
+    if (0xD800..0xDC00).contains(&first)
+        && text.get(4..6) == Some("\\u")
+        && let Some(second) = hex(6).filter(|second| (0xDC00..0xE000).contains(second))
+    {
+        let code = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
+        return (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), 10);
+    }
+    (char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER), 4)
+}
+
+impl Default for Text<'_> {
+    fn default() -> Self {
+        Self::plain("")
+    }
+}
+
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.decoded(), f)
+    }
+}
+
+impl PartialEq for Text<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Repr::Plain(a), Repr::Plain(b)) => a == b,
+            _ => self.decoded() == other.decoded(),
+        }
+    }
+}
+
+impl Eq for Text<'_> {}
+
+impl PartialEq<str> for Text<'_> {
+    fn eq(&self, other: &str) -> bool {
+        self.decoded() == other
+    }
+}
+
+impl PartialEq<&str> for Text<'_> {
+    fn eq(&self, other: &&str) -> bool {
+        self.decoded() == *other
+    }
+}
+
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::plain(text)
+    }
+}
+
+impl From<String> for Text<'_> {
+    fn from(text: String) -> Self {
+        Self::plain(text)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&'de RawValue>::deserialize(deserializer)?;
+        Text::from_raw(raw)
+            .ok_or_else(|| D::Error::custom(format!("expected a string, found {}", kind_of(raw))))
+    }
+}
+
+/// What a raw value is, for error messages.
+pub(crate) fn kind_of(raw: &RawValue) -> &'static str {
+    match raw.get().as_bytes().first() {
+        Some(b'"') => "a string",
+        Some(b'{') => "an object",
+        Some(b'[') => "an array",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'n') => "null",
+        _ => "a number",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(json: &str) -> String {
+        let raw: &RawValue = serde_json::from_str(json).unwrap();
+        Text::from_raw(raw).unwrap().decoded().into_owned()
+    }
+
+    #[test]
+    fn escapes_decode_as_serde_json_decodes_them() {
+        for json in [
+            r#""""#,
+            r#""plain""#,
+            r#""a\nb\t\"q\" \\ \/ \b\f\r""#,
+            r#""\u00e9\u4e2d\ud83d\ude00 end""#,
+            r#""\\u0041""#,
+        ] {
+            assert_eq!(text(json), serde_json::from_str::<String>(json).unwrap(), "{json}");
+        }
+        assert_eq!(text(r#""x\ud800y""#), "x\u{fffd}y");
+    }
+
+    #[test]
+    fn text_is_written_as_it_came_and_appended_in_either_form() {
+        let raw: &RawValue = serde_json::from_str(r#""caf\u00e9\n""#).unwrap();
+        let escaped = Text::from_raw(raw).unwrap();
+        let mut out = Vec::new();
+        escaped.write_body(&mut out);
+        assert_eq!(out, br"caf\u00e9\n");
+
+        for (first, second) in [
+            (escaped.clone(), Text::plain("\"x\"")),
+            (Text::plain("\"x\""), escaped.clone()),
+            (escaped.clone(), escaped),
+        ] {
+            let mut joined = first.clone().into_owned();
+            second.push_onto(&mut joined);
+            assert_eq!(joined.decoded(), format!("{}{}", first.decoded(), second.decoded()));
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Codecs by name, and the pairs that third parties register.

@@ -1,0 +1,1 @@
+//! Plays a whole reply as a stream.

@@ -1,0 +1,1 @@
+//! Edits of JSON bodies in place, over one scan of the top level.
