@@ -1,1 +1,13 @@
 #![doc = include_str!("../README.md")]
+
+mod availability;
+mod cooldown;
+mod fault;
+mod ledger;
+mod policy;
+
+pub use availability::{Availability, CooldownCause};
+pub use cooldown::Cooldown;
+pub use fault::{Cooling, Fault};
+pub use ledger::{Ledger, Mark, Probe};
+pub use policy::BackoffPolicy;
