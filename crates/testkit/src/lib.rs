@@ -1,1 +1,26 @@
 #![doc = include_str!("../README.md")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test helper fails by panicking: that is its way to say that the test is wrong"
+)]
+
+pub mod chat;
+pub mod claude;
+mod client;
+mod received;
+mod reply;
+mod serve;
+mod tokens;
+mod upstream;
+
+pub use client::{SseEvent, TestClient, TestReply};
+pub use received::Received;
+pub use reply::{
+    Encoding, Piece, Reply, cut, data, done, event, hang, html, json, pause, raw, refuse, sse, stall, status,
+    stream,
+};
+pub use tokens::{FakeTokenEndpoint, Redemption};
+pub use upstream::FakeUpstream;

@@ -1,1 +1,19 @@
 #![doc = include_str!("../README.md")]
+
+mod client;
+mod coding;
+mod server;
+mod socket;
+mod tls;
+mod tracked;
+
+pub use client::{
+    BodyError, ClientOptions, HttpClient, IncomingBody, ProxyChoice, ProxyEnvironment, ProxyUrl,
+    ProxyUrlError, SendError, TimeoutPhase, Via,
+};
+pub use coding::{Coding, DecodeError, UnknownCoding, decode_body, parse_content_encoding, sniff_coding};
+pub use server::{
+    BodyLimits, BoxFuture, InboundBody, OutboundBody, Peer, ReadBodyError, RouteTable, Routed, Routes,
+    ServeError, Server, ServerOptions, ServerTls, Shutdown,
+};
+pub use tls::{TlsError, TrustRoots};

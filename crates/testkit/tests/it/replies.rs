@@ -1,0 +1,117 @@
+//! Stand-in replies are valid by the vendors' schemas.
+
+use std::fs;
+use std::path::Path;
+
+use cliproxy_testkit::{FakeUpstream, Reply, TestClient, chat, claude};
+use serde_json::{Value, json};
+
+async fn events(reply: Reply) -> Vec<Value> {
+    let upstream = FakeUpstream::start().await;
+    upstream.script_all([reply.split_every(7)]);
+    let events = TestClient::new(upstream.url()).post("/", &json!({})).await.events().await;
+    events
+        .iter()
+        .filter(|event| event.data != "[DONE]" && event.event != "ping")
+        .map(|event| event.json())
+        .collect()
+}
+
+fn rich_message() -> claude::Message {
+    claude::Message::new()
+        .thinking("let me think — carefully", "c2lnbmF0dXJl")
+        .text("héllo wörld")
+        .tool_use("toolu_01", "get_weather", json!({"city": "Zürich"}))
+        .tool_use("toolu_02", "get_time", json!({}))
+        .usage(100, 20)
+        .cached(80, 5)
+}
+
+fn rich_completion() -> chat::Completion {
+    chat::Completion::new()
+        .reasoning("hm")
+        .text("héllo")
+        .tool_call("call_1", "get_weather", r#"{"city":"Zürich"}"#)
+        .tool_call("call_2", "get_time", "{}")
+        .usage(100, 20)
+        .usage_details(80, 4)
+}
+
+#[test]
+fn a_claude_message_has_its_blocks_in_order() {
+    let message = rich_message().to_json();
+    let kinds: Vec<_> =
+        message["content"].as_array().unwrap().iter().map(|block| block["type"].clone()).collect();
+    assert_eq!(kinds, ["thinking", "text", "tool_use", "tool_use"]);
+    assert_eq!(message["stop_reason"], "tool_use");
+}
+
+#[tokio::test]
+async fn a_claude_stream_adds_up_to_its_message() {
+    let whole = rich_message().to_json();
+    let mut texts = vec![String::new(); 4];
+    let mut kinds = Vec::new();
+    for event in events(rich_message().stream()).await {
+        kinds.push(event["type"].as_str().unwrap().to_owned());
+        if event["type"] == "content_block_delta" {
+            let index = usize::try_from(event["index"].as_u64().unwrap()).unwrap();
+            let delta = &event["delta"];
+            for member in ["text", "thinking", "partial_json"] {
+                texts[index].push_str(delta[member].as_str().unwrap_or_default());
+            }
+        }
+    }
+    assert_eq!(kinds.first().unwrap(), "message_start");
+    assert_eq!(kinds.last().unwrap(), "message_stop");
+    assert_eq!(texts[0], whole["content"][0]["thinking"]);
+    assert_eq!(texts[1], whole["content"][1]["text"]);
+    assert_eq!(serde_json::from_str::<Value>(&texts[2]).unwrap(), whole["content"][2]["input"]);
+    assert_eq!(serde_json::from_str::<Value>(&texts[3]).unwrap(), whole["content"][3]["input"]);
+}
+
+#[tokio::test]
+async fn a_chat_stream_adds_up_to_its_completion() {
+    let whole = rich_completion().to_json();
+    let (mut text, mut arguments, mut usage) = (String::new(), vec![String::new(); 2], Value::Null);
+    for chunk in events(rich_completion().stream()).await {
+        let delta = &chunk["choices"][0]["delta"];
+        text.push_str(delta["content"].as_str().unwrap_or_default());
+        if let Some(call) = delta["tool_calls"].get(0) {
+            let index = usize::try_from(call["index"].as_u64().unwrap()).unwrap();
+            arguments[index].push_str(call["function"]["arguments"].as_str().unwrap());
+        }
+        if !chunk["usage"].is_null() {
+            usage = chunk["usage"].clone();
+        }
+    }
+    assert_eq!(text, whole["choices"][0]["message"]["content"]);
+    assert_eq!(arguments[0], whole["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"]);
+    assert_eq!(arguments[1], whole["choices"][0]["message"]["tool_calls"][1]["function"]["arguments"]);
+    assert_eq!(usage, whole["usage"]);
+}
+
+/// The schemas are kept beside the workspace's own tests; a checkout without them checks the shapes above only.
+fn schema(name: &str) -> Option<jsonschema::Validator> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/schemas").join(format!("{name}.json"));
+    let text = fs::read_to_string(file).ok()?;
+    Some(jsonschema::validator_for(&serde_json::from_str(&text).unwrap()).unwrap())
+}
+
+#[tokio::test]
+async fn stand_ins_satisfy_the_vendors_schemas() {
+    let mut documents = vec![
+        ("claude.reply", rich_message().to_json()),
+        ("claude.reply", claude::Message::new().redacted_thinking("b3BhcXVl").text("x").to_json()),
+        ("openai-chat.reply", rich_completion().to_json()),
+        ("openai-chat.reply", chat::Completion::new().refusal("no").to_json()),
+    ];
+    documents.extend(events(rich_message().stream()).await.into_iter().map(|event| ("claude.event", event)));
+    let chunks = events(rich_completion().stream()).await;
+    documents.extend(chunks.into_iter().map(|chunk| ("openai-chat.chunk", chunk)));
+    for (name, document) in documents {
+        if let Some(validator) = schema(name) {
+            let errors: Vec<_> = validator.iter_errors(&document).map(|error| error.to_string()).collect();
+            assert!(errors.is_empty(), "{name}: {errors:?} in {document}");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! From a target and a way out to a connection that speaks HTTP.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::{TlsConnector, TlsStream};
+use tokio_util::task::TaskTracker;
+
+use super::error::{SendError, TimeoutPhase};
+use super::inline::Inline;
+use super::multiplexed::Multiplexed;
+use super::proxy::{ProxyScheme, ProxyUrl};
+use super::send::ClientOptions;
+use super::{dial, tunnel};
+use crate::socket::Socket;
+use crate::tls::ClientTls;
+
+/// Where connections lead: the target, and the proxy on the way. One pool entry each.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Destination {
+    pub(crate) proxy: Option<ProxyUrl>,
+    pub(crate) https: bool,
+    pub(crate) authority: http::uri::Authority,
+}
+
+impl Destination {
+    pub(crate) fn host(&self) -> &str {
+        self.authority.host()
+    }
+
+    fn port(&self) -> u16 {
+        self.authority.port_u16().unwrap_or(if self.https { 443 } else { 80 })
+    }
+
+    /// Plain HTTP through an HTTP proxy needs no tunnel: the proxy itself answers absolute-form requests.
+    // Source: RFC 9112 §3.2.2.
+    pub(crate) fn forwarded_by(&self) -> Option<&ProxyUrl> {
+        self.proxy.as_ref().filter(|proxy| !self.https && proxy.scheme() != ProxyScheme::Socks5)
+    }
+}
+
+/// A fresh connection, in the protocol that was negotiated.
+#[derive(Debug)]
+pub(crate) enum Connected {
+    H1(Box<Inline>),
+    H2(Arc<Multiplexed>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Connector {
+    pub(crate) options: ClientOptions,
+    pub(crate) tls: ClientTls,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl Connector {
+    pub(crate) async fn connect(&self, to: &Destination) -> Result<Connected, SendError> {
+        let socket = match &to.proxy {
+            None => {
+                let dialled = dial::dial(to.host(), to.port(), self.options.tcp_keep_alive);
+                let stream = self.deadline(to, self.options.connect_timeout, dialled).await?;
+                Socket::Plain(
+                    stream.map_err(|source| SendError::Connect { host: to.host().to_owned(), source })?,
+                )
+            }
+            Some(proxy) => self.through(proxy, to).await?,
+        };
+        if !to.https {
+            return self.speak(to, socket, false).await;
+        }
+        let config = self.tls.configs().await.map_err(|e| SendError::tls(to.host(), e))?.origin.clone();
+        let shaken =
+            self.deadline(to, self.options.tls_timeout, handshake(config, to.host(), socket)).await?;
+        let (socket, h2) = shaken.map_err(|e| SendError::tls(to.host(), e))?;
+        self.speak(to, socket, h2).await
+    }
+
+    async fn through(&self, proxy: &ProxyUrl, to: &Destination) -> Result<Socket, SendError> {
+        let failed = |reason: &str, source: Box<dyn std::error::Error + Send + Sync>| SendError::Proxy {
+            proxy: proxy.to_string(),
+            reason: reason.to_owned(),
+            source: Some(source),
+        };
+        let late = |_| SendError::Proxy {
+            proxy: proxy.to_string(),
+            reason: format!("no connection within {:?}", self.options.connect_timeout),
+            source: None,
+        };
+        let work = async {
+            let stream = dial::dial(proxy.host(), proxy.port(), self.options.tcp_keep_alive)
+                .await
+                .map_err(|error| failed("it cannot be reached", error.into()))?;
+            let mut socket = Socket::Plain(stream);
+            if proxy.scheme() == ProxyScheme::Https {
+                let configs =
+                    self.tls.configs().await.map_err(|e| failed("TLS is not available", e.into()))?;
+                let shaken = handshake(configs.proxy.clone(), proxy.host(), socket).await;
+                socket = shaken.map_err(|e| failed("its TLS handshake failed", e.into()))?.0;
+            }
+            if to.forwarded_by().is_some() {
+                return Ok(socket);
+            }
+            let opened = match proxy.scheme() {
+                ProxyScheme::Socks5 => tunnel::socks5(&mut socket, proxy, to.host(), to.port()).await,
+                ProxyScheme::Http | ProxyScheme::Https => {
+                    tunnel::connect(&mut socket, proxy, to.host(), to.port()).await
+                }
+            };
+            opened.map_err(|error| failed(&error.to_string(), error.into()))?;
+            Ok(socket)
+        };
+        tokio::time::timeout(self.options.connect_timeout, work).await.map_err(late)?
+    }
+
+    async fn speak(&self, to: &Destination, socket: Socket, h2: bool) -> Result<Connected, SendError> {
+        let speaking = async {
+            if h2 {
+                let opened = Multiplexed::open(TokioIo::new(socket), &self.options, &self.tasks).await;
+                return opened.map(Connected::H2);
+            }
+            Inline::open(TokioIo::new(socket), &self.options).await.map(Connected::H1)
+        };
+        let opened = self.deadline(to, self.options.tls_timeout, speaking).await?;
+        opened.map_err(|error| SendError::from_hyper(to.host(), error))
+    }
+
+    async fn deadline<T>(
+        &self,
+        to: &Destination,
+        limit: Duration,
+        work: impl Future<Output = T>,
+    ) -> Result<T, SendError> {
+        tokio::time::timeout(limit, work).await.map_err(|_| SendError::Timeout {
+            host: to.host().to_owned(),
+            phase: TimeoutPhase::Connect,
+            limit,
+        })
+    }
+}
+
+/// Shakes hands over whatever the socket is so far; says whether HTTP/2 was agreed on.
+async fn handshake(config: Arc<ClientConfig>, host: &str, socket: Socket) -> io::Result<(Socket, bool)> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let name = ServerName::try_from(bare).map_err(|_| {
+        io::Error::new(io::ErrorKind::InvalidInput, "the host is not a valid TLS server name")
+    })?;
+    let connector = TlsConnector::from(config);
+    Ok(match socket {
+        Socket::Plain(tcp) => {
+            let (stream, h2) = agree(connector, name, tcp).await?;
+            (Socket::Tls(Box::new(stream)), h2)
+        }
+        below @ (Socket::Tls(_) | Socket::Nested(_)) => {
+            let (stream, h2) = agree(connector, name, Box::new(below)).await?;
+            (Socket::Nested(Box::new(stream)), h2)
+        }
+    })
+}
+
+async fn agree<S>(
+    connector: TlsConnector,
+    name: ServerName<'static>,
+    below: S,
+) -> io::Result<(TlsStream<S>, bool)>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let stream = connector.connect(name, below).await?;
+    let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    Ok((TlsStream::Client(stream), h2))
+}

@@ -1,0 +1,249 @@
+//! The pool: idle HTTP/1.1 connections and shared HTTP/2 ones, per destination and proxy.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::connect::{Connected, Connector, Destination};
+use super::error::SendError;
+use super::inline::Inline;
+use super::multiplexed::{Multiplexed, StreamSlot};
+
+/// What a request travels on.
+#[derive(Debug)]
+pub(crate) enum Lease {
+    H1 { connection: Box<Inline>, reused: bool },
+    H2 { slot: StreamSlot, reused: bool },
+}
+
+#[derive(Debug)]
+pub(crate) struct Pool {
+    places: Mutex<HashMap<Destination, Arc<Place>>>,
+    idle_timeout: Duration,
+    max_idle: usize,
+    sweeping: Mutex<bool>,
+    tasks: TaskTracker,
+    closing: CancellationToken,
+}
+
+/// One destination's connections.
+#[derive(Debug)]
+pub(crate) struct Place {
+    state: Mutex<State>,
+    /// Rings when a connection attempt ended.
+    changed: Notify,
+    pool: Weak<Pool>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Newest last; taken from the end, so that the surplus ages out.
+    idle: Vec<(Box<Inline>, Instant)>,
+    shared: Vec<Arc<Multiplexed>>,
+    /// TLS destinations answer it once: until then one connects and the others wait, for they may share.
+    speaks_h1: bool,
+    connecting: usize,
+    waiting: usize,
+    failures: u64,
+}
+
+impl Pool {
+    pub(crate) fn new(
+        idle_timeout: Duration,
+        max_idle: usize,
+        tasks: TaskTracker,
+        closing: CancellationToken,
+    ) -> Arc<Self> {
+        let (places, sweeping) = (Mutex::default(), Mutex::new(false));
+        Arc::new(Self { places, idle_timeout, max_idle, sweeping, tasks, closing })
+    }
+
+    pub(crate) fn place(self: &Arc<Self>, to: &Destination) -> Arc<Place> {
+        let mut places = self.places.lock();
+        if let Some(place) = places.get(to) {
+            return Arc::clone(place);
+        }
+        let place = Arc::new(Place {
+            state: Mutex::new(State { speaks_h1: !to.https, ..State::default() }),
+            changed: Notify::new(),
+            pool: Arc::downgrade(self),
+        });
+        places.insert(to.clone(), Arc::clone(&place));
+        place
+    }
+
+    /// Forgets every connection; those in use finish what they do.
+    pub(crate) fn clear(&self) {
+        self.places.lock().clear();
+    }
+
+    /// Starts the sweeper, unless it runs. It lives only while something is pooled, so that idle is idle.
+    fn keep_swept(self: &Arc<Self>) {
+        let mut sweeping = self.sweeping.lock();
+        if *sweeping || self.closing.is_cancelled() || tokio::runtime::Handle::try_current().is_err() {
+            return;
+        }
+        *sweeping = true;
+        let (pool, closing, pause) = (Arc::downgrade(self), self.closing.clone(), self.idle_timeout);
+        self.tasks.spawn(async move {
+            while closing.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
+                let Some(pool) = pool.upgrade() else { return };
+                if pool.sweep() {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Closes what was idle for too long. Says whether nothing is left to watch.
+    fn sweep(&self) -> bool {
+        let now = Instant::now();
+        let limit = self.idle_timeout;
+        let mut sweeping = self.sweeping.lock();
+        self.places.lock().retain(|_, place| {
+            let mut state = place.state.lock();
+            state.idle.retain_mut(|(connection, since)| now - *since < limit && connection.is_usable());
+            state.shared.retain(|shared| {
+                shared.is_open() && shared.idle_since().is_none_or(|since| now - since < limit)
+            });
+            let in_use = Arc::strong_count(place) > 1;
+            in_use || !state.idle.is_empty() || !state.shared.is_empty()
+        });
+        let done = self.places.lock().is_empty();
+        *sweeping = !done;
+        done
+    }
+}
+
+enum Step {
+    Use(Lease),
+    Connect,
+    Wait { failures: u64 },
+}
+
+impl Place {
+    /// A connection for one request: pooled when there is one, else new. `fresh` asks for a new one.
+    pub(crate) async fn lease(
+        self: &Arc<Self>,
+        connector: &Connector,
+        to: &Destination,
+        fresh: bool,
+    ) -> Result<Lease, SendError> {
+        let cap = connector.options.http2_max_streams.max(1);
+        let mut alone = fresh;
+        loop {
+            // Registered before we look, so that no ring is missed.
+            let mut rung = std::pin::pin!(self.changed.notified());
+            rung.as_mut().enable();
+            match self.look(cap, alone, fresh) {
+                Step::Use(lease) => return Ok(lease),
+                Step::Connect => return self.open(connector, to).await,
+                Step::Wait { failures } => {
+                    let _queued = Queued(self);
+                    rung.await;
+                    // After a failure nobody queues behind the next attempt: deadlines would add up.
+                    alone = self.state.lock().failures != failures;
+                }
+            }
+        }
+    }
+
+    fn look(&self, cap: usize, alone: bool, fresh: bool) -> Step {
+        let mut stale = Vec::new(); // closed after the lock is gone
+        let mut state = self.state.lock();
+        if !fresh {
+            if let Some(slot) = state.shared.iter().find_map(Multiplexed::reserve) {
+                return Step::Use(Lease::H2 { slot, reused: true });
+            }
+            while let Some((mut connection, _)) = state.idle.pop() {
+                if connection.is_usable() {
+                    return Step::Use(Lease::H1 { connection, reused: true });
+                }
+                stale.push(connection);
+            }
+        }
+        if !state.speaks_h1 && !alone && state.waiting + state.connecting < state.connecting * cap {
+            state.waiting += 1;
+            return Step::Wait { failures: state.failures };
+        }
+        state.connecting += 1;
+        drop(state);
+        Step::Connect
+    }
+
+    async fn open(self: &Arc<Self>, connector: &Connector, to: &Destination) -> Result<Lease, SendError> {
+        let mut attempt = AttemptGuard { place: self, failed: false };
+        let connected = connector.connect(to).await;
+        let mut state = self.state.lock();
+        let lease = match connected {
+            Ok(Connected::H1(connection)) => {
+                state.speaks_h1 = true;
+                Ok(Lease::H1 { connection, reused: false })
+            }
+            Ok(Connected::H2(shared)) => {
+                state.speaks_h1 = false;
+                let slot = shared.reserve();
+                state.shared.retain(|known| known.is_open());
+                state.shared.push(shared);
+                slot.map(|slot| Lease::H2 { slot, reused: false }).ok_or(SendError::Connect {
+                    host: to.host().to_owned(),
+                    source: std::io::ErrorKind::ConnectionAborted.into(),
+                })
+            }
+            Err(error) => Err(error),
+        };
+        drop(state);
+        attempt.failed = lease.is_err();
+        drop(attempt);
+        if let (Some(pool), Ok(Lease::H2 { .. })) = (self.pool.upgrade(), &lease) {
+            pool.keep_swept();
+        }
+        lease
+    }
+
+    /// Takes a connection back whose reply was read to its end.
+    pub(crate) fn recycle(&self, mut connection: Box<Inline>) {
+        let Some(pool) = self.pool.upgrade() else { return };
+        if pool.closing.is_cancelled() || !connection.is_usable() {
+            return;
+        }
+        let mut state = self.state.lock();
+        if state.idle.len() < pool.max_idle {
+            state.idle.push((connection, Instant::now()));
+        }
+        drop(state);
+        pool.keep_swept();
+    }
+}
+
+/// Counts a connection attempt, also one that is dropped half-way.
+struct AttemptGuard<'a> {
+    place: &'a Place,
+    failed: bool,
+}
+
+impl Drop for AttemptGuard<'_> {
+    fn drop(&mut self) {
+        let mut state = self.place.state.lock();
+        state.connecting = state.connecting.saturating_sub(1);
+        state.failures += u64::from(self.failed);
+        drop(state);
+        self.place.changed.notify_waiters();
+    }
+}
+
+/// Counts a request that waits for somebody else's connection attempt.
+struct Queued<'a>(&'a Place);
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state.lock();
+        state.waiting = state.waiting.saturating_sub(1);
+    }
+}

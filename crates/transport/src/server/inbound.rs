@@ -1,0 +1,227 @@
+//! Request bodies, read once, under limits.
+
+use std::fmt;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Request};
+use http_body::Body;
+use hyper::body::Incoming;
+
+use crate::coding::{Coding, DecodeError, UnknownCoding, decode_body, parse_content_encoding};
+
+/// Encoded bodies above this size are decoded on the blocking pool.
+const DECODE_INLINE: usize = 32 * 1024;
+
+/// What a request body may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BodyLimits {
+    /// Bytes on the wire. Default 64 MiB.
+    pub max_bytes: usize,
+    /// Bytes after decoding. Default 64 MiB.
+    pub max_decoded_bytes: usize,
+    /// The longest pause between two pieces. Default 60 s.
+    pub idle_timeout: Duration,
+}
+
+impl Default for BodyLimits {
+    fn default() -> Self {
+        Self {
+            max_bytes: 64 * 1024 * 1024,
+            max_decoded_bytes: 64 * 1024 * 1024,
+            idle_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+impl BodyLimits {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same limit before and after decoding.
+    #[must_use]
+    pub fn with_max_bytes(mut self, limit: usize) -> Self {
+        self.max_bytes = limit;
+        self.max_decoded_bytes = limit;
+        self
+    }
+
+    /// The limit after decoding.
+    #[must_use]
+    pub fn with_max_decoded_bytes(mut self, limit: usize) -> Self {
+        self.max_decoded_bytes = limit;
+        self
+    }
+
+    /// The longest pause between two pieces.
+    #[must_use]
+    pub fn with_idle_timeout(mut self, limit: Duration) -> Self {
+        self.idle_timeout = limit;
+        self
+    }
+}
+
+/// Why a request body could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadBodyError {
+    /// It is larger than allowed (413). Nothing, or no more than the limit, was read.
+    #[error("the request body is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// It is larger than allowed once decoded (413).
+    #[error("the decoded request body is larger than {limit} bytes")]
+    DecompressedTooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// Its encoding is unknown (415).
+    #[error(transparent)]
+    UnsupportedEncoding(#[from] UnknownCoding),
+    /// It is not what its encoding or its framing says (400).
+    #[error("the request body is malformed")]
+    Malformed,
+    /// The client stopped sending (408).
+    #[error("the request body stalled for {limit:?}")]
+    Timeout {
+        /// How long we waited for the next piece.
+        limit: Duration,
+    },
+    /// The client went away.
+    #[error("the client disconnected while sending the request body")]
+    Disconnected,
+}
+
+/// The body of a request that arrives. Read it once with [`read`](Self::read).
+pub struct InboundBody {
+    source: Source,
+    codings: Result<Vec<Coding>, UnknownCoding>,
+    announced: Option<u64>,
+}
+
+enum Source {
+    Socket(Incoming),
+    Given(Bytes),
+}
+
+impl InboundBody {
+    /// Attaches what the headers say about the body, so that reading it cannot forget an encoding.
+    pub(super) fn attach(request: Request<Incoming>) -> Request<Self> {
+        let (parts, incoming) = request.into_parts();
+        let body = Self::with_headers(Source::Socket(incoming), &parts.headers);
+        Request::from_parts(parts, body)
+    }
+
+    /// A body that holds these bytes, for requests that come from no socket. It counts as not encoded.
+    #[must_use]
+    pub fn full(bytes: impl Into<Bytes>) -> Self {
+        Self { source: Source::Given(bytes.into()), codings: Ok(Vec::new()), announced: None }
+    }
+
+    fn with_headers(source: Source, headers: &HeaderMap) -> Self {
+        let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        Self { source, codings: parse_content_encoding(headers), announced }
+    }
+
+    /// Reads and decodes the whole body.
+    ///
+    /// # Errors
+    /// [`ReadBodyError`] says which limit was hit, or what the client did.
+    ///
+    /// # Cancel safety
+    /// The body is gone when the future is dropped; the connection is then closed after the reply.
+    pub async fn read(self, limits: &BodyLimits) -> Result<Bytes, ReadBodyError> {
+        let codings = self.codings?;
+        let too_large = ReadBodyError::TooLarge { limit: limits.max_bytes };
+        if self.announced.is_some_and(|length| length > limits.max_bytes as u64) {
+            return Err(too_large);
+        }
+        let raw = match self.source {
+            Source::Given(bytes) if bytes.len() > limits.max_bytes => return Err(too_large),
+            Source::Given(bytes) => bytes,
+            Source::Socket(incoming) => gather(incoming, self.announced, limits).await?,
+        };
+        if codings.is_empty() || raw.is_empty() {
+            return if raw.len() > limits.max_decoded_bytes {
+                Err(ReadBodyError::DecompressedTooLarge { limit: limits.max_decoded_bytes })
+            } else {
+                Ok(raw)
+            };
+        }
+        let limit = limits.max_decoded_bytes;
+        let decoded = if raw.len() <= DECODE_INLINE && limit <= DECODE_INLINE * 32 {
+            decode_body(&codings, &raw, limit)
+        } else {
+            let work = move || decode_body(&codings, &raw, limit);
+            tokio::task::spawn_blocking(work).await.map_err(|_| ReadBodyError::Malformed)?
+        };
+        decoded.map_err(|error| match error {
+            DecodeError::TooLarge { limit } => ReadBodyError::DecompressedTooLarge { limit },
+            DecodeError::Malformed { .. } => ReadBodyError::Malformed,
+        })
+    }
+}
+
+async fn gather(
+    mut body: Incoming,
+    announced: Option<u64>,
+    limits: &BodyLimits,
+) -> Result<Bytes, ReadBodyError> {
+    let too_large = || ReadBodyError::TooLarge { limit: limits.max_bytes };
+    let Some(first) = piece(&mut body, limits.idle_timeout).await? else { return Ok(Bytes::new()) };
+    if first.len() > limits.max_bytes {
+        return Err(too_large());
+    }
+    if body.is_end_stream() {
+        return Ok(first); // it came in one piece: no copy
+    }
+    // Trust an announcement only so far: memory is reserved for what has come, times a little.
+    let expected = announced.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+    let mut whole = BytesMut::with_capacity(expected.min(1024 * 1024).max(first.len() * 2));
+    whole.extend_from_slice(&first);
+    drop(first);
+    while let Some(next) = piece(&mut body, limits.idle_timeout).await? {
+        if whole.len() + next.len() > limits.max_bytes {
+            return Err(too_large());
+        }
+        whole.extend_from_slice(&next);
+    }
+    Ok(whole.freeze())
+}
+
+/// The next data, within the deadline.
+async fn piece(body: &mut Incoming, limit: Duration) -> Result<Option<Bytes>, ReadBodyError> {
+    let next = std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx));
+    let waited = tokio::time::timeout(limit, async {
+        let mut next = next;
+        loop {
+            match (&mut next).await {
+                None => return Ok(None),
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Ok(Some(data));
+                    }
+                }
+                Some(Err(error)) if error.is_parse() || error.is_user() => {
+                    return Err(ReadBodyError::Malformed);
+                }
+                Some(Err(_)) => return Err(ReadBodyError::Disconnected),
+            }
+        }
+    });
+    waited.await.unwrap_or(Err(ReadBodyError::Timeout { limit }))
+}
+
+impl fmt::Debug for InboundBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InboundBody").field("codings", &self.codings).finish_non_exhaustive()
+    }
+}

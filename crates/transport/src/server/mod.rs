@@ -1,0 +1,17 @@
+//! The inbound half: listening, serving, draining; request bodies in, reply bodies out.
+
+mod connection;
+mod inbound;
+mod listen;
+mod options;
+mod outbound;
+mod routes;
+mod serve;
+mod shutdown;
+
+pub use inbound::{BodyLimits, InboundBody, ReadBodyError};
+pub use listen::{ServeError, Server};
+pub use options::{ServerOptions, ServerTls};
+pub use outbound::OutboundBody;
+pub use routes::{BoxFuture, Peer, RouteTable, Routed, Routes};
+pub use shutdown::Shutdown;
