@@ -1,0 +1,170 @@
+//! Who may call, who may manage, and which keys the environment offers.
+
+use cliproxy_core::Secret;
+
+use crate::environment::Environment;
+use crate::place::Place;
+use crate::report::{Notice, Report};
+use crate::setting::At;
+
+/// The client keys of the sample configuration: whoever serves with one of them serves everybody.
+///
+/// Source: runtime.md A.10 [H] safe mode; the values are those of the reference's sample file.
+pub const EXAMPLE_API_KEYS: &[&str] = &["your-api-key-1", "your-api-key-2", "your-api-key-3"];
+
+/// Who may call.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Access {
+    /// `api-keys`: what clients send; empty by default. Example `- sk-my-own-key`. Trimmed, repeats left out.
+    pub api_keys: Vec<Secret>,
+    /// `allow-unauthenticated`: without client keys everybody may call, from wherever the listener can be reached;
+    /// default off. Example `true`.
+    pub allow_unauthenticated: bool,
+    /// `ws-auth`: the websocket relay needs a client key; default on. Example `false`.
+    pub ws_auth: bool,
+    /// Whether `api-keys` still holds a value of the sample file; then nothing may be served but the explanation.
+    pub safe_mode: bool,
+}
+
+impl Access {
+    pub(super) fn read(root: &At<'_>, report: &mut Report) -> Self {
+        let at = root.get("api-keys");
+        let mut api_keys = keys(&at, report);
+        if api_keys.is_empty() {
+            api_keys = legacy_keys(root, report);
+        }
+        let safe_mode = api_keys.iter().any(|key| EXAMPLE_API_KEYS.contains(&key.expose()));
+        if safe_mode {
+            let reason =
+                "this is a key of the sample file, so nothing is served until it is replaced".to_owned();
+            report.note(Notice::Unsafe { place: at.place().clone(), key: "api-keys".to_owned(), reason });
+        }
+        Self {
+            api_keys,
+            allow_unauthenticated: root.get("allow-unauthenticated").is_on(report),
+            ws_auth: root.get("ws-auth").is_on(report),
+            safe_mode,
+        }
+    }
+}
+
+/// Secrets of a list, without repeats. A variable may hold `a, b`.
+pub(super) fn keys(at: &At<'_>, report: &mut Report) -> Vec<Secret> {
+    let mut keys: Vec<Secret> = Vec::new();
+    let found: Vec<Secret> = if at.place().line().is_none() && at.is_scalar() {
+        at.texts(report).into_iter().map(Secret::from).collect()
+    } else {
+        at.items(report).iter().filter_map(|item| item.secret(report)).collect()
+    };
+    for key in found {
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    keys
+}
+
+// Source: runtime.md A.7: `auth.providers[]` of type `config-api-key` counts while `api-keys` is empty.
+fn legacy_keys(root: &At<'_>, report: &mut Report) -> Vec<Secret> {
+    let providers = root.get("auth").get("providers");
+    let mut found = Vec::new();
+    for provider in providers.items(report) {
+        let kind = provider.get("type").text(report).unwrap_or_default();
+        if kind.eq_ignore_ascii_case("config-api-key") {
+            provider.get("api-keys").legacy(report, "api-keys");
+            found.extend(keys(&provider.get("api-keys"), report));
+        } else {
+            provider.dropped(report, "only providers of type `config-api-key` exist");
+        }
+    }
+    found
+}
+
+/// The management API.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Management {
+    /// `remote-management.secret-key`: plain or bcrypt; without one the routes answer 404. Example `correct-horse`.
+    pub secret: Option<Secret>,
+    /// `MANAGEMENT_PASSWORD`: a second secret that also allows remote use. From the environment only.
+    pub password: Option<Secret>,
+    /// `remote-management.allow-remote`: calls from other machines are accepted; default off. Example `true`.
+    pub allow_remote: bool,
+    /// `remote-management.disable-control-panel`: no panel; default off. Example `true`.
+    pub disable_control_panel: bool,
+    /// `remote-management.disable-auto-update-panel`: default off. Example `true`.
+    pub disable_auto_update_panel: bool,
+    /// `remote-management.panel-github-repository`: where the panel comes from. Example `https://github.com/owner/panel`.
+    pub panel_repository: Option<String>,
+}
+
+impl Management {
+    pub(super) fn read(root: &At<'_>, environment: &Environment, report: &mut Report) -> Self {
+        let at = root.get("remote-management");
+        at.must_be_map(report);
+        Self {
+            secret: at.get("secret-key").secret(report),
+            password: environment.lookup("MANAGEMENT_PASSWORD").map(Secret::from),
+            allow_remote: at.get("allow-remote").is_on(report),
+            disable_control_panel: at.get("disable-control-panel").is_on(report),
+            disable_auto_update_panel: at.get("disable-auto-update-panel").is_on(report),
+            panel_repository: at.get("panel-github-repository").text(report),
+        }
+    }
+}
+
+/// Keys of the environment, to be used only while there is no other credential.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct EnvCredentials {
+    /// `env-credentials`: whether they may be used at all; default on. Example `false`.
+    pub enabled: bool,
+    /// What was found; empty when not enabled. A key that equals one of our client keys is left out.
+    pub found: Vec<EnvCredential>,
+}
+
+/// A key of the environment.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct EnvCredential {
+    /// Whose key it is: `claude`, `openai` or `gemini`.
+    pub provider: &'static str,
+    /// The variable it came from.
+    pub variable: &'static str,
+    /// The key.
+    pub key: Secret,
+}
+
+impl EnvCredentials {
+    pub(super) fn read(
+        root: &At<'_>,
+        environment: &Environment,
+        access: &Access,
+        report: &mut Report,
+    ) -> Self {
+        const VARIABLES: [(&str, &str); 3] =
+            [("ANTHROPIC_API_KEY", "claude"), ("OPENAI_API_KEY", "openai"), ("GEMINI_API_KEY", "gemini")];
+        let enabled = root.get("env-credentials").is_on(report);
+        let mut found = Vec::new();
+        for (variable, provider) in VARIABLES {
+            let Some(value) = environment.get(variable).map(str::trim).filter(|value| !value.is_empty())
+            else {
+                continue;
+            };
+            let key = Secret::from(value);
+            if !enabled {
+                continue;
+            }
+            if access.api_keys.contains(&key) {
+                // A client of ours on this machine is configured by the same variable: it would call itself.
+                let place = Place::whole(format!("environment variable {variable}"));
+                let reason = "it holds one of our own client keys and is not used as a credential".to_owned();
+                report.note(Notice::Environment { place, reason });
+                continue;
+            }
+            found.push(EnvCredential { provider, variable, key });
+        }
+        Self { enabled, found }
+    }
+}

@@ -1,0 +1,81 @@
+//! URLs and OAuth clients in place of the built-in ones.
+
+use std::collections::BTreeMap;
+
+use cliproxy_core::Secret;
+
+use super::UrlText;
+use crate::environment::Environment;
+use crate::report::Report;
+use crate::setting::At;
+
+/// Provider → name of the endpoint → URL.
+pub type EndpointMap = BTreeMap<String, BTreeMap<String, UrlText>>;
+
+/// An OAuth client in place of the built-in one.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct OauthClient {
+    /// `oauth-clients.<provider>.client-id`. Example `12345.apps.example.com`.
+    pub client_id: Option<String>,
+    /// `oauth-clients.<provider>.client-secret`.
+    pub client_secret: Option<Secret>,
+}
+
+/// `endpoints`, and below it what `oauth-endpoint-overrides` says. Source: runtime.md A.11 for the latter's names.
+pub(super) fn endpoints(root: &At<'_>, report: &mut Report) -> EndpointMap {
+    const OLD_NAMES: [(&str, &str); 6] = [
+        ("api-base-url", "api"),
+        ("authorize-url", "authorize"),
+        ("token-url", "token"),
+        ("refresh-url", "refresh"),
+        ("userinfo-url", "userinfo"),
+        ("device-authorize-url", "device"),
+    ];
+    let mut found = EndpointMap::new();
+    let old = root.get("oauth-endpoint-overrides");
+    if old.is_set() {
+        old.legacy(report, "endpoints");
+    }
+    for (provider, at) in old.members(report) {
+        for (old_name, name) in OLD_NAMES {
+            if let Some(url) = UrlText::read_http(&at.get(old_name), report) {
+                found.entry(provider.trim().to_lowercase()).or_default().insert(name.to_owned(), url);
+            }
+        }
+    }
+    for (provider, at) in root.get("endpoints").members(report) {
+        for (name, at) in at.members(report) {
+            if let Some(url) = UrlText::read_http(&at, report) {
+                found
+                    .entry(provider.trim().to_lowercase())
+                    .or_default()
+                    .insert(name.trim().to_lowercase(), url);
+            }
+        }
+    }
+    found
+}
+
+pub(super) fn oauth_clients(
+    root: &At<'_>,
+    environment: &Environment,
+    report: &mut Report,
+) -> BTreeMap<String, OauthClient> {
+    let mut found: BTreeMap<String, OauthClient> = BTreeMap::new();
+    // Source: runtime.md B.2: the variable beats what is built in; the config beats both.
+    if let Some(secret) = environment.lookup("IFLOW_CLIENT_SECRET") {
+        found.entry("iflow".to_owned()).or_default().client_secret = Some(Secret::from(secret));
+    }
+    for (provider, at) in root.get("oauth-clients").members(report) {
+        at.must_be_map(report);
+        let client = found.entry(provider.trim().to_lowercase()).or_default();
+        if let Some(id) = at.get("client-id").text(report) {
+            client.client_id = Some(id);
+        }
+        if let Some(secret) = at.get("client-secret").secret(report) {
+            client.client_secret = Some(secret);
+        }
+    }
+    found
+}

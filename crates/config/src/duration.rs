@@ -1,0 +1,40 @@
+//! Lengths of time as configs write them.
+
+use std::time::Duration;
+
+/// No length is longer: a year.
+const LONGEST: f64 = 366.0 * 86_400.0;
+
+/// Seconds (`30`, `1.5`), or units as in Go (`1h30m`, `250ms`) and `2d`.
+pub(crate) fn parse(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse::<f64>() {
+        return bounded(seconds);
+    }
+    let mut rest = text;
+    let mut total = 0.0;
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
+        let (number, tail) = rest.split_at_checked(digits)?;
+        let letters =
+            tail.chars().take_while(|character| character.is_alphabetic()).map(char::len_utf8).sum();
+        let (unit, tail) = tail.split_at_checked(letters)?;
+        let factor = match unit {
+            "ns" => 1e-9,
+            "us" | "µs" | "μs" => 1e-6,
+            "ms" => 1e-3,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3_600.0,
+            "d" => 86_400.0,
+            _ => return None,
+        };
+        total += number.parse::<f64>().ok()? * factor;
+        rest = tail;
+    }
+    if text.is_empty() { None } else { bounded(total) }
+}
+
+fn bounded(seconds: f64) -> Option<Duration> {
+    (0.0..=LONGEST).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
+}
