@@ -1,5 +1,6 @@
 //! One account or key that we spend.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -138,6 +139,13 @@ impl Document {
             map.insert(key, value);
         }
         Self(map)
+    }
+
+    /// The names of the members that are not the same in both.
+    fn differing_members<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a str> {
+        let ours = self.0.iter().filter(|(key, value)| other.0.get(*key) != Some(value));
+        let theirs = other.0.keys().filter(|key| !self.0.contains_key(*key));
+        ours.map(|(key, _)| key.as_str()).chain(theirs.map(String::as_str))
     }
 }
 
@@ -287,7 +295,9 @@ impl fmt::Debug for Settings {
 }
 
 /// One account or key that we spend. Immutable: a renewal makes a new one.
-#[derive(Clone, PartialEq)]
+///
+/// Two are equal when they say the same; how they came to say it does not count.
+#[derive(Clone)]
 pub struct Credential {
     id: CredentialId,
     provider: ProviderId,
@@ -295,6 +305,8 @@ pub struct Credential {
     origin: Origin,
     document: Arc<Document>,
     settings: Arc<Settings>,
+    /// Members that differ from what the store held; `None` when it never held it.
+    changed: Option<Arc<BTreeSet<String>>>,
 }
 
 impl Credential {
@@ -308,7 +320,24 @@ impl Credential {
         document: Document,
         settings: Settings,
     ) -> Self {
-        Self { id, provider, kind, origin, document: Arc::new(document), settings: Arc::new(settings) }
+        let (document, settings) = (Arc::new(document), Arc::new(settings));
+        Self { id, provider, kind, origin, document, settings, changed: None }
+    }
+
+    /// Says that the document is what the store holds, which every store does with what it loads: from here on
+    /// [`Self::with_document`] remembers the members that change, so that a later save leaves the others to
+    /// whoever edited the stored text meanwhile.
+    #[must_use]
+    pub fn into_stored(mut self) -> Self {
+        self.changed = Some(Arc::default());
+        self
+    }
+
+    /// The members that were changed, added or removed since the store held the document; `None` for a
+    /// credential that was made here: all its members are new.
+    #[must_use]
+    pub fn changed_members(&self) -> Option<&BTreeSet<String>> {
+        self.changed.as_deref()
     }
 
     /// Its unique id, stable across restarts.
@@ -368,7 +397,12 @@ impl Credential {
     /// The same credential after a renewal.
     #[must_use]
     pub fn with_document(&self, document: Document) -> Self {
-        Self { document: Arc::new(document), ..self.clone() }
+        let changed = self.changed.as_ref().map(|earlier| {
+            let mut changed = BTreeSet::clone(earlier);
+            changed.extend(self.document.differing_members(&document).map(str::to_owned));
+            Arc::new(changed)
+        });
+        Self { document: Arc::new(document), changed, ..self.clone() }
     }
 
     /// The same credential under other settings.
@@ -389,6 +423,17 @@ impl Credential {
         let (kept, name) = local.split_at_checked(start).unwrap_or(("", local));
         let hint: String = name.chars().take(2).collect();
         format!("{kept}{hint}…@{domain}")
+    }
+}
+
+impl PartialEq for Credential {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+            && self.provider == other.provider
+            && self.kind == other.kind
+            && self.origin == other.origin
+            && self.document == other.document
+            && self.settings == other.settings
     }
 }
 
@@ -432,6 +477,25 @@ mod tests {
             serde_json::to_string(new.as_map()).unwrap(),
             r#"{"type":"claude","x":{"y":1},"access_token":"new","note":"mine","expired":1}"#
         );
+    }
+
+    #[test]
+    fn changes_since_the_store_held_it_add_up_and_do_not_count_for_equality() {
+        let made = Credential::new(
+            CredentialId::new("a.json"),
+            ProviderId::from_static("claude"),
+            CredentialKind::Account,
+            Origin::Store("a.json".to_owned()),
+            document(r#"{"type":"claude","access_token":"1","note":"x"}"#),
+            Settings::new("a"),
+        );
+        assert_eq!(made.with_document(document("{}")).changed_members(), None);
+        let stored = made.clone().into_stored();
+        assert_eq!(stored, made);
+        let first = stored.with_document(document(r#"{"type":"claude","access_token":"2","note":"x"}"#));
+        let second = first.with_document(document(r#"{"type":"claude","access_token":"1","extra":1}"#));
+        let names: Vec<&str> = second.changed_members().unwrap().iter().map(String::as_str).collect();
+        assert_eq!(names, ["access_token", "extra", "note"]);
     }
 
     #[test]

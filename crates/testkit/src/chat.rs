@@ -196,16 +196,16 @@ impl Completion {
         }
         let choice = |delta: &Value, reason: Option<&str>| json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": reason}]);
         let mut pieces: Vec<_> =
-            deltas.iter().map(|delta| data(&self.chunk(choice(delta, None), &Value::Null))).collect();
-        pieces.push(data(&self.chunk(choice(&json!({}), Some(self.reason())), &Value::Null)));
+            deltas.iter().map(|delta| data(&self.chunk(&choice(delta, None), &Value::Null))).collect();
+        pieces.push(data(&self.chunk(&choice(&json!({}), Some(self.reason())), &Value::Null)));
         if let Some(usage) = self.usage_json() {
-            pieces.push(data(&self.chunk(json!([]), &usage)));
+            pieces.push(data(&self.chunk(&json!([]), &usage)));
         }
         pieces.push(done());
         sse(pieces).header("x-request-id", "req_testkit").header("cache-control", "no-cache")
     }
 
-    fn chunk(&self, choices: Value, usage: &Value) -> Value {
+    fn chunk(&self, choices: &Value, usage: &Value) -> Value {
         let mut chunk = json!({
             "id": "chatcmpl-Testkit000000000000000000000",
             "object": "chat.completion.chunk",

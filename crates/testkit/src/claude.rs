@@ -156,7 +156,7 @@ impl Message {
     #[must_use]
     pub fn to_json(&self) -> Value {
         let content: Vec<Value> = self.blocks.iter().map(Block::whole).collect();
-        self.envelope(content, Some(self.reason()), self.usage.output)
+        self.envelope(&content, Some(self.reason()), self.usage.output)
     }
 
     /// The reply to a request that does not stream.
@@ -168,7 +168,7 @@ impl Message {
     /// The reply to a request that streams: one piece an event.
     #[must_use]
     pub fn stream(&self) -> Reply {
-        let start = json!({"type": "message_start", "message": self.envelope(Vec::new(), None, 1)});
+        let start = json!({"type": "message_start", "message": self.envelope(&[], None, 1)});
         let mut pieces = vec![event("message_start", &start)];
         for (index, block) in self.blocks.iter().enumerate() {
             let start =
@@ -200,7 +200,7 @@ impl Message {
         self.stop_reason.unwrap_or(if calls { "tool_use" } else { "end_turn" })
     }
 
-    fn envelope(&self, content: Vec<Value>, reason: Option<&str>, output: u64) -> Value {
+    fn envelope(&self, content: &[Value], reason: Option<&str>, output: u64) -> Value {
         json!({
             "id": "msg_01TestkitAAAAAAAAAAAAAAA",
             "type": "message",

@@ -18,7 +18,7 @@ pub(crate) enum Socket {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
     /// Boxed once more inside, since the type would otherwise contain itself.
-    Nested(Box<TlsStream<Box<Socket>>>),
+    Nested(Box<TlsStream<Box<Self>>>),
 }
 
 macro_rules! each {

@@ -71,13 +71,13 @@ impl IncomingBody {
     /// Decodes what we can decode; an encoding that we do not know stays, header and all.
     pub(crate) fn decode(response: Response<Self>) -> Response<Self> {
         let (mut parts, mut body) = response.into_parts();
-        if parts.headers.contains_key(CONTENT_ENCODING) {
-            if let Ok(codings) = parse_content_encoding(&parts.headers) {
-                parts.headers.remove(CONTENT_ENCODING);
-                if !codings.is_empty() {
-                    parts.headers.remove(CONTENT_LENGTH);
-                    body.decoder = Some(Box::new(Decoder::for_stream(&codings, MAX_STREAM_STEP)));
-                }
+        if parts.headers.contains_key(CONTENT_ENCODING)
+            && let Ok(codings) = parse_content_encoding(&parts.headers)
+        {
+            parts.headers.remove(CONTENT_ENCODING);
+            if !codings.is_empty() {
+                parts.headers.remove(CONTENT_LENGTH);
+                body.decoder = Some(Box::new(Decoder::for_stream(&codings, MAX_STREAM_STEP)));
             }
         }
         Response::from_parts(parts, body)

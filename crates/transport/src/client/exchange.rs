@@ -66,10 +66,10 @@ pub(crate) async fn exchange(
 // Source: RFC 9112 §3.2, RFC 9110 §7.2.
 fn for_http1(mut request: Wire, to: &Destination) -> Wire {
     *request.version_mut() = Version::HTTP_11;
-    if !request.headers().contains_key(HOST) {
-        if let Ok(host) = HeaderValue::from_str(without_default_port(to)) {
-            request.headers_mut().insert(HOST, host);
-        }
+    if !request.headers().contains_key(HOST)
+        && let Ok(host) = HeaderValue::from_str(without_default_port(to))
+    {
+        request.headers_mut().insert(HOST, host);
     }
     match to.forwarded_by() {
         Some(proxy) => {

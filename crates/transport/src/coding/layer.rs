@@ -138,7 +138,7 @@ impl Layer {
 
 // Source: RFC 1950 §2.2: compression method 8, and the two bytes are a multiple of 31.
 fn is_zlib(first: u8, second: u8) -> bool {
-    first & 0x0f == 8 && u16::from_be_bytes([first, second]) % 31 == 0
+    first & 0x0f == 8 && u16::from_be_bytes([first, second]).is_multiple_of(31)
 }
 
 impl fmt::Debug for Layer {

@@ -55,7 +55,7 @@ impl Zstd {
                 }
             };
             let Some(step) = step else { break };
-            used += self.take(used, step)?;
+            used += self.take(used, &step)?;
         }
         self.held.drain(..used);
         Ok(())
@@ -65,9 +65,9 @@ impl Zstd {
         if self.state == State::Header && self.held.is_empty() { Ok(()) } else { Err(malformed()) }
     }
 
-    fn take(&mut self, at: usize, step: Step) -> io::Result<usize> {
+    fn take(&mut self, at: usize, step: &Step) -> io::Result<usize> {
         let rest = self.held.get(at..).unwrap_or_default();
-        match step {
+        match *step {
             Step::Frame { length, checksum } => {
                 self.decoder.reset(rest.get(..length).unwrap_or_default()).map_err(io::Error::other)?;
                 self.state = State::Blocks { checksum };

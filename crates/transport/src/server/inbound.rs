@@ -210,9 +210,7 @@ async fn piece(body: &mut Incoming, limit: Duration) -> Result<Option<Bytes>, Re
                         return Ok(Some(data));
                     }
                 }
-                Some(Err(error)) if error.is_parse() || error.is_user() => {
-                    return Err(ReadBodyError::Malformed);
-                }
+                Some(Err(error)) if is_malformed(&error) => return Err(ReadBodyError::Malformed),
                 Some(Err(_)) => return Err(ReadBodyError::Disconnected),
             }
         }
@@ -224,4 +222,13 @@ impl fmt::Debug for InboundBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InboundBody").field("codings", &self.codings).finish_non_exhaustive()
     }
+}
+
+/// Whether the client sent nonsense rather than went away: hyper wraps a bad chunk header in an I/O error.
+fn is_malformed(error: &hyper::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    let nonsense = cause.map(std::io::Error::kind).is_some_and(|kind| {
+        matches!(kind, std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData)
+    });
+    nonsense || error.is_parse() || error.is_user()
 }

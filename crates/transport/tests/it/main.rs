@@ -1,0 +1,22 @@
+//! The promises of the README, over real sockets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests fail by panicking"
+)]
+
+mod support;
+
+mod bodies;
+mod calls;
+mod pooling;
+mod proxies;
+mod proxy_settings;
+mod requests;
+mod secrets;
+mod serving;
+mod shutting_down;
