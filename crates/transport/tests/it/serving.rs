@@ -267,6 +267,13 @@ async fn slow_heads_and_idle_connections_are_closed_each_after_its_own_time() {
     let server = serve(quick, grace(), Under("/")).await;
     is_closed_after(server.address, b"").await;
     is_closed_after(server.address, b"GET / HT").await;
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    socket.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut rest = vec![0; 12];
+    socket.read_exact(&mut rest).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await; // idle for longer than a head may take
+    socket.write_all(b"GET / HT").await.unwrap();
+    socket.read_to_end(&mut rest).await.unwrap();
 
     let patient = ServerOptions::default().with_timeouts(Duration::from_secs(600), Duration::from_millis(50));
     let server = serve(patient, grace(), Under("/")).await;
