@@ -1,6 +1,7 @@
 //! The ways through a proxy, and that there is no way around one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cliproxy_testkit::{FakeUpstream, status};
 use cliproxy_transport::{
@@ -110,7 +111,8 @@ async fn a_proxy_that_fails_is_an_error_and_never_a_direct_connection() {
         (upstream.url(), format!("socks5://{}", strict.address)),
         (secure.url(), format!("http://user:WRONG@{}", strict.address)),
     ];
-    let client = HttpClient::new(trusting(&[&secure]));
+    // One of them speaks the wrong protocol and so never answers.
+    let client = HttpClient::new(trusting(&[&secure]).with_connect_timeout(Duration::from_millis(500)));
     for (url, proxy) in cases {
         let error = client.send(post(&url, "x"), &through(&proxy)).await.unwrap_err();
         assert!(matches!(error, SendError::Proxy { .. }), "{proxy}: {error:?}");
