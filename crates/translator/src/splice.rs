@@ -1,1 +1,468 @@
 //! Edits of JSON bodies in place, over one scan of the top level.
+//!
+//! The scan finds where members begin and end; it does not validate what is inside them. Repeated keys are kept:
+//! the last wins for reading, an edit touches all (Source: design.md §12).
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use crate::codec::{CodecError, Peek};
+use crate::json::{Text, Writer};
+
+/// How deep arrays and objects may nest. Deeper bodies are refused before anything recurses over them.
+pub const MAX_DEPTH: usize = 512;
+
+/// The members of a JSON object, as spans of its text.
+#[derive(Clone, Debug)]
+pub struct TopLevel<'a> {
+    body: &'a [u8],
+    members: Vec<Member<'a>>,
+    /// The byte behind `{`.
+    inside: usize,
+    /// The byte of `}`.
+    close: usize,
+}
+
+/// One member.
+#[derive(Clone, Debug)]
+struct Member<'a> {
+    key: Cow<'a, str>,
+    /// Where its value lies.
+    value: (usize, usize),
+    /// From behind the comma (or brace) before it to the comma (or brace) after it.
+    region: (usize, usize),
+}
+
+impl<'a> TopLevel<'a> {
+    /// Scans an object.
+    ///
+    /// # Errors
+    /// When the text is not one JSON object, or nests deeper than [`MAX_DEPTH`].
+    pub fn scan(body: &'a [u8]) -> Result<Self, CodecError> {
+        let mut scan = Scan { body, at: 0 };
+        scan.white();
+        if scan.next() != Some(b'{') {
+            return Err(CodecError::malformed("the body is not a JSON object"));
+        }
+        let inside = scan.at;
+        let mut members = Vec::with_capacity(16);
+        scan.white();
+        if scan.peek() == Some(b'}') {
+            scan.at += 1;
+        } else {
+            scan.members(inside, &mut members)?;
+        }
+        let close = scan.at.saturating_sub(1);
+        scan.white();
+        if scan.peek().is_some() {
+            return Err(CodecError::malformed("there is text behind the JSON object"));
+        }
+        Ok(Self { body, members, inside, close })
+    }
+
+    /// The text of a member's value; the last of repeated keys.
+    #[must_use]
+    pub fn value(&self, key: &str) -> Option<&'a [u8]> {
+        self.members.iter().rev().find(|member| member.key == key).and_then(|member| self.span(member.value))
+    }
+
+    /// Whether there is such a member.
+    #[must_use]
+    pub fn has(&self, key: &str) -> bool {
+        self.members.iter().any(|member| member.key == key)
+    }
+
+    /// The keys and the texts of their values, in order, repeated ones included.
+    pub fn members(&self) -> impl Iterator<Item = (&str, &'a [u8])> {
+        self.members
+            .iter()
+            .filter_map(|member| self.span(member.value).map(|value| (member.key.as_ref(), value)))
+    }
+
+    /// The text of a member's value as JSON text.
+    ///
+    /// # Errors
+    /// When it is not UTF-8.
+    pub fn raw(&self, key: &str) -> Result<Option<&'a str>, CodecError> {
+        self.value(key)
+            .map(std::str::from_utf8)
+            .transpose()
+            .map_err(|_| CodecError::malformed(format!("{key}: not UTF-8")).with_param(key))
+    }
+
+    /// A string member. `null` is absence.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn string(&self, key: &str) -> Result<Option<Cow<'a, str>>, CodecError> {
+        match self.raw(key)? {
+            None | Some("null") => Ok(None),
+            Some(json) => serde_json::from_str::<Text<'a>>(json)
+                .map(|text| Some(text.into_decoded()))
+                .map_err(|error| named(key, &error)),
+        }
+    }
+
+    /// A boolean member. `null` is absence.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn boolean(&self, key: &str) -> Result<Option<bool>, CodecError> {
+        match self.value(key) {
+            None | Some(b"null") => Ok(None),
+            Some(b"true") => Ok(Some(true)),
+            Some(b"false") => Ok(Some(false)),
+            Some(_) => Err(CodecError::malformed(format!("{key}: expected a boolean")).with_param(key)),
+        }
+    }
+
+    /// A whole-number member; `None` when it is absent or something else.
+    #[must_use]
+    pub fn unsigned(&self, key: &str) -> Option<u64> {
+        std::str::from_utf8(self.value(key)?).ok()?.parse().ok()
+    }
+
+    /// An object member, scanned; `None` when it is absent or something else.
+    #[must_use]
+    pub fn object(&self, key: &str) -> Option<TopLevel<'a>> {
+        TopLevel::scan(self.value(key)?).ok()
+    }
+
+    /// What routing needs of the formats that name model and stream in the body. The conversation's name is the
+    /// codec's to add.
+    ///
+    /// # Errors
+    /// When `model` is no string or `stream` no boolean.
+    pub fn peek(&self) -> Result<Peek<'a>, CodecError> {
+        Ok(Peek {
+            model: self.string("model")?.unwrap_or_default(),
+            stream: self.boolean("stream")?.unwrap_or(false),
+            session: None,
+            cache_key: self.string("prompt_cache_key").ok().flatten(),
+        })
+    }
+
+    fn span(&self, (start, end): (usize, usize)) -> Option<&'a [u8]> {
+        self.body.get(start..end)
+    }
+}
+
+/// Changes to the members of one object.
+///
+/// ```
+/// use bytes::Bytes;
+/// use cliproxy_translator::splice::Edits;
+/// let body = Bytes::from_static(br#"{ "model":"a", "x": 1,"model":"b" }"#);
+/// let patched = Edits::new().set_string("model", "c").remove("x").set("n", "2").apply(&body)?;
+/// assert_eq!(patched, &br#"{ "model":"c","model":"c","n":2 }"#[..]);
+/// assert_eq!(Edits::new().remove("y").apply(&body)?.as_ptr(), body.as_ptr());
+/// # Ok::<(), cliproxy_translator::CodecError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Edits<'e> {
+    edits: Vec<(Cow<'e, str>, Option<Cow<'e, str>>)>,
+}
+
+impl<'e> Edits<'e> {
+    /// No changes.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Gives a member this value, which must be JSON: in place of all members of that name, or at the end.
+    #[must_use]
+    pub fn set(mut self, key: impl Into<Cow<'e, str>>, json: impl Into<Cow<'e, str>>) -> Self {
+        self.put(key.into(), Some(json.into()));
+        self
+    }
+
+    /// Gives a member a string.
+    #[must_use]
+    pub fn set_string(self, key: impl Into<Cow<'e, str>>, value: &str) -> Self {
+        let mut writer = Writer::new(Vec::with_capacity(value.len() + 2));
+        writer.string(value);
+        let json = String::from_utf8(writer.into_bytes()).unwrap_or_default();
+        self.set(key, json)
+    }
+
+    /// Removes all members of that name.
+    #[must_use]
+    pub fn remove(mut self, key: impl Into<Cow<'e, str>>) -> Self {
+        self.put(key.into(), None);
+        self
+    }
+
+    /// Whether nothing is to change.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.edits.is_empty()
+    }
+
+    fn put(&mut self, key: Cow<'e, str>, value: Option<Cow<'e, str>>) {
+        match self.edits.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, known)) => *known = value,
+            None => self.edits.push((key, value)),
+        }
+    }
+
+    fn of(&self, key: &str) -> Option<&Option<Cow<'e, str>>> {
+        self.edits.iter().find(|(known, _)| known == key).map(|(_, value)| value)
+    }
+
+    /// Scans the body and changes it; the same buffer when nothing changes.
+    ///
+    /// # Errors
+    /// When the body is not a JSON object.
+    pub fn apply(&self, body: &Bytes) -> Result<Bytes, CodecError> {
+        Ok(self.apply_scanned(body, &TopLevel::scan(body)?))
+    }
+
+    /// As [`Self::apply`], with a scan of that body at hand.
+    #[must_use]
+    pub fn apply_scanned(&self, body: &Bytes, scanned: &TopLevel<'_>) -> Bytes {
+        self.rewritten(scanned).map_or_else(|| body.clone(), Bytes::from)
+    }
+
+    /// Changes an object that is a part of something larger.
+    ///
+    /// # Errors
+    /// When the text is not a JSON object.
+    pub fn apply_str<'j>(&self, json: &'j str) -> Result<Cow<'j, str>, CodecError> {
+        Ok(match self.rewritten(&TopLevel::scan(json.as_bytes())?) {
+            None => Cow::Borrowed(json),
+            Some(bytes) => Cow::Owned(String::from_utf8(bytes).unwrap_or_default()),
+        })
+    }
+
+    /// Whether the object would come out different.
+    fn changes(&self, scanned: &TopLevel<'_>) -> bool {
+        self.edits.iter().any(|(key, value)| {
+            let mut members = scanned.members.iter().filter(|member| member.key == *key).peekable();
+            match value {
+                None => members.peek().is_some(),
+                Some(json) => {
+                    members.peek().is_none()
+                        || members.any(|member| scanned.span(member.value) != Some(json.as_bytes()))
+                }
+            }
+        })
+    }
+
+    fn rewritten(&self, scanned: &TopLevel<'_>) -> Option<Vec<u8>> {
+        if !self.changes(scanned) {
+            return None;
+        }
+        let added: usize =
+            self.edits.iter().map(|(k, v)| k.len() + v.as_ref().map_or(0, |v| v.len()) + 8).sum();
+        let mut out = Vec::with_capacity(scanned.body.len() + added);
+        let copy = |out: &mut Vec<u8>, start, end| {
+            out.extend_from_slice(scanned.span((start, end)).unwrap_or_default());
+        };
+        copy(&mut out, 0, scanned.inside);
+        let mut comma = false;
+        // White space behind the last member stays behind what is added.
+        let mut tail = (scanned.inside, scanned.close);
+        for member in &scanned.members {
+            let edit = self.of(&member.key);
+            if matches!(edit, Some(None)) {
+                tail = (member.value.1, member.region.1);
+                continue;
+            }
+            if std::mem::replace(&mut comma, true) {
+                copy(&mut out, tail.0, tail.1);
+                out.push(b',');
+            }
+            copy(&mut out, member.region.0, member.value.0);
+            match edit {
+                Some(Some(json)) => out.extend_from_slice(json.as_bytes()),
+                _ => copy(&mut out, member.value.0, member.value.1),
+            }
+            tail = (member.value.1, member.region.1);
+        }
+        for (key, value) in &self.edits {
+            let Some(json) = value.as_ref().filter(|_| !scanned.has(key)) else { continue };
+            if std::mem::replace(&mut comma, true) {
+                out.push(b',');
+            }
+            let mut writer = Writer::new(out);
+            writer.key(key);
+            out = writer.into_bytes();
+            out.extend_from_slice(json.as_bytes());
+        }
+        copy(&mut out, tail.0, tail.1);
+        copy(&mut out, scanned.close, scanned.body.len());
+        Some(out)
+    }
+}
+
+fn named(key: &str, error: &serde_json::Error) -> CodecError {
+    let message = error.to_string();
+    let message = message.split(" at line ").next().unwrap_or(&message);
+    CodecError::malformed(format!("{key}: {message}")).with_param(key)
+}
+
+/// A cursor over JSON text.
+struct Scan<'a> {
+    body: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Scan<'a> {
+    fn peek(&self) -> Option<u8> {
+        self.body.get(self.at).copied()
+    }
+
+    fn next(&mut self) -> Option<u8> {
+        let byte = self.peek();
+        self.at += 1;
+        byte
+    }
+
+    fn white(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    fn broken(&self, what: &str) -> CodecError {
+        CodecError::malformed(format!("{what} at byte {} of the JSON text", self.at.min(self.body.len())))
+    }
+
+    /// Reads members up to and including the closing brace.
+    fn members(&mut self, inside: usize, members: &mut Vec<Member<'a>>) -> Result<(), CodecError> {
+        let mut region = inside;
+        loop {
+            self.white();
+            let key_start = self.at;
+            if self.next() != Some(b'"') {
+                return Err(self.broken("expected a member name"));
+            }
+            self.string()?;
+            let key = self.key(key_start)?;
+            self.white();
+            if self.next() != Some(b':') {
+                return Err(self.broken("expected a colon"));
+            }
+            self.white();
+            let start = self.at;
+            self.value()?;
+            let end = self.at;
+            self.white();
+            members.push(Member { key, value: (start, end), region: (region, self.at) });
+            match self.next() {
+                Some(b',') => region = self.at,
+                Some(b'}') => return Ok(()),
+                _ => return Err(self.broken("expected a comma or the end of the object")),
+            }
+        }
+    }
+
+    fn key(&self, start: usize) -> Result<Cow<'a, str>, CodecError> {
+        let quoted = self.body.get(start..self.at).unwrap_or_default();
+        let text = std::str::from_utf8(quoted).map_err(|_| self.broken("a member name is not UTF-8"))?;
+        if memchr::memchr(b'\\', quoted).is_none() {
+            let inner = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
+            return Ok(Cow::Borrowed(inner));
+        }
+        serde_json::from_str::<String>(text)
+            .map(Cow::Owned)
+            .map_err(|_| self.broken("bad escape in a member name"))
+    }
+
+    /// Skips the rest of a string, closing quote included.
+    fn string(&mut self) -> Result<(), CodecError> {
+        loop {
+            let rest = self.body.get(self.at..).unwrap_or_default();
+            match memchr::memchr2(b'"', b'\\', rest) {
+                Some(found) => {
+                    self.at += found + 1;
+                    if rest.get(found) == Some(&b'"') {
+                        return Ok(());
+                    }
+                    self.at += 1;
+                }
+                None => {
+                    self.at = self.body.len();
+                    return Err(self.broken("a string is not closed"));
+                }
+            }
+        }
+    }
+
+    /// Skips one value.
+    fn value(&mut self) -> Result<(), CodecError> {
+        match self.peek() {
+            Some(b'"') => {
+                self.at += 1;
+                self.string()
+            }
+            Some(b'{' | b'[') => self.container(),
+            Some(b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
+                let start = self.at;
+                while matches!(self.peek(), Some(b'-' | b'+' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'E')) {
+                    self.at += 1;
+                }
+                let scalar = self.body.get(start..self.at).unwrap_or_default();
+                serde_json::from_slice::<serde::de::IgnoredAny>(scalar)
+                    .map(|_| ())
+                    .map_err(|_| self.broken("expected a value"))
+            }
+            _ => Err(self.broken("expected a value")),
+        }
+    }
+
+    /// Skips an array or object: brackets are counted and must match, what is between them is not looked at.
+    fn container(&mut self) -> Result<(), CodecError> {
+        let mut open = Brackets::default();
+        loop {
+            match self.next() {
+                Some(b'"') => self.string()?,
+                Some(bracket @ (b'{' | b'[')) => {
+                    if !open.push(bracket) {
+                        return Err(self.broken("arrays and objects nest too deeply"));
+                    }
+                }
+                Some(bracket @ (b'}' | b']')) => {
+                    if !open.pop(bracket) {
+                        return Err(self.broken("a bracket does not match"));
+                    }
+                    if open.depth == 0 {
+                        return Ok(());
+                    }
+                }
+                Some(_) => {}
+                None => return Err(self.broken("an array or object is not closed")),
+            }
+        }
+    }
+}
+
+/// The open brackets, one bit each: set for objects.
+#[derive(Default)]
+struct Brackets {
+    depth: usize,
+    objects: [u64; MAX_DEPTH / 64],
+}
+
+impl Brackets {
+    fn push(&mut self, bracket: u8) -> bool {
+        let Some(word) = self.objects.get_mut(self.depth / 64) else { return false };
+        let bit = 1 << (self.depth % 64);
+        if bracket == b'{' {
+            *word |= bit
+        } else {
+            *word &= !bit
+        }
+        self.depth += 1;
+        true
+    }
+
+    fn pop(&mut self, bracket: u8) -> bool {
+        self.depth = self.depth.wrapping_sub(1);
+        self.objects
+            .get(self.depth / 64)
+            .is_some_and(|word| (word >> (self.depth % 64) & 1 == 1) == (bracket == b'}'))
+    }
+}

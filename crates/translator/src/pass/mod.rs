@@ -1,1 +1,17 @@
-//! Passes that every encoder shares.
+//! Shared passes: what several codecs must do alike, each once.
+//!
+//! A pass is a pure function between decode and encode. Codecs call passes; a codec that needs its own variant is
+//! a smell (Source: style.md §15). Rules are cited as `B1` … of translation.md.
+
+pub mod args;
+pub mod cache;
+pub mod errors;
+pub mod finish;
+pub mod identity;
+pub mod ids;
+pub mod media;
+pub mod names;
+pub mod reasoning;
+pub mod schema;
+pub mod signature;
+pub mod turns;

@@ -1,0 +1,157 @@
+//! Tool arguments between their three forms: a JSON value, JSON inside a string, free text.
+//! Source: translation.md B10, B92.
+
+use std::borrow::Cow;
+
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+use crate::json::{Text, Writer};
+use crate::model::Args;
+use crate::splice::TopLevel;
+
+/// The arguments as a JSON object, for formats that demand one. What is not an object is repaired where single
+/// quotes are all that is wrong, and is `{}` otherwise: a request never fails for it (B92). Free text goes under
+/// `input` (B10).
+#[must_use]
+pub fn json_object<'a>(args: &'a Args<'_>) -> Cow<'a, str> {
+    match args {
+        Args::Json(raw) if raw.get().starts_with('{') => Cow::Borrowed(raw.get()),
+        Args::Json(raw) => match serde_json::from_str::<Text<'_>>(raw.get()) {
+            // Doubly encoded: models do that too.
+            Ok(text) => Cow::Owned(object_of(text.into_decoded()).into_owned()),
+            Err(_) => Cow::Borrowed("{}"),
+        },
+        Args::Encoded(text) => object_of(text.decoded()),
+        Args::Freeform(text) => Cow::Owned(wrap_custom_input(text)),
+    }
+}
+
+fn object_of(text: Cow<'_, str>) -> Cow<'_, str> {
+    if is_object(&text) {
+        return match text {
+            Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+            Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+        };
+    }
+    match single_quotes_repaired(&text) {
+        Some(repaired) => Cow::Owned(repaired),
+        None => Cow::Borrowed("{}"),
+    }
+}
+
+/// The arguments as the text that OpenAI formats put into a string: unchanged, however broken, except that no
+/// arguments at all are `{}`.
+#[must_use]
+pub fn json_text<'a>(args: &'a Args<'_>) -> Text<'a> {
+    match args {
+        Args::Json(raw) => Text::plain(raw.get()),
+        Args::Encoded(text) if text.is_empty() => Text::plain("{}"),
+        Args::Encoded(text) => text.reborrow(),
+        Args::Freeform(text) => Text::plain(wrap_custom_input(text)),
+    }
+}
+
+/// Writes [`json_text`] as a JSON string, escaping once and copying nothing in between.
+pub fn write_arguments_string(writer: &mut Writer, args: &Args<'_>) {
+    writer.text(&json_text(args));
+}
+
+/// The arguments as free text, for formats that have custom tools.
+#[must_use]
+pub fn freeform<'a>(args: &'a Args<'_>) -> Text<'a> {
+    match args {
+        Args::Freeform(text) => text.reborrow(),
+        Args::Json(raw) => Text::plain(unwrap_custom_input(raw.get()).into_owned()),
+        Args::Encoded(text) => Text::plain(unwrap_custom_input(&text.decoded()).into_owned()),
+    }
+}
+
+/// `{"input":"…"}`: how a JSON-only format carries the input of a custom tool (B10).
+#[must_use]
+pub fn wrap_custom_input(text: &Text<'_>) -> String {
+    let mut writer = Writer::new(Vec::with_capacity(text.size_hint() + 12));
+    writer.begin_object();
+    writer.field_text("input", text);
+    writer.end_object();
+    String::from_utf8(writer.into_bytes()).unwrap_or_default()
+}
+
+/// The free text inside the arguments of an emulated custom tool: `input` when it is a string, its JSON when it is
+/// something else, nothing for `{}` or no arguments, and the whole text when there is no `input` (B10, E581).
+#[must_use]
+pub fn unwrap_custom_input(arguments: &str) -> Cow<'_, str> {
+    let trimmed = arguments.trim();
+    if trimmed.is_empty() || trimmed == "null" {
+        return Cow::Borrowed("");
+    }
+    if trimmed.starts_with('"')
+        && let Ok(text) = serde_json::from_str::<Text<'_>>(trimmed)
+    {
+        return text.into_decoded();
+    }
+    if !is_object(trimmed) {
+        return Cow::Borrowed(arguments);
+    }
+    let Ok(object) = TopLevel::scan(trimmed.as_bytes()) else {
+        return Cow::Borrowed(arguments);
+    };
+    match object.raw("input") {
+        Ok(Some(json)) => match serde_json::from_str::<Text<'_>>(json) {
+            Ok(text) => text.into_decoded(),
+            Err(_) => Cow::Borrowed(json),
+        },
+        _ if object.members().next().is_none() => Cow::Borrowed(""),
+        _ => Cow::Borrowed(arguments),
+    }
+}
+
+/// Whether the text is one JSON object.
+#[must_use]
+pub fn is_object(text: &str) -> bool {
+    text.trim_start().starts_with('{') && serde_json::from_str::<IgnoredAny>(text).is_ok()
+}
+
+/// Repairs `{'a': 'b'}`: single-quoted strings become double-quoted ones. `None` when that is not enough.
+/// Source: translation.md B92.
+#[must_use]
+pub fn single_quotes_repaired(text: &str) -> Option<String> {
+    let text = text.trim();
+    if !text.starts_with('{') || !text.contains('\'') {
+        return None;
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    let mut quote: Option<char> = None;
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (None, '"' | '\'') => {
+                quote = Some(c);
+                out.push('"');
+            }
+            (None, c) => out.push(c),
+            (Some(_), '\\') => match chars.next() {
+                Some('\'') => out.push('\''),
+                Some(next) => {
+                    out.push('\\');
+                    out.push(next);
+                }
+                None => return None,
+            },
+            (Some(open), c) if c == open => {
+                quote = None;
+                out.push('"');
+            }
+            (Some('\''), '"') => out.push_str("\\\""),
+            (Some('\''), '\n') => out.push_str("\\n"),
+            (Some(_), c) => out.push(c),
+        }
+    }
+    is_object(&out).then_some(out)
+}
+
+/// The arguments as a raw JSON object that a decoder can keep.
+#[must_use]
+pub fn raw_object(args: &Args<'_>) -> Option<Box<RawValue>> {
+    RawValue::from_string(json_object(args).into_owned()).ok()
+}

@@ -1,0 +1,163 @@
+//! Error types of the formats, and error texts wherever providers put them. Source: translation.md B76, B78.
+
+use std::borrow::Cow;
+
+use crate::codec::ErrorText;
+use crate::json::Text;
+use crate::splice::TopLevel;
+
+/// The Claude error type of a status.
+#[must_use]
+pub fn claude_type(status: u16) -> &'static str {
+    match status {
+        401 => "authentication_error",
+        402 => "billing_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        503 | 529 => "overloaded_error",
+        408 | 504 => "timeout_error",
+        400..=499 => "invalid_request_error",
+        _ => "api_error",
+    }
+}
+
+/// The status of a Claude error type.
+#[must_use]
+pub fn claude_status(kind: &str) -> Option<u16> {
+    Some(match kind {
+        "invalid_request_error" => 400,
+        "authentication_error" => 401,
+        "billing_error" => 402,
+        "permission_error" => 403,
+        "not_found_error" => 404,
+        "request_too_large" => 413,
+        "rate_limit_error" => 429,
+        "api_error" => 500,
+        "timeout_error" => 504,
+        "overloaded_error" => 529,
+        _ => return None,
+    })
+}
+
+/// The Chat Completions error type of a status. Source: http-api.md A.8.
+#[must_use]
+pub fn chat_type(status: u16) -> &'static str {
+    match status {
+        401 => "authentication_error",
+        403 => "permission_error",
+        429 => "rate_limit_error",
+        400..=499 => "invalid_request_error",
+        _ => "server_error",
+    }
+}
+
+/// The code that goes with a status when the provider gave none. Source: http-api.md A.8.
+#[must_use]
+pub fn chat_code(status: u16) -> Option<&'static str> {
+    match status {
+        401 => Some("invalid_api_key"),
+        403 => Some("insufficient_quota"),
+        404 => Some("model_not_found"),
+        429 => Some("rate_limit_exceeded"),
+        500..=599 => Some("internal_server_error"),
+        _ => None,
+    }
+}
+
+/// The status of a Chat Completions error, by its code where that says more than its type.
+#[must_use]
+pub fn chat_status(kind: &str, code: &str) -> Option<u16> {
+    Some(match (kind, code) {
+        (_, "model_not_found") => 404,
+        (_, "invalid_api_key") => 401,
+        (_, "rate_limit_exceeded" | "insufficient_quota") => 429,
+        ("invalid_request_error", _) => 400,
+        ("authentication_error", _) => 401,
+        ("billing_error", _) => 402,
+        ("permission_error", _) => 403,
+        ("not_found_error", _) => 404,
+        ("rate_limit_error" | "insufficient_quota" | "tokens" | "requests", _) => 429,
+        ("overloaded_error", _) => 503,
+        ("timeout_error", _) => 504,
+        ("server_error" | "api_error", _) => 500,
+        _ => code.parse().ok().filter(|status| (400..600).contains(status))?,
+    })
+}
+
+/// Reads an error wherever formats keep it: `error.{message,type,status,code,param}`, `error` as a string,
+/// `errors[0]`, `detail`, `message`, `type`, `code`; of an array its first element. Text that is no JSON is the
+/// message itself. Source: translation.md B78.
+#[must_use]
+pub fn probe_error(body: &[u8]) -> ErrorText {
+    let Ok(body) = std::str::from_utf8(body) else { return ErrorText::default() };
+    let trimmed = body.trim();
+    let Some(object) = object_or_first(trimmed) else {
+        if trimmed.starts_with('"') {
+            return ErrorText { message: plain(Some(trimmed)).unwrap_or_default(), ..ErrorText::default() };
+        }
+        let is_json = serde_json::from_str::<serde::de::IgnoredAny>(trimmed).is_ok();
+        return ErrorText { message: if is_json { "" } else { trimmed }.to_owned(), ..ErrorText::default() };
+    };
+    let mut found = ErrorText::default();
+    match object.raw("error").ok().flatten() {
+        Some(json) => match object_or_first(json) {
+            Some(error) => fill(&mut found, &error),
+            None => set(&mut found.message, plain(Some(json))),
+        },
+        None => {
+            if let Some(error) = object.raw("errors").ok().flatten().and_then(object_or_first) {
+                fill(&mut found, &error);
+            }
+        }
+    }
+    fill(&mut found, &object);
+    // Message fallback chain: message, code, type. Source: translation.md B77.
+    if found.message.is_empty() {
+        found.message = found.code.clone().or_else(|| found.kind.clone()).unwrap_or_default();
+    }
+    found
+}
+
+/// Takes from an object what is not known yet.
+fn fill(found: &mut ErrorText, object: &TopLevel<'_>) {
+    let text = |key: &str| plain(object.raw(key).ok().flatten()).filter(|text| !text.is_empty());
+    set(&mut found.message, text("message").or_else(|| text("detail")).or_else(|| detail(object)));
+    // `{"type":"error"}` is only Claude's envelope.
+    found.kind =
+        found.kind.take().or_else(|| text("type").or_else(|| text("status")).filter(|kind| kind != "error"));
+    found.code = found.code.take().or_else(|| text("code"));
+    found.param = found.param.take().or_else(|| text("param"));
+}
+
+/// `detail: [{msg}]` and `detail: {message}`, as FastAPI services write it.
+fn detail(object: &TopLevel<'_>) -> Option<String> {
+    let detail = object_or_first(object.raw("detail").ok().flatten()?)?;
+    plain(detail.raw("msg").ok().flatten().or_else(|| detail.raw("message").ok().flatten()))
+}
+
+fn set(target: &mut String, text: Option<String>) {
+    if target.is_empty() {
+        *target = text.unwrap_or_default();
+    }
+}
+
+fn object_or_first(json: &str) -> Option<TopLevel<'_>> {
+    let json = json.trim();
+    if json.starts_with('[') {
+        let items: Vec<&serde_json::value::RawValue> = serde_json::from_str(json).ok()?;
+        return TopLevel::scan(items.first()?.get().as_bytes()).ok();
+    }
+    TopLevel::scan(json.as_bytes()).ok()
+}
+
+/// A string, or a number as text.
+fn plain(json: Option<&str>) -> Option<String> {
+    let json = json?;
+    match json.as_bytes().first()? {
+        b'"' => serde_json::from_str::<Text<'_>>(json).ok().map(Text::into_decoded).map(Cow::into_owned),
+        b'-' | b'0'..=b'9' => Some(json.to_owned()),
+        _ => None,
+    }
+}

@@ -1,0 +1,75 @@
+//! Finish reasons. Source: translation.md B51, B52.
+
+use cliproxy_core::FinishReason;
+
+/// The reason as Chat Completions says it.
+#[must_use]
+pub fn chat_reason(reason: FinishReason) -> &'static str {
+    match reason {
+        FinishReason::Stop
+        | FinishReason::StopSequence
+        | FinishReason::Refusal
+        | FinishReason::Pause
+        | FinishReason::BadToolCall
+        | FinishReason::Other => "stop",
+        FinishReason::ToolUse => "tool_calls",
+        FinishReason::Length | FinishReason::ContextWindow => "length",
+        FinishReason::Safety => "content_filter",
+        // A reason that core learns later ends a reply like any other.
+        _ => "stop",
+    }
+}
+
+/// The reason that a Chat Completions word stands for; case does not matter.
+#[must_use]
+pub fn from_chat(word: &str) -> FinishReason {
+    match word.to_ascii_lowercase().as_str() {
+        "stop" => FinishReason::Stop,
+        "tool_calls" | "function_call" => FinishReason::ToolUse,
+        "length" | "max_tokens" => FinishReason::Length,
+        "content_filter" => FinishReason::Safety,
+        _ => FinishReason::Other,
+    }
+}
+
+/// The reason as Claude says it.
+#[must_use]
+pub fn claude_reason(reason: FinishReason) -> &'static str {
+    match reason {
+        FinishReason::Stop | FinishReason::BadToolCall | FinishReason::Other => "end_turn",
+        FinishReason::StopSequence => "stop_sequence",
+        FinishReason::ToolUse => "tool_use",
+        FinishReason::Length => "max_tokens",
+        FinishReason::ContextWindow => "model_context_window_exceeded",
+        FinishReason::Safety | FinishReason::Refusal => "refusal",
+        FinishReason::Pause => "pause_turn",
+        // A reason that core learns later ends a reply like any other.
+        _ => "end_turn",
+    }
+}
+
+/// The reason that a Claude word stands for.
+#[must_use]
+pub fn from_claude(word: &str) -> FinishReason {
+    match word {
+        "end_turn" => FinishReason::Stop,
+        "stop_sequence" => FinishReason::StopSequence,
+        "tool_use" => FinishReason::ToolUse,
+        "max_tokens" => FinishReason::Length,
+        "model_context_window_exceeded" => FinishReason::ContextWindow,
+        "refusal" => FinishReason::Refusal,
+        "pause_turn" => FinishReason::Pause,
+        _ => FinishReason::Other,
+    }
+}
+
+/// What a reply really ended with, given whether a call of a client's tool went out (B52): calls win over a plain
+/// stop, a reply that was cut or refused stays so, and a call that never came is a stop.
+#[must_use]
+pub fn settle(reason: FinishReason, calls: bool) -> FinishReason {
+    match (reason, calls) {
+        (FinishReason::ToolUse, false) => FinishReason::Stop,
+        (FinishReason::Stop | FinishReason::Other, true) => FinishReason::ToolUse,
+        (reason, _) => reason,
+    }
+}

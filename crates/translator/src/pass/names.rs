@@ -1,0 +1,116 @@
+//! Tool names on the wire. Source: translation.md B5, B6, B8.
+
+use std::borrow::Cow;
+
+use crate::model::{PartKind, Request, Tool, ToolChoice};
+use crate::names::NameMap;
+
+/// The longest tool name OpenAI, Codex and Kiro take. Source: translation.md B6.
+pub const MAX_NAME: usize = 64;
+
+/// Shortens the declared names to 64 bytes, in the order of declaration; names that fit stay. The map holds every
+/// declared name when one of them had to change, and nothing otherwise.
+#[must_use]
+pub fn shorten_for_openai(tools: &[Tool<'_>]) -> NameMap {
+    let mut map = NameMap::default();
+    if tools.iter().filter_map(Tool::name).all(|name| name.len() <= MAX_NAME) {
+        return map;
+    }
+    for name in tools.iter().filter_map(Tool::name) {
+        note(&mut map, name);
+    }
+    map
+}
+
+/// As [`shorten_for_openai`], for all names of a request: declared ones first, then those that only the history or
+/// the tool choice mention (B5).
+#[must_use]
+pub fn openai_names(request: &Request<'_>) -> NameMap {
+    let mut map = shorten_for_openai(&request.tools);
+    let mut mention = |name: &str| {
+        if name.len() > MAX_NAME && map.is_empty() {
+            for declared in request.tools.iter().filter_map(Tool::name) {
+                note(&mut map, declared);
+            }
+        }
+        if !map.is_empty() {
+            note(&mut map, name);
+        }
+    };
+    match &request.tool_choice {
+        Some(ToolChoice::Tool { name, .. }) => mention(name),
+        Some(ToolChoice::Allowed { names, .. }) => names.iter().for_each(|name| mention(name)),
+        _ => {}
+    }
+    for part in request.turns.iter().flat_map(|turn| &turn.parts) {
+        match &part.kind {
+            PartKind::ToolCall(call) => mention(&call.name),
+            PartKind::ToolResult(result) => {
+                if let Some(name) = &result.name {
+                    mention(name);
+                }
+            }
+            _ => {}
+        }
+    }
+    map
+}
+
+/// Adds a name in its short form, unless it is known.
+fn note(map: &mut NameMap, name: &str) {
+    if map.has_declared(name) {
+        return;
+    }
+    let base = short(name);
+    let mut wire = base.clone().into_owned();
+    let mut count = 0_u32;
+    while map.has_wire(&wire) {
+        count += 1;
+        let suffix = format!("_{count}");
+        wire = format!("{}{suffix}", cut(&base, MAX_NAME - suffix.len()));
+    }
+    map.insert(name, wire);
+}
+
+/// A name within the limit: of an MCP tool its last part (B6).
+fn short(name: &str) -> Cow<'_, str> {
+    if name.len() <= MAX_NAME {
+        return Cow::Borrowed(name);
+    }
+    let tail = name
+        .strip_prefix("mcp__")
+        .and_then(|rest| rest.rsplit_once("__"))
+        .map(|(_, tail)| tail)
+        .filter(|tail| !tail.is_empty());
+    match tail {
+        Some(tail) => Cow::Owned(cut(&format!("mcp__{tail}"), MAX_NAME).to_owned()),
+        None => Cow::Borrowed(cut(name, MAX_NAME)),
+    }
+}
+
+/// Cuts at a character, never inside one.
+pub(crate) fn cut(text: &str, most: usize) -> &str {
+    text.get(..text.floor_char_boundary(most.min(text.len()))).unwrap_or(text)
+}
+
+/// The declared name that a provider meant when it changed case or put underscores in front (B8). An exact match
+/// wins; `None` when nothing fits.
+#[must_use]
+pub fn restore_case<'n>(declared: impl IntoIterator<Item = &'n str>, returned: &str) -> Option<&'n str> {
+    let key = folded(returned);
+    let mut found = None;
+    for name in declared {
+        if name == returned {
+            return Some(name);
+        }
+        if found.is_none() && folded(name).eq_ignore_ascii_case(key) {
+            found = Some(name);
+        }
+    }
+    found
+}
+
+/// What B8 compares, but for case.
+fn folded(name: &str) -> &str {
+    name.trim().trim_start_matches('_')
+}
