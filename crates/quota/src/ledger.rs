@@ -201,6 +201,12 @@ impl Ledger {
         self.models.clear();
     }
 
+    /// Whether it says nothing but "ready".
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.standing == Standing::default() && self.whole.is_blank() && self.models.is_empty()
+    }
+
     /// The ladder's level for a model.
     #[must_use]
     pub fn level(&self, model: &UpstreamModel) -> u32 {

@@ -1,0 +1,323 @@
+//! The front: what the service wires and the HTTP edge calls.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use cliproxy_core::{
+    ClientRequest, Credential, CredentialId, CredentialStore, Dispatched, Dispatcher, ExecutorError, Hook,
+    ListedModel, ModelId, ModelInfo, ProviderExecutor, ProviderId, Timestamp, Upstream, UsageSink,
+};
+use parking_lot::{Mutex, RwLock};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::affinity::Affinity;
+use crate::breaker::Breakers;
+use crate::budget::RetryBudget;
+use crate::clock::Clock;
+use crate::inner::{Inner, Settled};
+use crate::observe::Observers;
+use crate::pool::{Board, Dice, Snapshot, Tried};
+use crate::renew::Queue;
+use crate::roster::Roster;
+use crate::{CredentialStatus, Options, Registration, RenewError, retry};
+
+/// Picks, attempts, retries, fails over, renews and accounts. Cheap to share behind an [`Arc`].
+pub struct Conductor {
+    inner: Arc<Inner>,
+}
+
+/// Puts a [`Conductor`] together.
+#[derive(Debug)]
+pub struct Builder {
+    upstream: Arc<dyn Upstream>,
+    options: Options,
+    store: Option<Arc<dyn CredentialStore>>,
+    hooks: Vec<Arc<dyn Hook>>,
+    sinks: Vec<Arc<dyn UsageSink>>,
+    executors: Vec<Arc<dyn ProviderExecutor>>,
+    wall: Option<Timestamp>,
+}
+
+impl Builder {
+    /// Sets the options.
+    #[must_use]
+    pub fn options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Where renewed credentials are saved and leases come from.
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn CredentialStore>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Adds an observer.
+    #[must_use]
+    pub fn hook(mut self, hook: Arc<dyn Hook>) -> Self {
+        self.hooks.push(hook);
+        self
+    }
+
+    /// Adds a recorder of usage.
+    #[must_use]
+    pub fn usage_sink(mut self, sink: Arc<dyn UsageSink>) -> Self {
+        self.sinks.push(sink);
+        self
+    }
+
+    /// Adds an executor, see [`Conductor::register_executor`].
+    #[must_use]
+    pub fn executor(mut self, executor: Arc<dyn ProviderExecutor>) -> Self {
+        self.executors.push(executor);
+        self
+    }
+
+    /// The wall time right now; from here on time is the runtime's. Without it the system's clock is read once.
+    #[must_use]
+    pub fn wall(mut self, now: Timestamp) -> Self {
+        self.wall = Some(now);
+        self
+    }
+
+    /// The conductor. It serves at once; [`Conductor::start`] begins renewals and usage records.
+    #[must_use]
+    pub fn build(self) -> Arc<Conductor> {
+        let wall = self.wall.unwrap_or_else(|| Timestamp::from_system_time(SystemTime::now()));
+        let executors: HashMap<ProviderId, Arc<dyn ProviderExecutor>> =
+            self.executors.into_iter().map(|executor| (executor.provider().clone(), executor)).collect();
+        let inner = Inner {
+            upstream: self.upstream,
+            store: self.store,
+            executors: RwLock::new(executors),
+            settled: ArcSwap::from_pointee(Settled::new(self.options, None)),
+            roster: Mutex::new(Roster::default()),
+            snapshot: ArcSwap::from_pointee(Snapshot::default()),
+            dirty: AtomicBool::new(false),
+            board: Mutex::new(Board::default()),
+            affinity: Affinity::new(),
+            breakers: Breakers::default(),
+            budget: RetryBudget::default(),
+            dice: Dice::new(),
+            clock: Clock::anchored(wall),
+            observers: Arc::new(Observers::new(self.hooks, self.sinks)),
+            queue: Queue::default(),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        };
+        Arc::new(Conductor { inner: Arc::new(inner) })
+    }
+}
+
+impl Conductor {
+    /// Begins a conductor that sends requests through `upstream`.
+    #[must_use]
+    pub fn builder(upstream: Arc<dyn Upstream>) -> Builder {
+        Builder {
+            upstream,
+            options: Options::default(),
+            store: None,
+            hooks: Vec::new(),
+            sinks: Vec::new(),
+            executors: Vec::new(),
+            wall: None,
+        }
+    }
+
+    /// Begins renewals and usage records. Call it once, inside the runtime; a second call does nothing.
+    pub fn start(&self) {
+        let inner = &self.inner;
+        if let Some(pump) = inner.observers.pump(inner.stop.clone()) {
+            inner.tasks.spawn(pump);
+        }
+        if inner.queue.start() {
+            inner.tasks.spawn(Arc::clone(inner).renewal_loop());
+        }
+    }
+
+    /// Stops the loops and waits for everything that must come to an end: renewals under way, unsaved
+    /// credentials, queued usage records. Requests are the HTTP edge's to drain.
+    ///
+    /// # Cancel safety
+    /// May be dropped; the tasks go on as long as the runtime does.
+    pub async fn shutdown(&self) {
+        self.inner.stop.cancel();
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+    }
+
+    /// Applies new options. Requests under way keep the old ones; cooldowns, turns and bindings stay.
+    pub fn reconfigure(&self, options: Options) {
+        self.inner.reconfigure(options);
+    }
+
+    /// The options in force.
+    #[must_use]
+    pub fn options(&self) -> Options {
+        self.inner.settled.load().options.clone()
+    }
+
+    /// Makes an executor known, for [`Self::admit`] and [`Self::executor`]; it replaces its provider's.
+    pub fn register_executor(&self, executor: Arc<dyn ProviderExecutor>) {
+        self.inner.executors.write().insert(executor.provider().clone(), executor);
+    }
+
+    /// The executor of a provider.
+    #[must_use]
+    pub fn executor(&self, provider: &ProviderId) -> Option<Arc<dyn ProviderExecutor>> {
+        self.inner.executors.read().get(provider).cloned()
+    }
+
+    /// All executors, by provider.
+    #[must_use]
+    pub fn executors(&self) -> BTreeMap<ProviderId, Arc<dyn ProviderExecutor>> {
+        self.inner.executors.read().iter().map(|(id, executor)| (id.clone(), Arc::clone(executor))).collect()
+    }
+
+    /// Registers a credential with its executor and the executor's models for it. One that is registered
+    /// already is replaced and keeps its cooldowns, unless it is now disabled.
+    pub fn register(
+        &self,
+        executor: Arc<dyn ProviderExecutor>,
+        credential: Arc<Credential>,
+        models: Vec<ModelInfo>,
+    ) {
+        self.inner.register(Registration::new(executor, credential, models));
+    }
+
+    /// Asks the executor of the credential's provider for its models and registers both.
+    ///
+    /// # Errors
+    /// When no executor serves the provider, or the models cannot be had. Nothing is registered then.
+    pub async fn admit(&self, credential: Arc<Credential>) -> Result<(), ExecutorError> {
+        let executor = self.executor(credential.provider()).ok_or_else(|| {
+            let message = format!("no executor serves the provider {}", credential.provider());
+            ExecutorError::new(cliproxy_core::ErrorKind::Misconfigured, message)
+        })?;
+        let models = executor.models(&credential).await?;
+        self.register(executor, credential, models);
+        Ok(())
+    }
+
+    /// Takes over an edited credential; its model list stays. False when it is not registered.
+    #[expect(clippy::needless_pass_by_value, reason = "the counterpart of `register`, which keeps it")]
+    pub fn update(&self, credential: Arc<Credential>) -> bool {
+        self.inner.update(&credential)
+    }
+
+    /// Removes a credential. False when there was none.
+    pub fn remove(&self, id: &CredentialId) -> bool {
+        self.inner.remove(id)
+    }
+
+    /// Makes the registered credentials exactly these: new ones come, missing ones go, the rest keep their
+    /// cooldowns. Those of [`cliproxy_core::Origin::Runtime`] stay whether listed or not.
+    pub fn sync(&self, all: Vec<Registration>) {
+        self.inner.sync(all);
+    }
+
+    /// All credentials, by id.
+    #[must_use]
+    pub fn credentials(&self) -> Vec<CredentialStatus> {
+        self.inner.entries().iter().map(|entry| self.inner.status(entry)).collect()
+    }
+
+    /// One credential.
+    #[must_use]
+    pub fn credential(&self, id: &CredentialId) -> Option<CredentialStatus> {
+        self.inner.entry(id).map(|entry| self.inner.status(&entry))
+    }
+
+    /// Forgets a credential's cooldowns. False when it is not registered.
+    pub fn reset_cooldowns(&self, id: &CredentialId) -> bool {
+        let known = self.inner.entry(id).is_some();
+        let now = self.inner.now();
+        self.inner.snapshot();
+        self.inner.board.lock().change(id, now, cliproxy_quota::Ledger::reset);
+        known
+    }
+
+    /// Renews a credential now, unless a renewal is under way: then its result is this one's.
+    ///
+    /// # Errors
+    /// See [`RenewError`].
+    ///
+    /// # Cancel safety
+    /// The renewal runs to its end even when this future is dropped.
+    pub async fn renew(&self, id: &CredentialId) -> Result<Arc<Credential>, RenewError> {
+        let entry = self.inner.entry(id).ok_or(RenewError::Unknown)?;
+        let seen = entry.credential();
+        self.inner.renew(&entry, &seen).await
+    }
+
+    /// The credential that would serve a model now, for callers that send by themselves (a websocket, a raw
+    /// call). It takes a turn like a request does and marks nothing.
+    #[must_use]
+    pub fn pick(&self, model: &str) -> Option<Arc<Credential>> {
+        let inner = &self.inner;
+        let settled = inner.settled.load();
+        let snapshot = inner.snapshot();
+        let resolution = inner.resolve(&settled, &snapshot, model).ok()?;
+        let now = inner.now();
+        let picked =
+            inner.picker(&settled, &snapshot).pick(&resolution.model, &mut Tried::default(), None, now);
+        let picked = picked.ok()?;
+        if picked.probe.is_some() {
+            inner.board.lock().release(picked.entry.id(), &picked.upstream.model, picked.probe, now);
+        }
+        Some(picked.credential)
+    }
+
+    /// Usage records dropped because the sinks were too slow.
+    #[must_use]
+    pub fn dropped_usage_records(&self) -> u64 {
+        self.inner.observers.dropped()
+    }
+
+    /// Now, by the conductor's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.inner.now()
+    }
+}
+
+#[async_trait]
+impl Dispatcher for Conductor {
+    async fn dispatch(&self, request: ClientRequest) -> Dispatched {
+        retry::serve(&self.inner, request).await
+    }
+
+    fn models(&self) -> Vec<ListedModel> {
+        self.inner.listing()
+    }
+
+    fn model(&self, id: &str) -> Option<ListedModel> {
+        let settled = self.inner.settled.load();
+        let snapshot = self.inner.snapshot();
+        let resolution = self.inner.resolve(&settled, &snapshot, id).ok()?;
+        let mut listed = Inner::listed(&snapshot, &resolution.model);
+        if listed.info.id.as_str() != resolution.shown {
+            let mut info = ModelInfo::clone(&listed.info);
+            info.id = ModelId::new(&resolution.shown);
+            listed.info = Arc::new(info);
+        }
+        Some(listed)
+    }
+}
+
+impl fmt::Debug for Conductor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let snapshot = self.inner.snapshot.load();
+        f.debug_struct("Conductor")
+            .field("generation", &snapshot.generation)
+            .field("tiers", &snapshot.tiers.len())
+            .finish_non_exhaustive()
+    }
+}

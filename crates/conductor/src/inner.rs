@@ -1,0 +1,103 @@
+//! What the parts of a conductor share.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::ArcSwap;
+use cliproxy_core::{CredentialStore, ProviderExecutor, ProviderId, Selector, Timestamp, Upstream};
+use parking_lot::{Mutex, RwLock};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::affinity::Affinity;
+use crate::breaker::Breakers;
+use crate::budget::RetryBudget;
+use crate::clock::Clock;
+use crate::observe::Observers;
+use crate::pool::{Board, Dice, Picker, Snapshot};
+use crate::renew::Queue;
+use crate::roster::Roster;
+use crate::select::{FillFirst, RoundRobin, Weighted};
+use crate::{Options, Strategy};
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) upstream: Arc<dyn Upstream>,
+    pub(crate) store: Option<Arc<dyn CredentialStore>>,
+    pub(crate) executors: RwLock<HashMap<ProviderId, Arc<dyn ProviderExecutor>>>,
+    pub(crate) settled: ArcSwap<Settled>,
+    pub(crate) roster: Mutex<Roster>,
+    pub(crate) snapshot: ArcSwap<Snapshot>,
+    /// Whether the snapshot is older than the roster.
+    pub(crate) dirty: AtomicBool,
+    pub(crate) board: Mutex<Board>,
+    pub(crate) affinity: Affinity,
+    pub(crate) breakers: Breakers,
+    pub(crate) budget: RetryBudget,
+    pub(crate) dice: Dice,
+    pub(crate) clock: Clock,
+    pub(crate) observers: Arc<Observers>,
+    pub(crate) queue: Queue,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
+}
+
+/// How several providers of one model share its requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Share {
+    ByCount,
+    ByWeight,
+    InOrder,
+}
+
+/// Options with what follows from them.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    pub(crate) options: Options,
+    pub(crate) selector: Arc<dyn Selector>,
+    pub(crate) share: Share,
+}
+
+impl Settled {
+    /// A strategy that stays keeps its selector, and with it its turns.
+    pub(crate) fn new(options: Options, before: Option<&Self>) -> Self {
+        let kept = before.filter(|before| {
+            std::mem::discriminant(&before.options.strategy) == std::mem::discriminant(&options.strategy)
+        });
+        let (selector, share): (Arc<dyn Selector>, Share) = match (&options.strategy, kept) {
+            (Strategy::Custom(selector), _) => (Arc::clone(selector), Share::ByCount),
+            (_, Some(kept)) => (Arc::clone(&kept.selector), kept.share),
+            (Strategy::RoundRobin, None) => (Arc::new(RoundRobin), Share::ByCount),
+            (Strategy::FillFirst, None) => (Arc::new(FillFirst), Share::InOrder),
+            (Strategy::Weighted, None) => (Arc::new(Weighted::default()), Share::ByWeight),
+        };
+        Self { options, selector, share }
+    }
+}
+
+impl Inner {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Who is registered, up to date.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        if self.dirty.load(Ordering::Acquire) {
+            self.rebuild();
+        }
+        self.snapshot.load_full()
+    }
+
+    pub(crate) fn picker<'a>(&'a self, settled: &'a Settled, snapshot: &'a Snapshot) -> Picker<'a> {
+        Picker {
+            board: &self.board,
+            snapshot,
+            selector: settled.selector.as_ref(),
+            share: settled.share,
+            dice: &self.dice,
+            breakers: &self.breakers,
+            breaker: settled.options.breaker,
+        }
+    }
+}

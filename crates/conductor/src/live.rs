@@ -1,0 +1,181 @@
+//! An attempt under way. However it ends, exactly one outcome is marked; a drop is the client's cancel.
+
+use std::sync::Arc;
+
+use cliproxy_core::{
+    ClientRequest, Credential, ExecutorError, ModelId, Operation, Outcome, OutcomeKind, Principal, RequestId,
+    Timestamp, UpstreamModel, Usage, UsageRecord,
+};
+use cliproxy_quota::{Fault, Mark, Probe};
+use tokio::time::Instant;
+
+use crate::inner::{Inner, Settled};
+use crate::pool::{Entry, Picked};
+
+/// What is remembered of a request while its stream runs: not its body.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    pub(crate) id: RequestId,
+    pub(crate) model: ModelId,
+    pub(crate) operation: Operation,
+    pub(crate) stream: bool,
+    pub(crate) principal: Principal,
+}
+
+impl Ticket {
+    pub(crate) fn of(request: &ClientRequest) -> Self {
+        Self {
+            id: request.id.clone(),
+            model: request.model.clone(),
+            operation: request.operation,
+            stream: request.stream,
+            principal: request.principal.clone(),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Live {
+    inner: Arc<Inner>,
+    settled: Arc<Settled>,
+    ticket: Arc<Ticket>,
+    entry: Arc<Entry>,
+    credential: Arc<Credential>,
+    model: UpstreamModel,
+    endpoint: u64,
+    probe: Probe,
+    started: Timestamp,
+    began: Instant,
+    attempt: u32,
+    ended: bool,
+}
+
+impl Live {
+    pub(crate) fn begin(
+        inner: &Arc<Inner>,
+        settled: &Arc<Settled>,
+        ticket: &Arc<Ticket>,
+        picked: &Picked,
+        credential: &Arc<Credential>,
+        attempt: u32,
+    ) -> Self {
+        picked.entry.enter();
+        Self {
+            inner: Arc::clone(inner),
+            settled: Arc::clone(settled),
+            ticket: Arc::clone(ticket),
+            entry: Arc::clone(&picked.entry),
+            credential: Arc::clone(credential),
+            model: picked.upstream.model.clone(),
+            endpoint: picked.endpoint,
+            probe: picked.probe,
+            started: inner.now(),
+            began: Instant::now(),
+            attempt,
+            ended: false,
+        }
+    }
+
+    pub(crate) fn settled(&self) -> &Settled {
+        &self.settled
+    }
+
+    pub(crate) fn credential(&self) -> &Credential {
+        &self.credential
+    }
+
+    pub(crate) fn operation(&self) -> Operation {
+        self.ticket.operation
+    }
+
+    /// The provider let it in: whatever was half open is open.
+    pub(crate) fn admitted(&mut self) {
+        self.inner.breakers.well(self.endpoint);
+        if self.probe.is_some() {
+            let probe = std::mem::take(&mut self.probe);
+            let now = self.inner.now();
+            self.inner.board.lock().admitted(self.entry.id(), &self.model, probe, now);
+        }
+    }
+
+    /// It ended well.
+    pub(crate) fn succeed(mut self, usage: Usage) {
+        let now = self.inner.now();
+        self.inner.breakers.well(self.endpoint);
+        self.inner.board.lock().succeed(self.entry.id(), &self.model, self.started, now);
+        let outcome = self.end(OutcomeKind::Success, usage);
+        self.inner.observers.record(UsageRecord::new(outcome, self.ticket.principal.clone()));
+    }
+
+    /// It failed before anything reached the client. The caller records the usage of the last failure.
+    pub(crate) fn fail(mut self, error: &ExecutorError, fault: Option<&Fault>) -> (Option<Mark>, Outcome) {
+        let mark = self.mark(error, fault);
+        (mark, self.end(OutcomeKind::Failure(error.kind()), Usage::default()))
+    }
+
+    /// It broke after the client had something. Nothing is tried again.
+    pub(crate) fn break_off(mut self, error: &ExecutorError, fault: &Fault, usage: Usage) {
+        self.mark(error, Some(fault));
+        let outcome = self.end(OutcomeKind::Failure(error.kind()), usage);
+        self.inner.observers.record(UsageRecord::new(outcome, self.ticket.principal.clone()));
+    }
+
+    fn mark(&mut self, error: &ExecutorError, fault: Option<&Fault>) -> Option<Mark> {
+        let now = self.inner.now();
+        if error.kind().is_endpoint_fault() {
+            self.inner.breakers.fault(self.endpoint, &self.settled.options.breaker, now);
+        } else if error.status().is_some() {
+            self.inner.breakers.well(self.endpoint);
+        }
+        let mut board = self.inner.board.lock();
+        let Some(fault) = fault else {
+            board.release(self.entry.id(), &self.model, std::mem::take(&mut self.probe), now);
+            return None;
+        };
+        self.probe = Probe::default();
+        board.fail(self.entry.id(), &self.model, fault, &self.settled.options.backoff, now)
+    }
+
+    fn end(&mut self, kind: OutcomeKind, usage: Usage) -> Outcome {
+        self.ended = true;
+        self.entry.leave();
+        let mut outcome = Outcome::new(
+            self.ticket.id.clone(),
+            &self.credential,
+            self.ticket.model.clone(),
+            self.model.clone(),
+            kind,
+        );
+        outcome.attempt = self.attempt;
+        outcome.usage = usage;
+        outcome.elapsed = self.began.elapsed();
+        tracing::debug!(
+            request_id = %self.ticket.id,
+            provider = %outcome.provider,
+            credential = %self.credential.masked_id(),
+            model = %outcome.model,
+            upstream_model = %outcome.upstream_model,
+            attempt = self.attempt,
+            outcome = ?kind,
+            elapsed_ms = u64::try_from(outcome.elapsed.as_millis()).unwrap_or(u64::MAX),
+            "attempt ended"
+        );
+        self.inner.observers.tell(|hook| hook.finished(&outcome));
+        outcome
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        // The client went away: that says nothing about the credential (Source: runtime.md L.2 25).
+        if self.probe.is_some() {
+            let now = self.inner.now();
+            self.inner.board.lock().release(self.entry.id(), &self.model, self.probe, now);
+        }
+        let outcome = self.end(OutcomeKind::Cancelled, Usage::default());
+        self.inner.observers.record(UsageRecord::new(outcome, self.ticket.principal.clone()));
+    }
+}

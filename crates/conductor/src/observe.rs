@@ -1,0 +1,75 @@
+//! Hooks and usage sinks: they watch, and cannot disturb.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use cliproxy_core::{Hook, UsageRecord, UsageSink};
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Records that wait for slow sinks; beyond that they are dropped and counted. At a few hundred bytes each this
+/// is well below a megabyte.
+const QUEUE: usize = 1024;
+
+#[derive(Debug)]
+pub(crate) struct Observers {
+    hooks: Vec<Arc<dyn Hook>>,
+    sinks: Vec<Arc<dyn UsageSink>>,
+    sender: mpsc::Sender<UsageRecord>,
+    receiver: Mutex<Option<mpsc::Receiver<UsageRecord>>>,
+    dropped: AtomicU64,
+}
+
+impl Observers {
+    pub(crate) fn new(hooks: Vec<Arc<dyn Hook>>, sinks: Vec<Arc<dyn UsageSink>>) -> Self {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        Self { hooks, sinks, sender, receiver: Mutex::new(Some(receiver)), dropped: AtomicU64::new(0) }
+    }
+
+    /// Calls every hook. Source: runtime.md L.3 33: a panic must not spread.
+    pub(crate) fn tell(&self, call: impl Fn(&dyn Hook)) {
+        for hook in &self.hooks {
+            if catch_unwind(AssertUnwindSafe(|| call(hook.as_ref()))).is_err() {
+                tracing::error!(?hook, "hook panicked");
+            }
+        }
+    }
+
+    /// Queues a usage record; never waits.
+    pub(crate) fn record(&self, record: UsageRecord) {
+        if !self.sinks.is_empty() && self.sender.try_send(record).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Feeds the sinks until `stop`, then empties the queue. `None` when there is nothing to do, or it runs
+    /// already.
+    pub(crate) fn pump(
+        self: &Arc<Self>,
+        stop: CancellationToken,
+    ) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let mut receiver = self.receiver.lock().take().filter(|_| !self.sinks.is_empty())?;
+        let sinks = self.sinks.clone();
+        Some(async move {
+            while let Some(Some(record)) = stop.run_until_cancelled(receiver.recv()).await {
+                feed(&sinks, &record).await;
+            }
+            receiver.close();
+            while let Some(record) = receiver.recv().await {
+                feed(&sinks, &record).await;
+            }
+        })
+    }
+}
+
+async fn feed(sinks: &[Arc<dyn UsageSink>], record: &UsageRecord) {
+    for sink in sinks {
+        sink.record(record).await;
+    }
+}

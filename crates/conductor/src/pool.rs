@@ -1,0 +1,14 @@
+//! The credentials, their readiness, and the pick.
+
+mod bits;
+mod board;
+mod entry;
+mod pick;
+mod tier;
+mod tried;
+
+pub(crate) use board::Board;
+pub(crate) use entry::{Entry, Shape};
+pub(crate) use pick::{PickError, Picked, Picker};
+pub(crate) use tier::{Dice, Snapshot, Tier};
+pub(crate) use tried::Tried;

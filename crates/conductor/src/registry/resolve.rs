@@ -1,0 +1,93 @@
+//! From the model a client wrote to what serves it.
+
+use std::sync::Arc;
+
+use super::{Index, ModelRoutes, near, pattern, suffix};
+use crate::{ModelAlias, Options};
+
+/// Aliases followed at most: a ring of them ends here.
+const MAX_HOPS: usize = 8;
+
+/// What serves a request.
+#[derive(Clone, Debug)]
+pub(crate) struct Resolution {
+    pub(crate) model: Arc<ModelRoutes>,
+    /// The thinking suffix, without parentheses.
+    pub(crate) suffix: Option<String>,
+    /// What replies call the model: what the client wrote, without the suffix (that is a wish, not a name).
+    pub(crate) shown: String,
+}
+
+/// Nothing offers the model; these names are near.
+#[derive(Clone, Debug)]
+pub(crate) struct Unknown {
+    pub(crate) near: Vec<String>,
+}
+
+/// Finds what serves `wanted`. `newest` stands for `auto`.
+pub(crate) fn resolve(
+    index: &Index,
+    options: &Options,
+    wanted: &str,
+    newest: impl Fn() -> Option<Arc<ModelRoutes>>,
+) -> Result<Resolution, Unknown> {
+    let wanted = wanted.trim();
+    let mut name = wanted.to_owned();
+    let mut asked: Option<String> = None;
+    for _ in 0..MAX_HOPS {
+        // A name configured with its suffix wins over a suffix (Source: runtime.md E.6, L.3 34).
+        if let Some(model) = index.get(&name) {
+            return Ok(found(model, asked, wanted));
+        }
+        let (base, value) = suffix::split(&name)
+            .map_or((name.as_str(), None), |(base, value)| (base, Some(value.to_owned())));
+        // The client's own suffix beats one that an alias brings along.
+        let suffix = asked.clone().or(value.clone());
+        if value.is_some()
+            && let Some(model) = index.get(base)
+        {
+            return Ok(found(model, suffix, wanted));
+        }
+        // Source: runtime.md E.7.
+        if base.eq_ignore_ascii_case("auto")
+            && let Some(model) = newest()
+        {
+            let shown = model.id.as_str().to_owned();
+            return Ok(Resolution { model, suffix, shown });
+        }
+        match alias(&options.model_aliases, &name, base) {
+            Some((target, whole)) => {
+                asked = if whole { asked } else { suffix };
+                name = target.to_owned();
+            }
+            None => break,
+        }
+    }
+    let base = suffix::split(wanted).map_or(wanted, |(base, _)| base);
+    Err(Unknown { near: near::matches(base, index.models().map(|model| model.id.as_str())) })
+}
+
+fn found(model: &Arc<ModelRoutes>, suffix: Option<String>, wanted: &str) -> Resolution {
+    let is_id = model.id.as_str().eq_ignore_ascii_case(wanted);
+    let shown = match suffix::split(wanted) {
+        Some((base, _)) if !is_id => base,
+        _ => wanted,
+    };
+    Resolution { model: Arc::clone(model), suffix, shown: shown.to_owned() }
+}
+
+/// The target of an alias, and whether the alias named the suffix too. Full names first, then patterns in order.
+fn alias<'a>(aliases: &'a [ModelAlias], name: &str, base: &str) -> Option<(&'a str, bool)> {
+    let plain = |wanted: &str| aliases.iter().find(|alias| alias.name.trim().eq_ignore_ascii_case(wanted));
+    if let Some(alias) = plain(name) {
+        return Some((alias.target.trim(), name != base));
+    }
+    if let Some(alias) = plain(base) {
+        return Some((alias.target.trim(), false));
+    }
+    aliases
+        .iter()
+        .find(|alias| alias.name.contains('*') && pattern::matches(alias.name.trim(), base))
+        .map(|alias| (alias.target.trim(), false))
+        .filter(|(target, _)| !target.eq_ignore_ascii_case(base))
+}

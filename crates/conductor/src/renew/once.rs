@@ -1,0 +1,184 @@
+//! One renewal: single flight in the process, a lease across processes, durable before it is used.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cliproxy_core::{Credential, ErrorKind, Origin, RefreshLease};
+
+use super::RenewError;
+use super::state::tokens_differ;
+use crate::inner::Inner;
+use crate::pool::Entry;
+
+/// The pause after a renewal that moved nothing. Source: runtime.md D.13 [H].
+const FRUITLESS: Duration = Duration::from_secs(30);
+
+impl Inner {
+    /// Renews a credential, unless somebody did since `seen` was read. Runs to its end even if the caller goes.
+    pub(crate) async fn renew(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        seen: &Arc<Credential>,
+    ) -> Result<Arc<Credential>, RenewError> {
+        let (inner, entry, seen) = (Arc::clone(self), Arc::clone(entry), Arc::clone(seen));
+        let work = async move {
+            let _turn = entry.turn.lock().await;
+            let outcome = inner.renew_in_turn(&entry, &seen).await;
+            inner.schedule(&entry);
+            outcome
+        };
+        self.tasks.spawn(work).await.unwrap_or(Err(RenewError::Broken))
+    }
+
+    async fn renew_in_turn(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        seen: &Arc<Credential>,
+    ) -> Result<Arc<Credential>, RenewError> {
+        let current = entry.credential();
+        if tokens_differ(current.document(), seen.document()) {
+            // Renewed while we queued.
+            return Ok(current);
+        }
+        if current.settings().disabled || self.entry(entry.id()).is_none() {
+            return Err(RenewError::Gone);
+        }
+        if let Some(known) = self.known_failure(entry, &current) {
+            return Err(known);
+        }
+        let outcome = self.renew_now(entry, &current).await;
+        if let Err(error) = &outcome {
+            self.note_failure(entry, &current, error);
+        }
+        outcome
+    }
+
+    /// What those who waited for a failing renewal learn, without a renewal of their own.
+    fn known_failure(&self, entry: &Entry, current: &Arc<Credential>) -> Option<RenewError> {
+        let state = entry.renewal.lock();
+        if state.unsupported {
+            return Some(RenewError::NotRenewable);
+        }
+        if state.dead.as_ref().is_some_and(|dead| !tokens_differ(dead.document(), current.document())) {
+            return Some(RenewError::NeedsLogin);
+        }
+        let pausing = state.not_before.is_some_and(|not_before| self.now() < not_before);
+        let (failed, error) = state.failed.as_ref()?;
+        (pausing && Arc::ptr_eq(failed, current)).then(|| error.clone())
+    }
+
+    fn note_failure(&self, entry: &Entry, current: &Arc<Credential>, error: &RenewError) {
+        let now = self.now();
+        let options = self.settled.load().options.renewal;
+        match error {
+            RenewError::NotRenewable => entry.renewal.lock().unsupported = true,
+            RenewError::NeedsLogin => {
+                entry.renewal.lock().dead = Some(Arc::clone(current));
+                self.board.lock().change(entry.id(), now, |ledger| ledger.set_needs_login(true));
+                tracing::error!(
+                    provider = %current.provider(),
+                    credential = %current.masked_id(),
+                    "refresh token rejected, log in again"
+                );
+            }
+            _ => {
+                entry.renewal.lock().failed(current, error.clone(), &options, now);
+                tracing::warn!(
+                    provider = %current.provider(),
+                    credential = %current.masked_id(),
+                    %error,
+                    "renewal failed, trying again later"
+                );
+            }
+        }
+    }
+
+    async fn renew_now(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        current: &Arc<Credential>,
+    ) -> Result<Arc<Credential>, RenewError> {
+        let lease = self.lease(current).await?;
+        let mut current = Arc::clone(current);
+        if let Some(stored) = self.reread(entry, &current).await? {
+            let rotated = tokens_differ(stored.document(), current.document());
+            current = self.publish(entry, &stored, true);
+            if rotated {
+                // Another process has done it.
+                return Ok(current);
+            }
+        }
+        let executor = Arc::clone(&entry.shape().executor);
+        let fresh = match executor.refresh(&current).await {
+            Ok(fresh) => fresh,
+            Err(error) if error.kind() == ErrorKind::Unsupported => return Err(RenewError::NotRenewable),
+            Err(error) if error.kind() == ErrorKind::InvalidGrant => {
+                // Somebody without a lease may have used up the token: look again before giving up on it.
+                let stored = self.reread(entry, &current).await?;
+                let rotated = stored.filter(|stored| tokens_differ(stored.document(), current.document()));
+                let Some(stored) = rotated else { return Err(RenewError::NeedsLogin) };
+                current = self.publish(entry, &stored, true);
+                if self.is_fresh(&current) {
+                    return Ok(current);
+                }
+                executor.refresh(&current).await.map_err(|error| failed(&error))?
+            }
+            Err(error) => return Err(failed(&error)),
+        };
+        let renewed = self.keep(entry, &current, &fresh).await;
+        drop(lease);
+        if !tokens_differ(renewed.document(), current.document()) {
+            entry.renewal.lock().not_before = Some(self.now().plus(FRUITLESS));
+        }
+        tracing::info!(provider = %renewed.provider(), credential = %renewed.masked_id(), "credential renewed");
+        Ok(renewed)
+    }
+
+    /// Whether a token that somebody else has brought is still good.
+    fn is_fresh(&self, credential: &Credential) -> bool {
+        credential.document().expiry().is_none_or(|expiry| expiry > self.now())
+    }
+
+    async fn lease(&self, credential: &Credential) -> Result<Option<Box<dyn RefreshLease>>, RenewError> {
+        let Some(store) = self.store.as_ref().filter(|_| is_stored(credential)) else { return Ok(None) };
+        store.lease(credential.id()).await.map(Some).map_err(|error| store_failed(&error))
+    }
+
+    /// What the store has, when that is not what we know it to have: another process or a person changed it.
+    async fn reread(
+        &self,
+        entry: &Entry,
+        current: &Credential,
+    ) -> Result<Option<Arc<Credential>>, RenewError> {
+        let Some(store) = self.store.as_ref().filter(|_| is_stored(current)) else { return Ok(None) };
+        let stored = store.load(current.id()).await.map_err(|error| store_failed(&error))?;
+        // Gone from the store: to renew it would be to bring it back.
+        let stored = stored.ok_or(RenewError::Gone)?;
+        let state = entry.renewal.lock();
+        if stored.document() == state.base.document() {
+            return Ok(None);
+        }
+        // Ours is newer than the store and only the rest was edited: saving will merge the two.
+        if state.unsaved && !tokens_differ(stored.document(), state.base.document()) {
+            return Ok(None);
+        }
+        drop(state);
+        Ok(Some(Arc::new(current.with_document(stored.document().clone()))))
+    }
+}
+
+pub(super) fn is_stored(credential: &Credential) -> bool {
+    matches!(credential.origin(), Origin::Store(_))
+}
+
+fn store_failed(error: &cliproxy_core::StoreError) -> RenewError {
+    RenewError::Store { message: error.to_string() }
+}
+
+fn failed(error: &cliproxy_core::ExecutorError) -> RenewError {
+    match error.kind() {
+        ErrorKind::InvalidGrant => RenewError::NeedsLogin,
+        ErrorKind::Unsupported => RenewError::NotRenewable,
+        kind => RenewError::Failed { kind, message: error.message().to_owned() },
+    }
+}

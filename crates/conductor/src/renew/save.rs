@@ -1,0 +1,144 @@
+//! Durable before it is used; when the disk is full, used all the same and saved as soon as may be.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cliproxy_core::{Credential, Document, StoreError};
+
+use super::once::is_stored;
+use crate::inner::Inner;
+use crate::pool::Entry;
+
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+impl Inner {
+    /// Saves a renewed credential, then publishes it.
+    pub(super) async fn keep(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        before: &Credential,
+        fresh: &Credential,
+    ) -> Arc<Credential> {
+        // Settings may have been edited while the provider answered: they are the entry's, the document is new.
+        let fresh = Arc::new(entry.credential().with_document(fresh.document().clone()));
+        if !is_stored(before) || self.store.is_none() {
+            return self.publish(entry, &fresh, true);
+        }
+        match self.save(entry, &fresh).await {
+            Ok(saved) => self.publish(entry, &saved, true),
+            Err(error) => {
+                tracing::error!(
+                    credential = %fresh.masked_id(),
+                    %error,
+                    "renewed credential cannot be saved, it lives in memory until it can"
+                );
+                let published = self.publish(entry, &fresh, false);
+                let (inner, entry) = (Arc::clone(self), Arc::clone(entry));
+                self.tasks.spawn(async move { inner.save_later(&entry).await });
+                published
+            }
+        }
+    }
+
+    /// Writes what changed since the store was last read over what it has now, so that a person's edits survive.
+    async fn save(&self, entry: &Entry, fresh: &Arc<Credential>) -> Result<Arc<Credential>, StoreError> {
+        let Some(store) = &self.store else { return Ok(Arc::clone(fresh)) };
+        let base = Arc::clone(&entry.renewal.lock().base);
+        let stored = store.load(fresh.id()).await?;
+        let edited = stored.filter(|stored| stored.document() != base.document());
+        let merged = match edited {
+            Some(stored) => Arc::new(
+                fresh.with_document(stored.document().merged(changes(base.document(), fresh.document()))),
+            ),
+            None => Arc::clone(fresh),
+        };
+        store.save(&merged).await?;
+        Ok(merged)
+    }
+
+    /// Tries to save until it works; at shutdown once more.
+    async fn save_later(&self, entry: &Entry) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let stopping = self.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none();
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            let _turn = entry.turn.lock().await;
+            if !entry.renewal.lock().unsaved || self.entry(entry.id()).is_none() {
+                return;
+            }
+            let credential = entry.credential();
+            match self.save_under_lease(entry, &credential).await {
+                Ok(saved) => {
+                    self.publish(entry, &saved, true);
+                    tracing::info!(credential = %saved.masked_id(), "renewed credential saved at last");
+                    return;
+                }
+                Err(error) if stopping => {
+                    tracing::error!(
+                        credential = %credential.masked_id(),
+                        %error,
+                        "renewed credential is lost: it could not be saved before the end"
+                    );
+                    return;
+                }
+                Err(error) => {
+                    tracing::error!(credential = %credential.masked_id(), %error, "still cannot be saved");
+                }
+            }
+        }
+    }
+
+    async fn save_under_lease(
+        &self,
+        entry: &Entry,
+        credential: &Arc<Credential>,
+    ) -> Result<Arc<Credential>, StoreError> {
+        let Some(store) = &self.store else { return Ok(Arc::clone(credential)) };
+        let _lease = store.lease(credential.id()).await?;
+        self.save(entry, credential).await
+    }
+
+    /// Makes a credential the current one. `stored` says that the store has it.
+    pub(super) fn publish(
+        &self,
+        entry: &Entry,
+        credential: &Arc<Credential>,
+        stored: bool,
+    ) -> Arc<Credential> {
+        {
+            let mut state = entry.renewal.lock();
+            let before = entry.credential();
+            // An edit of the settings meanwhile stays.
+            if before.settings() != credential.settings() {
+                entry.set_credential(Arc::new(before.with_document(credential.document().clone())));
+            } else {
+                entry.set_credential(Arc::clone(credential));
+            }
+            state.superseded = Some(before);
+            state.unsaved = !stored;
+            if stored {
+                state.base = Arc::clone(credential);
+            }
+            state.refreshed();
+        }
+        let current = entry.credential();
+        let now = self.now();
+        let mut board = self.board.lock();
+        board.replace(&current);
+        board.change(entry.id(), now, cliproxy_quota::Ledger::renewed);
+        drop(board);
+        self.observers.tell(|hook| hook.updated(&current));
+        current
+    }
+}
+
+/// The members that differ.
+fn changes(before: &Document, after: &Document) -> serde_json::Map<String, serde_json::Value> {
+    after
+        .as_map()
+        .iter()
+        .filter(|(key, value)| before.get(key) != Some(*value))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}

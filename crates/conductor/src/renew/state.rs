@@ -1,0 +1,125 @@
+//! What is known of a credential's renewals.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cliproxy_core::{Credential, Document, ErrorKind, Timestamp};
+
+use crate::RenewalOptions;
+
+/// Why a credential could not be renewed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RenewError {
+    /// There is nothing to renew.
+    #[error("the provider does not renew this credential")]
+    NotRenewable,
+    /// No such credential is registered.
+    #[error("no such credential")]
+    Unknown,
+    /// The refresh token is dead: a person has to log in again.
+    #[error("the refresh token was rejected, log in again")]
+    NeedsLogin,
+    /// It was removed or switched off meanwhile.
+    #[error("the credential is gone or disabled")]
+    Gone,
+    /// The provider did not answer as hoped; it is tried again later.
+    #[error("{message}")]
+    Failed {
+        /// What went wrong.
+        kind: ErrorKind,
+        /// One clause for people.
+        message: String,
+    },
+    /// The store gave no lease or could not be read; it is tried again later.
+    #[error("the credential store failed: {message}")]
+    Store {
+        /// One clause for people.
+        message: String,
+    },
+    /// The task that renewed it broke.
+    #[error("the renewal broke off")]
+    Broken,
+}
+
+#[derive(Debug)]
+pub(crate) struct RenewState {
+    /// As the store has it, as far as we know.
+    pub(crate) base: Arc<Credential>,
+    /// What a renewal replaced: a late reader may still hand it in.
+    pub(crate) superseded: Option<Arc<Credential>>,
+    /// In memory only: saving failed and is being retried.
+    pub(crate) unsaved: bool,
+    /// Failures in a row.
+    pub(crate) failures: u32,
+    /// No automatic renewal before.
+    pub(crate) not_before: Option<Timestamp>,
+    /// The last failure, and for which tokens: those who waited for it need not fail again.
+    pub(crate) failed: Option<(Arc<Credential>, RenewError)>,
+    /// The refresh token was rejected for these tokens.
+    pub(crate) dead: Option<Arc<Credential>>,
+    /// The executor does not renew at all.
+    pub(crate) unsupported: bool,
+    /// When it is queued.
+    pub(crate) queued: Option<Timestamp>,
+}
+
+impl RenewState {
+    pub(crate) fn new(credential: Arc<Credential>) -> Self {
+        Self {
+            base: credential,
+            superseded: None,
+            unsaved: false,
+            failures: 0,
+            not_before: None,
+            failed: None,
+            dead: None,
+            unsupported: false,
+            queued: None,
+        }
+    }
+
+    /// New tokens: old failures are over.
+    pub(crate) fn refreshed(&mut self) {
+        self.failures = 0;
+        self.not_before = None;
+        self.failed = None;
+        self.dead = None;
+    }
+
+    /// Source: runtime.md D.13 `[F]` 1 min, `[H]` 5 min.
+    pub(crate) fn failed(
+        &mut self,
+        seen: &Arc<Credential>,
+        error: RenewError,
+        options: &RenewalOptions,
+        now: Timestamp,
+    ) {
+        let factor = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
+        let pause: Duration = options.first_pause.saturating_mul(factor).min(options.longest_pause);
+        self.failures = self.failures.saturating_add(1).min(16);
+        self.not_before = Some(now.plus(pause));
+        self.failed = Some((Arc::clone(seen), error));
+    }
+}
+
+/// Whether two documents carry different tokens: other members may be edited by hand.
+pub(crate) fn tokens_differ(a: &Document, b: &Document) -> bool {
+    const KEYS: [&str; 14] = [
+        "access_token",
+        "accessToken",
+        "refresh_token",
+        "refreshToken",
+        "id_token",
+        "token",
+        "Token",
+        "api_key",
+        "cookie",
+        "session_key",
+        "github_token",
+        "expired",
+        "expires_at",
+        "expiresAt",
+    ];
+    KEYS.iter().any(|key| a.get(key) != b.get(key))
+}

@@ -1,0 +1,11 @@
+//! The one retry loop.
+
+mod answer;
+mod attempt;
+mod rounds;
+mod run;
+mod survey;
+mod verdict;
+
+pub(crate) use run::serve;
+pub(crate) use verdict::judge;

@@ -1,0 +1,94 @@
+//! What the client is told when nothing is left.
+
+use cliproxy_core::{ClientError, ClientErrorKind, Dispatched, ErrorKind, Exchange, ModelId, UsageRecord};
+use http::StatusCode;
+
+use super::run::Run;
+use super::survey::{PROBE, Survey};
+
+/// Nothing offers the model. Source: http-api.md E 3, design.md §12.
+pub(super) fn unknown_model(model: &ModelId, near: &[String]) -> Box<ClientError> {
+    let hint = match near {
+        [] => "; GET /v1/models lists what there is".to_owned(),
+        names => format!("; did you mean {}?", names.join(", ")),
+    };
+    let message = format!("no credential offers the model {model}{hint}");
+    Box::new(
+        ClientError::new(ClientErrorKind::ModelNotFound, message)
+            .with_code("model_not_found")
+            .with_param("model")
+            .with_model(model.as_str()),
+    )
+}
+
+/// Whether a failure is about our credential: the client could do nothing about it.
+pub(super) fn is_ours(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::Unauthorized
+            | ErrorKind::Forbidden
+            | ErrorKind::PaymentRequired
+            | ErrorKind::InvalidGrant
+            | ErrorKind::Misconfigured
+    )
+}
+
+impl Run {
+    pub(super) fn give_up(mut self, exchange: &dyn Exchange) -> Dispatched {
+        let now = self.inner.now();
+        let survey = Survey::new(&self.inner, &self.snapshot, &self.resolution.model, now, |_| true);
+        let error = match self.last.take() {
+            Some(last) => {
+                let mut error = exchange.explain(&last.target, &last.error);
+                let kind = last.error.kind();
+                // Source: design.md §6: a 401 or 403 about our credential is 503 to the client.
+                if is_ours(kind) && (error.status.is_client_error() || error.kind == ClientErrorKind::Billing)
+                {
+                    error.status = StatusCode::SERVICE_UNAVAILABLE;
+                    error.kind = ClientErrorKind::Unavailable;
+                }
+                let may_come_back =
+                    is_ours(kind) || kind == ErrorKind::RateLimited || kind.is_endpoint_fault();
+                if may_come_back && error.retry_after.is_none() {
+                    error.retry_after = survey.recovery(now).filter(|_| survey.ready == 0);
+                }
+                let record = UsageRecord::new(last.outcome, self.ticket.principal.clone());
+                self.inner.observers.record(record);
+                error
+            }
+            None => self.nobody(&survey),
+        };
+        if survey.ready == 0 {
+            self.trace.step(format!("nobody is left: {}", survey.describe()));
+        }
+        Dispatched::new(Err(error), self.trace.finish())
+    }
+
+    /// No attempt was made at all. Source: runtime.md D.2 "All blocked", http-api.md A.8.
+    fn nobody(&self, survey: &Survey) -> Box<ClientError> {
+        let now = self.inner.now();
+        // Errors name what the client asked for, not the provider's model (Source: runtime.md L.2 28).
+        let model = self.ticket.model.as_str();
+        let soft = survey.cooling.or_else(|| survey.probing.then(|| now.plus(PROBE)));
+        if let Some(at) = soft {
+            let via = match survey.providers().as_slice() {
+                [only] => format!(" via provider {only}"),
+                _ => String::new(),
+            };
+            let message = format!("All credentials for model {model} are cooling down{via}");
+            return Box::new(
+                ClientError::new(ClientErrorKind::ModelCooldown, message)
+                    .with_code("model_cooldown")
+                    .with_model(model)
+                    .with_retry_after(Some(at.since(now))),
+            );
+        }
+        let message = format!("no credential can serve the model {model} now ({})", survey.describe());
+        Box::new(
+            ClientError::new(ClientErrorKind::Unavailable, message)
+                .with_code("auth_unavailable")
+                .with_model(model)
+                .with_retry_after(survey.recovery(now)),
+        )
+    }
+}

@@ -1,0 +1,207 @@
+//! One credential: the attempt, its renewal, and what its failure means.
+
+use std::sync::Arc;
+
+use cliproxy_core::{
+    Credential, ErrorKind, Exchange, ExecutorError, Outcome, StreamReply, Target, UpstreamReply,
+};
+use cliproxy_quota::Mark;
+use tokio::time::Instant;
+
+use super::run::{LastFailure, Run};
+use super::verdict::{Judgement, judge};
+use crate::guard::Guarded;
+use crate::live::Live;
+use crate::pool::Picked;
+
+/// How an attempt with one credential ended.
+pub(super) enum AttemptEnd {
+    Served(Box<UpstreamReply>),
+    Stop,
+    Next,
+}
+
+impl Run {
+    /// Tries one credential, and once more after a renewal.
+    pub(super) async fn attempt(&mut self, exchange: &dyn Exchange, picked: &Picked) -> AttemptEnd {
+        let mut credential = Arc::clone(&picked.credential);
+        loop {
+            self.attempts += 1;
+            let target = self.target(picked, &credential);
+            let live =
+                Live::begin(&self.inner, &self.settled, &self.ticket, picked, &credential, self.attempts);
+            let began = Instant::now();
+            let error = match exchange.attempt(target.clone()).await {
+                Ok(reply) => {
+                    self.say(picked, &credential, began, "served");
+                    return AttemptEnd::Served(Box::new(self.served(picked, live, reply)));
+                }
+                Err(error) => error,
+            };
+            let judged = judge(&error, &credential, &self.settled.options, self.ticket.operation);
+            if error.kind() == ErrorKind::Cancelled {
+                drop(live);
+                self.say(picked, &credential, began, "cancelled");
+                return AttemptEnd::Stop;
+            }
+            if judged.renew && !self.renewed.contains(picked.entry.id()) {
+                let (_, outcome) = live.fail(&error, None);
+                self.say(picked, &credential, began, &told(&error, None, self.inner.now()));
+                if let Some(fresh) = self.renew(picked, &credential).await {
+                    self.keep(target, error, outcome);
+                    credential = fresh;
+                    continue;
+                }
+                self.mark(picked, &judged);
+                return self.after_failure(picked, target, error, outcome, judged);
+            }
+            let (mark, outcome) = live.fail(&error, Some(&judged.fault));
+            self.say(picked, &credential, began, &told(&error, mark, self.inner.now()));
+            return self.after_failure(picked, target, error, outcome, judged);
+        }
+    }
+
+    fn target(&self, picked: &Picked, credential: &Arc<Credential>) -> Target {
+        let executor = Arc::clone(&picked.entry.shape().executor);
+        let mut target =
+            Target::new(executor, Arc::clone(credential), picked.upstream.model.clone(), self.inner.now());
+        // A suffix in the configuration wins over the client's (Source: runtime.md E.6, L.3 34).
+        target.suffix = picked.upstream.suffix.clone().or_else(|| self.resolution.suffix.clone());
+        target.info = Some(Arc::clone(&picked.info));
+        target.shown_model = picked.shown.then(|| self.resolution.shown.clone());
+        target.attempt = self.attempts;
+        target
+    }
+
+    /// The provider let the request in: from here on nothing is tried again.
+    fn served(&self, picked: &Picked, mut live: Live, reply: UpstreamReply) -> UpstreamReply {
+        live.admitted();
+        if let (Some((key, _)), Some(options), false) =
+            (self.session, self.settled.options.affinity.as_ref(), self.spilled)
+        {
+            self.inner.affinity.bind(key, picked.entry.id(), options, self.inner.now());
+        }
+        match reply {
+            UpstreamReply::Whole(whole) => {
+                live.succeed(whole.usage);
+                UpstreamReply::Whole(whole)
+            }
+            UpstreamReply::Stream(stream) => UpstreamReply::Stream(StreamReply::new(
+                stream.headers,
+                Box::pin(Guarded::new(stream.frames, live)),
+            )),
+            // A kind of reply that we do not know is handed on; its attempt counts as cancelled.
+            other => other,
+        }
+    }
+
+    /// Renews once per credential and request. Source: runtime.md D.8.
+    async fn renew(&mut self, picked: &Picked, seen: &Arc<Credential>) -> Option<Arc<Credential>> {
+        self.renewed.push(picked.entry.id().clone());
+        match self.inner.renew(&picked.entry, seen).await {
+            Ok(fresh) => {
+                self.trace.step("renewed, trying it once more");
+                Some(fresh)
+            }
+            Err(error) => {
+                self.trace.step(format!("not renewed: {error}"));
+                None
+            }
+        }
+    }
+
+    /// Tells the ledger of a refusal that a renewal could not mend.
+    fn mark(&mut self, picked: &Picked, judged: &Judgement) {
+        let now = self.inner.now();
+        let mark = self.inner.board.lock().fail(
+            picked.entry.id(),
+            &picked.upstream.model,
+            &judged.fault,
+            &self.settled.options.backoff,
+            now,
+        );
+        if let Some(mark) = mark {
+            self.trace.step(format!("{} {}", picked.credential.masked_id(), cooling(mark, now)));
+        }
+    }
+
+    fn after_failure(
+        &mut self,
+        picked: &Picked,
+        target: Target,
+        error: ExecutorError,
+        outcome: Outcome,
+        judged: Judgement,
+    ) -> AttemptEnd {
+        let whole = judged.fault.evidence.scope == cliproxy_core::Scope::Credential;
+        self.keep(target, error, outcome);
+        if judged.stop {
+            return AttemptEnd::Stop;
+        }
+        if judged.missing {
+            self.leave_endpoint(picked.endpoint);
+        } else if whole {
+            // No other pool member of this credential would fare better.
+            let board = self.inner.board.lock();
+            self.tried.spend(&board, picked.entry.id());
+        }
+        if judged.endpoint { self.after_endpoint_fault(picked) } else { AttemptEnd::Next }
+    }
+
+    /// Faults of an endpoint are tried a few times only, within a budget that all requests share.
+    fn after_endpoint_fault(&mut self, picked: &Picked) -> AttemptEnd {
+        self.faults += 1;
+        let options = &self.settled.options;
+        if self.faults >= options.endpoint_attempts.max(1) {
+            self.trace
+                .step(format!("{} attempts ended in an endpoint's fault, which is the limit", self.faults));
+            return AttemptEnd::Stop;
+        }
+        if !self.inner.budget.spend(&options.retry_budget, self.inner.now()) {
+            self.trace.step("the retry budget of this server is spent");
+            return AttemptEnd::Stop;
+        }
+        self.tried.avoid(picked.endpoint);
+        AttemptEnd::Next
+    }
+
+    fn leave_endpoint(&mut self, endpoint: u64) {
+        let board = self.inner.board.lock();
+        for route in self.resolution.model.routes() {
+            if let Some(tier) = self.snapshot.tiers.get(route.tier) {
+                let there = |slot: usize| tier.endpoints.get(slot) == Some(&endpoint);
+                self.tried.leave_out(&board, route.tier, tier, there);
+            }
+        }
+    }
+
+    /// Remembers the failure. One about our own credential does not displace one that says more.
+    fn keep(&mut self, target: Target, error: ExecutorError, outcome: Outcome) {
+        let worth = |error: &ExecutorError| u8::from(!super::answer::is_ours(error.kind()));
+        if self.last.as_ref().is_none_or(|last| worth(&error) >= worth(&last.error)) {
+            self.last = Some(LastFailure { target, error, outcome });
+        }
+    }
+
+    fn say(&mut self, picked: &Picked, credential: &Credential, began: Instant, how: &str) {
+        let step = format!(
+            "attempt {}: {} {} for {}: {how} after {} ms",
+            self.attempts,
+            credential.provider(),
+            credential.masked_id(),
+            picked.upstream.model,
+            began.elapsed().as_millis(),
+        );
+        self.trace.step(step);
+    }
+}
+
+fn told(error: &ExecutorError, mark: Option<Mark>, now: cliproxy_core::Timestamp) -> String {
+    let status = error.status().map(|status| format!("{} ", status.as_u16())).unwrap_or_default();
+    let cooling = mark.map(|mark| format!(", {}", cooling(mark, now))).unwrap_or_default();
+    format!("{status}{}{cooling}", error.kind().as_str())
+}
+
+fn cooling(mark: Mark, now: cliproxy_core::Timestamp) -> String {
+    format!("cools {} s ({})", mark.until.since(now).as_millis().div_ceil(1000), mark.cause.as_str())
+}

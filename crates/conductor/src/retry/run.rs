@@ -1,0 +1,204 @@
+//! One request from its model to its answer.
+
+use std::sync::Arc;
+
+use cliproxy_core::{
+    ClientRequest, CredentialId, Dispatched, Exchange, ExecutorError, Outcome, Target, UpstreamReply,
+};
+
+use super::attempt::AttemptEnd;
+use crate::affinity::Key;
+use crate::explain::Trace;
+use crate::inner::{Inner, Settled};
+use crate::live::Ticket;
+use crate::pool::{PickError, Picked, Snapshot, Tried};
+use crate::registry::Resolution;
+
+/// Everything one request knows. It sees one set of options from its first step to its last.
+pub(super) struct Run {
+    pub(super) inner: Arc<Inner>,
+    pub(super) settled: Arc<Settled>,
+    pub(super) ticket: Arc<Ticket>,
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) resolution: Resolution,
+    pub(super) trace: Trace,
+    pub(super) tried: Tried,
+    /// The conversation, and whether its name is weak.
+    pub(super) session: Option<(Key, bool)>,
+    /// Whether the conversation's own credential was too busy.
+    pub(super) spilled: bool,
+    pub(super) attempts: u32,
+    /// Attempts that ended in an endpoint's fault.
+    pub(super) faults: u32,
+    pub(super) round: u32,
+    /// Credentials picked in this round.
+    pub(super) picked: usize,
+    /// Credentials renewed for this request: once each.
+    pub(super) renewed: Vec<CredentialId>,
+    pub(super) last: Option<LastFailure>,
+}
+
+/// The failure that the client learns of when nothing is left.
+pub(super) struct LastFailure {
+    pub(super) target: Target,
+    pub(super) error: ExecutorError,
+    pub(super) outcome: Outcome,
+}
+
+/// How a round ended.
+pub(super) enum RoundEnd {
+    Served {
+        reply: UpstreamReply,
+        credential: String,
+    },
+    /// Nothing would help any more.
+    Stop,
+    /// Nobody is left in this round.
+    Empty,
+}
+
+/// Serves a request.
+pub(crate) async fn serve(inner: &Arc<Inner>, request: ClientRequest) -> Dispatched {
+    let settled = inner.settled.load_full();
+    let snapshot = inner.snapshot();
+    let ticket = Arc::new(Ticket::of(&request));
+    let mut trace = Trace::default();
+    let resolution = match inner.resolve(&settled, &snapshot, ticket.model.as_str()) {
+        Ok(resolution) => resolution,
+        Err(unknown) => {
+            trace.step(format!("no credential offers {}", ticket.model));
+            return Dispatched::new(
+                Err(super::answer::unknown_model(&ticket.model, &unknown.near)),
+                trace.finish(),
+            );
+        }
+    };
+    let model = resolution.model.id.as_str();
+    if model != ticket.model.as_str() {
+        trace.step(format!("{} is {model}", ticket.model));
+    }
+    let session = settled.options.affinity.as_ref().and(request.session.as_ref());
+    let session = session.map(|(name, weak)| (inner.affinity.key(&request.principal, name, model), *weak));
+    inner.budget.earn(&settled.options.retry_budget, inner.now());
+    let exchange = match inner.upstream.open(Arc::new(request)) {
+        Ok(exchange) => exchange,
+        Err(error) => {
+            trace.step("the request cannot be read in its own format");
+            return Dispatched::new(Err(error), trace.finish());
+        }
+    };
+    let run = Run {
+        inner: Arc::clone(inner),
+        settled,
+        ticket,
+        snapshot,
+        resolution,
+        trace,
+        tried: Tried::default(),
+        session,
+        spilled: false,
+        attempts: 0,
+        faults: 0,
+        round: 0,
+        picked: 0,
+        renewed: Vec::new(),
+        last: None,
+    };
+    run.go(&*exchange).await
+}
+
+impl Run {
+    async fn go(mut self, exchange: &dyn Exchange) -> Dispatched {
+        loop {
+            match self.one_round(exchange).await {
+                RoundEnd::Served { reply, credential } => {
+                    return Dispatched::new(Ok(reply), self.trace.finish()).by(credential);
+                }
+                RoundEnd::Stop => break,
+                RoundEnd::Empty => {
+                    if !self.next_round().await {
+                        break;
+                    }
+                }
+            }
+        }
+        self.give_up(exchange)
+    }
+
+    async fn one_round(&mut self, exchange: &dyn Exchange) -> RoundEnd {
+        let mut last: Option<Picked> = None;
+        loop {
+            let Some(picked) = self.next(last.as_ref()) else { return RoundEnd::Empty };
+            match self.attempt(exchange, &picked).await {
+                AttemptEnd::Served(reply) => {
+                    return RoundEnd::Served { reply: *reply, credential: picked.credential.masked_id() };
+                }
+                AttemptEnd::Stop => return RoundEnd::Stop,
+                AttemptEnd::Next => last = Some(picked),
+            }
+        }
+    }
+
+    /// Who goes next in this round.
+    fn next(&mut self, last: Option<&Picked>) -> Option<Picked> {
+        loop {
+            let now = self.inner.now();
+            let picker = self.inner.picker(&self.settled, &self.snapshot);
+            let model = &self.resolution.model;
+            if let Some(member) = last.and_then(|last| picker.next_member(model, last, &mut self.tried, now))
+            {
+                return Some(member);
+            }
+            let most = self.settled.options.max_retry_credentials;
+            if most > 0 && self.picked >= most {
+                self.trace.step(format!("{most} credentials tried, which is the limit"));
+                return None;
+            }
+            let bound = self.bound();
+            let picker = self.inner.picker(&self.settled, &self.snapshot);
+            match picker.pick(&self.resolution.model, &mut self.tried, bound.as_ref(), now) {
+                Ok(picked) => {
+                    self.picked += 1;
+                    return Some(picked);
+                }
+                Err(PickError::Nothing) => return None,
+                Err(PickError::Stale) => {
+                    if !self.resolve_again() {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The credentials changed: what serves the model may be something else now.
+    fn resolve_again(&mut self) -> bool {
+        self.snapshot = self.inner.snapshot();
+        match self.inner.resolve(&self.settled, &self.snapshot, self.ticket.model.as_str()) {
+            Ok(resolution) => {
+                self.resolution = resolution;
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// The credential the conversation is bound to, unless it is too busy for a weak name.
+    fn bound(&mut self) -> Option<CredentialId> {
+        let (key, weak) = self.session?;
+        let options = self.settled.options.affinity.as_ref()?;
+        let id = self.inner.affinity.bound(key, options, self.inner.now())?;
+        if weak && self.in_flight(&id) >= options.weak_in_flight {
+            self.spilled = true;
+            self.trace.step("the conversation's credential is busy");
+            return None;
+        }
+        Some(id)
+    }
+
+    fn in_flight(&self, id: &CredentialId) -> usize {
+        let place = self.inner.board.lock().place(id);
+        let entry = place.and_then(|(tier, slot)| self.snapshot.tiers.get(tier)?.entries.get(slot));
+        entry.map_or(0, |entry| entry.in_flight())
+    }
+}

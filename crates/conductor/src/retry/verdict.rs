@@ -1,0 +1,91 @@
+//! What a failure means for the request and for the credential.
+
+use cliproxy_core::{
+    Credential, CredentialKind, ErrorKind, ExecutorError, Operation, RequestScopedAction, RequestScopedRule,
+    Scope, Verdict,
+};
+use cliproxy_quota::{Cooling, Fault};
+
+use crate::Options;
+
+/// What to do next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Judgement {
+    /// Nothing else would help.
+    pub(crate) stop: bool,
+    /// New tokens might.
+    pub(crate) renew: bool,
+    /// The endpoint is at fault: counts against the small budget.
+    pub(crate) endpoint: bool,
+    /// The endpoint does not offer the operation: no other credential there will do better.
+    pub(crate) missing: bool,
+    /// What the ledger is told.
+    pub(crate) fault: Fault,
+}
+
+pub(crate) fn judge(
+    error: &ExecutorError,
+    credential: &Credential,
+    options: &Options,
+    operation: Operation,
+) -> Judgement {
+    let kind = error.kind();
+    let own = credential.settings().limits.disable_cooling;
+    let cooling = if own.unwrap_or(options.disable_cooling) { Cooling::Off } else { Cooling::Normal };
+    let verdict = kind.verdict();
+    let missing = is_missing(kind, operation);
+    let mut fault = Fault::of(error).with_cooling(cooling);
+    if missing {
+        fault.evidence = fault.evidence.with_scope(Scope::Request);
+    }
+    let mut judged = Judgement {
+        stop: verdict == Verdict::GiveUp,
+        // API keys rotate at once (Source: runtime.md D.8).
+        renew: verdict == Verdict::RenewThenRetry && credential.kind() == CredentialKind::Account,
+        endpoint: kind.is_endpoint_fault(),
+        missing,
+        fault,
+    };
+    if let Some(action) = rule(error, credential, options) {
+        judged.apply(action);
+    }
+    judged
+}
+
+/// A missing count or compact endpoint cools nothing. Source: runtime.md D.7 last row.
+fn is_missing(kind: ErrorKind, operation: Operation) -> bool {
+    matches!(kind, ErrorKind::EndpointMissing | ErrorKind::Unsupported)
+        || (kind == ErrorKind::NotFound && operation != Operation::Generate)
+}
+
+/// The first rule that matches: the credential's own, then its channel's. Source: runtime.md D.11.
+fn rule(error: &ExecutorError, credential: &Credential, options: &Options) -> Option<RequestScopedAction> {
+    let status = error.status()?.as_u16();
+    let channel = options.channel_rules.get(credential.provider());
+    let body = String::from_utf8_lossy(error.body());
+    let matches = |rule: &&RequestScopedRule| {
+        rule.status == status
+            && (rule.contains.is_empty() || rule.contains.iter().any(|text| body.contains(text.as_str())))
+    };
+    let mut rules = credential.settings().request_scoped.iter().chain(channel.into_iter().flatten());
+    rules.find(matches).map(|rule| rule.action)
+}
+
+impl Judgement {
+    fn apply(&mut self, action: RequestScopedAction) {
+        let (stop, cool) = match action {
+            RequestScopedAction::Stop => (true, false),
+            RequestScopedAction::StopAndCooldown => (true, true),
+            RequestScopedAction::Continue => (false, false),
+            RequestScopedAction::ContinueAndCooldown => (false, true),
+            _ => return,
+        };
+        self.stop = stop;
+        self.renew = false;
+        if cool {
+            self.fault = self.fault.with_cooling(Cooling::Forced);
+        } else {
+            self.fault.evidence = self.fault.evidence.with_scope(Scope::Request);
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Who is registered.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use cliproxy_core::{Credential, CredentialId, ModelInfo, Origin, ProviderExecutor};
+use cliproxy_quota::Availability;
+
+use crate::Options;
+use crate::inner::{Inner, Settled};
+use crate::pool::{Entry, Shape, Snapshot};
+use crate::registry::{self, Interner, ModelRoutes, Offer, Resolution, Unknown};
+use crate::renew::tokens_differ;
+
+/// The write side: all entries, in id order.
+#[derive(Debug, Default)]
+pub(crate) struct Roster {
+    entries: BTreeMap<CredentialId, Arc<Entry>>,
+    generation: u64,
+    lists: Interner<Vec<ModelInfo>>,
+    offers: Interner<Offer>,
+}
+
+/// A credential to register, with its executor and the executor's models for it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Registration {
+    /// Who serves it.
+    pub executor: Arc<dyn ProviderExecutor>,
+    /// What is spent.
+    pub credential: Arc<Credential>,
+    /// The executor's models for it, in the provider's names.
+    pub models: Vec<ModelInfo>,
+}
+
+impl Registration {
+    /// A registration.
+    #[must_use]
+    pub fn new(
+        executor: Arc<dyn ProviderExecutor>,
+        credential: Arc<Credential>,
+        models: Vec<ModelInfo>,
+    ) -> Self {
+        Self { executor, credential, models }
+    }
+}
+
+impl Roster {
+    fn shape(
+        &mut self,
+        executor: Arc<dyn ProviderExecutor>,
+        credential: &Credential,
+        own: Arc<Vec<ModelInfo>>,
+        options: &Options,
+    ) -> Shape {
+        let offer = Offer::new(credential, &own, options);
+        let offer = self.offers.intern(offer.fingerprint(), offer);
+        Shape { executor, own, offer }
+    }
+}
+
+impl Inner {
+    pub(crate) fn entry(&self, id: &CredentialId) -> Option<Arc<Entry>> {
+        self.roster.lock().entries.get(id).cloned()
+    }
+
+    pub(crate) fn entries(&self) -> Vec<Arc<Entry>> {
+        self.roster.lock().entries.values().cloned().collect()
+    }
+
+    /// Registers a credential, or takes over what changed of one. Its cooldowns stay.
+    pub(crate) fn register(&self, registration: Registration) {
+        let Registration { executor, credential, models } = registration;
+        let settled = self.settled.load();
+        let (entry, known) = {
+            let mut roster = self.roster.lock();
+            let own = roster.lists.intern(registry::list_fingerprint(&models), models);
+            let shape = roster.shape(executor, &credential, own, &settled.options);
+            match roster.entries.get(credential.id()).cloned() {
+                Some(entry) => {
+                    entry.set_shape(shape);
+                    (entry, true)
+                }
+                None => {
+                    let entry = Arc::new(Entry::new(Arc::clone(&credential), shape));
+                    roster.entries.insert(credential.id().clone(), Arc::clone(&entry));
+                    (entry, false)
+                }
+            }
+        };
+        if known {
+            self.take_over(&entry, &credential);
+        }
+        self.dirty.store(true, Ordering::Release);
+        self.schedule(&entry);
+        let current = entry.credential();
+        self.observers.tell(|hook| if known { hook.updated(&current) } else { hook.registered(&current) });
+    }
+
+    /// Takes over an edited credential without a new model list. False when it is not registered.
+    pub(crate) fn update(&self, credential: &Arc<Credential>) -> bool {
+        let Some(entry) = self.entry(credential.id()) else { return false };
+        let settled = self.settled.load();
+        let old = entry.shape();
+        let shape = self.roster.lock().shape(
+            Arc::clone(&old.executor),
+            credential,
+            Arc::clone(&old.own),
+            &settled.options,
+        );
+        entry.set_shape(shape);
+        self.take_over(&entry, credential);
+        self.dirty.store(true, Ordering::Release);
+        self.schedule(&entry);
+        let current = entry.credential();
+        self.observers.tell(|hook| hook.updated(&current));
+        true
+    }
+
+    /// Whoever read the store before a renewal hands in tokens that are used up: only the settings count then.
+    fn take_over(&self, entry: &Entry, credential: &Arc<Credential>) {
+        let now = self.now();
+        let changed = {
+            let mut state = entry.renewal.lock();
+            let current = entry.credential();
+            let stale = state.superseded.as_ref().is_some_and(|old| old.document() == credential.document());
+            // As the store has it while ours could not be saved: ours is newer.
+            let behind = state.unsaved && state.base.document() == credential.document();
+            if stale || behind {
+                entry.set_credential(Arc::new(current.with_settings(credential.settings().clone())));
+                false
+            } else {
+                let changed = tokens_differ(credential.document(), current.document());
+                entry.set_credential(Arc::clone(credential));
+                state.base = Arc::clone(credential);
+                state.unsupported = false;
+                if changed {
+                    state.unsaved = false;
+                    state.superseded = None;
+                    state.refreshed();
+                }
+                changed
+            }
+        };
+        let disabled = credential.settings().disabled;
+        self.board.lock().change(entry.id(), now, |ledger| {
+            ledger.set_disabled(disabled);
+            if changed {
+                ledger.renewed();
+            }
+        });
+    }
+
+    /// Forgets a credential and everything about it.
+    pub(crate) fn remove(&self, id: &CredentialId) -> bool {
+        let removed = self.roster.lock().entries.remove(id).is_some();
+        if removed {
+            self.dirty.store(true, Ordering::Release);
+            self.observers.tell(|hook| hook.removed(id));
+        }
+        removed
+    }
+
+    /// Makes the registered credentials exactly these, apart from those made while running.
+    pub(crate) fn sync(&self, all: Vec<Registration>) {
+        let wanted: BTreeSet<CredentialId> = all.iter().map(|one| one.credential.id().clone()).collect();
+        for registration in all {
+            self.register(registration);
+        }
+        let gone: Vec<CredentialId> = self
+            .entries()
+            .iter()
+            .filter(|entry| !wanted.contains(entry.id()))
+            .filter(|entry| !matches!(entry.credential().origin(), Origin::Runtime))
+            .map(|entry| entry.id().clone())
+            .collect();
+        for id in gone {
+            self.remove(&id);
+        }
+    }
+
+    /// Applies new options to everything that is registered.
+    pub(crate) fn reconfigure(&self, options: Options) {
+        let before = self.settled.load_full();
+        let settled = Arc::new(Settled::new(options, Some(&before)));
+        if settled.options.affinity.is_none() {
+            self.affinity.clear();
+        }
+        self.settled.store(Arc::clone(&settled));
+        let now = self.now();
+        for entry in self.entries() {
+            let old = entry.shape();
+            let shape = self.roster.lock().shape(
+                Arc::clone(&old.executor),
+                &entry.credential(),
+                Arc::clone(&old.own),
+                &settled.options,
+            );
+            entry.set_shape(shape);
+            // Cooldowns stay, unless cooling was switched off.
+            if settled.options.disable_cooling && !before.options.disable_cooling {
+                let own = entry.credential().settings().limits.disable_cooling;
+                if own.unwrap_or(true) {
+                    self.board.lock().change(entry.id(), now, cliproxy_quota::Ledger::cooling_off);
+                }
+            }
+        }
+        self.dirty.store(true, Ordering::Release);
+    }
+
+    /// Makes the snapshot and the board follow the roster.
+    pub(crate) fn rebuild(&self) {
+        let mut roster = self.roster.lock();
+        if !self.dirty.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        roster.generation += 1;
+        roster.lists.sweep();
+        roster.offers.sweep();
+        let entries: Vec<Arc<Entry>> = roster.entries.values().cloned().collect();
+        let snapshot = Arc::new(Snapshot::new(roster.generation, &entries, &self.snapshot.load()));
+        // Board and snapshot carry the same generation: whoever sees two different ones looks again.
+        self.board.lock().install(&snapshot, &entries, self.now());
+        self.snapshot.store(snapshot);
+    }
+
+    /// What serves a model.
+    pub(crate) fn resolve(
+        &self,
+        settled: &Settled,
+        snapshot: &Snapshot,
+        model: &str,
+    ) -> Result<Resolution, Unknown> {
+        registry::resolve(&snapshot.index, &settled.options, model, || self.newest(snapshot))
+    }
+
+    /// The newest model that somebody can serve now. Source: runtime.md E.7.
+    fn newest(&self, snapshot: &Snapshot) -> Option<Arc<ModelRoutes>> {
+        let mut models: Vec<&Arc<ModelRoutes>> = snapshot.index.models().collect();
+        models.sort_by_key(|model| (std::cmp::Reverse(model.info.created.unwrap_or(0)), model.id.clone()));
+        let served = models.iter().find(|model| self.any(snapshot, model, Availability::is_usable));
+        // With all of them cooling the newest says best when to come back.
+        served.or(models.first()).map(|model| Arc::clone(model))
+    }
+
+    /// Whether any credential for a model is in such a state.
+    pub(crate) fn any(
+        &self,
+        snapshot: &Snapshot,
+        model: &ModelRoutes,
+        wanted: impl Fn(Availability) -> bool,
+    ) -> bool {
+        let now = self.now();
+        let mut board = self.board.lock();
+        board.drain(now);
+        model.routes().any(|route| {
+            let Some(tier) = snapshot.tiers.get(route.tier) else { return false };
+            let Some(offered) = tier.offer.models.get(route.model) else { return false };
+            tier.entries.iter().any(|entry| {
+                let mut states = offered
+                    .upstreams
+                    .iter()
+                    .map(|upstream| board.availability(entry.id(), &upstream.model, now));
+                states.any(&wanted)
+            })
+        })
+    }
+}

@@ -1,0 +1,9 @@
+//! The selectors we ship. Anyone may write another: [`cliproxy_core::Selector`].
+
+mod fill_first;
+mod round_robin;
+mod weighted;
+
+pub use fill_first::FillFirst;
+pub use round_robin::RoundRobin;
+pub use weighted::Weighted;
