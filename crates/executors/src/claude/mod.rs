@@ -1,0 +1,18 @@
+//! Anthropic's Messages API, with an API key or with an OAuth token that was configured as one.
+//!
+//! | call | endpoint |
+//! |---|---|
+//! | generate, stream | `POST {api}/v1/messages?beta=true` |
+//! | count tokens | `POST {api}/v1/messages/count_tokens?beta=true`, Anthropic's own host only |
+//! | models | none: a static list |
+//!
+//! Facts: providers-a.md 2.4 to 2.7. Logins and their renewal are not built yet; a login file of this type is listed
+//! and refused with a message that says so.
+
+mod betas;
+mod executor;
+mod limits;
+mod models;
+mod request;
+
+pub use executor::ClaudeExecutor;

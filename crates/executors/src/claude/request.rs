@@ -1,0 +1,104 @@
+//! Headers and URL of a call, in one place.
+
+use bytes::Bytes;
+use cliproxy_core::{Attempt, Credential, ErrorKind, ExecutorError, Secret};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http::{Request, Uri};
+
+use super::betas::{Call, assemble};
+use crate::headers::{apply_credential_headers, sensitive};
+
+const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// What is spent, and how it shows itself.
+pub(super) struct Token {
+    secret: Secret,
+    first_party: bool,
+}
+
+impl Token {
+    /// The key or access token of a credential.
+    pub(super) fn of(credential: &Credential, first_party: bool) -> Result<Self, ExecutorError> {
+        let secret = credential.api_key().or_else(|| credential.access_token()).ok_or_else(|| {
+            let id = credential.masked_id();
+            ExecutorError::new(
+                ErrorKind::Misconfigured,
+                format!("credential {id} has neither api_key nor access_token"),
+            )
+        })?;
+        Ok(Self { secret, first_party })
+    }
+
+    /// Recognised wherever it was configured. Source: providers-a.md 2.4.
+    pub(super) fn is_oauth(&self) -> bool {
+        self.secret.expose().contains("sk-ant-oat")
+    }
+
+    /// An API key goes to Anthropic's own host as `x-api-key`, anything else as a bearer token.
+    // Source: providers-a.md 2.4 "Auth header", 2.7 (no Authorization header left over).
+    pub(super) fn authorize(&self, headers: &mut HeaderMap) {
+        headers.remove(API_KEY);
+        headers.remove(AUTHORIZATION);
+        if self.first_party && !self.is_oauth() {
+            if let Some(value) = sensitive(self.secret.expose()) {
+                headers.insert(API_KEY, value);
+            }
+        } else if let Some(value) = sensitive(&format!("Bearer {}", self.secret.expose())) {
+            headers.insert(AUTHORIZATION, value);
+        }
+    }
+}
+
+/// The request of an attempt.
+pub(super) fn build(
+    attempt: &Attempt,
+    uri: Uri,
+    token: &Token,
+    count: bool,
+) -> Result<Request<Bytes>, ExecutorError> {
+    let client = &attempt.client_headers;
+    let native = attempt.is_native();
+    let caller = if native {
+        client.get_all(BETA).iter().filter_map(|value| value.to_str().ok()).collect()
+    } else {
+        Vec::new()
+    };
+    let call = Call { caller, oauth: token.is_oauth(), count, translated: !native };
+    let (betas, body) = assemble(&attempt.body, &call)?;
+
+    let mut request = Request::post(uri).body(body).map_err(|error| {
+        ExecutorError::new(ErrorKind::Internal, "cannot build the request").with_source(error)
+    })?;
+    let headers = request.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let accept = if attempt.stream { "text/event-stream" } else { "application/json" };
+    headers.insert(ACCEPT, HeaderValue::from_static(accept));
+    headers.insert(VERSION, HeaderValue::from_static("2023-06-01"));
+    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("cliproxy/", env!("CARGO_PKG_VERSION"))));
+    if native {
+        forward(client, headers);
+    }
+    if let Ok(value) = HeaderValue::try_from(betas)
+        && !value.is_empty()
+    {
+        headers.insert(BETA, value);
+    }
+    token.authorize(headers);
+    apply_credential_headers(headers, &attempt.credential, client);
+    Ok(request)
+}
+
+/// A client of this very API keeps its own words about itself; for others we invent none.
+// Source: http-api.md A.13; providers-a.md 2.4 "forward the caller's own, do not invent".
+fn forward(client: &HeaderMap, headers: &mut HeaderMap) {
+    const NAMES: [&str; 4] =
+        ["anthropic-version", "anthropic-dangerous-direct-browser-access", "x-app", "user-agent"];
+    for (name, value) in client {
+        let text = name.as_str();
+        if NAMES.contains(&text) || text.starts_with("x-stainless-") {
+            headers.insert(name.clone(), value.clone());
+        }
+    }
+}

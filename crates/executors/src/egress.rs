@@ -1,0 +1,192 @@
+//! The way out that all executors share.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use cliproxy_core::{
+    Credential, ErrorKind, ExecutorError, Failure, ProviderExecutor, Timestamp, WireReply, WireStream,
+};
+use cliproxy_transport::{BodyError, HttpClient, IncomingBody, ProxyChoice, SendError, Via};
+use futures_core::Stream;
+use http::{HeaderMap, Request, Response, StatusCode, header};
+
+/// Error bodies beyond this are cut: they are shown, not parsed for content.
+const MAX_ERROR_BYTES: usize = 64 * 1024;
+/// Whole replies beyond this are refused.
+const MAX_REPLY_BYTES: usize = 64 * 1024 * 1024;
+
+/// Sends requests for executors: through the proxy that the credential names, else the configured one, else what
+/// the environment says (Source: providers-a.md 1.6). Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Egress {
+    client: HttpClient,
+    proxy: ProxyChoice,
+}
+
+impl Egress {
+    /// A way out with the configuration's own proxy choice.
+    #[must_use]
+    pub fn new(client: HttpClient, proxy: ProxyChoice) -> Self {
+        Self { client, proxy }
+    }
+
+    /// Sends one request. A failing status is not an error here.
+    ///
+    /// # Errors
+    /// When no reply came: [`ErrorKind::Connect`], [`ErrorKind::Timeout`], [`ErrorKind::Misconfigured`] for a proxy
+    /// setting that cannot be read.
+    pub async fn send(
+        &self,
+        credential: &Credential,
+        request: Request<Bytes>,
+    ) -> Result<Response<IncomingBody>, ExecutorError> {
+        let via = self.via(credential)?;
+        self.client.send(request, &via).await.map_err(unsent)
+    }
+
+    /// Sends one request and waits for the whole reply.
+    ///
+    /// # Errors
+    /// As [`Self::send`], and every failing status, read by the executor's own `classify`.
+    pub async fn whole(
+        &self,
+        executor: &dyn ProviderExecutor,
+        credential: &Credential,
+        now: Timestamp,
+        request: Request<Bytes>,
+    ) -> Result<WireReply, ExecutorError> {
+        let (head, body) = self.open(executor, credential, now, request).await?;
+        let bytes = body.collect_bounded(MAX_REPLY_BYTES).await.map_err(broken)?;
+        let mut reply = WireReply::new(head.headers, bytes);
+        reply.status = head.status;
+        Ok(reply)
+    }
+
+    /// Sends one request and hands the reply on as it arrives.
+    ///
+    /// # Errors
+    /// As [`Self::whole`], up to the reply's head; later failures are items of the stream.
+    pub async fn stream(
+        &self,
+        executor: &dyn ProviderExecutor,
+        credential: &Credential,
+        now: Timestamp,
+        request: Request<Bytes>,
+    ) -> Result<WireStream, ExecutorError> {
+        let (head, body) = self.open(executor, credential, now, request).await?;
+        let mut reply = WireStream::new(head.headers, Box::pin(Arriving(body)));
+        reply.status = head.status;
+        Ok(reply)
+    }
+
+    /// Sends one request and reads the reply whole, whatever its status.
+    ///
+    /// # Errors
+    /// As [`Self::send`], and when the reply breaks off.
+    pub async fn raw(
+        &self,
+        credential: &Credential,
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, ExecutorError> {
+        let (head, body) = self.send(credential, request).await?.into_parts();
+        let bytes = body.collect_bounded(MAX_REPLY_BYTES).await.map_err(broken)?;
+        Ok(Response::from_parts(head, bytes))
+    }
+
+    async fn open(
+        &self,
+        executor: &dyn ProviderExecutor,
+        credential: &Credential,
+        now: Timestamp,
+        request: Request<Bytes>,
+    ) -> Result<(http::response::Parts, IncomingBody), ExecutorError> {
+        let (head, body) = self.send(credential, request).await?.into_parts();
+        if head.status.is_success() && !is_html(&head.headers) {
+            return Ok((head, body));
+        }
+        // A reply that cannot be read any further still has its status.
+        let bytes = body.collect_sniffed(MAX_ERROR_BYTES).await.unwrap_or_default();
+        Err(failed(executor, head.status, head.headers, bytes, now))
+    }
+
+    fn via(&self, credential: &Credential) -> Result<Via, ExecutorError> {
+        let Some(own) = &credential.settings().proxy else {
+            return Ok(Via::new().with_proxy(self.proxy.clone()));
+        };
+        let choice = ProxyChoice::parse(own.expose()).map_err(|error| {
+            ExecutorError::new(
+                ErrorKind::Misconfigured,
+                format!("the proxy of credential {} cannot be used", credential.masked_id()),
+            )
+            .with_source(error)
+        })?;
+        // An empty setting of the credential means that it has none.
+        let choice = if choice == ProxyChoice::Environment { self.proxy.clone() } else { choice };
+        Ok(Via::new().with_proxy(choice))
+    }
+}
+
+/// A reply with a failing status, or a page in place of the API's answer.
+fn failed(
+    executor: &dyn ProviderExecutor,
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+    now: Timestamp,
+) -> ExecutorError {
+    let provider = executor.provider();
+    if status.is_success() {
+        return ExecutorError::new(
+            ErrorKind::BadReply,
+            format!("provider {provider} answered with a web page"),
+        )
+        .with_reply(StatusCode::BAD_GATEWAY, headers, body);
+    }
+    let evidence = executor.classify(&Failure::http(status, &headers, &body, now));
+    ExecutorError::from_evidence(
+        evidence,
+        format!("provider {provider} answered with status {}", status.as_u16()),
+    )
+    .with_reply(status, headers, body)
+}
+
+fn is_html(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("text/html"))
+}
+
+/// Why no reply came.
+fn unsent(error: SendError) -> ExecutorError {
+    let kind = match &error {
+        SendError::InvalidRequest { .. } | SendError::Proxy { .. } => ErrorKind::Misconfigured,
+        SendError::Timeout { .. } => ErrorKind::Timeout,
+        SendError::ShuttingDown => ErrorKind::Cancelled,
+        _ => ErrorKind::Connect,
+    };
+    ExecutorError::new(kind, error.to_string()).with_source(Arc::new(error))
+}
+
+/// Why a reply broke off.
+fn broken(error: BodyError) -> ExecutorError {
+    let kind = if matches!(error, BodyError::TooLarge { .. }) {
+        ErrorKind::BadReply
+    } else {
+        ErrorKind::Interrupted
+    };
+    ExecutorError::new(kind, error.to_string()).with_source(Arc::new(error))
+}
+
+/// A body whose failures are executor errors.
+struct Arriving(IncomingBody);
+
+impl Stream for Arriving {
+    type Item = Result<Bytes, ExecutorError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Pin::new(&mut self.0).poll_next(cx).map(|item| item.map(|piece| piece.map_err(broken)))
+    }
+}

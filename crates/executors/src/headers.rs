@@ -1,0 +1,27 @@
+//! Headers that the user configured for a credential.
+
+use cliproxy_core::Credential;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+
+/// Sets the credential's extra headers, last, so that they override everything else. A value `$Name` takes the
+/// client's header of that name and is left out when the client sent none.
+// Source: runtime.md F.2; the `$` form is [H].
+pub fn apply_credential_headers(headers: &mut HeaderMap, credential: &Credential, client: &HeaderMap) {
+    for (name, value) in &credential.settings().headers {
+        let Ok(name) = HeaderName::try_from(name.as_str()) else { continue };
+        let value = match value.expose().strip_prefix('$') {
+            Some(wanted) => client.get(wanted).cloned(),
+            None => sensitive(value.expose()),
+        };
+        if let Some(value) = value {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// A value that is not printed by whoever formats the headers.
+pub(crate) fn sensitive(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::try_from(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}

@@ -1,0 +1,41 @@
+use cliproxy_core::{ErrorKind, ProviderExecutor as _, ProviderFormat};
+use cliproxy_executors::{DemoExecutor, demo_credential};
+
+use crate::support::{attempt, read};
+
+const BODY: &str =
+    r#"{"model":"demo","messages":[{"role":"user","content":[{"type":"text","text":"two words"}]}]}"#;
+
+#[tokio::test(start_paused = true)]
+async fn the_demo_streams_what_it_would_say_at_once() {
+    let whole =
+        DemoExecutor::new().execute(attempt(demo_credential(), ProviderFormat::OPENAI, BODY)).await.unwrap();
+    let whole: serde_json::Value = serde_json::from_slice(&whole.body).unwrap();
+    let text = whole["choices"][0]["message"]["content"].as_str().unwrap();
+    assert!(text.contains("“two words”"));
+    assert_eq!(whole["usage"]["prompt_tokens"], 2);
+
+    let mut request = attempt(demo_credential(), ProviderFormat::OPENAI, BODY);
+    request.stream = true;
+    let (stream, error) = read(DemoExecutor::new().execute_stream(request).await.unwrap()).await;
+    assert!(error.is_none());
+    let chunks: Vec<serde_json::Value> = stream
+        .split("\n\n")
+        .filter_map(|frame| serde_json::from_str(frame.strip_prefix("data: ")?).ok())
+        .collect();
+    let streamed: String =
+        chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).collect();
+    assert_eq!(streamed, text);
+    assert_eq!(chunks.last().unwrap()["usage"], whole["usage"]);
+    assert!(stream.ends_with("data: [DONE]\n\n"));
+}
+
+#[tokio::test]
+async fn nonsense_is_the_requests_fault() {
+    let error = DemoExecutor::new()
+        .execute(attempt(demo_credential(), ProviderFormat::OPENAI, "{"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+    assert!(demo_credential().settings().fallback);
+}

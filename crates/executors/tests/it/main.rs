@@ -1,0 +1,15 @@
+//! The executors against scripted providers on real sockets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests fail by panicking"
+)]
+
+mod claude;
+mod demo;
+mod openai_compat;
+mod support;

@@ -1,0 +1,41 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cliproxy_core::{
+    Attempt, Credential, CredentialId, CredentialKind, Document, ExecutorError, Origin, ProviderFormat,
+    ProviderId, Secret, Settings, UpstreamModel, WireStream,
+};
+use cliproxy_executors::Egress;
+use cliproxy_transport::{ClientOptions, HttpClient, ProxyChoice};
+use futures_util::StreamExt as _;
+
+pub fn egress() -> Egress {
+    Egress::new(HttpClient::new(ClientOptions::new()), ProxyChoice::Direct)
+}
+
+pub fn credential(provider: &str, key: &str, change: impl FnOnce(&mut Settings)) -> Credential {
+    let mut settings = Settings::new("test");
+    change(&mut settings);
+    let document =
+        if key.is_empty() { Document::default() } else { Document::with_api_key(&Secret::from(key)) };
+    let id = CredentialId::new(format!("{provider}:apikey:test"));
+    let provider = ProviderId::new(provider);
+    Credential::new(id, provider, CredentialKind::ApiKey, Origin::Runtime, document, settings)
+}
+
+pub fn attempt(credential: Credential, format: ProviderFormat, body: &str) -> Attempt {
+    let body = Bytes::copy_from_slice(body.as_bytes());
+    Attempt::new(Arc::new(credential), UpstreamModel::new("m"), format, body)
+}
+
+/// The stream's text, and the error that broke it.
+pub async fn read(mut stream: WireStream) -> (String, Option<ExecutorError>) {
+    let mut text = Vec::new();
+    while let Some(piece) = stream.body.next().await {
+        match piece {
+            Ok(bytes) => text.extend_from_slice(&bytes),
+            Err(error) => return (String::from_utf8(text).unwrap(), Some(error)),
+        }
+    }
+    (String::from_utf8(text).unwrap(), None)
+}

@@ -1,0 +1,40 @@
+//! Who comes in.
+
+use cliproxy_access::{Listener, origin_allowed, strip_credentials};
+use cliproxy_core::{AccessDecision, ClientError, Principal};
+use http::request::Parts;
+
+use crate::routes::Inner;
+use crate::{Endpoint, Options, failure};
+
+/// Checks origin and key, then takes the key out of the request: nothing behind has a use for it.
+pub(crate) async fn check(
+    inner: &Inner,
+    endpoint: Endpoint,
+    parts: &mut Parts,
+    options: &Options,
+) -> Result<Principal, Box<ClientError>> {
+    if !options.keyed {
+        let listener =
+            options.own_hosts.iter().fold(Listener::new(), |listener, name| listener.with_name(name));
+        if !origin_allowed(&parts.headers, &parts.uri, &listener) {
+            return Err(Box::new(failure::foreign_origin()));
+        }
+    }
+    if !endpoint.is_guarded() {
+        return Ok(Principal::anonymous());
+    }
+    if options.safe_mode {
+        return Err(Box::new(failure::example_key()));
+    }
+    let decision = inner.access.authenticate(parts).await.map_err(|error| {
+        tracing::error!(%error, provider = inner.access.name(), "access check failed");
+        failure::access_broken()
+    })?;
+    strip_credentials(parts);
+    match decision {
+        AccessDecision::Granted(principal) => Ok(principal),
+        AccessDecision::Invalid => Err(Box::new(failure::wrong_key())),
+        _ => Err(Box::new(failure::no_key())),
+    }
+}

@@ -1,0 +1,47 @@
+//! Names for requests.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use cliproxy_core::{RequestId, Timestamp};
+use http::{HeaderMap, HeaderName};
+
+/// The headers under which a client may name its request, and under which we answer.
+pub(crate) const NAMES: [HeaderName; 2] =
+    [HeaderName::from_static("x-request-id"), HeaderName::from_static("request-id")];
+
+/// Makes ids that are unique in this process and unlikely to repeat in another.
+#[derive(Debug, Default)]
+pub(crate) struct Ids {
+    keys: RandomState,
+    next: AtomicU64,
+}
+
+impl Ids {
+    /// The client's own id when it gave one that can stand in a log line, else a new one.
+    pub(crate) fn name(&self, headers: &HeaderMap) -> RequestId {
+        let given = NAMES.iter().find_map(|name| headers.get(name)).and_then(|value| value.to_str().ok());
+        match given.filter(|text| is_plain(text)) {
+            Some(text) => RequestId::new(text),
+            None => RequestId::new(format!(
+                "{:016x}",
+                self.keys.hash_one(self.next.fetch_add(1, Ordering::Relaxed))
+            )),
+        }
+    }
+}
+
+fn is_plain(text: &str) -> bool {
+    (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
+}
+
+/// `X-CPA-TRACE-ID`: time, credential, request. Source: http-api.md A.12 [H].
+pub(crate) fn trace_id(now: Timestamp, credential: Option<&str>, id: &RequestId) -> String {
+    let stamp: String = now.to_rfc3339().chars().filter(char::is_ascii_digit).collect();
+    let credential: String = credential
+        .unwrap_or("none")
+        .chars()
+        .map(|c| if c.is_ascii_graphic() && c != '@' { c } else { '_' })
+        .collect();
+    format!("{stamp}-{credential}-{id}")
+}

@@ -1,0 +1,82 @@
+//! Replies: heads that every reply shares.
+
+use bytes::Bytes;
+use cliproxy_core::{ClientError, RequestId};
+use cliproxy_translator::Codec;
+use cliproxy_transport::OutboundBody;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode};
+
+use crate::request_id::NAMES;
+
+const EXPOSED: &str =
+    "X-CPA-TRACE-ID, X-CLIPROXY-TRACE, X-Request-Id, Request-Id, Retry-After, Location, OpenAI-Request-Id";
+
+/// A JSON reply.
+pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<OutboundBody> {
+    let mut response = Response::new(OutboundBody::full(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// A reply without a body.
+pub(crate) fn empty(status: StatusCode) -> Response<OutboundBody> {
+    let mut response = Response::new(OutboundBody::empty());
+    *response.status_mut() = status;
+    response
+}
+
+/// An error in the client's format.
+pub(crate) fn error(codec: &dyn Codec, error: &ClientError, id: &RequestId) -> Response<OutboundBody> {
+    let mut response = json(error.status, codec.encode_error(error, id.as_str()));
+    let headers = response.headers_mut();
+    for (name, value) in &error.headers {
+        headers.insert(name, value.clone());
+    }
+    if let Some(wait) = error.retry_after {
+        // Whole seconds, rounded up, so that nobody comes back too early. Source: runtime.md D.2.
+        let secs = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        headers.insert(RETRY_AFTER, HeaderValue::from(secs.max(1)));
+    }
+    response
+}
+
+/// The head of a stream. Source: http-api.md A.5 rule 2.
+pub(crate) fn event_stream(body: OutboundBody) -> Response<OutboundBody> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// Provider headers that the bridge let through, without overwriting ours.
+pub(crate) fn add_upstream(headers: &mut HeaderMap, upstream: &HeaderMap) {
+    for (name, value) in upstream {
+        if !headers.contains_key(name) && name != CONTENT_TYPE {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+}
+
+/// Names the request in the reply.
+pub(crate) fn name(headers: &mut HeaderMap, id: &RequestId) {
+    if let Ok(value) = HeaderValue::try_from(id.as_str()) {
+        for name in NAMES {
+            headers.insert(name, value.clone());
+        }
+        headers.insert(HeaderName::from_static("x-cliproxy-trace"), value);
+    }
+}
+
+/// Cross-origin headers. Source: http-api.md A.0 "CORS", C.1 "CORS expose list".
+pub(crate) fn cors(headers: &mut HeaderMap) {
+    headers.insert("access-control-allow-origin", HeaderValue::from_static("*"));
+    headers.insert(
+        "access-control-allow-methods",
+        HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE, OPTIONS"),
+    );
+    headers.insert("access-control-allow-headers", HeaderValue::from_static("*"));
+    headers.insert("access-control-expose-headers", HeaderValue::from_static(EXPOSED));
+}

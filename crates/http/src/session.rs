@@ -1,0 +1,74 @@
+//! What names the conversation. Source: runtime.md D.3 "Session identity", design.md §6 (the strong names first; a
+//! prompt cache key only below those).
+
+use cliproxy_core::SessionKey;
+use cliproxy_translator::Peek;
+use http::HeaderMap;
+
+/// Headers of coding agents, strongest first.
+const HEADERS: [&str; 6] = [
+    "x-claude-code-session-id",
+    "session-id",
+    "session_id",
+    "x-session-id",
+    "x-session-affinity",
+    "x-client-request-id",
+];
+
+/// The strongest name of the conversation, and whether it is a weak one.
+pub(crate) fn find(headers: &HeaderMap, peek: &Peek<'_>) -> Option<(SessionKey, bool)> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let (claude, others) = HEADERS.split_at_checked(1)?;
+    let strong = claude
+        .iter()
+        .find_map(|name| header(name))
+        .or(peek.session.as_deref())
+        .or_else(|| others.iter().find_map(|name| header(name)));
+    match (strong.filter(|text| is_usable(text)), peek.cache_key.as_deref()) {
+        (Some(text), _) => Some((SessionKey::new(text), false)),
+        (None, Some(text)) if is_usable(text) => Some((SessionKey::new(text), true)),
+        _ => None,
+    }
+}
+
+/// Malformed names are ignored rather than used: a constant would bind everybody to one credential.
+fn is_usable(text: &str) -> bool {
+    (4..=512).contains(&text.len()) && !text.chars().any(|c| c.is_control() || c.is_whitespace())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    #[test]
+    fn the_strongest_name_wins_and_a_cache_key_is_weak() {
+        let peek = |session: Option<&'static str>, key: Option<&'static str>| {
+            let mut peek = Peek::default();
+            peek.session = session.map(Into::into);
+            peek.cache_key = key.map(Into::into);
+            peek
+        };
+        for (headers, peek, expected) in [
+            (vec![], peek(None, None), None),
+            (vec![], peek(None, Some("cache-1")), Some(("cache-1", true))),
+            (vec![("x-session-id", "header-1")], peek(None, Some("cache-1")), Some(("header-1", false))),
+            (vec![("x-session-id", "header-1")], peek(Some("body-1"), None), Some(("body-1", false))),
+            (
+                vec![("x-claude-code-session-id", "agent-1"), ("x-session-id", "header-1")],
+                peek(Some("body-1"), None),
+                Some(("agent-1", false)),
+            ),
+            (vec![("x-session-id", "x")], peek(None, None), None),
+            (vec![("x-session-id", "a b c d")], peek(None, Some("cache-1")), Some(("cache-1", true))),
+        ] {
+            let mut map = HeaderMap::new();
+            for (name, value) in headers {
+                map.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+            }
+            let found = find(&map, &peek);
+            assert_eq!(found.as_ref().map(|(key, weak)| (key.as_str(), *weak)), expected);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Bodies of streams: frames as they come, comments while nothing comes, a valid end whatever happens.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use cliproxy_core::{ClientError, ClientStream, Frame, UpstreamReply};
+use cliproxy_translator::{Codec, ReplyContext};
+use cliproxy_transport::Shutdown;
+use futures_core::Stream;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use crate::failure;
+use crate::patience::Answering;
+
+/// A comment line, which every SSE reader skips. Source: http-api.md A.5 rule 4.
+const KEEP_ALIVE: Bytes = Bytes::from_static(b": keep-alive\n\n");
+
+/// When the next comment is due. Frames only note that they came; the timer is reset when it fires, not per frame.
+struct Heartbeat {
+    interval: Duration,
+    last: Instant,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl Heartbeat {
+    fn new(interval: Duration) -> Self {
+        let now = Instant::now();
+        Self { interval, last: now, sleep: Box::pin(sleep_until(now + interval)) }
+    }
+
+    fn beat(&mut self) {
+        self.last = Instant::now();
+    }
+
+    /// Ready when nothing was sent for a whole interval.
+    fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if self.sleep.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            let due = self.last + self.interval;
+            let now = Instant::now();
+            if due <= now {
+                self.last = now;
+                self.sleep.as_mut().reset(now + self.interval);
+                return Poll::Ready(());
+            }
+            self.sleep.as_mut().reset(due);
+        }
+    }
+}
+
+/// The body of a stream that has begun.
+pub(crate) struct StreamBody {
+    frames: Option<Pin<Box<dyn ClientStream>>>,
+    heartbeat: Option<Heartbeat>,
+    cut: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl StreamBody {
+    pub(crate) fn new(
+        frames: Pin<Box<dyn ClientStream>>,
+        keepalive: Option<Duration>,
+        shutdown: &Shutdown,
+    ) -> Self {
+        let cut = Box::pin(shutdown.cut_token().cancelled_owned());
+        Self { frames: Some(frames), heartbeat: keepalive.map(Heartbeat::new), cut }
+    }
+}
+
+impl Stream for StreamBody {
+    type Item = Result<Bytes, std::convert::Infallible>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        let Some(frames) = &mut this.frames else { return Poll::Ready(None) };
+        match frames.as_mut().poll_frame(cx) {
+            Poll::Ready(Some(Frame::Bytes(bytes))) => {
+                if let Some(heartbeat) = &mut this.heartbeat {
+                    heartbeat.beat();
+                }
+                return Poll::Ready(Some(Ok(bytes)));
+            }
+            // What broke the stream has been told to the client, and to the conductor by the stream itself.
+            Poll::Ready(_) => {
+                this.frames = None;
+                return Poll::Ready(None);
+            }
+            Poll::Pending => {}
+        }
+        if this.cut.as_mut().poll(cx).is_ready() {
+            let end = frames.as_mut().fail(&failure::shutting_down());
+            this.frames = None;
+            return Poll::Ready(Some(Ok(end)));
+        }
+        match &mut this.heartbeat {
+            Some(heartbeat) => heartbeat.poll_due(cx).map(|()| Some(Ok(KEEP_ALIVE))),
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// The body of a stream whose status line had to go out before an answer was there. A failure is told in the
+/// stream's own words (Source: design.md §1).
+pub(crate) struct WaitingBody {
+    state: State,
+    heartbeat: Option<Heartbeat>,
+    keepalive: Duration,
+    first: bool,
+    codec: Arc<dyn Codec>,
+    shutdown: Shutdown,
+    cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    model: String,
+}
+
+enum State {
+    Waiting(Answering),
+    Streaming(StreamBody),
+    Ended,
+}
+
+impl WaitingBody {
+    pub(crate) fn new(
+        answering: Answering,
+        keepalive: Duration,
+        codec: Arc<dyn Codec>,
+        shutdown: &Shutdown,
+        model: String,
+    ) -> Self {
+        Self {
+            state: State::Waiting(answering),
+            heartbeat: Some(Heartbeat::new(keepalive)),
+            keepalive,
+            first: true,
+            codec,
+            shutdown: shutdown.clone(),
+            cut: Box::pin(shutdown.cut_token().cancelled_owned()),
+            model,
+        }
+    }
+
+    /// An error as the only content of the stream.
+    fn fail(&self, error: &ClientError) -> Bytes {
+        let mut out = Vec::new();
+        self.codec.stream_encoder(&ReplyContext::new(self.model.clone(), "")).fail(error, &mut out);
+        Bytes::from(out)
+    }
+}
+
+impl Stream for WaitingBody {
+    type Item = Result<Bytes, std::convert::Infallible>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        if std::mem::take(&mut this.first) {
+            return Poll::Ready(Some(Ok(KEEP_ALIVE)));
+        }
+        match &mut this.state {
+            State::Ended => return Poll::Ready(None),
+            State::Streaming(body) => return Pin::new(body).poll_next(cx),
+            State::Waiting(answering) => match answering.as_mut().poll(cx) {
+                Poll::Pending => {}
+                Poll::Ready(dispatched) => {
+                    this.heartbeat = None;
+                    let said = match dispatched.result {
+                        Ok(UpstreamReply::Stream(reply)) => {
+                            let mut body =
+                                StreamBody::new(reply.frames, Some(this.keepalive), &this.shutdown);
+                            let first = Pin::new(&mut body).poll_next(cx);
+                            this.state = State::Streaming(body);
+                            return first;
+                        }
+                        // A whole reply to a request for a stream: whatever made it did not keep the contract.
+                        Ok(_) => this.fail(&failure::not_a_stream()),
+                        Err(error) => this.fail(&error),
+                    };
+                    this.state = State::Ended;
+                    return Poll::Ready(Some(Ok(said)));
+                }
+            },
+        }
+        if this.cut.as_mut().poll(cx).is_ready() {
+            this.state = State::Ended;
+            return Poll::Ready(Some(Ok(this.fail(&failure::shutting_down()))));
+        }
+        match &mut this.heartbeat {
+            Some(heartbeat) => heartbeat.poll_due(cx).map(|()| Some(Ok(KEEP_ALIVE))),
+            None => Poll::Pending,
+        }
+    }
+}

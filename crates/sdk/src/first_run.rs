@@ -1,0 +1,110 @@
+//! The first start on a fresh machine: a config file with keys of its own.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use cliproxy_config::{first_run_yaml, hash_management_key};
+use cliproxy_core::Secret;
+use ring::rand::{SecureRandom, SystemRandom};
+
+/// What a first start has made. Both keys are shown to the user once and stored nowhere in the clear but, the client
+/// key, in the file.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct FirstRun {
+    /// The file written.
+    pub path: PathBuf,
+    /// What clients send.
+    pub api_key: Secret,
+    /// What the management API will ask for.
+    pub management_key: Secret,
+}
+
+/// Why the first start could not write its file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FirstRunError {
+    /// The machine has no randomness.
+    #[error("no random numbers can be had for the first keys")]
+    Randomness,
+    /// The management key could not be hashed.
+    #[error("the management key could not be hashed")]
+    Hash(#[from] cliproxy_config::HashError),
+    /// The file could not be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Writes a config file for this machine alone: loopback, a random client key, a hashed management key, mode 0600.
+/// An existing file is never touched.
+///
+/// # Errors
+/// When the file cannot be written, or exists.
+pub fn first_run(path: &Path, port: u16) -> Result<FirstRun, FirstRunError> {
+    let (api_key, management_key) = (random_key("sk-")?, random_key("mk-")?);
+    let hash = hash_management_key(&management_key)?;
+    let text = first_run_yaml(&api_key, &hash, port);
+    write_new(path, text.as_bytes())
+        .map_err(|source| FirstRunError::Write { path: path.to_owned(), source })?;
+    Ok(FirstRun { path: path.to_owned(), api_key, management_key })
+}
+
+/// 144 random bits in letters and digits that survive every shell.
+fn random_key(prefix: &str) -> Result<Secret, FirstRunError> {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnopqrstuvwxyz2345678";
+    let mut bytes = [0_u8; 29];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| FirstRunError::Randomness)?;
+    let letters = bytes.iter().filter_map(|byte| LETTERS.get(usize::from(byte & 31)));
+    Ok(Secret::new(prefix.chars().chain(letters.map(|letter| char::from(*letter))).collect::<String>()))
+}
+
+fn write_new(path: &Path, text: &[u8]) -> io::Result<()> {
+    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        let mut builder = std::fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.recursive(true).create(directory)?;
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(text)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use cliproxy_config::{Environment, Loader, verify_management_key};
+
+    use super::*;
+
+    #[test]
+    fn a_first_run_writes_a_file_that_loads_and_keeps_its_keys() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("new").join("config.yaml");
+        let made = first_run(&path, 8317).unwrap();
+        let loaded = Loader::new(Environment::default()).load_file(&path).unwrap();
+        assert!(loaded.config.server.host.is_loopback());
+        assert_eq!(loaded.config.access.api_keys, [made.api_key.clone()]);
+        let stored = loaded.config.management.secret.unwrap();
+        assert!(verify_management_key(&made.management_key, &stored));
+        assert!(!loaded.text.contains(made.management_key.expose()));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        assert!(
+            matches!(first_run(&path, 8317), Err(FirstRunError::Write { .. })),
+            "an existing file is not touched"
+        );
+    }
+}
