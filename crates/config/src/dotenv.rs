@@ -15,7 +15,7 @@ pub(crate) fn parse(text: &str) -> DotEnv {
     let mut known = BTreeMap::new();
     let mut found = DotEnv { pairs: Vec::new(), faults: Vec::new() };
     while !reader.rest.is_empty() {
-        let line = reader.line;
+        let (line, rest) = (reader.line, reader.rest);
         match reader.assignment(&known) {
             Ok(Some((name, value))) => {
                 known.insert(name.clone(), value.clone());
@@ -24,6 +24,7 @@ pub(crate) fn parse(text: &str) -> DotEnv {
             Ok(None) => {}
             Err(fault) => {
                 found.faults.push((line, fault));
+                (reader.line, reader.rest) = (line, rest);
                 reader.skip_line();
             }
         }

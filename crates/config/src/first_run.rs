@@ -7,9 +7,20 @@ use crate::edit::quoted;
 /// The text of a first `config.yaml`: loopback only, one client key, the management key hashed.
 ///
 /// The caller writes it with mode 0600; it holds `api_key`. `management_hash` is what
-/// [`hash_management_key`](crate::hash_management_key) gave.
+/// [`hash_management_key`](crate::hash_management_key) gave; without one there is no management section.
 #[must_use]
-pub fn first_run_yaml(api_key: &Secret, management_hash: &str, port: u16) -> String {
+pub fn first_run_yaml(api_key: &Secret, management_hash: Option<&str>, port: u16) -> String {
+    let management = management_hash.map_or_else(String::new, |hash| {
+        format!(
+            "
+# The key of the management API, as a bcrypt hash. Write a new one in plain text to replace it.
+remote-management:
+  allow-remote: false
+  secret-key: {}
+",
+            quoted(hash)
+        )
+    });
     format!(
         "\
 # cliproxy: written by the first run. Change what you like; a reload (SIGHUP) takes it over.
@@ -25,12 +36,7 @@ api-keys:
 
 # Logins and their tokens live here, one file each.
 auth-dir: ~/.cli-proxy-api
-
-# The key of the management API, as a bcrypt hash. Write a new one in plain text to replace it.
-remote-management:
-  allow-remote: false
-  secret-key: {management}
-
+{management}
 # API keys of providers can be given here in place of a login:
 # claude-api-key:
 #   - api-key: sk-ant-...
@@ -44,6 +50,5 @@ remote-management:
 #         alias: kimi
 ",
         api_key = quoted(api_key.expose()),
-        management = quoted(management_hash),
     )
 }

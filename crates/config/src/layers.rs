@@ -23,6 +23,8 @@ pub(crate) const DEFAULTS_NAME: &str = "built-in default";
 /// The layers of one load, lowest first.
 pub(crate) struct Layers {
     documents: Vec<Document>,
+    /// How errors about what is absent call the whole.
+    name: String,
 }
 
 impl Layers {
@@ -37,7 +39,8 @@ impl Layers {
             .entries()
             .into_iter()
             .map(|(flag, key, value)| single(flag, &[key.to_owned()], Node::scalar(value, Style::Plain)));
-        Self { documents: [defaults].into_iter().chain(file).chain(variables).chain(flags).collect() }
+        let name = file.as_ref().map_or(DEFAULTS_NAME, Document::name).to_owned();
+        Self { name, documents: [defaults].into_iter().chain(file).chain(variables).chain(flags).collect() }
     }
 
     /// Lays them over one another.
@@ -49,11 +52,7 @@ impl Layers {
             self.documents.iter().map(|layer| (layer.name(), layer)).collect();
         let mut resolver = Resolver { figment: &figment, sources, path: Vec::new() };
         let members = resolver.members(&merged);
-        Setting { kind: SettingKind::Map(members), place: Place::whole(self.file_name()) }
-    }
-
-    fn file_name(&self) -> String {
-        self.documents.get(1).map_or_else(|| DEFAULTS_NAME.to_owned(), |layer| layer.name().to_owned())
+        Setting { kind: SettingKind::Map(members), place: Place::whole(self.name.as_str()) }
     }
 }
 

@@ -167,6 +167,10 @@ fn read(path: &Path) -> Result<String, (Mistake, String, &'static str)> {
     // One byte more than a config may have, so that the parser can say that it is too long.
     let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
     file.take(limit).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
+    if bytes.len() > MAX_BYTES {
+        let problem = format!("the file has more than the {MAX_BYTES} bytes that a config may have");
+        return Err((Mistake::Syntax, problem, "is this the right file?"));
+    }
     String::from_utf8(bytes).map_err(|error| {
         let line = error
             .as_bytes()

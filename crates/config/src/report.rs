@@ -216,7 +216,12 @@ impl fmt::Display for Notice {
     }
 }
 
+/// So many mistakes, and so many notices, are kept.
+const MOST: usize = 1000;
+
 /// Collects mistakes and notices while a config is read.
+///
+/// After [`MOST`] of a kind the rest is dropped: nobody reads further, and a hostile file shall not fill the memory.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     pub(crate) errors: Vec<ConfigError>,
@@ -231,6 +236,9 @@ impl Report {
         problem: impl Into<String>,
         remedy: impl Into<String>,
     ) {
+        if self.errors.len() >= MOST {
+            return;
+        }
         self.errors.push(ConfigError {
             mistake: Mistake::Value,
             place: place.clone(),
@@ -240,7 +248,14 @@ impl Report {
         });
     }
 
+    /// Whether a guess at what was meant is worth its time.
+    pub(crate) fn is_short(&self) -> bool {
+        self.notices.len() < 100
+    }
+
     pub(crate) fn note(&mut self, notice: Notice) {
-        self.notices.push(notice);
+        if self.notices.len() < MOST {
+            self.notices.push(notice);
+        }
     }
 }

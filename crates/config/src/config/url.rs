@@ -65,9 +65,8 @@ impl UrlText {
     /// An HTTP URL, without a slash at its end.
     pub(super) fn read_http(at: &At<'_>, report: &mut Report) -> Option<Self> {
         let text = at.text(report)?;
-        let kept = text.trim_end_matches('/');
-        match Self::parse(kept, &["https", "http"]) {
-            Ok(url) => Some(url),
+        match Self::parse(&text, &["https", "http"]) {
+            Ok(url) => Some(Self(url.0.trim_end_matches('/').to_owned())),
             Err(problem) => {
                 wrong(at, report, &problem);
                 None

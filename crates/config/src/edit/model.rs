@@ -11,9 +11,6 @@ pub(super) fn apply(before: &Value, edit: &Edit) -> Result<Option<Value>, EditEr
     match edit {
         Edit::Set { path, value } => {
             let place = reach(&mut after, path, path)?;
-            if *place == *value {
-                return Ok(None);
-            }
             *place = value.clone();
         }
         Edit::Append { path, value } => {
@@ -30,7 +27,7 @@ pub(super) fn apply(before: &Value, edit: &Edit) -> Result<Option<Value>, EditEr
             }
         }
     }
-    Ok(Some(after))
+    Ok((after != *before).then_some(after))
 }
 
 fn nowhere(path: &[Step], reason: &'static str) -> EditError {

@@ -313,14 +313,15 @@ impl<'t> Plan<'t> {
     /// A value on one line becomes lines below its key or dash, when nothing else is on the line but a comment.
     fn replace_by_collection(&self, spot: &Spot<'_>, value: &Value) -> Result<Splice, EditError> {
         let span = &spot.node.span;
-        let rest = self.slice(span.end..self.line_end(span.end)).trim();
+        let mark = self.after_mark(spot)?;
+        let end = span.end.max(mark);
+        let rest = self.slice(end..self.line_end(end)).trim();
         let one_line = !self.slice(span.clone()).contains('\n');
         let indent = self.indent_below(spot);
         if let Some(indent) = indent
             && one_line
             && rest.is_empty()
         {
-            let mark = self.after_mark(spot)?;
             let lines = match spot.entry {
                 Some(_) => render::block(value, indent),
                 None => {
@@ -335,7 +336,7 @@ impl<'t> Plan<'t> {
                 let newline = self.line_end_text();
                 let joined = lines.join(newline);
                 let glue = if joined.is_empty() || joined.starts_with(['\r', '\n', ' ']) { "" } else { " " };
-                return Ok(Splice { at: mark..span.end.max(mark), with: format!("{glue}{joined}") });
+                return Ok(Splice { at: mark..end, with: format!("{glue}{joined}") });
             }
         }
         if span.is_empty() {
@@ -444,8 +445,9 @@ impl<'t> Plan<'t> {
             let (parent, _) = self.follow(parent_path)?;
             if parent.parent.is_none() {
                 let at = spot.entry.map_or(spot.node.span.start, |entry| entry.key_span.start);
-                let with = if spot.entry.is_some() { String::new() } else { "[]".to_owned() };
-                return Ok(Some(Splice { at: self.line_start(at)..self.end_of_node(spot.node), with }));
+                let with = if spot.entry.is_some() { "" } else { "[]\n" };
+                let end = self.line_end(self.end_of_node(spot.node));
+                return Ok(Some(Splice { at: self.line_start(at)..end, with: with.to_owned() }));
             }
             return self.replace(&parent, &empty).map(Some);
         }

@@ -67,7 +67,10 @@ fn collect(keys: &[Key], prefix: &str, above: Option<KeyState>, rows: &mut Vec<K
     for key in keys {
         let path = if prefix.is_empty() { key.name.to_owned() } else { format!("{prefix}.{}", key.name) };
         // What stands below something that does nothing does nothing either.
-        let state = above.filter(|state| *state != KeyState::Active).unwrap_or(key.state);
+        let state = match (above, key.state) {
+            (Some(above), KeyState::Active) => above,
+            (_, own) => own,
+        };
         collect_shape(&key.shape, &path, state, rows);
     }
 }
@@ -84,10 +87,11 @@ fn collect_shape(shape: &Shape, path: &str, state: KeyState, rows: &mut Vec<KeyR
 
 /// Looks a merged tree over: brings `snake_case` keys to today's spelling, and notes what has no effect.
 pub(crate) fn check(root: &mut Setting, report: &mut Report) {
-    check_map(root, table::ROOT, "", report);
+    check_map(root, table::ROOT, "", false, report);
 }
 
-fn check_map(setting: &mut Setting, keys: &[Key], prefix: &str, report: &mut Report) {
+/// `told`: something above is not built, and that has been said.
+fn check_map(setting: &mut Setting, keys: &[Key], prefix: &str, told: bool, report: &mut Report) {
     let SettingKind::Map(members) = &mut setting.kind else { return };
     let taken: Vec<String> = members.iter().map(|member| member.key.clone()).collect();
     for member in members {
@@ -107,9 +111,10 @@ fn check_map(setting: &mut Setting, keys: &[Key], prefix: &str, report: &mut Rep
         }
         let path = join(prefix, &member.key);
         match keys.iter().find(|key| key.name == member.key) {
-            Some(key) => check_member(member, key, &path, report),
+            Some(key) => check_member(member, key, &path, told, report),
             None => {
-                let suggestion = similar::nearest(&member.key, keys.iter().map(|key| key.name));
+                let names = keys.iter().map(|key| key.name).filter(|_| report.is_short());
+                let suggestion = similar::nearest(&member.key, names);
                 report.note(Notice::UnknownKey {
                     place: member.key_place.clone(),
                     key: path,
@@ -120,10 +125,10 @@ fn check_map(setting: &mut Setting, keys: &[Key], prefix: &str, report: &mut Rep
     }
 }
 
-fn check_member(member: &mut Member, key: &Key, path: &str, report: &mut Report) {
+fn check_member(member: &mut Member, key: &Key, path: &str, told: bool, report: &mut Report) {
     let place: Place = member.key_place.clone();
     match key.state {
-        KeyState::NotBuilt if says_something(&member.value, path) => {
+        KeyState::NotBuilt if !told && says_something(&member.value, path) => {
             report.note(Notice::NotBuilt { place, key: path.to_owned() });
         }
         KeyState::Ignored if member.key_place.source() != DEFAULTS_NAME => {
@@ -132,24 +137,24 @@ fn check_member(member: &mut Member, key: &Key, path: &str, report: &mut Report)
         }
         KeyState::Active | KeyState::Legacy | KeyState::NotBuilt | KeyState::Ignored => {}
     }
-    check_shape(&mut member.value, &key.shape, path, report);
+    check_shape(&mut member.value, &key.shape, path, told || key.state == KeyState::NotBuilt, report);
 }
 
-fn check_shape(setting: &mut Setting, shape: &Shape, path: &str, report: &mut Report) {
+fn check_shape(setting: &mut Setting, shape: &Shape, path: &str, told: bool, report: &mut Report) {
     match shape {
         Shape::Value | Shape::Free => {}
-        Shape::Map(keys) => check_map(setting, keys, path, report),
+        Shape::Map(keys) => check_map(setting, keys, path, told, report),
         Shape::List(keys) => {
             if let SettingKind::List(items) = &mut setting.kind {
                 for (index, item) in items.iter_mut().enumerate() {
-                    check_map(item, keys, &format!("{path}[{index}]"), report);
+                    check_map(item, keys, &format!("{path}[{index}]"), told, report);
                 }
             }
         }
         Shape::Named(below) => {
             if let SettingKind::Map(members) = &mut setting.kind {
                 for member in members {
-                    check_shape(&mut member.value, below, &format!("{path}.{}", member.key), report);
+                    check_shape(&mut member.value, below, &format!("{path}.{}", member.key), told, report);
                 }
             }
         }

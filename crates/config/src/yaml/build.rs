@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
 
-use super::{Entry, Kind, MAX_BYTES, MAX_DEPTH, MAX_NODES, Node, Style};
+use super::{Entry, Kind, MAX_BYTES, MAX_DEPTH, MAX_KEYS, MAX_NODES, Node, Style};
 
 /// Something that makes the text no config document.
 pub(super) struct Fault {
@@ -166,8 +166,8 @@ impl<'t> Builder<'t> {
                     // Source: saphyr-parser reports nothing's place in different ways; its start is always right.
                     bytes = bytes.start..bytes.start;
                 }
-                if style == Style::BlockScalar {
-                    bytes.end = self.trim_end(&bytes);
+                if let Some(end) = self.end_of_scalar(&bytes, style) {
+                    bytes.end = end;
                 }
                 let (line, column) = line_and_column(&span.start);
                 let node = Node {
@@ -193,11 +193,11 @@ impl<'t> Builder<'t> {
                 self.finish(node, size, 0, &span)
             }
             Event::SequenceStart(anchor, tag) => {
-                self.begin(Open::List(Vec::new()), &span, b'[', anchor, tag.is_some())
+                self.begin(Open::List(Vec::new()), &span, '[', anchor, tag.is_some())
             }
             Event::MappingStart(anchor, tag) => {
                 let open = Open::Map { entries: Vec::new(), key: None };
-                self.begin(open, &span, b'{', anchor, tag.is_some())
+                self.begin(open, &span, '{', anchor, tag.is_some())
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(&span),
         }
@@ -207,7 +207,7 @@ impl<'t> Builder<'t> {
         &mut self,
         open: Open,
         span: &Span,
-        bracket: u8,
+        bracket: char,
         anchor: usize,
         tagged: bool,
     ) -> Result<(), Fault> {
@@ -217,8 +217,9 @@ impl<'t> Builder<'t> {
         }
         self.count(1, &span.start)?;
         let start = self.bytes(span);
-        let flow = start.end > start.start
-            && self.body.as_bytes().get(start.end - self.shift - 1).is_some_and(|byte| *byte == bracket);
+        // The span of a block collection is empty or holds only an anchor or tag.
+        let opening = self.body.get(start.start - self.shift..start.end - self.shift).unwrap_or_default();
+        let flow = opening.trim_end().ends_with(bracket);
         let (line, column) = line_and_column(&span.start);
         self.levels.push(Level { open, start, line, column, flow, anchor, tagged });
         Ok(())
@@ -241,8 +242,12 @@ impl<'t> Builder<'t> {
                 (Kind::Map { entries, flow: level.flow }, last)
             }
         };
-        let end =
-            if level.flow { closed.end } else { last.unwrap_or(level.start.start).max(level.start.start) };
+        // The parser's span of a closing bracket may run on to the comment behind it.
+        let end = if level.flow {
+            closed.start + 1
+        } else {
+            last.unwrap_or(level.start.start).max(level.start.start)
+        };
         let node = Node {
             kind,
             span: level.start.start..end,
@@ -266,6 +271,10 @@ impl<'t> Builder<'t> {
         };
         match &mut level.open {
             Open::List(items) => items.push(node),
+            Open::Map { entries, .. } if entries.len() > MAX_KEYS => {
+                let problem = format!("a mapping with more than {MAX_KEYS} keys");
+                return Err(Fault::new(&span.start, problem, "is this the right file?"));
+            }
             Open::Map { entries, key } => match key.take() {
                 None => {
                     let Kind::Scalar { text, .. } = node.kind else {
@@ -330,11 +339,34 @@ impl<'t> Builder<'t> {
         Ok(())
     }
 
-    /// The end of a block scalar without the line ends and blank lines after it.
-    fn trim_end(&self, bytes: &Range<usize>) -> usize {
-        let (start, end) = (bytes.start - self.shift, bytes.end - self.shift);
-        self.body.get(start..end).map_or(bytes.end, |text| bytes.start + text.trim_end().len())
+    /// Where a scalar really ends: the parser's span may run on to what follows it.
+    fn end_of_scalar(&self, bytes: &Range<usize>, style: Style) -> Option<usize> {
+        let text = self.body.get(bytes.start - self.shift..bytes.end - self.shift)?;
+        let length = match style {
+            Style::Plain | Style::BlockScalar => text.trim_end().len(),
+            Style::SingleQuoted => closing_quote(text, '\'')?,
+            Style::DoubleQuoted => closing_quote(text, '"')?,
+        };
+        Some(bytes.start + length)
     }
+}
+
+/// The length of a quoted scalar, both quotes included; `None` when it begins with something else.
+fn closing_quote(text: &str, quote: char) -> Option<usize> {
+    let mut characters = text.char_indices().peekable();
+    characters.next().filter(|(_, first)| *first == quote)?;
+    while let Some((index, character)) = characters.next() {
+        if character == '\\' && quote == '"' {
+            characters.next();
+        } else if character == quote {
+            if quote == '\'' && characters.peek().is_some_and(|(_, next)| *next == quote) {
+                characters.next();
+                continue;
+            }
+            return Some(index + quote.len_utf8());
+        }
+    }
+    None
 }
 
 /// `<<: *base` and `<<: [*a, *b]`: keys that the mapping does not have itself, earlier ones first.

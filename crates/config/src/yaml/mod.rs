@@ -24,6 +24,9 @@ pub(crate) const MAX_DEPTH: usize = 64;
 /// Nodes after aliases are expanded, so that nine lines of aliases cannot become a billion nodes.
 pub(crate) const MAX_NODES: usize = 500_000;
 
+/// No mapping has more keys, so that looking for repeated ones stays cheap.
+pub(crate) const MAX_KEYS: usize = 2_000;
+
 /// One step into a tree: a key of a mapping or an index of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

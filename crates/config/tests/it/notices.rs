@@ -1,0 +1,115 @@
+//! What does not stop the program is said, and only when it matters.
+
+use cliproxy_config::{Environment, KeyState, Loader, Notice, known_keys};
+
+use crate::load;
+
+fn lines(text: &str) -> Vec<String> {
+    load(text).notices.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn unknown_keys_are_warned_about_with_the_nearest_known_one() {
+    let cases = [
+        ("dbug: true", "config.yaml:1:1: `dbug` is not a known key and has no effect; did you mean `debug`?"),
+        ("claude-api-keys: []", "did you mean `claude-api-key`?"),
+        ("prot: 1", "did you mean `port`?"),
+        (
+            "routing:\n  stratgy: ff",
+            "config.yaml:2:3: `routing.stratgy` is not a known key and has no effect; did you mean `routing.strategy`?",
+        ),
+        ("claude-api-key: [{api-key: k, base_ulr: x}]", "did you mean `claude-api-key[0].base-url`?"),
+        (
+            "openai-compatibility: [{base-url: 'https://h', api-key-entries: [{api-key: k, wieght: 1}]}]",
+            "did you mean `openai-compatibility[0].api-key-entries[0].weight`?",
+        ),
+        ("something-else-entirely: 1", "`something-else-entirely` is not a known key and has no effect"),
+    ];
+    for (text, wanted) in cases {
+        let found = lines(text);
+        assert_eq!(found.len(), 1, "{text}: {found:?}");
+        assert!(found[0].contains(wanted), "{text}: {found:?}");
+    }
+    assert!(!lines("something-else-entirely: 1")[0].contains("did you mean"));
+}
+
+#[test]
+fn what_is_not_built_is_loud_once_and_only_when_it_asks_for_something() {
+    let set = "logging-to-file: true\npprof: {enable: true, addr: '127.0.0.1:1'}\nquota-exceeded: {switch-project: true, switch-preview-model: true}\nampcode: {upstream-url: 'https://a'}\n";
+    let loaded = load(set);
+    let keys: Vec<&str> = loaded
+        .notices
+        .iter()
+        .map(|notice| match notice {
+            Notice::NotBuilt { key, .. } => key.as_str(),
+            other => panic!("{other}"),
+        })
+        .collect();
+    assert_eq!(keys, ["logging-to-file", "pprof", "quota-exceeded", "ampcode"]);
+    assert!(loaded.notices.iter().all(Notice::is_loud));
+    let inert = "logging-to-file: false\npprof: {enable: false, addr: 127.0.0.1:8316}\nquota-exceeded: {switch-project: no}\nampcode: {upstream-url: ''}\nerror-logs-max-files: 10\nws-auth: true\nrequest-log: off\nlogs-max-total-size-mb: 0\nkiro: []\nplugins:\n";
+    assert_eq!(lines(inert), Vec::<String>::new());
+}
+
+#[test]
+fn what_stands_below_something_that_is_not_built_is_not_said_again() {
+    let loaded = load("codex-api-key: [{api-key: k, base-url: 'https://h', websockets: true, bogus: 1}]");
+    let lines: Vec<String> = loaded.notices.iter().map(ToString::to_string).collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].contains("`codex-api-key` is set, and this release"), "{lines:?}");
+    assert!(lines[1].contains("`codex-api-key[0].bogus` is not a known key"), "{lines:?}");
+}
+
+#[test]
+fn a_thousand_notices_are_enough() {
+    let text: String = (0..1900).map(|key| format!("unknown-{key}: 1\n")).collect();
+    assert_eq!(load(&text).notices.len(), 1000);
+}
+
+#[test]
+fn keys_we_will_not_build_are_accepted_quietly() {
+    let loaded = load(
+        "claude-header-defaults: {user-agent: x}\nclaude-api-key: [{api-key: k, cloak: {mode: always}}]\ncommercial-mode: true\n",
+    );
+    assert_eq!(loaded.notices.len(), 3);
+    assert!(
+        loaded.notices.iter().all(|notice| matches!(notice, Notice::Ignored { .. }) && !notice.is_loud())
+    );
+}
+
+#[test]
+fn the_table_knows_every_documented_key_and_names_each_once() {
+    let rows = known_keys();
+    let mut paths: Vec<&str> = rows.iter().map(|row| row.path.as_str()).collect();
+    for path in [
+        "host",
+        "tls.enable",
+        "claude-api-key[].models[].thinking.min",
+        "openai-compatibility[].api-key-entries[].weight",
+        "endpoints.*.*",
+        "oauth-clients.*.client-secret",
+        "oauth-model-alias.*[].fork",
+        "payload.override-raw[].models[].not-exist",
+        "remote-management.secret-key",
+    ] {
+        assert!(paths.contains(&path), "{path}");
+    }
+    let state = |path: &str| rows.iter().find(|row| row.path == path).unwrap().state;
+    assert_eq!(state("port"), KeyState::Active);
+    assert_eq!(state("pprof.addr"), KeyState::NotBuilt);
+    assert_eq!(state("payload.default[].params"), KeyState::NotBuilt, "what stands below inherits");
+    let count = paths.len();
+    paths.sort_unstable();
+    paths.dedup();
+    assert_eq!(paths.len(), count, "a key is in the table twice");
+}
+
+#[test]
+fn variables_for_what_is_not_built_are_named() {
+    let environment = Environment::new([("PGSTORE_DSN", "postgres://u:secret@h/db")]);
+    let loaded = Loader::new(environment).load_str("c", "host: localhost\n").unwrap();
+    assert_eq!(
+        loaded.notices[0].to_string(),
+        "environment variable PGSTORE_DSN: it is set, and this release does not have what it switches on"
+    );
+}

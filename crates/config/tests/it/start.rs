@@ -1,0 +1,116 @@
+//! Finding the file, the first file, the management key.
+
+use std::path::{Path, PathBuf};
+
+use cliproxy_config::{
+    Environment, Loader, Overrides, Reason, Secret, first_run_yaml, hash_management_key, is_management_hash,
+    locate, verify_management_key,
+};
+
+#[test]
+fn the_first_file_that_is_named_or_exists_is_chosen() {
+    let here = Path::new("/work-dir");
+    let home = ("HOME", "/home/me");
+    let flag = |path: &str| {
+        let mut overrides = Overrides::new();
+        overrides.config = Some(PathBuf::from(path));
+        overrides
+    };
+    let cases: Vec<(Overrides, Environment, &[&str], &str, Reason)> = vec![
+        (
+            flag("a.yaml"),
+            Environment::new([("CLIPROXY_CONFIG", "/b.yaml"), home]),
+            &["/work-dir/config.yaml"],
+            "/work-dir/a.yaml",
+            Reason::Flag,
+        ),
+        (
+            Overrides::new(),
+            Environment::new([("CLIPROXY_CONFIG", "~/b.yaml"), home]),
+            &["/work-dir/config.yaml"],
+            "/home/me/b.yaml",
+            Reason::Variable,
+        ),
+        (
+            Overrides::new(),
+            Environment::new([("CLIPROXY_CONFIG", " "), home]),
+            &["/work-dir/config.yaml"],
+            "/work-dir/config.yaml",
+            Reason::WorkingDirectory,
+        ),
+        (
+            Overrides::new(),
+            Environment::new([home]),
+            &["/home/me/.cli-proxy-api/config.yaml"],
+            "/home/me/.cli-proxy-api/config.yaml",
+            Reason::AuthDirectory,
+        ),
+        (
+            Overrides::new(),
+            Environment::new([home, ("CLIPROXY__AUTH_DIR", "/auth")]),
+            &["/auth/config.yaml"],
+            "/auth/config.yaml",
+            Reason::AuthDirectory,
+        ),
+        (
+            Overrides::new(),
+            Environment::new([home]),
+            &[],
+            "/home/me/.cli-proxy-api/config.yaml",
+            Reason::FirstRun,
+        ),
+    ];
+    for (overrides, environment, existing, path, reason) in cases {
+        let located = locate(&overrides, &environment, here, |path| {
+            existing.iter().any(|known| Path::new(known) == path)
+        });
+        assert_eq!((located.path.as_path(), located.reason), (Path::new(path), reason));
+        assert!(!located.reason.to_string().is_empty());
+    }
+}
+
+#[test]
+fn the_first_file_loads_without_a_notice_and_is_safe() {
+    let key = Secret::new("sk-\"quoted\" \\ key");
+    let hash = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
+    let text = first_run_yaml(&key, Some(hash), 9317);
+    let loaded =
+        Loader::new(Environment::new([("HOME", "/home/me")])).load_str("config.yaml", &text).unwrap();
+    assert!(loaded.config.server.host.is_loopback());
+    assert_eq!(loaded.config.server.port, 9317);
+    assert_eq!(loaded.config.access.api_keys, [key]);
+    assert_eq!(loaded.config.management.secret.as_ref().unwrap().expose(), hash);
+    let unexpected: Vec<String> = loaded
+        .notices
+        .iter()
+        .map(ToString::to_string)
+        .filter(|line| !line.contains("remote-management"))
+        .collect();
+    assert!(unexpected.is_empty(), "{unexpected:?}");
+}
+
+#[test]
+fn the_first_file_without_management_has_no_notice_at_all() {
+    let text = first_run_yaml(&Secret::new("k"), None, 8317);
+    let loaded =
+        Loader::new(Environment::new([("HOME", "/home/me")])).load_str("config.yaml", &text).unwrap();
+    assert_eq!((loaded.notices.as_slice(), loaded.config.management.secret.is_none()), (&[][..], true));
+}
+
+#[test]
+fn management_keys_are_hashed_once_and_verified() {
+    let plain = Secret::new("correct horse");
+    let hash = hash_management_key(&plain).unwrap();
+    assert!(hash.starts_with("$2a$10$"), "{hash}");
+    assert!(is_management_hash(&hash));
+    assert_eq!(hash_management_key(&Secret::new(hash.clone())).unwrap(), hash);
+    assert!(verify_management_key(&plain, &Secret::new(hash.clone())));
+    assert!(!verify_management_key(&Secret::new("wrong"), &Secret::new(hash)));
+    for prefix in ["$2a$", "$2b$", "$2y$"] {
+        assert!(is_management_hash(&format!("{prefix}10$x")));
+    }
+    assert!(!is_management_hash("2a$10"));
+    assert!(verify_management_key(&plain, &plain));
+    assert!(!verify_management_key(&Secret::new(""), &Secret::new("")));
+    assert!(hash_management_key(&Secret::new("x".repeat(73))).unwrap_err().to_string().contains("72 bytes"));
+}
