@@ -15,9 +15,11 @@ pub mod registry;
 mod replay;
 pub mod splice;
 
+pub use aggregate::Aggregator;
 pub use codec::{
     Codec, CodecError, CodecErrorKind, Encoded, ErrorText, Framing, Loss, Observed, Patch, Peek, Profile,
     ReplyContext, StreamDecoder, StreamEncoder, StreamObserver, StreamSeen,
 };
 pub use frame::StreamFrame;
 pub use names::NameMap;
+pub use replay::replay;

@@ -1,1 +1,113 @@
-//! Plays a whole reply as a stream.
+//! A whole reply as a stream: for clients that want one of a provider that gives none. Source: translation.md B74.
+
+use std::borrow::Cow;
+
+use crate::json::Text;
+use crate::model::{Args, BlockKind, Candidate, Delta, Event, Part, PartKind, Reasoning, Response, Start};
+use crate::pass::args;
+
+/// Hands over the events that a stream of this reply would have had: what [`Aggregator`](crate::Aggregator) makes
+/// of them is the reply again.
+pub fn replay(response: &Response<'_>, sink: &mut dyn FnMut(Event<'_>)) {
+    sink(Event::Start(Start {
+        id: response.id.as_ref().into(),
+        model: response.model.as_ref().into(),
+        created: response.created,
+        service_tier: response.service_tier.as_ref().map(Text::reborrow),
+    }));
+    let mut block = 0;
+    for candidate in &response.candidates {
+        for part in &candidate.parts {
+            if replay_part(part, candidate, block, response.source, sink) {
+                block += 1;
+            }
+        }
+        if let Some(logprobs) = &candidate.logprobs
+            && block > 0
+        {
+            sink(Event::Delta { block: block - 1, delta: Delta::Logprobs(logprobs.clone()) });
+        }
+    }
+    if let Some(usage) = response.usage {
+        sink(Event::Usage(usage));
+    }
+    for candidate in &response.candidates {
+        if let Some(finish) = &candidate.finish {
+            sink(Event::Finish { candidate: candidate.index, finish: finish.clone() });
+        }
+    }
+    sink(Event::End);
+}
+
+/// One part as one block. False when a reply cannot hold such a part.
+fn replay_part(
+    part: &Part<'_>,
+    candidate: &Candidate<'_>,
+    block: u32,
+    source: &'static str,
+    sink: &mut dyn FnMut(Event<'_>),
+) -> bool {
+    let Some(kind) = kind_of(&part.kind) else { return false };
+    sink(Event::BlockStart { block, candidate: candidate.index, kind });
+    let mut delta = |delta: Delta<'_>| sink(Event::Delta { block, delta });
+    match &part.kind {
+        PartKind::Text { text, citations } => {
+            if !text.is_empty() {
+                delta(Delta::Text(text.reborrow()));
+            }
+            let citations: Vec<&serde_json::value::RawValue> =
+                citations.as_ref().and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+            for raw in citations {
+                delta(Delta::Citation { format: source, raw: Cow::Borrowed(raw) });
+            }
+        }
+        PartKind::Refusal(text) => delta(Delta::Text(text.reborrow())),
+        PartKind::Reasoning(reasoning) => replay_reasoning(reasoning, &mut delta),
+        PartKind::ToolCall(call) => match &call.args {
+            Args::Freeform(text) if !text.is_empty() => delta(Delta::Args(text.reborrow())),
+            Args::Freeform(_) => {}
+            Args::Encoded(text) if text.is_empty() => {}
+            other => delta(Delta::Args(args::json_text(other))),
+        },
+        _ => {}
+    }
+    if let Some(signature) = &part.signature {
+        delta(Delta::Signature(signature.clone()));
+    }
+    sink(Event::BlockStop { block });
+    true
+}
+
+/// Several summary parts are one block, joined by blank lines (B37).
+fn replay_reasoning(reasoning: &Reasoning<'_>, delta: &mut dyn FnMut(Delta<'_>)) {
+    if reasoning.redacted.is_some() {
+        return;
+    }
+    for (index, text) in reasoning.summary.iter().enumerate() {
+        if index > 0 {
+            delta(Delta::Reasoning(Text::plain("\n\n")));
+        }
+        delta(Delta::Reasoning(text.reborrow()));
+    }
+    for text in &reasoning.raw {
+        delta(Delta::RawReasoning(text.reborrow()));
+    }
+}
+
+fn kind_of<'p>(kind: &'p PartKind<'_>) -> Option<BlockKind<'p>> {
+    Some(match kind {
+        PartKind::Text { .. } => BlockKind::Text,
+        PartKind::Refusal(_) => BlockKind::Refusal,
+        PartKind::Media(media) => BlockKind::Media(media.clone()),
+        PartKind::Reasoning(Reasoning { redacted: Some(data), .. }) => BlockKind::Redacted(data.reborrow()),
+        PartKind::Reasoning(_) => BlockKind::Reasoning,
+        PartKind::ToolCall(call) => BlockKind::ToolCall {
+            id: call.id.reborrow(),
+            name: call.name.as_ref().into(),
+            custom: matches!(call.args, Args::Freeform(_)),
+        },
+        PartKind::Server(server) => BlockKind::Server(server.clone()),
+        PartKind::Opaque(opaque) => BlockKind::Opaque(opaque.clone()),
+        PartKind::ToolResult(_) => return None,
+    })
+}

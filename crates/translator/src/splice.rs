@@ -125,8 +125,8 @@ impl<'a> TopLevel<'a> {
 
     /// An object member, scanned; `None` when it is absent or something else.
     #[must_use]
-    pub fn object(&self, key: &str) -> Option<TopLevel<'a>> {
-        TopLevel::scan(self.value(key)?).ok()
+    pub fn object(&self, key: &str) -> Option<Self> {
+        Self::scan(self.value(key)?).ok()
     }
 
     /// What routing needs of the formats that name model and stream in the body. The conversation's name is the

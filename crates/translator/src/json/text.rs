@@ -120,15 +120,16 @@ impl<'a> Text<'a> {
 
     /// Appends the text of `self` to a growing text, keeping whatever form is cheaper.
     pub fn push_onto(&self, target: &mut Text<'static>) {
-        let mut body = Vec::with_capacity(target.size_hint() + self.size_hint());
         match (&mut target.0, &self.0) {
             (Repr::Plain(text), Repr::Plain(more)) => text.to_mut().push_str(more),
             (Repr::Escaped(text), Repr::Escaped(more)) => text.to_mut().push_str(more),
             (Repr::Escaped(text), Repr::Plain(more)) => {
+                let mut body = Vec::with_capacity(more.len() + 16);
                 writer::escape(more, &mut body);
                 text.to_mut().push_str(&String::from_utf8_lossy(&body));
             }
             (Repr::Plain(text), Repr::Escaped(more)) => {
+                let mut body = Vec::with_capacity(text.len() + more.len() + 16);
                 writer::escape(text, &mut body);
                 body.extend_from_slice(more.as_bytes());
                 target.0 = Repr::Escaped(Cow::Owned(String::from_utf8_lossy(&body).into_owned()));

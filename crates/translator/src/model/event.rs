@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use cliproxy_core::Usage;
 
-use super::{Finish, ServerPart, Signature};
+use super::{Finish, Media, Opaque, ServerPart, Signature};
 use crate::json::{Raw, Text};
 
 /// One event of a stream, borrowed from the frame it was read from.
@@ -112,6 +112,10 @@ pub enum BlockKind<'a> {
     },
     /// A call or result of a tool that runs at the provider.
     Server(ServerPart<'a>),
+    /// An image or sound that the model made, whole.
+    Media(Media<'a>),
+    /// What only one format can say, whole.
+    Opaque(Opaque<'a>),
 }
 
 /// How a block grows.

@@ -2,10 +2,13 @@
 //! merging, hoisting and reordering are encoder passes (Source: translation.md A.1).
 
 mod event;
+mod owned;
 mod part;
 mod reply;
 mod request;
 mod tool;
+
+pub(crate) use owned::raw as owned_raw;
 
 pub use event::{BlockKind, Delta, Event, Start, StreamError};
 pub use part::{

@@ -10,6 +10,8 @@ use crate::json::{Extras, Raw, Text};
 /// A whole reply.
 #[derive(Clone, Debug, Default)]
 pub struct Response<'a> {
+    /// The name of the format it was read from: what is "in the source format's shape" is in that one's.
+    pub source: &'static str,
     /// The provider's id; empty when it gave none.
     pub id: Cow<'a, str>,
     /// The model the provider names.

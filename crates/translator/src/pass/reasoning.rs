@@ -72,10 +72,10 @@ pub fn level_budget(level: Level) -> u32 {
 #[must_use]
 pub fn budget_level(budget: u32) -> Level {
     match budget {
-        ..=512 => Level::Minimal,
-        ..=1024 => Level::Low,
-        ..=8192 => Level::Medium,
-        ..=24_576 => Level::High,
+        0..=512 => Level::Minimal,
+        513..=1024 => Level::Low,
+        1025..=8192 => Level::Medium,
+        8193..=24_576 => Level::High,
         _ => Level::Xhigh,
     }
 }

@@ -100,9 +100,9 @@ fn add_properties(schema: &mut Map<String, Value>) -> bool {
             (
                 "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas",
                 Value::Object(map),
-            ) => map.values_mut().fold(false, |changed, value| in_value(value) || changed),
+            ) => all(map.values_mut()),
             ("anyOf" | "oneOf" | "allOf" | "prefixItems" | "items", Value::Array(list)) => {
-                list.iter_mut().fold(false, |changed, value| in_value(value) || changed)
+                all(list.iter_mut())
             }
             (
                 "items"
@@ -125,6 +125,11 @@ fn add_properties(schema: &mut Map<String, Value>) -> bool {
         changed = true;
     }
     changed
+}
+
+/// Enters every one of them; whether one changed.
+fn all<'v>(values: impl Iterator<Item = &'v mut Value>) -> bool {
+    values.map(in_value).filter(|changed| *changed).count() > 0
 }
 
 fn in_value(value: &mut Value) -> bool {

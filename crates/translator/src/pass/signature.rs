@@ -70,7 +70,7 @@ fn is_fernet(value: &str) -> bool {
     }
     let bytes = body.len() * 3 / 4;
     // Version, time stamp, initial vector and authentication code are 57 bytes.
-    bytes >= 73 && (bytes - 57) % 16 == 0
+    bytes >= 73 && (bytes - 57).is_multiple_of(16)
 }
 
 fn decode(value: &str) -> Option<Vec<u8>> {

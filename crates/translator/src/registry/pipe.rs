@@ -1,0 +1,328 @@
+//! The path of streams: a provider's bytes in, the client's bytes out. Source: translation.md C.4, C.5.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cliproxy_core::ClientError;
+
+use super::whole::run;
+use super::{Exchange, ModelHook, Registry, ResponseEnvelope, ResponseMiddleware, ResponseStream};
+use super::{TranslationHooks, no_route};
+use crate::codec::{CodecError, Framing, Observed, StreamDecoder, StreamEncoder, StreamObserver, StreamSeen};
+use crate::frame::StreamFrame;
+use crate::framing::{SseParser, write_sse};
+use crate::model::Event;
+
+/// One stream of one attempt. Bytes may be cut anywhere. Frames behind the terminal one are dropped (B68).
+pub struct StreamPipe {
+    parser: SseParser,
+    stage: Stage,
+}
+
+/// Everything behind the framing.
+struct Stage {
+    exchange: Exchange,
+    way: Way,
+    hooks: Option<Arc<dyn TranslationHooks>>,
+    middleware: Vec<Arc<dyn ResponseMiddleware>>,
+    /// What was seen where no observer keeps it.
+    seen: StreamSeen,
+    piece: Vec<u8>,
+    failed: bool,
+}
+
+enum Way {
+    Pair(Box<dyn ResponseStream>),
+    Pass(Box<dyn StreamObserver>),
+    Hub { decoder: Box<dyn StreamDecoder>, encoder: Box<dyn StreamEncoder>, model: Vec<Arc<dyn ModelHook>> },
+    Hooks(Arc<dyn TranslationHooks>),
+    /// The same format on both sides, and one that we have no codec for.
+    Unread,
+}
+
+impl Registry {
+    /// Begins the stream of one attempt.
+    ///
+    /// # Errors
+    /// When nothing serves the pair, or the provider's framing is not read yet.
+    pub fn stream(&self, exchange: Exchange) -> Result<StreamPipe, CodecError> {
+        let (client, provider) = (&exchange.client, &exchange.provider);
+        let way = if let Some(transform) = self.response_transforms(client, provider).stream {
+            Way::Pair(transform.begin(&exchange))
+        } else if client.speaks(provider) {
+            match self.codec(client.as_str()) {
+                Some(codec) => Way::Pass(codec.stream_observer(&exchange.context)),
+                None => Way::Unread,
+            }
+        } else if let Some(hub) = self.hub(client, provider) {
+            Way::Hub {
+                decoder: hub.provider.stream_decoder(&exchange.context),
+                encoder: hub.client.stream_encoder(&exchange.context),
+                model: self.model_hooks.clone(),
+            }
+        } else if let Some(hooks) = &self.hooks {
+            Way::Hooks(Arc::clone(hooks))
+        } else {
+            return Err(no_route(client, provider));
+        };
+        if self.codec(provider.as_str()).is_some_and(|codec| codec.framing() != Framing::Sse) {
+            return Err(CodecError::inexpressible(format!("the framing of {provider} streams is not read yet")));
+        }
+        let stage = Stage {
+            exchange,
+            way,
+            hooks: self.hooks.clone(),
+            middleware: self.response_middleware.clone(),
+            seen: StreamSeen::default(),
+            piece: Vec::new(),
+            failed: false,
+        };
+        Ok(StreamPipe { parser: SseParser::new(), stage })
+    }
+}
+
+impl StreamPipe {
+    /// Takes bytes of the provider and appends what the client gets for them.
+    ///
+    /// # Errors
+    /// When they cannot be read. What was appended before is good; end the stream with [`Self::fail`].
+    pub fn push(&mut self, bytes: &Bytes, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        let stage = &mut self.stage;
+        let mut result = Ok(());
+        self.parser.push_raw(bytes, &mut |frame, raw| {
+            if result.is_ok() {
+                result = stage.frame(frame, &raw, out);
+            }
+        })?;
+        result
+    }
+
+    /// The provider's bytes ended. Appends what is held back.
+    ///
+    /// # Errors
+    /// When the stream broke off before its end (B68).
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        let stage = &mut self.stage;
+        let mut result = Ok(());
+        self.parser.finish_raw(&mut |frame, raw| {
+            if result.is_ok() {
+                result = stage.frame(frame, &raw, out);
+            }
+        })?;
+        result?;
+        stage.end(out)
+    }
+
+    /// Bytes that end the stream validly with this error. Nothing follows.
+    pub fn fail(&mut self, error: &ClientError, out: &mut Vec<u8>) {
+        if std::mem::replace(&mut self.stage.failed, true) {
+            return;
+        }
+        match &mut self.stage.way {
+            Way::Pass(observer) => observer.fail(error, out),
+            Way::Hub { encoder, .. } => encoder.fail(error, out),
+            // No codec of ours knows what goes before: a bare error event is all that can be said.
+            Way::Pair(_) | Way::Hooks(_) | Way::Unread => {
+                let mut writer = crate::json::Writer::default();
+                writer.begin_object();
+                writer.key("error");
+                writer.begin_object();
+                writer.field_string("message", &error.message);
+                writer.field_string("type", crate::pass::errors::chat_type(error.status.as_u16()));
+                writer.end_object();
+                writer.end_object();
+                write_sse(out, None, &writer.into_bytes());
+            }
+        }
+    }
+
+    /// What is known so far. Before [`StreamSeen::semantic`] nothing has committed the stream: what was appended
+    /// may still be thrown away and another credential tried.
+    #[must_use]
+    pub fn seen(&self) -> &StreamSeen {
+        match &self.stage.way {
+            Way::Pass(observer) => observer.seen(),
+            Way::Pair(stream) => stream.seen().unwrap_or(&self.stage.seen),
+            Way::Hub { .. } | Way::Hooks(_) | Way::Unread => &self.stage.seen,
+        }
+    }
+}
+
+impl Stage {
+    fn frame(&mut self, frame: StreamFrame<'_>, raw: &Bytes, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        if self.failed {
+            return Ok(());
+        }
+        if self.hooks.is_none() && self.middleware.is_empty() {
+            return self.translate(frame, raw, out);
+        }
+        let mut piece = std::mem::take(&mut self.piece);
+        piece.clear();
+        let done = self.wrapped(frame, raw, &mut piece);
+        self.piece = piece;
+        out.extend_from_slice(&done?);
+        Ok(())
+    }
+
+    /// With hooks and middleware around it.
+    fn wrapped(&mut self, frame: StreamFrame<'_>, raw: &Bytes, piece: &mut Vec<u8>) -> Result<Bytes, CodecError> {
+        let normalized = self
+            .hooks
+            .as_ref()
+            .map(|hooks| hooks.normalize_response_before(&self.exchange, Bytes::copy_from_slice(frame.data)))
+            .filter(|data| data != frame.data);
+        let mut reframed = Vec::new();
+        let (frame, raw) = match &normalized {
+            None => (frame, raw.clone()),
+            Some(data) => {
+                write_sse(&mut reframed, Some(frame.event).filter(|event| !event.is_empty()), data);
+                (StreamFrame { event: frame.event, data }, Bytes::from(reframed))
+            }
+        };
+        let chain = std::mem::take(&mut self.middleware);
+        let provider = self.exchange.provider.as_str().to_owned();
+        let envelope = ResponseEnvelope::new(provider, &self.exchange.model, true, raw.clone());
+        let result = run(&chain, envelope, &mut |mut envelope| {
+            piece.clear();
+            if envelope.body == raw {
+                self.translate(frame, &raw, piece)?;
+            } else {
+                self.translate_all(&envelope.body, piece)?;
+            }
+            envelope.body = Bytes::copy_from_slice(piece);
+            envelope.format = self.exchange.client.as_str().to_owned();
+            Ok(envelope)
+        });
+        self.middleware = chain;
+        let body = result?.body;
+        Ok(match &self.hooks {
+            // What was suppressed stays suppressed (E668).
+            Some(hooks) if !body.is_empty() => hooks.normalize_response_after(&self.exchange, body),
+            _ => body,
+        })
+    }
+
+    /// Frames that middleware has changed.
+    fn translate_all(&mut self, frames: &Bytes, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        let mut parser = SseParser::new();
+        let mut result = Ok(());
+        let mut each = |frame: StreamFrame<'_>, raw: Bytes| {
+            if result.is_ok() {
+                result = self.translate(frame, &raw, out);
+            }
+        };
+        parser.push_raw(frames, &mut each)?;
+        parser.finish_raw(&mut each)?;
+        result
+    }
+
+    fn translate(&mut self, frame: StreamFrame<'_>, raw: &Bytes, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        match &mut self.way {
+            Way::Pair(stream) => {
+                let before = out.len();
+                stream.push(frame, out)?;
+                self.seen.semantic |= out.len() > before;
+                Ok(())
+            }
+            Way::Pass(observer) => {
+                if observer.seen().terminal {
+                    return Ok(());
+                }
+                match observer.observe(frame) {
+                    Observed::Pass => out.extend_from_slice(raw),
+                    Observed::Replace(bytes) => out.extend_from_slice(&bytes),
+                    Observed::Drop => {}
+                }
+                Ok(())
+            }
+            Way::Hub { decoder, encoder, model } => {
+                let (seen, exchange) = (&mut self.seen, &self.exchange);
+                decoder.decode(frame, &mut |event| relay(event, exchange, model, seen, &mut **encoder, out))
+            }
+            Way::Hooks(hooks) => {
+                let data = Bytes::copy_from_slice(frame.data);
+                if let Some(translated) = hooks.translate_response(&self.exchange, &data) {
+                    self.seen.semantic = true;
+                    write_sse(out, Some(frame.event).filter(|event| !event.is_empty()), &translated);
+                }
+                Ok(())
+            }
+            Way::Unread => {
+                self.seen.semantic = true;
+                out.extend_from_slice(raw);
+                Ok(())
+            }
+        }
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        if self.failed {
+            return Ok(());
+        }
+        match &mut self.way {
+            Way::Pair(stream) => {
+                stream.finish(out)?;
+                self.seen.terminal = true;
+                Ok(())
+            }
+            Way::Pass(observer) if !observer.seen().terminal => {
+                Err(CodecError::protocol("the stream broke off before its end"))
+            }
+            Way::Pass(_) => Ok(()),
+            Way::Hub { decoder, encoder, model } => {
+                let (seen, exchange) = (&mut self.seen, &self.exchange);
+                decoder.finish(&mut |event| relay(event, exchange, model, seen, &mut **encoder, out))?;
+                if !seen.terminal && seen.error.is_none() {
+                    return Err(CodecError::protocol("the stream broke off before its end"));
+                }
+                Ok(())
+            }
+            Way::Hooks(_) | Way::Unread => {
+                self.seen.terminal = true;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// One event from decoder to encoder. Nothing passes behind the end or an error (B68, B77).
+fn relay(
+    event: Event<'_>,
+    exchange: &Exchange,
+    model: &[Arc<dyn ModelHook>],
+    seen: &mut StreamSeen,
+    encoder: &mut dyn StreamEncoder,
+    out: &mut Vec<u8>,
+) {
+    if seen.terminal || seen.error.is_some() {
+        return;
+    }
+    let mut event = event;
+    for hook in model {
+        match hook.on_event(exchange, event) {
+            Some(next) => event = next,
+            None => return,
+        }
+    }
+    seen.semantic |= event.is_semantic();
+    match &event {
+        Event::Usage(usage) => seen.usage.merge(usage),
+        Event::Finish { finish, .. } => {
+            seen.finish.get_or_insert(finish.reason);
+        }
+        Event::Error(error) => seen.error = Some(error.clone().into_owned()),
+        Event::End => seen.terminal = true,
+        _ => {}
+    }
+    encoder.encode(event, out);
+}
+
+impl fmt::Debug for StreamPipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamPipe")
+            .field("client", &self.stage.exchange.client)
+            .field("provider", &self.stage.exchange.provider)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,258 @@
+//! The request path. Source: translation.md C.3.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cliproxy_core::{ClientFormat, ProviderFormat};
+
+use super::{Hub, Registry, RequestEnvelope, RequestMiddleware, Route, no_route};
+use crate::codec::{CodecError, Loss, Patch, Profile, ReplyContext};
+use crate::model::ReasoningControl;
+use crate::splice::{Edits, TopLevel};
+
+/// One request to translate.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RequestCall<'c> {
+    /// The client's format.
+    pub client: &'c ClientFormat,
+    /// The provider's format.
+    pub provider: &'c ProviderFormat,
+    /// The client's body.
+    pub body: &'c Bytes,
+    /// What is known of the target: its model and whether a stream is wanted, too.
+    pub profile: &'c Profile,
+    /// The reasoning that the model's suffix asks for: beats the body.
+    pub suffix: Option<&'c ReasoningControl>,
+    /// Whether the provider is to report usage in the stream whatever the client asked.
+    pub include_usage: bool,
+}
+
+impl<'c> RequestCall<'c> {
+    /// A call without suffix.
+    #[must_use]
+    pub fn new(
+        client: &'c ClientFormat,
+        provider: &'c ProviderFormat,
+        body: &'c Bytes,
+        profile: &'c Profile,
+    ) -> Self {
+        Self { client, provider, body, profile, suffix: None, include_usage: false }
+    }
+
+    /// With what the model's suffix asks for.
+    #[must_use]
+    pub fn with_suffix(mut self, suffix: Option<&'c ReasoningControl>) -> Self {
+        self.suffix = suffix;
+        self
+    }
+
+    /// With usage in the stream.
+    #[must_use]
+    pub fn with_usage(mut self, include_usage: bool) -> Self {
+        self.include_usage = include_usage;
+        self
+    }
+}
+
+/// A request in the provider's format, and what its reply will need.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Translated {
+    /// The body for the provider.
+    pub body: Bytes,
+    /// How it was made.
+    pub route: Route,
+    /// What the reply side must know.
+    pub exchange: Exchange,
+    /// What had to be dropped.
+    pub losses: Vec<Loss>,
+}
+
+/// What the reply side of one attempt knows. Owns everything; bodies are shared, not copied. Drop it, or use
+/// [`Exchange::without_bodies`], to let go of them.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Exchange {
+    /// The client's format.
+    pub client: ClientFormat,
+    /// The provider's format.
+    pub provider: ProviderFormat,
+    /// The model in the provider's words.
+    pub model: String,
+    /// Whether a stream was asked of the provider.
+    pub stream: bool,
+    /// The client's body.
+    pub original: Bytes,
+    /// The provider's body.
+    pub translated: Bytes,
+    /// What codecs need.
+    pub context: ReplyContext,
+}
+
+impl Exchange {
+    /// The same without the bodies, so that a long stream does not pin them. Pairs and hooks then see empty ones.
+    #[must_use]
+    pub fn without_bodies(mut self) -> Self {
+        self.original = Bytes::new();
+        self.translated = Bytes::new();
+        self
+    }
+}
+
+impl Registry {
+    /// Translates a request. `context` is what the caller knows for the reply (seed, shown model, time); what the
+    /// request says is added to it.
+    ///
+    /// # Errors
+    /// When nothing serves the pair, when the request cannot be read, or when the target cannot say it.
+    pub fn translate_request(
+        &self,
+        call: &RequestCall<'_>,
+        context: ReplyContext,
+    ) -> Result<Translated, CodecError> {
+        let mut state = State { context, route: Route::PassThrough, losses: Vec::new() };
+        let (profile, provider) = (call.profile, call.provider);
+        let body = if self.request_middleware.is_empty() {
+            self.translate(call, &mut state)?
+        } else {
+            let envelope =
+                RequestEnvelope::new(call.client.as_str(), &profile.model, profile.stream, call.body.clone());
+            run(&self.request_middleware, envelope, &mut |mut envelope| {
+                let mut profile = profile.clone();
+                profile.model.clone_from(&envelope.model);
+                profile.stream = envelope.stream;
+                let call = RequestCall { body: &envelope.body, profile: &profile, ..call.clone() };
+                let body = self.translate(&call, &mut state)?;
+                envelope.body = body;
+                envelope.format = provider.as_str().to_owned();
+                Ok(envelope)
+            })?
+            .body
+        };
+        let exchange = Exchange {
+            client: call.client.clone(),
+            provider: call.provider.clone(),
+            model: profile.model.clone(),
+            stream: profile.stream,
+            original: call.body.clone(),
+            translated: body.clone(),
+            context: state.context,
+        };
+        Ok(Translated { body, route: state.route, exchange, losses: state.losses })
+    }
+
+    fn translate(&self, call: &RequestCall<'_>, state: &mut State) -> Result<Bytes, CodecError> {
+        if let Some(transform) = self.request_transform(call.client, call.provider) {
+            state.route = Route::Pair;
+            let body = transform.transform(call)?;
+            self.note_context(call, state);
+            return Ok(self.normalized(call, body));
+        }
+        if call.client.speaks(call.provider) {
+            state.route = Route::PassThrough;
+            let body = self.passed(call)?;
+            self.note_context(call, state);
+            return Ok(self.normalized(call, body));
+        }
+        if let Some(hub) = self.hub(call.client, call.provider) {
+            state.route = Route::Hub;
+            let body = self.through_hub(call, &hub, state)?;
+            return Ok(self.normalized(call, body));
+        }
+        // Nothing of ours: the hooks normalise first, then translate (E672).
+        let hooks = self.hooks.as_ref().ok_or_else(|| no_route(call.client, call.provider))?;
+        state.route = Route::Hooks;
+        let body = hooks.normalize_request(call, call.body.clone());
+        hooks.translate_request(call, &body).ok_or_else(|| no_route(call.client, call.provider))
+    }
+
+    /// The same format on both sides: only what must change does (C.10 rule 2).
+    fn passed(&self, call: &RequestCall<'_>) -> Result<Bytes, CodecError> {
+        let profile = call.profile;
+        match self.codec(call.client.as_str()) {
+            Some(codec) => codec.patch_request(
+                call.body,
+                &Patch {
+                    model: Some(profile.model.clone()).filter(|model| !model.is_empty()),
+                    stream: Some(profile.stream),
+                    include_usage: call.include_usage,
+                    reasoning: call.suffix.cloned(),
+                    info: profile.info.clone(),
+                },
+            ),
+            None => name_model(call.body, &profile.model),
+        }
+    }
+
+    fn through_hub(
+        &self,
+        call: &RequestCall<'_>,
+        hub: &Hub<'_>,
+        state: &mut State,
+    ) -> Result<Bytes, CodecError> {
+        let mut request = hub.client.decode_request(call.body)?;
+        if let Some(suffix) = call.suffix {
+            let summary = std::mem::take(&mut request.reasoning.summary);
+            request.reasoning = ReasoningControl { summary, ..suffix.clone() };
+        }
+        for hook in &self.model_hooks {
+            hook.on_request(call, &mut request)?;
+        }
+        hub.client.reply_context(&request, &mut state.context);
+        let encoded = hub.provider.encode_request(&request, call.profile)?;
+        state.context.names = encoded.names;
+        state.losses = encoded.losses;
+        Ok(Bytes::from(encoded.body))
+    }
+
+    /// What the client's own codec has to say about the reply side, where the body is not decoded anyway.
+    fn note_context(&self, call: &RequestCall<'_>, state: &mut State) {
+        if !call.profile.stream || self.codec(call.client.as_str()).is_none() {
+            return;
+        }
+        // Only the switch that the pass-through observer needs; a full decode would cost what it saves.
+        if let Ok(top) = TopLevel::scan(call.body)
+            && let Some(options) = top.object("stream_options")
+        {
+            state.context.include_usage = options.boolean("include_usage").ok().flatten().unwrap_or(false);
+        }
+    }
+
+    fn normalized(&self, call: &RequestCall<'_>, body: Bytes) -> Bytes {
+        match &self.hooks {
+            Some(hooks) => hooks.normalize_request(call, body),
+            None => body,
+        }
+    }
+}
+
+struct State {
+    context: ReplyContext,
+    route: Route,
+    losses: Vec<Loss>,
+}
+
+/// Names the model in a body of a format that we do not know; the same buffer when it is named so already, or when
+/// there is no model to name (E662).
+fn name_model(body: &Bytes, model: &str) -> Result<Bytes, CodecError> {
+    if model.is_empty() {
+        return Ok(body.clone());
+    }
+    let top = TopLevel::scan(body)?;
+    if top.string("model").ok().flatten().is_some_and(|named| named == model) {
+        return Ok(body.clone());
+    }
+    Ok(Edits::new().set_string("model", model).apply_scanned(body, &top))
+}
+
+fn run(
+    chain: &[Arc<dyn RequestMiddleware>],
+    envelope: RequestEnvelope,
+    terminal: &mut dyn FnMut(RequestEnvelope) -> Result<RequestEnvelope, CodecError>,
+) -> Result<RequestEnvelope, CodecError> {
+    match chain.split_first() {
+        None => terminal(envelope),
+        Some((first, rest)) => first.handle(envelope, &mut |envelope| run(rest, envelope, terminal)),
+    }
+}

@@ -1,0 +1,145 @@
+//! The path of whole replies. Source: translation.md C.4.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cliproxy_core::{FinishReason, Usage};
+
+use super::{Exchange, Registry, ResponseEnvelope, ResponseMiddleware, no_route};
+use crate::aggregate::Aggregator;
+use crate::codec::{Codec, CodecError, Framing};
+use crate::framing::SseParser;
+
+/// A whole reply for the client, with what it cost and why it ended as far as was read.
+type Whole = (Bytes, Usage, Option<FinishReason>);
+
+impl Registry {
+    /// Translates a whole reply.
+    ///
+    /// # Errors
+    /// When nothing serves the pair, or the reply cannot be read.
+    pub fn translate_reply(&self, exchange: &Exchange, body: &Bytes) -> Result<Whole, CodecError> {
+        if self.response_middleware.is_empty() {
+            return self.whole(exchange, body);
+        }
+        let mut end = (Usage::default(), None);
+        let envelope = ResponseEnvelope::new(exchange.provider.as_str(), &exchange.model, false, body.clone());
+        let done = run(&self.response_middleware, envelope, &mut |mut envelope| {
+            let (body, usage, finish) = self.whole(exchange, &envelope.body)?;
+            end = (usage, finish);
+            envelope.body = body;
+            envelope.format = exchange.client.as_str().to_owned();
+            Ok(envelope)
+        })?;
+        Ok((done.body, end.0, end.1))
+    }
+
+    /// Makes the whole reply of a provider's stream: for a client that asked for no stream of a provider that has
+    /// nothing else (B74). `body` is the whole stream, framing included.
+    ///
+    /// # Errors
+    /// When the formats have no codecs, or the stream is broken or carried an error.
+    pub fn aggregate_reply(&self, exchange: &Exchange, body: &[u8]) -> Result<Whole, CodecError> {
+        let hub = self
+            .hub(&exchange.client, &exchange.provider)
+            .ok_or_else(|| no_route(&exchange.client, &exchange.provider))?;
+        let mut aggregator = Aggregator::new();
+        decode_stream(&**hub.provider, exchange, body, &mut aggregator)?;
+        let mut response = aggregator
+            .finish()
+            .map_err(|error| CodecError::protocol(format!("the stream carried an error: {}", error.message)))?;
+        let usage = response.usage.unwrap_or_default();
+        let finish = response.candidates.first().and_then(|first| first.finish.as_ref()).map(|f| f.reason);
+        for hook in &self.model_hooks {
+            hook.on_response(exchange, &mut response);
+        }
+        let body = Bytes::from(hub.client.encode_reply(&response, &exchange.context));
+        Ok((self.after(exchange, body), usage, finish))
+    }
+
+    fn whole(&self, exchange: &Exchange, body: &Bytes) -> Result<Whole, CodecError> {
+        let body = match &self.hooks {
+            Some(hooks) => hooks.normalize_response_before(exchange, body.clone()),
+            None => body.clone(),
+        };
+        let (body, usage, finish) = self.whole_native(exchange, &body)?;
+        Ok((self.after(exchange, body), usage, finish))
+    }
+
+    fn whole_native(&self, exchange: &Exchange, body: &Bytes) -> Result<Whole, CodecError> {
+        let (client, provider) = (&exchange.client, &exchange.provider);
+        if let Some(transform) = self.response_transforms(client, provider).whole {
+            // Cost and end are read where the provider's codec can.
+            let (usage, finish) = self.cost(exchange, body);
+            return Ok((transform.transform(exchange, body)?, usage, finish));
+        }
+        if client.speaks(provider) {
+            return match self.codec(client.as_str()) {
+                Some(codec) => codec.patch_reply(body, &exchange.context),
+                None => Ok((body.clone(), Usage::default(), None)),
+            };
+        }
+        if let Some(hub) = self.hub(client, provider) {
+            let mut response = hub.provider.decode_reply(body, &exchange.context)?;
+            for hook in &self.model_hooks {
+                hook.on_response(exchange, &mut response);
+            }
+            let usage = response.usage.unwrap_or_default();
+            let finish = response.candidates.first().and_then(|first| first.finish.as_ref()).map(|f| f.reason);
+            return Ok((Bytes::from(hub.client.encode_reply(&response, &exchange.context)), usage, finish));
+        }
+        self.hooks
+            .as_ref()
+            .and_then(|hooks| hooks.translate_response(exchange, body))
+            .map(|body| (body, Usage::default(), None))
+            .ok_or_else(|| no_route(client, provider))
+    }
+
+    fn cost(&self, exchange: &Exchange, body: &Bytes) -> (Usage, Option<FinishReason>) {
+        let context = crate::codec::ReplyContext { shown_model: None, ..exchange.context.clone() };
+        self.codec(exchange.provider.as_str())
+            .and_then(|codec| codec.patch_reply(body, &context).ok())
+            .map_or((Usage::default(), None), |(_, usage, finish)| (usage, finish))
+    }
+
+    fn after(&self, exchange: &Exchange, body: Bytes) -> Bytes {
+        match &self.hooks {
+            Some(hooks) => hooks.normalize_response_after(exchange, body),
+            None => body,
+        }
+    }
+}
+
+fn decode_stream(
+    codec: &dyn Codec,
+    exchange: &Exchange,
+    body: &[u8],
+    aggregator: &mut Aggregator,
+) -> Result<(), CodecError> {
+    if codec.framing() != Framing::Sse {
+        return Err(CodecError::inexpressible(format!("streams of {} are not read yet", codec.name())));
+    }
+    let mut decoder = codec.stream_decoder(&exchange.context);
+    let mut parser = SseParser::new();
+    let mut failure = Ok(());
+    let mut read = |frame: crate::frame::StreamFrame<'_>| {
+        if failure.is_ok() {
+            failure = decoder.decode(frame, &mut |event| aggregator.push(event));
+        }
+    };
+    parser.push(body, &mut read)?;
+    parser.finish(&mut read)?;
+    failure?;
+    decoder.finish(&mut |event| aggregator.push(event))
+}
+
+pub(super) fn run(
+    chain: &[Arc<dyn ResponseMiddleware>],
+    envelope: ResponseEnvelope,
+    terminal: &mut dyn FnMut(ResponseEnvelope) -> Result<ResponseEnvelope, CodecError>,
+) -> Result<ResponseEnvelope, CodecError> {
+    match chain.split_first() {
+        None => terminal(envelope),
+        Some((first, rest)) => first.handle(envelope, &mut |envelope| run(rest, envelope, terminal)),
+    }
+}
