@@ -7,10 +7,12 @@ use crate::edit::quoted;
 /// The text of a first `config.yaml`: loopback only, one client key, the management key hashed.
 ///
 /// The caller writes it with mode 0600; it holds `api_key`. `management_hash` is what
-/// [`hash_management_key`](crate::hash_management_key) gave; without one there is no management section.
+/// [`hash_management_key`](crate::hash_management_key) gave; with an empty one there is no management section.
 #[must_use]
-pub fn first_run_yaml(api_key: &Secret, management_hash: Option<&str>, port: u16) -> String {
-    let management = management_hash.map_or_else(String::new, |hash| {
+pub fn first_run_yaml(api_key: &Secret, management_hash: &str, port: u16) -> String {
+    let management = if management_hash.is_empty() {
+        String::new()
+    } else {
         format!(
             "
 # The key of the management API, as a bcrypt hash. Write a new one in plain text to replace it.
@@ -18,9 +20,9 @@ remote-management:
   allow-remote: false
   secret-key: {}
 ",
-            quoted(hash)
+            quoted(management_hash)
         )
-    });
+    };
     format!(
         "\
 # cliproxy: written by the first run. Change what you like; a reload (SIGHUP) takes it over.

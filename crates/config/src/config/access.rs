@@ -1,5 +1,7 @@
 //! Who may call, who may manage, and which keys the environment offers.
 
+use std::collections::HashSet;
+
 use cliproxy_core::Secret;
 
 use crate::environment::Environment;
@@ -9,7 +11,7 @@ use crate::setting::At;
 
 /// The client keys of the sample configuration: whoever serves with one of them serves everybody.
 ///
-/// Source: runtime.md A.10 [H] safe mode; the values are those of the reference's sample file.
+/// Source: runtime.md A.10 (H) safe mode; the values are those of the reference's sample file.
 pub const EXAMPLE_API_KEYS: &[&str] = &["your-api-key-1", "your-api-key-2", "your-api-key-3"];
 
 /// Who may call.
@@ -51,18 +53,16 @@ impl Access {
 
 /// Secrets of a list, without repeats. A variable may hold `a, b`.
 pub(super) fn keys(at: &At<'_>, report: &mut Report) -> Vec<Secret> {
-    let mut keys: Vec<Secret> = Vec::new();
     let found: Vec<Secret> = if at.place().line().is_none() && at.is_scalar() {
         at.texts(report).into_iter().map(Secret::from).collect()
     } else {
         at.items(report).iter().filter_map(|item| item.secret(report)).collect()
     };
-    for key in found {
-        if !keys.contains(&key) {
-            keys.push(key);
-        }
-    }
-    keys
+    let first: Vec<bool> = {
+        let mut seen = HashSet::new();
+        found.iter().map(|key| seen.insert(key.expose())).collect()
+    };
+    found.into_iter().zip(first).filter(|(_, first)| *first).map(|(key, _)| key).collect()
 }
 
 // Source: runtime.md A.7: `auth.providers[]` of type `config-api-key` counts while `api-keys` is empty.

@@ -1,5 +1,6 @@
 //! API keys and tokens that the file holds itself. Source: runtime.md A.3, A.10; providers-b.md 6.1.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -11,7 +12,7 @@ use crate::environment::Environment;
 use crate::report::Report;
 use crate::setting::{At, shown};
 
-/// No credential weighs more. Source: runtime.md A.1 [H].
+/// No credential weighs more. Source: runtime.md A.1 (H).
 const MAX_WEIGHT: i64 = 1_000_000;
 
 /// API keys and tokens that the file holds itself, by provider.
@@ -226,11 +227,10 @@ impl Credentials {
         if old_gemini.is_set() {
             old_gemini.legacy(report, "gemini-api-key");
             let keys = access::keys(&old_gemini, report);
-            for api_key in keys {
-                if !gemini.iter().any(|entry| entry.api_key.as_ref() == Some(&api_key)) {
-                    gemini.push(KeyEntry { api_key: Some(api_key), ..KeyEntry::default() });
-                }
-            }
+            let keys = new_ones(keys, gemini.iter().filter_map(|entry| entry.api_key.as_ref()));
+            gemini.extend(
+                keys.into_iter().map(|api_key| KeyEntry { api_key: Some(api_key), ..KeyEntry::default() }),
+            );
         }
         Self {
             gemini,
@@ -256,6 +256,12 @@ impl Credentials {
     }
 }
 
+/// Keys of an old spelling that today's entries do not have.
+fn new_ones<'k>(keys: Vec<Secret>, known: impl Iterator<Item = &'k Secret>) -> Vec<Secret> {
+    let known: HashSet<&str> = known.map(Secret::expose).collect();
+    keys.into_iter().filter(|key| !known.contains(key.expose())).collect()
+}
+
 /// What the sanitizers of the reference distinguish. Source: runtime.md A.3.
 #[derive(Clone, Copy, PartialEq)]
 enum Family {
@@ -267,7 +273,7 @@ enum Family {
 }
 
 fn key_entries(at: &At<'_>, family: Family, report: &mut Report) -> Vec<KeyEntry> {
-    let mut found: Vec<KeyEntry> = Vec::new();
+    let mut found: Vec<(At<'_>, KeyEntry)> = Vec::new();
     for item in at.items(report) {
         if !item.must_be_map(report) {
             continue;
@@ -287,26 +293,38 @@ fn key_entries(at: &At<'_>, family: Family, report: &mut Report) -> Vec<KeyEntry
             item.dropped(report, reason);
             continue;
         }
-        let same = |known: &KeyEntry| match family {
-            Family::Gemini => {
-                known.api_key == entry.api_key
-                    && known.base_url == entry.base_url
-                    && known.proxy_url == entry.proxy_url
-                    && known.prefix == entry.prefix
-                    && known.headers == entry.headers
-            }
-            Family::Vertex => known.api_key == entry.api_key && known.base_url == entry.base_url,
-            Family::Codex | Family::Xai | Family::Claude => false,
-        };
-        if found.iter().any(same) {
-            item.dropped(report, "the same entry is above already");
-            continue;
-        }
-        found.push(entry);
+        found.push((item, entry));
     }
-    found
+    let first: Vec<bool> = {
+        let mut seen = HashSet::new();
+        found.iter().map(|(_, entry)| identity(entry, family).is_none_or(|it| seen.insert(it))).collect()
+    };
+    let mut kept = Vec::with_capacity(found.len());
+    for ((item, entry), first) in found.into_iter().zip(first) {
+        if first {
+            kept.push(entry);
+        } else {
+            item.dropped(report, "the same entry is above already");
+        }
+    }
+    kept
 }
 
+/// What makes two entries the same; `None` where the reference keeps repeats. Source: runtime.md A.3.
+fn identity(entry: &KeyEntry, family: Family) -> Option<(&str, &str, Vec<&str>)> {
+    let key = entry.api_key.as_ref().map_or("", Secret::expose);
+    let url = entry.base_url.as_ref().map_or("", UrlText::expose);
+    match family {
+        Family::Gemini => {
+            let proxy = entry.proxy_url.as_ref().map_or("", ProxySetting::expose);
+            let prefix = entry.prefix.as_deref().unwrap_or_default();
+            let headers = entry.headers.iter().flat_map(|(name, value)| [name.as_str(), value.expose()]);
+            Some((key, url, [proxy, prefix].into_iter().chain(headers).collect()))
+        }
+        Family::Vertex => Some((key, url, Vec::new())),
+        Family::Codex | Family::Xai | Family::Claude => None,
+    }
+}
 fn key_entry(item: &At<'_>, family: Family, report: &mut Report) -> KeyEntry {
     KeyEntry {
         api_key: item.get("api-key").secret(report),
@@ -349,11 +367,11 @@ impl CompatEntry {
         if old.is_set() {
             // Source: runtime.md A.7.
             old.legacy(report, "api-key-entries");
-            for api_key in access::keys(&old, report) {
-                if !api_keys.iter().any(|known| known.api_key.as_ref() == Some(&api_key)) {
-                    api_keys.push(CompatKey { api_key: Some(api_key), ..CompatKey::default() });
-                }
-            }
+            let keys = access::keys(&old, report);
+            let keys = new_ones(keys, api_keys.iter().filter_map(|entry| entry.api_key.as_ref()));
+            api_keys.extend(
+                keys.into_iter().map(|api_key| CompatKey { api_key: Some(api_key), ..CompatKey::default() }),
+            );
         }
         Some(Self {
             name: item.get("name").text(report).unwrap_or_else(|| "openai-compatibility".to_owned()),
@@ -424,21 +442,16 @@ fn weight(at: &At<'_>, report: &mut Report) -> Option<i64> {
     at.number(report, i64::from(i32::MIN), MAX_WEIGHT, 1)
 }
 
-/// A negative number inherits. Source: runtime.md A.10 [H].
+/// A negative number inherits. Source: runtime.md A.10 (H).
 fn request_retry(at: &At<'_>, report: &mut Report) -> Option<u32> {
     at.number(report, i64::from(i32::MIN), 1000, 1).and_then(|rounds| u32::try_from(rounds).ok())
 }
 
 /// Trimmed, lower case, without repeats. Source: runtime.md A.3.
 pub(super) fn excluded_models(at: &At<'_>, report: &mut Report) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    for pattern in at.texts(report) {
-        let pattern = pattern.to_lowercase();
-        if !found.contains(&pattern) {
-            found.push(pattern);
-        }
-    }
-    found
+    let mut seen = HashSet::new();
+    let patterns = at.texts(report).into_iter().map(|pattern| pattern.to_lowercase());
+    patterns.filter(|pattern| seen.insert(pattern.clone())).collect()
 }
 
 pub(super) fn request_scoped_rules(at: &At<'_>, report: &mut Report) -> Vec<RequestScopedRule> {

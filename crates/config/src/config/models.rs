@@ -1,5 +1,7 @@
 //! Models as entries name them.
 
+use std::collections::HashSet;
+
 use crate::report::Report;
 use crate::setting::At;
 
@@ -133,6 +135,7 @@ pub(super) fn global_aliases(at: &At<'_>, report: &mut Report) -> Vec<ModelAlias
             .map(|(alias, target)| (alias.trim().to_owned(), target.text(report), target))
             .collect()
     };
+    let mut taken = HashSet::new();
     for (alias, target, at) in pairs {
         let Some(target) = target.filter(|_| !alias.is_empty()) else {
             at.wrong(
@@ -142,10 +145,10 @@ pub(super) fn global_aliases(at: &At<'_>, report: &mut Report) -> Vec<ModelAlias
             );
             continue;
         };
-        if found.iter().any(|known| known.alias == alias) {
-            at.dropped(report, "this alias is named above already; the first counts");
-        } else {
+        if taken.insert(alias.clone()) {
             found.push(ModelAlias { alias, target });
+        } else {
+            at.dropped(report, "this alias is named above already; the first counts");
         }
     }
     found

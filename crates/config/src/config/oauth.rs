@@ -1,6 +1,6 @@
 //! Rules for the models of login credentials, by channel.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::credentials::{RequestScopedRule, excluded_models as normalized_exclusions, request_scoped_rules};
 use crate::report::Report;
@@ -34,17 +34,16 @@ pub(super) fn aliases(root: &At<'_>, report: &mut Report) -> BTreeMap<String, Ve
     let mut channels: BTreeMap<String, Vec<OauthAlias>> = BTreeMap::new();
     for (channel, list) in at.members(report) {
         let known = channels.entry(channel.trim().to_lowercase()).or_default();
+        let mut taken: HashSet<String> = known.iter().map(|known| known.alias.to_ascii_lowercase()).collect();
         for item in list.items(report) {
-            if let Some(alias) = alias(&item, known, report) {
-                known.push(alias);
-            }
+            known.extend(alias(&item, &mut taken, report));
         }
     }
     channels.retain(|channel, aliases| !channel.is_empty() && !aliases.is_empty());
     channels
 }
 
-fn alias(item: &At<'_>, known: &[OauthAlias], report: &mut Report) -> Option<OauthAlias> {
+fn alias(item: &At<'_>, taken: &mut HashSet<String>, report: &mut Report) -> Option<OauthAlias> {
     item.must_be_map(report);
     let (name, alias) = (item.get("name").text(report), item.get("alias").text(report));
     let (Some(name), Some(alias)) = (name, alias) else {
@@ -55,7 +54,7 @@ fn alias(item: &At<'_>, known: &[OauthAlias], report: &mut Report) -> Option<Oau
         item.dropped(report, "`name` and `alias` are the same");
         return None;
     }
-    if known.iter().any(|known| known.alias.eq_ignore_ascii_case(&alias)) {
+    if !taken.insert(alias.to_ascii_lowercase()) {
         item.dropped(report, "this alias is used above already; the first counts");
         return None;
     }

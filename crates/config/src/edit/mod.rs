@@ -78,6 +78,10 @@ impl fmt::Debug for Edit {
     }
 }
 
+/// Each small step reads the text again. Beyond this product (about a second) a collection is replaced as a whole, and
+/// loses the comments inside it.
+const STEPS_TIMES_BYTES: usize = 16 * 1024 * 1024;
+
 /// Why an edit is refused. The text is as it was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -174,8 +178,12 @@ impl ConfigText {
             return Err(EditError::TooLarge { path: display_path(edit.path()) });
         }
         let mut next = self.clone();
-        for small in model::small_steps(&before, edit) {
-            next.splice(&small)?;
+        let mut steps = model::small_steps(&before, edit);
+        if steps.len().saturating_mul(self.text.len()) > STEPS_TIMES_BYTES {
+            steps = vec![edit.clone()];
+        }
+        for step in &steps {
+            next.splice(step)?;
         }
         if next.document.to_json() != wanted {
             return Err(EditError::WouldChangeMore { path: display_path(edit.path()) });

@@ -46,16 +46,16 @@ pub(super) const ROOT: &[Key] = &[
     key("openai-compatibility", Active, List(COMPAT)),
     key("kiro", NotBuilt, List(KIRO)),
     later("kiro-preferred-endpoint"),
-    later("auth-auto-refresh-workers"),
+    value("auth-auto-refresh-workers"),
     later("incognito-browser"),
     // models
     value("force-model-prefix"),
     key("model-aliases", Active, Free),
     key("oauth-model-alias", Active, Named(&List(OAUTH_ALIAS))),
     key("oauth-excluded-models", Active, Named(&Value)),
-    key("oauth-request-scoped-errors", NotBuilt, Named(&List(SCOPED))),
+    key("oauth-request-scoped-errors", Active, Named(&List(SCOPED))),
     key("endpoints", Active, Named(&Named(&Value))),
-    key("oauth-clients", Active, Named(&Map(&[value("client-id"), value("client-secret")]))),
+    key("oauth-clients", NotBuilt, Named(&Map(&[value("client-id"), value("client-secret")]))),
     // which credential, how often, how long
     key("routing", Active, Map(ROUTING)),
     value("request-retry"),
@@ -284,7 +284,7 @@ const MODEL: &[Key] = &[
 const THINKING: &[Key] =
     &[value("min"), value("max"), value("zero-allowed"), value("dynamic-allowed"), value("levels")];
 
-const SCOPED: &[Key] = &[value("status"), value("match"), value("match-regexr"), value("action")];
+const SCOPED: &[Key] = &[value("status"), value("match"), later("match-regexr"), value("action")];
 
 const OAUTH_ALIAS: &[Key] =
     &[value("name"), value("alias"), value("fork"), value("display-name"), value("force-mapping")];

@@ -233,6 +233,19 @@ fn what_cannot_be_done_safely_is_refused_and_the_text_stays() {
 }
 
 #[test]
+fn a_large_collection_is_replaced_in_one_step() {
+    let list =
+        |from: usize| -> Vec<String> { (from..from + 3000).map(|number| format!("key-{number}")).collect() };
+    let text = format!(
+        "# keys\na:\n{}b: 1 # c\n",
+        list(0).iter().map(|key| format!("  - {key} # x\n")).collect::<String>()
+    );
+    let found = edited(&text, &set("a", json!(list(5000)))).unwrap();
+    assert!(found.starts_with("# keys\na:\n  - key-5000\n  - key-5001\n"));
+    assert!(found.ends_with("  - key-7999 # x\nb: 1 # c\n"));
+}
+
+#[test]
 fn the_example_file_takes_a_round_of_edits_and_keeps_its_comments() {
     let example = include_str!("../../../../config.example.yaml");
     let mut config = ConfigText::parse("config.example.yaml", example).unwrap();

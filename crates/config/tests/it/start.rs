@@ -73,7 +73,7 @@ fn the_first_file_that_is_named_or_exists_is_chosen() {
 fn the_first_file_loads_without_a_notice_and_is_safe() {
     let key = Secret::new("sk-\"quoted\" \\ key");
     let hash = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
-    let text = first_run_yaml(&key, Some(hash), 9317);
+    let text = first_run_yaml(&key, hash, 9317);
     let loaded =
         Loader::new(Environment::new([("HOME", "/home/me")])).load_str("config.yaml", &text).unwrap();
     assert!(loaded.config.server.host.is_loopback());
@@ -91,7 +91,7 @@ fn the_first_file_loads_without_a_notice_and_is_safe() {
 
 #[test]
 fn the_first_file_without_management_has_no_notice_at_all() {
-    let text = first_run_yaml(&Secret::new("k"), None, 8317);
+    let text = first_run_yaml(&Secret::new("k"), "", 8317);
     let loaded =
         Loader::new(Environment::new([("HOME", "/home/me")])).load_str("config.yaml", &text).unwrap();
     assert_eq!((loaded.notices.as_slice(), loaded.config.management.secret.is_none()), (&[][..], true));
