@@ -9,7 +9,7 @@ use cliproxy_config::{
 
 #[test]
 fn the_first_file_that_is_named_or_exists_is_chosen() {
-    let here = Path::new("/work-dir");
+    let here = Path::new("/here");
     let home = ("HOME", "/home/me");
     let flag = |path: &str| {
         let mut overrides = Overrides::new();
@@ -20,22 +20,22 @@ fn the_first_file_that_is_named_or_exists_is_chosen() {
         (
             flag("a.yaml"),
             Environment::new([("CLIPROXY_CONFIG", "/b.yaml"), home]),
-            &["/work-dir/config.yaml"],
-            "/work-dir/a.yaml",
+            &["/here/config.yaml"],
+            "/here/a.yaml",
             Reason::Flag,
         ),
         (
             Overrides::new(),
             Environment::new([("CLIPROXY_CONFIG", "~/b.yaml"), home]),
-            &["/work-dir/config.yaml"],
+            &["/here/config.yaml"],
             "/home/me/b.yaml",
             Reason::Variable,
         ),
         (
             Overrides::new(),
             Environment::new([("CLIPROXY_CONFIG", " "), home]),
-            &["/work-dir/config.yaml"],
-            "/work-dir/config.yaml",
+            &["/here/config.yaml"],
+            "/here/config.yaml",
             Reason::WorkingDirectory,
         ),
         (
