@@ -1,5 +1,5 @@
 //! What it costs to choose a credential. Budget (design.md §10): at most 1 µs among 10 000.
-#![expect(
+#![allow(
     clippy::unwrap_used,
     missing_docs,
     reason = "benchmarks fail by panicking; divan's attributes make functions"

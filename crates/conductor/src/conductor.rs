@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
@@ -22,7 +22,7 @@ use crate::budget::RetryBudget;
 use crate::clock::Clock;
 use crate::inner::{Inner, Settled};
 use crate::observe::Observers;
-use crate::pool::{Board, Dice, Snapshot, Tried};
+use crate::pool::{Board, Dice, PickError, Snapshot, Tried};
 use crate::renew::Queue;
 use crate::roster::Roster;
 use crate::{CredentialStatus, Options, Registration, RenewError, retry};
@@ -100,7 +100,8 @@ impl Builder {
             settled: ArcSwap::from_pointee(Settled::new(self.options, None)),
             roster: Mutex::new(Roster::default()),
             snapshot: ArcSwap::from_pointee(Snapshot::default()),
-            dirty: AtomicBool::new(false),
+            changed: AtomicU64::new(0),
+            built: AtomicU64::new(0),
             board: Mutex::new(Board::default()),
             affinity: Affinity::new(),
             breakers: Breakers::default(),
@@ -226,12 +227,15 @@ impl Conductor {
     /// All credentials, by id.
     #[must_use]
     pub fn credentials(&self) -> Vec<CredentialStatus> {
+        // What was registered a moment ago has its place by now.
+        self.inner.snapshot();
         self.inner.entries().iter().map(|entry| self.inner.status(entry)).collect()
     }
 
     /// One credential.
     #[must_use]
     pub fn credential(&self, id: &CredentialId) -> Option<CredentialStatus> {
+        self.inner.snapshot();
         self.inner.entry(id).map(|entry| self.inner.status(&entry))
     }
 
@@ -263,12 +267,17 @@ impl Conductor {
     pub fn pick(&self, model: &str) -> Option<Arc<Credential>> {
         let inner = &self.inner;
         let settled = inner.settled.load();
-        let snapshot = inner.snapshot();
-        let resolution = inner.resolve(&settled, &snapshot, model).ok()?;
         let now = inner.now();
-        let picked =
-            inner.picker(&settled, &snapshot).pick(&resolution.model, &mut Tried::default(), None, now);
-        let picked = picked.ok()?;
+        let picked = loop {
+            let snapshot = inner.snapshot();
+            let resolution = inner.resolve(&settled, &snapshot, model).ok()?;
+            let picker = inner.picker(&settled, &snapshot);
+            match picker.pick(&resolution.model, &mut Tried::default(), None, now) {
+                Ok(picked) => break picked,
+                Err(PickError::Nothing) => return None,
+                Err(PickError::Stale) => {}
+            }
+        };
         if picked.probe.is_some() {
             inner.board.lock().release(picked.entry.id(), &picked.upstream.model, picked.probe, now);
         }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use cliproxy_core::{CredentialStore, ProviderExecutor, ProviderId, Selector, Timestamp, Upstream};
@@ -29,8 +29,9 @@ pub(crate) struct Inner {
     pub(crate) settled: ArcSwap<Settled>,
     pub(crate) roster: Mutex<Roster>,
     pub(crate) snapshot: ArcSwap<Snapshot>,
-    /// Whether the snapshot is older than the roster.
-    pub(crate) dirty: AtomicBool,
+    /// Counts changes of the roster, and up to which of them the snapshot goes.
+    pub(crate) changed: AtomicU64,
+    pub(crate) built: AtomicU64,
     pub(crate) board: Mutex<Board>,
     pub(crate) affinity: Affinity,
     pub(crate) breakers: Breakers,
@@ -81,9 +82,18 @@ impl Inner {
         self.clock.now()
     }
 
-    /// Who is registered, up to date.
+    /// Says that the roster changed: whoever looks next sees it.
+    pub(crate) fn roster_changed(&self) {
+        self.changed.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.changed.load(Ordering::Acquire) != self.built.load(Ordering::Acquire)
+    }
+
+    /// Who is registered, up to date. While another thread rebuilds, this waits for it.
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
-        if self.dirty.load(Ordering::Acquire) {
+        if self.is_outdated() {
             self.rebuild();
         }
         self.snapshot.load_full()

@@ -11,7 +11,7 @@ use crate::Options;
 use crate::inner::{Inner, Settled};
 use crate::pool::{Entry, Shape, Snapshot};
 use crate::registry::{self, Interner, ModelRoutes, Offer, Resolution, Unknown};
-use crate::renew::tokens_differ;
+use crate::renew::{is_stored, tokens_differ};
 
 /// The write side: all entries, in id order.
 #[derive(Debug, Default)]
@@ -92,7 +92,7 @@ impl Inner {
         if known {
             self.take_over(&entry, &credential);
         }
-        self.dirty.store(true, Ordering::Release);
+        self.roster_changed();
         self.schedule(&entry);
         let current = entry.credential();
         self.observers.tell(|hook| if known { hook.updated(&current) } else { hook.registered(&current) });
@@ -111,7 +111,7 @@ impl Inner {
         );
         entry.set_shape(shape);
         self.take_over(&entry, credential);
-        self.dirty.store(true, Ordering::Release);
+        self.roster_changed();
         self.schedule(&entry);
         let current = entry.credential();
         self.observers.tell(|hook| hook.updated(&current));
@@ -125,9 +125,12 @@ impl Inner {
             let mut state = entry.renewal.lock();
             let current = entry.credential();
             let stale = state.superseded.as_ref().is_some_and(|old| old.document() == credential.document());
+            // The configuration cannot know what we renewed; a store is written to, and says what is.
+            let repeated = !is_stored(credential) && state.handed.document() == credential.document();
             // As the store has it while ours could not be saved: ours is newer.
             let behind = state.unsaved && state.base.document() == credential.document();
-            if stale || behind {
+            state.handed = Arc::clone(credential);
+            if stale || behind || repeated {
                 entry.set_credential(Arc::new(current.with_settings(credential.settings().clone())));
                 false
             } else {
@@ -156,7 +159,7 @@ impl Inner {
     pub(crate) fn remove(&self, id: &CredentialId) -> bool {
         let removed = self.roster.lock().entries.remove(id).is_some();
         if removed {
-            self.dirty.store(true, Ordering::Release);
+            self.roster_changed();
             self.observers.tell(|hook| hook.removed(id));
         }
         removed
@@ -206,15 +209,18 @@ impl Inner {
                 }
             }
         }
-        self.dirty.store(true, Ordering::Release);
+        self.roster_changed();
     }
 
     /// Makes the snapshot and the board follow the roster.
     pub(crate) fn rebuild(&self) {
         let mut roster = self.roster.lock();
-        if !self.dirty.swap(false, Ordering::AcqRel) {
+        // Somebody else did, while we waited for the lock.
+        if !self.is_outdated() {
             return;
         }
+        // Read before anything else: what changes from here on is the next rebuild's.
+        let changed = self.changed.load(Ordering::Acquire);
         roster.generation += 1;
         roster.lists.sweep();
         roster.offers.sweep();
@@ -223,6 +229,7 @@ impl Inner {
         // Board and snapshot carry the same generation: whoever sees two different ones looks again.
         self.board.lock().install(&snapshot, &entries, self.now());
         self.snapshot.store(snapshot);
+        self.built.store(changed, Ordering::Release);
     }
 
     /// What serves a model.

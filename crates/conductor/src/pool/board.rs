@@ -56,6 +56,7 @@ impl Board {
             let mut seat = old.remove(entry.id()).unwrap_or_default();
             seat.place = None;
             seat.ledger.set_disabled(entry.credential().settings().disabled);
+            seat.ledger.set_needs_login(entry.renewal.lock().dead.is_some());
             self.seats.insert(entry.id().clone(), seat);
         }
         self.tiers = snapshot.tiers.iter().map(|tier| TierBits::new(tier)).collect();

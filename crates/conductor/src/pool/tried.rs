@@ -74,14 +74,13 @@ impl Tried {
     /// Leaves out every slot of a tier for which `out` holds.
     pub(crate) fn leave_out(&mut self, board: &Board, at: usize, tier: &Tier, out: impl Fn(usize) -> bool) {
         self.catch_up(board);
+        let length = bits::words_for(tier.entries.len());
+        let mask = self.masks.entry(at).or_default();
+        mask.resize(length.max(mask.len()), 0);
         for (slot, entry) in tier.entries.iter().enumerate() {
-            if out(slot) {
-                let mask =
-                    self.masks.entry(at).or_insert_with(|| vec![0; bits::words_for(tier.entries.len())]);
-                if !bits::get(mask, slot) {
-                    bits::set(mask, slot, true);
-                    self.spent.push(entry.id().clone());
-                }
+            if out(slot) && !bits::get(mask, slot) {
+                bits::set(mask, slot, true);
+                self.spent.push(entry.id().clone());
             }
         }
     }

@@ -6,11 +6,12 @@ use std::time::Duration;
 use cliproxy_core::{Credential, ErrorKind, Origin, RefreshLease};
 
 use super::RenewError;
+use super::due::due;
 use super::state::tokens_differ;
 use crate::inner::Inner;
 use crate::pool::Entry;
 
-/// The pause after a renewal that moved nothing. Source: runtime.md D.13 [H].
+/// The pause after a renewal that left the next one due at once. Source: runtime.md D.13 [H].
 const FRUITLESS: Duration = Duration::from_secs(30);
 
 impl Inner {
@@ -127,8 +128,9 @@ impl Inner {
         };
         let renewed = self.keep(entry, &current, &fresh).await;
         drop(lease);
-        if !tokens_differ(renewed.document(), current.document()) {
-            entry.renewal.lock().not_before = Some(self.now().plus(FRUITLESS));
+        let now = self.now();
+        if due(entry, now).is_some_and(|at| at <= now) {
+            entry.renewal.lock().not_before = Some(now.plus(FRUITLESS));
         }
         tracing::info!(provider = %renewed.provider(), credential = %renewed.masked_id(), "credential renewed");
         Ok(renewed)
@@ -167,7 +169,7 @@ impl Inner {
     }
 }
 
-pub(super) fn is_stored(credential: &Credential) -> bool {
+pub(crate) fn is_stored(credential: &Credential) -> bool {
     matches!(credential.origin(), Origin::Store(_))
 }
 

@@ -64,7 +64,8 @@ impl Inner {
             let stopping = self.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none();
             pause = (pause * 2).min(LONGEST_PAUSE);
             let _turn = entry.turn.lock().await;
-            if !entry.renewal.lock().unsaved || self.entry(entry.id()).is_none() {
+            let unsaved = entry.renewal.lock().unsaved;
+            if !unsaved || self.entry(entry.id()).is_none() {
                 return;
             }
             let credential = entry.credential();

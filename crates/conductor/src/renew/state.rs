@@ -48,6 +48,8 @@ pub(crate) struct RenewState {
     pub(crate) base: Arc<Credential>,
     /// What a renewal replaced: a late reader may still hand it in.
     pub(crate) superseded: Option<Arc<Credential>>,
+    /// As it was last handed in. The configuration hands in the same again and again, whatever we renewed.
+    pub(crate) handed: Arc<Credential>,
     /// In memory only: saving failed and is being retried.
     pub(crate) unsaved: bool,
     /// Failures in a row.
@@ -67,7 +69,8 @@ pub(crate) struct RenewState {
 impl RenewState {
     pub(crate) fn new(credential: Arc<Credential>) -> Self {
         Self {
-            base: credential,
+            base: Arc::clone(&credential),
+            handed: credential,
             superseded: None,
             unsaved: false,
             failures: 0,

@@ -7,12 +7,16 @@ use cliproxy_core::{
 };
 
 use super::attempt::AttemptEnd;
+use super::survey::Survey;
 use crate::affinity::Key;
 use crate::explain::Trace;
 use crate::inner::{Inner, Settled};
 use crate::live::Ticket;
 use crate::pool::{PickError, Picked, Snapshot, Tried};
 use crate::registry::Resolution;
+
+/// Candidates that a trace names one by one.
+const TOLD_ONE_BY_ONE: usize = 16;
 
 /// Everything one request knows. It sees one set of options from its first step to its last.
 pub(super) struct Run {
@@ -109,6 +113,7 @@ pub(crate) async fn serve(inner: &Arc<Inner>, request: ClientRequest) -> Dispatc
 
 impl Run {
     async fn go(mut self, exchange: &dyn Exchange) -> Dispatched {
+        self.tell_candidates();
         loop {
             match self.one_round(exchange).await {
                 RoundEnd::Served { reply, credential } => {
@@ -123,6 +128,19 @@ impl Run {
             }
         }
         self.give_up(exchange)
+    }
+
+    /// Who may serve, and who is out and why; of a large pool only the number.
+    fn tell_candidates(&mut self) {
+        let model = &self.resolution.model;
+        let tiers = model.routes().filter_map(|route| self.snapshot.tiers.get(route.tier));
+        let total: usize = tiers.map(|tier| tier.entries.len()).sum();
+        let who = if total <= TOLD_ONE_BY_ONE {
+            Survey::new(&self.inner, &self.snapshot, model, self.inner.now(), |_| true).describe()
+        } else {
+            total.to_string()
+        };
+        self.trace.step(format!("candidates: {who}"));
     }
 
     async fn one_round(&mut self, exchange: &dyn Exchange) -> RoundEnd {
@@ -142,6 +160,9 @@ impl Run {
     /// Who goes next in this round.
     fn next(&mut self, last: Option<&Picked>) -> Option<Picked> {
         loop {
+            if self.inner.snapshot().generation != self.snapshot.generation && !self.resolve_again() {
+                return None;
+            }
             let now = self.inner.now();
             let picker = self.inner.picker(&self.settled, &self.snapshot);
             let model = &self.resolution.model;
@@ -162,11 +183,8 @@ impl Run {
                     return Some(picked);
                 }
                 Err(PickError::Nothing) => return None,
-                Err(PickError::Stale) => {
-                    if !self.resolve_again() {
-                        return None;
-                    }
-                }
+                // Looked at again at the top.
+                Err(PickError::Stale) => {}
             }
         }
     }

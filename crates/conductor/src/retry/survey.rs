@@ -102,7 +102,7 @@ impl Survey {
         providers
     }
 
-    /// `claude: 2 quota, 1 disabled; codex: 1 ready`.
+    /// `claude: 2 quota, 1 disabled and codex: 1 ready`.
     pub(crate) fn describe(&self) -> String {
         let mut text = String::new();
         let mut last = "";
@@ -111,7 +111,7 @@ impl Survey {
             let _ignored = if provider == last {
                 write!(text, ", {count} {reason}")
             } else {
-                let gap = if last.is_empty() { "" } else { "; " };
+                let gap = if last.is_empty() { "" } else { " and " };
                 write!(text, "{gap}{provider}: {count} {reason}")
             };
             last = provider;

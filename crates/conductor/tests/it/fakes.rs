@@ -34,7 +34,7 @@ pub enum Play {
     /// Never answers.
     Hang,
     /// Answers after a while.
-    After(Duration, Box<Play>),
+    After(Duration, Box<Self>),
 }
 
 #[derive(Clone, Debug)]
@@ -65,6 +65,10 @@ impl Script {
 
     pub fn always(&self, credential: &str, play: Play) {
         self.standing.lock().insert(credential.to_owned(), play);
+    }
+
+    pub fn clear(&self, credential: &str) {
+        self.queues.lock().remove(credential);
     }
 
     /// The credentials that were tried since the last look.

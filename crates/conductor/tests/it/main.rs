@@ -8,5 +8,15 @@
     reason = "tests fail by panicking"
 )]
 
-mod failover;
 mod fakes;
+
+mod affinity;
+mod cooling;
+mod failover;
+mod healing;
+mod load;
+mod observers;
+mod registry;
+mod renewal;
+mod rounds;
+mod selection;
