@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fs;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use cliproxy_auth_store::FileStore;
 use cliproxy_core::{CredentialStore, StoreErrorKind};
@@ -43,13 +44,25 @@ async fn a_disk_that_takes_no_more_leaves_the_old_file_and_says_which_it_was() {
     assert_eq!(fixture.names(), ["a.json"], "the half-written file is gone");
 }
 
+/// Nobody, not even the superuser, may create files there.
+const UNWRITABLE: &str = "/sys/kernel";
+
 #[tokio::test]
-async fn a_directory_that_may_not_be_written_is_a_failure_of_the_storage_and_still_gives_leases() {
-    // Nobody, not even the superuser, may create files under /proc.
-    let store = FileStore::new("/proc/self");
+async fn a_directory_that_may_not_be_written_is_a_failure_that_names_the_file() {
+    let store = FileStore::new(UNWRITABLE);
     let error = store.save(&login("a.json", simple())).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Storage);
-    assert!(error.to_string().contains("a.json"), "{error}");
+    assert_eq!(error.to_string(), "cannot save a.json");
+}
+
+#[tokio::test]
+async fn where_no_lock_file_can_be_made_a_lease_still_holds_within_the_process() {
+    let store = FileStore::new(UNWRITABLE);
+    let id = "a.json".into();
+    let held = store.lease(&id).await.unwrap();
+    assert!(tokio::time::timeout(Duration::from_millis(60), store.lease(&id)).await.is_err());
+    drop(held);
+    store.lease(&id).await.unwrap();
 }
 
 #[tokio::test]
