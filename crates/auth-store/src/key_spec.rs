@@ -19,7 +19,7 @@ pub struct KeySpec {
     parts: Vec<Secret>,
     provider: ProviderId,
     credential_kind: CredentialKind,
-    origin: String,
+    origin: Origin,
     members: Map<String, Value>,
     /// Everything else of the entry. Prefix, headers, exclusions and aliases are normalised at the end.
     pub settings: Settings,
@@ -41,7 +41,7 @@ impl KeySpec {
             parts,
             provider,
             credential_kind: CredentialKind::ApiKey,
-            origin: origin.into(),
+            origin: Origin::Config(origin.into()),
             members: Map::new(),
             settings: Settings::new(label),
         }
@@ -123,6 +123,13 @@ impl KeySpec {
         self
     }
 
+    /// Says that the key comes from this variable of the environment, not from the configuration.
+    #[must_use]
+    pub fn from_environment(mut self, variable: impl Into<String>) -> Self {
+        self.origin = Origin::Environment(variable.into());
+        self
+    }
+
     /// Replaces the settings but for the label, base URL and proxy, which the constructor took.
     #[must_use]
     pub fn with_settings(mut self, settings: Settings) -> Self {
@@ -142,9 +149,8 @@ impl KeySpec {
         settings.headers = normalize_headers(settings.headers);
         settings.excluded_models = normalize_excluded_models(&settings.excluded_models);
         settings.aliases = normalize_aliases(settings.aliases);
-        let origin = Origin::Config(self.origin);
         let document = Document::new(self.members);
-        Credential::new(id, self.provider, self.credential_kind, origin, document, settings)
+        Credential::new(id, self.provider, self.credential_kind, self.origin, document, settings)
     }
 
     fn key(self, key: &Secret) -> Self {

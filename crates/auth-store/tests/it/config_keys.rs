@@ -155,6 +155,15 @@ fn a_keyless_service_has_no_key_and_a_kiro_token_can_be_renewed() {
 }
 
 #[test]
+fn a_key_of_the_environment_says_so() {
+    let spec = KeySpec::api_key("", "claude", &secret("k"), "");
+    let id = only(spec.clone()).id().clone();
+    let credential = only(spec.from_environment("ANTHROPIC_API_KEY"));
+    assert_eq!(credential.origin(), &Origin::Environment("ANTHROPIC_API_KEY".to_owned()));
+    assert_eq!(credential.id(), &id);
+}
+
+#[test]
 fn the_index_names_the_file_else_the_key_else_the_id() {
     let with = |id: &str, origin: Origin, key: Option<&str>| {
         let document = key.map_or_else(Document::default, |key| Document::with_api_key(&secret(key)));
