@@ -1,1 +1,25 @@
 #![doc = include_str!("../README.md")]
+
+mod bridge;
+mod options;
+mod profile;
+
+mod call;
+mod count;
+mod estimate;
+mod exchange;
+mod request;
+mod route;
+mod stream;
+
+mod explain;
+mod failure;
+mod headers;
+mod mask;
+
+mod blocking;
+
+pub use bridge::Bridge;
+pub use exchange::BridgeExchange;
+pub use options::Options;
+pub use profile::{ProfileHints, ProfileRule, ProfileRules};

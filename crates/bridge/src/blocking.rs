@@ -1,0 +1,47 @@
+//! Large bodies are translated on the blocking pool, a few at a time, so that no small request waits behind them.
+
+use std::sync::Arc;
+
+use cliproxy_core::{ErrorKind, ExecutorError};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+
+/// The permits and the size from which on work is moved.
+#[derive(Clone, Debug)]
+pub(crate) struct Pool {
+    permits: Arc<Semaphore>,
+    threshold: usize,
+}
+
+impl Pool {
+    pub(crate) fn new(permits: usize, threshold: usize) -> Self {
+        Self { permits: Arc::new(Semaphore::new(permits.max(1))), threshold }
+    }
+
+    /// Runs `work` here when it is about few bytes, else on the blocking pool. Dropping the future lets work that
+    /// has begun run to its end, unheard, its permit held.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ExecutorError> {
+        // Outside a tokio runtime (an embedder's own executor) there is no pool to go to.
+        let Some(runtime) = (bytes > self.threshold).then(Handle::try_current).and_then(Result::ok) else {
+            return Ok(work());
+        };
+        let permit = Arc::clone(&self.permits)
+            .acquire_owned()
+            .await
+            .map_err(|closed| internal("the translation pool is closed", closed))?;
+        let task = runtime.spawn_blocking(move || {
+            let result = work();
+            drop(permit);
+            result
+        });
+        task.await.map_err(|panicked| internal("a translation broke off", panicked))
+    }
+}
+
+fn internal(message: &str, source: impl std::error::Error + Send + Sync + 'static) -> ExecutorError {
+    ExecutorError::new(ErrorKind::Internal, message).with_source(source)
+}

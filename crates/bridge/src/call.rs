@@ -1,0 +1,266 @@
+//! One attempt on one target: the four ways from the reply that a provider gives to the one the client wants.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cliproxy_core::{
+    ClientStream, ErrorKind, ExecutorError, FinishReason, Operation, StreamEnd, StreamReply, Target,
+    UpstreamBytes, UpstreamReply, Usage, WholeReply, WireReply,
+};
+use cliproxy_translator::model::Response;
+use cliproxy_translator::{Codec, CodecError, NameMap, ReplyContext, replay};
+use http::HeaderMap;
+
+use crate::exchange::BridgeExchange;
+use crate::failure::{self, ReplySource};
+use crate::headers;
+use crate::request::Prepared;
+use crate::route::{Route, Way};
+use crate::stream::{AggregateLane, Bounds, Canned, HubLane, Lane, PassLane, PipeLane, Pump};
+
+/// One attempt.
+pub(crate) struct Call<'c> {
+    pub(crate) exchange: &'c BridgeExchange,
+    pub(crate) target: &'c Target,
+    pub(crate) route: &'c Route,
+}
+
+/// What was made of a whole reply.
+struct Turned {
+    body: Bytes,
+    usage: Usage,
+    finish: Option<FinishReason>,
+}
+
+impl Call<'_> {
+    /// A whole reply for a whole reply.
+    pub(crate) async fn whole(&self) -> Result<UpstreamReply, ExecutorError> {
+        let (prepared, reply) = self.execute().await?;
+        let turned = self.turned(&prepared, &reply).await?;
+        Ok(whole_reply(&reply.headers, turned))
+    }
+
+    /// A stream for a client that wants one, of a provider that gives whole replies.
+    pub(crate) async fn replayed(&self) -> Result<UpstreamReply, ExecutorError> {
+        let (prepared, reply) = self.execute().await?;
+        // Through the client's own format, so that whatever third parties registered has seen it.
+        let turned = self.turned(&prepared, &reply).await?;
+        let context = turned_context(self.exchange.context(self.target, &prepared));
+        let client = Arc::clone(&self.exchange.client);
+        let (body, bytes) = (turned.body, turned.usage);
+        let size = body.len();
+        let work = move || {
+            let response = client.decode_reply(&body, &context)?;
+            let mut encoder = client.stream_encoder(&context);
+            let mut out = Vec::with_capacity(body.len() * 2);
+            replay(&response, &mut |event| encoder.encode(event, &mut out));
+            Ok::<_, CodecError>(Bytes::from(out))
+        };
+        let frames = self.exchange.shared.pool.run(size, work).await?;
+        let frames = frames.map_err(|error| self.source(&reply.headers).unreadable(error))?;
+        Ok(self.stream_reply(&reply.headers, Canned::new(frames, StreamEnd::done(bytes, turned.finish))))
+    }
+
+    /// A stream for a stream. An executor that never learned to stream is asked for a whole reply instead.
+    pub(crate) async fn streamed(&self) -> Result<UpstreamReply, ExecutorError> {
+        let prepared = self.exchange.prepare(self.target, self.route, true).await?;
+        let attempt = self.exchange.attempt_of(self.target, self.route, &prepared, true);
+        let reply = match self.target.executor.execute_stream(attempt).await {
+            Ok(reply) => reply,
+            Err(error) if error.kind() == ErrorKind::Unsupported && error.status().is_none() => {
+                return self.replayed().await;
+            }
+            Err(error) => return Err(error),
+        };
+        let context = self.exchange.context(self.target, &prepared);
+        match &self.route.way {
+            Way::Same(codec) => {
+                let lane = PassLane::new(codec.stream_observer(&context));
+                drop(prepared);
+                self.primed(reply.headers, reply.body, lane).await
+            }
+            Way::Hub(wire) => {
+                let encoder = self.exchange.client.stream_encoder(&context);
+                let lane = HubLane::new(wire.stream_decoder(&context), encoder);
+                drop(prepared);
+                self.primed(reply.headers, reply.body, lane).await
+            }
+            Way::Registered(_) => {
+                let lane = self.pipe(&prepared, context)?;
+                drop(prepared);
+                self.primed(reply.headers, reply.body, lane).await
+            }
+        }
+    }
+
+    /// A whole reply of a provider that only streams. Source: translation.md B74.
+    pub(crate) async fn aggregated(&self) -> Result<UpstreamReply, ExecutorError> {
+        let prepared = self.exchange.prepare(self.target, self.route, true).await?;
+        let attempt = self.exchange.attempt_of(self.target, self.route, &prepared, true);
+        let reply = self.target.executor.execute_stream(attempt).await?;
+        let context = self.exchange.context(self.target, &prepared);
+        let headers = reply.headers.clone();
+        let (lane, read, context) = match &self.route.way {
+            Way::Same(wire) | Way::Hub(wire) => {
+                drop(prepared);
+                let lane = AggregateLane::new(wire.stream_decoder(&context));
+                let (lane, _, read) = self.drained(reply.headers, reply.body, lane).await?;
+                (lane, read, context)
+            }
+            Way::Registered(_) => {
+                let pipe = self.pipe(&prepared, context.clone())?;
+                drop(prepared);
+                let (_, frames, read) = self.drained(reply.headers, reply.body, pipe).await?;
+                let context = turned_context(context);
+                let mut lane = AggregateLane::new(self.exchange.client.stream_decoder(&context));
+                lane.read_all(&frames).map_err(|error| self.source(&headers).unreadable(error))?;
+                (lane, read, context)
+            }
+        };
+        let (response, seen) =
+            lane.into_response().map_err(|error| self.source(&headers).error_event(&error))?;
+        let client = Arc::clone(&self.exchange.client);
+        let encode = move || Bytes::from(client.encode_reply(&response, &context));
+        let body = self.exchange.shared.pool.run(read, encode).await?;
+        Ok(whole_reply(&headers, Turned { body, usage: seen.usage, finish: seen.finish }))
+    }
+
+    async fn execute(&self) -> Result<(Arc<Prepared>, WireReply), ExecutorError> {
+        let prepared = self.exchange.prepare(self.target, self.route, false).await?;
+        let attempt = self.exchange.attempt_of(self.target, self.route, &prepared, false);
+        let reply = self.target.executor.execute(attempt).await?;
+        let limit = self.exchange.shared.options.max_reply_bytes;
+        if reply.body.len() > limit {
+            return Err(self.source(&reply.headers).too_long(limit));
+        }
+        Ok((prepared, reply))
+    }
+
+    /// A whole reply in the client's format; what is no reply is read as the failure that it is.
+    async fn turned(&self, prepared: &Prepared, reply: &WireReply) -> Result<Turned, ExecutorError> {
+        let context = self.exchange.context(self.target, prepared);
+        let registered = self.exchange.registered(prepared, context.clone());
+        let (shared, client) = (Arc::clone(&self.exchange.shared), Arc::clone(&self.exchange.client));
+        let (way, body) = (self.route.way.clone(), reply.body.clone());
+        let compact = self.exchange.request.operation == Operation::Compact;
+        let work = move || match (&way, registered) {
+            // Source: http-api.md A.9 "Reply is the upstream compaction JSON, passed as is."
+            (Way::Same(codec), _) if compact => opaque(&**codec, &body),
+            (Way::Hub(wire), _) => {
+                let response = wire.decode_reply(&body, &context)?;
+                Ok(written(&response, &context, &*client))
+            }
+            (Way::Same(codec), _) => codec.patch_reply(&body, &context).map(Turned::some),
+            (Way::Registered(_), Some(exchange)) => {
+                shared.registry.translate_reply(&exchange, &body).map(Turned::some)
+            }
+            (Way::Registered(_), None) => Ok(None),
+        };
+        let why = match self.exchange.shared.pool.run(reply.body.len(), work).await? {
+            Ok(Some(turned)) => return Ok(turned),
+            Ok(None) => None,
+            Err(error) => Some(error),
+        };
+        let wire = self.route.codec().unwrap_or(&self.exchange.client);
+        let failure = self.source(&reply.headers).not_a_reply(&**wire, &reply.body);
+        Err(match why {
+            Some(why) => failure.with_source(why),
+            None => failure,
+        })
+    }
+
+    fn pipe(&self, prepared: &Prepared, context: ReplyContext) -> Result<PipeLane, ExecutorError> {
+        let exchange = self.exchange.registered(prepared, context);
+        let pipe = exchange.map(|exchange| self.exchange.shared.registry.stream(exchange)).transpose();
+        match pipe.map_err(failure::of_request)? {
+            Some(pipe) => Ok(PipeLane::new(pipe)),
+            None => Err(ExecutorError::new(ErrorKind::Internal, "a registered request lost its reply side")),
+        }
+    }
+
+    /// A stream, once its first semantic event has been seen.
+    async fn primed<L: Lane + Unpin + 'static>(
+        &self,
+        headers: HeaderMap,
+        body: UpstreamBytes,
+        lane: L,
+    ) -> Result<UpstreamReply, ExecutorError> {
+        let shown = headers.clone();
+        let mut pump = self.pump(headers, body, lane);
+        poll_fn(|cx| pump.poll_primed(cx)).await?;
+        Ok(self.stream_reply(&shown, pump))
+    }
+
+    /// A stream read to its end: the lane, what it wrote, how many bytes it read.
+    async fn drained<L: Lane>(
+        &self,
+        headers: HeaderMap,
+        body: UpstreamBytes,
+        lane: L,
+    ) -> Result<(L, Bytes, usize), ExecutorError> {
+        let mut pump = self.pump(headers, body, lane);
+        poll_fn(|cx| pump.poll_whole(cx)).await?;
+        Ok(pump.into_parts())
+    }
+
+    fn pump<L: Lane>(&self, headers: HeaderMap, body: UpstreamBytes, lane: L) -> Pump<L> {
+        let options = &self.exchange.shared.options;
+        let bounds = Bounds {
+            preamble_events: options.preamble_events,
+            preamble_bytes: options.preamble_bytes,
+            coalesce: options.coalesce_bytes,
+            total: options.max_reply_bytes,
+        };
+        let teller = self.exchange.teller(self.target, Some(self.route));
+        let executor = Arc::clone(&self.target.executor);
+        Pump::new(body, lane, bounds, ReplySource { executor, headers, now: self.target.now }, teller)
+    }
+
+    fn source(&self, headers: &HeaderMap) -> ReplySource {
+        let executor = Arc::clone(&self.target.executor);
+        ReplySource { executor, headers: headers.clone(), now: self.target.now }
+    }
+
+    fn stream_reply(&self, upstream: &HeaderMap, frames: impl ClientStream + 'static) -> UpstreamReply {
+        UpstreamReply::Stream(StreamReply::new(headers::for_client(upstream), Box::pin(frames)))
+    }
+}
+
+impl Turned {
+    #[expect(clippy::unnecessary_wraps, reason = "the shape of its siblings, which may find nothing")]
+    fn some((body, usage, finish): (Bytes, Usage, Option<FinishReason>)) -> Option<Self> {
+        Some(Self { body, usage, finish })
+    }
+}
+
+/// A context for reading what was written in the client's format: tool names have their own form again.
+fn turned_context(mut context: ReplyContext) -> ReplyContext {
+    context.names = NameMap::default();
+    context
+}
+
+/// Writes a decoded reply; `None` when there is nothing in it, as in an error object or somebody else's JSON.
+fn written(response: &Response<'_>, context: &ReplyContext, client: &dyn Codec) -> Option<Turned> {
+    let first = response.candidates.first()?;
+    let finish = first.finish.as_ref().map(|finish| finish.reason);
+    if first.parts.is_empty() && finish.is_none() && response.usage.is_none() {
+        return None;
+    }
+    let usage = response.usage.unwrap_or_default();
+    Some(Turned { body: Bytes::from(client.encode_reply(response, context)), usage, finish })
+}
+
+/// A reply that only its provider understands: whole JSON, and no error.
+fn opaque(codec: &dyn Codec, body: &Bytes) -> Result<Option<Turned>, CodecError> {
+    let _: &serde_json::value::RawValue = serde_json::from_slice(body)?;
+    let turned = || Turned { body: body.clone(), usage: Usage::default(), finish: None };
+    Ok((!codec.is_own_error(body)).then(turned))
+}
+
+fn whole_reply(upstream: &HeaderMap, turned: Turned) -> UpstreamReply {
+    let reply = WholeReply::new(turned.body)
+        .with_headers(headers::for_client(upstream))
+        .with_end(turned.usage, turned.finish);
+    UpstreamReply::Whole(Box::new(reply))
+}

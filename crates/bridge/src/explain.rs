@@ -1,0 +1,175 @@
+//! Turns a failure into what the client will read: the status it may act on, the provider's words without secrets
+//! and bounded, the headers it may see.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cliproxy_core::{
+    ClientError, ClientErrorKind, Credential, ErrorKind, ExecutorError, ProviderFormat, ProviderId,
+    UpstreamBody,
+};
+use cliproxy_translator::{Codec, CodecError, ErrorText};
+use http::{StatusCode, header};
+
+use crate::headers;
+use crate::mask::{Mask, bounded};
+
+/// Everything needed to tell a client of a failure. Owns what it needs, so that a stream can keep it.
+#[derive(Clone)]
+pub(crate) struct Teller {
+    pub(crate) client: Arc<dyn Codec>,
+    pub(crate) wire: Arc<dyn Codec>,
+    pub(crate) format: ProviderFormat,
+    /// Whether client and provider speak the same format.
+    pub(crate) native: bool,
+    pub(crate) credential: Arc<Credential>,
+    pub(crate) provider: ProviderId,
+    /// The model as the client knows it.
+    pub(crate) model: String,
+    pub(crate) max_message: usize,
+    pub(crate) max_body: usize,
+}
+
+impl Teller {
+    /// The codec of the wire format.
+    pub(crate) fn wire(&self) -> &dyn Codec {
+        &*self.wire
+    }
+
+    /// What the client is told.
+    pub(crate) fn tell(&self, error: &ExecutorError) -> Box<ClientError> {
+        let mask = Mask::of(&self.credential);
+        let said =
+            if error.body().is_empty() { ErrorText::default() } else { self.wire.decode_error(error.body()) };
+        let kind = client_kind(error.kind());
+        let text = |text: &str| bounded(&mask.apply(text), self.max_message).into_owned();
+
+        let mut told = ClientError::new(kind, text(&self.message(error, &said)))
+            .with_status(status(error))
+            .with_retry_after(error.evidence().retry_after);
+        told.headers = headers::for_client(error.headers());
+        if told.retry_after.is_some() {
+            // The edge writes the one that we understood.
+            told.headers.remove(header::RETRY_AFTER);
+            told.headers.remove("retry-after-ms");
+        }
+        if blames_credential(error.kind()) {
+            return Box::new(told);
+        }
+        told.code = said.code.as_deref().filter(|code| !code.is_empty()).map(text);
+        told.param = said.param.as_deref().map(text).or_else(|| param(error));
+        if matches!(kind, ClientErrorKind::ModelNotFound) {
+            told.model = Some(self.model.clone());
+        }
+        told.upstream = self.verbatim(error, &mask);
+        Box::new(told)
+    }
+
+    /// The provider's reply, when the client may have it word for word.
+    // Source: translation.md B78.
+    fn verbatim(&self, error: &ExecutorError, mask: &Mask) -> Option<UpstreamBody> {
+        let body = error.body();
+        let fits = self.native
+            && passes(error).is_some()
+            && !body.is_empty()
+            && body.len() <= self.max_body
+            && self.client.is_own_error(body);
+        if !fits {
+            return None;
+        }
+        let body = match mask.apply(std::str::from_utf8(body).ok()?) {
+            Cow::Borrowed(_) => body.clone(),
+            Cow::Owned(masked) => Bytes::from(masked),
+        };
+        Some(UpstreamBody::new(self.format.clone(), body))
+    }
+
+    fn message(&self, error: &ExecutorError, said: &ErrorText) -> String {
+        if blames_credential(error.kind()) {
+            let why = match error.kind() {
+                ErrorKind::Misconfigured => "the credential that serves this model is incomplete",
+                ErrorKind::PaymentRequired => "the account that serves this model has to be paid for",
+                ErrorKind::Forbidden => "the account that serves this model may not do this",
+                _ => "the credential that serves this model was refused",
+            };
+            let provider = &self.provider;
+            return if said.message.is_empty() {
+                format!("{provider}: {why}; the operator of this proxy has to look at it")
+            } else {
+                format!("{provider}: {why}; the operator of this proxy has to look at it: {}", said.message)
+            };
+        }
+        if !said.message.is_empty() && error.kind() != ErrorKind::Challenge {
+            return said.message.clone();
+        }
+        if error.message().is_empty() {
+            return format!("{} failed: {}", self.provider, error.kind().as_str());
+        }
+        error.message().to_owned()
+    }
+}
+
+/// Failures of our credential: the client's own key is fine, and it could do nothing about them.
+// Source: design.md §6.
+fn blames_credential(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::Unauthorized
+            | ErrorKind::Forbidden
+            | ErrorKind::PaymentRequired
+            | ErrorKind::InvalidGrant
+            | ErrorKind::Misconfigured
+    )
+}
+
+/// The provider's own status, where the client can act on it.
+// Source: http-api.md A.8 "Upstream HTTP error: upstream status passed on"; design.md §6 for those that are not.
+fn passes(error: &ExecutorError) -> Option<StatusCode> {
+    let theirs = matches!(
+        error.kind(),
+        ErrorKind::InvalidRequest
+            | ErrorKind::TooLarge
+            | ErrorKind::NotFound
+            | ErrorKind::ModelNotSupported
+            | ErrorKind::RateLimited
+            | ErrorKind::Overloaded
+            | ErrorKind::Server
+            | ErrorKind::Timeout
+    );
+    let actionable = |status: &StatusCode| {
+        matches!(status.as_u16(), 400 | 404 | 409 | 413 | 422 | 429) || status.is_server_error()
+    };
+    error.status().filter(|status| theirs && actionable(status))
+}
+
+fn status(error: &ExecutorError) -> StatusCode {
+    passes(error).unwrap_or_else(|| error.kind().status())
+}
+
+/// The member at fault, when our own reading of the request found it.
+fn param(error: &ExecutorError) -> Option<String> {
+    let source = std::error::Error::source(error)?;
+    source.downcast_ref::<CodecError>()?.param().map(str::to_owned)
+}
+
+fn client_kind(kind: ErrorKind) -> ClientErrorKind {
+    match kind {
+        ErrorKind::InvalidRequest | ErrorKind::ModelNotSupported => ClientErrorKind::InvalidRequest,
+        ErrorKind::TooLarge => ClientErrorKind::TooLarge,
+        ErrorKind::Unauthorized
+        | ErrorKind::Forbidden
+        | ErrorKind::PaymentRequired
+        | ErrorKind::InvalidGrant
+        | ErrorKind::Misconfigured => ClientErrorKind::Unavailable,
+        ErrorKind::NotFound => ClientErrorKind::ModelNotFound,
+        ErrorKind::RateLimited => ClientErrorKind::RateLimited,
+        ErrorKind::Overloaded => ClientErrorKind::Overloaded,
+        ErrorKind::Timeout => ClientErrorKind::GatewayTimeout,
+        ErrorKind::EndpointMissing | ErrorKind::Unsupported => ClientErrorKind::Unsupported,
+        ErrorKind::Cancelled => ClientErrorKind::RequestTimeout,
+        ErrorKind::Internal => ClientErrorKind::Internal,
+        // Server, Connect, Interrupted, EmptyStream, BadReply, Challenge, and what core may add.
+        _ => ClientErrorKind::BadGateway,
+    }
+}

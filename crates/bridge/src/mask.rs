@@ -1,0 +1,211 @@
+//! Takes secrets out of what a provider said, before a client reads it: the credential's own, word for word, and
+//! whatever looks like a key or token.
+
+use std::borrow::Cow;
+
+use cliproxy_core::Credential;
+use serde_json::Value;
+
+/// What stands in for a secret.
+const HIDDEN: &str = "[redacted]";
+/// A value shorter than this is no secret worth the confusion of replacing it everywhere.
+const SHORTEST: usize = 6;
+/// Parts of member names that say that the value identifies or opens the account.
+const TELLING: [&str; 10] = [
+    "token",
+    "key",
+    "secret",
+    "password",
+    "cookie",
+    "credential",
+    "assertion",
+    "authorization",
+    "email",
+    "sub",
+];
+/// How keys and tokens begin that are recognised without knowing them.
+const PREFIXES: [&str; 14] = [
+    "sk-",
+    "sk_",
+    "rk-",
+    "pk-",
+    "AIza",
+    "ya29.",
+    "1//",
+    "gho_",
+    "ghu_",
+    "ghp_",
+    "ghs_",
+    "github_pat_",
+    "xai-",
+    "eyJ",
+];
+/// From how many characters after the prefix on it is one.
+const TAIL: usize = 8;
+
+/// The secrets of one credential.
+pub(crate) struct Mask {
+    known: Vec<String>,
+}
+
+impl Mask {
+    /// Collects everything secret in a credential. Only called when there is an error to show.
+    pub(crate) fn of(credential: &Credential) -> Self {
+        let mut known = Vec::new();
+        for (key, value) in credential.document().as_map() {
+            collect(value, is_telling(key), &mut known);
+        }
+        let settings = credential.settings();
+        known.extend(settings.proxy.iter().map(|proxy| proxy.expose().to_owned()));
+        known.extend(settings.headers.iter().map(|(_, value)| value.expose().to_owned()));
+        if settings.label.contains('@') {
+            known.push(settings.label.clone());
+        }
+        let escaped: Vec<String> = known.iter().filter_map(|text| escaped(text)).collect();
+        known.extend(escaped);
+        known.retain(|text| text.len() >= SHORTEST);
+        // A secret inside another must not leave the rest of the longer one.
+        known.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        known.dedup();
+        Self { known }
+    }
+
+    /// The text without secrets.
+    pub(crate) fn apply<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut text = Cow::Borrowed(text);
+        for secret in &self.known {
+            if text.contains(secret.as_str()) {
+                text = Cow::Owned(text.replace(secret.as_str(), HIDDEN));
+            }
+        }
+        match hide_lookalikes(&text) {
+            Some(hidden) => Cow::Owned(hidden),
+            None => text,
+        }
+    }
+}
+
+fn is_telling(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    TELLING.iter().any(|word| key.contains(word))
+}
+
+/// Strings anywhere below a telling name.
+fn collect(value: &Value, telling: bool, known: &mut Vec<String>) {
+    match value {
+        Value::String(text) if telling => known.push(text.trim().to_owned()),
+        Value::Array(items) => items.iter().for_each(|item| collect(item, telling, known)),
+        Value::Object(members) => {
+            for (key, value) in members {
+                collect(value, telling || is_telling(key), known);
+            }
+        }
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// How a secret reads inside a JSON string, when that is different.
+fn escaped(text: &str) -> Option<String> {
+    let json = Value::String(text.to_owned()).to_string();
+    let body = json.strip_prefix('"')?.strip_suffix('"')?;
+    (body != text).then(|| body.to_owned())
+}
+
+/// Replaces what looks like a key; `None` when nothing does.
+fn hide_lookalikes(text: &str) -> Option<String> {
+    let mut out: Option<String> = None;
+    let mut rest = text;
+    while let Some((at, prefix)) = next_prefix(rest) {
+        let (before, found) = rest.split_at_checked(at)?;
+        let tail = found.get(prefix.len()..)?;
+        let length = tail.find(|c: char| !is_key_char(c)).unwrap_or(tail.len());
+        let out = out.get_or_insert_with(|| String::with_capacity(text.len()));
+        out.push_str(before);
+        let starts_word = !before.chars().next_back().is_some_and(|c| c.is_ascii_alphanumeric());
+        if starts_word && length >= TAIL {
+            out.push_str(prefix);
+            out.push_str(HIDDEN);
+            rest = tail.get(length..)?;
+        } else {
+            out.push_str(prefix);
+            rest = tail;
+        }
+    }
+    let mut out = out?;
+    out.push_str(rest);
+    Some(out)
+}
+
+fn next_prefix(text: &str) -> Option<(usize, &'static str)> {
+    PREFIXES.iter().filter_map(|prefix| Some((text.find(prefix)?, *prefix))).min_by_key(|(at, _)| *at)
+}
+
+fn is_key_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '+' | '=' | '*')
+}
+
+/// Cuts a text at a character boundary and marks the cut.
+pub(crate) fn bounded(text: &str, limit: usize) -> Cow<'_, str> {
+    if text.len() <= limit {
+        return Cow::Borrowed(text);
+    }
+    let end = text.floor_char_boundary(limit);
+    Cow::Owned(format!("{}…", text.get(..end).unwrap_or("")))
+}
+
+#[cfg(test)]
+mod tests {
+    use cliproxy_core::{CredentialId, CredentialKind, Document, Origin, ProviderId, Secret, Settings};
+
+    use super::*;
+
+    fn mask(json: &str, settings: Settings) -> Mask {
+        let Ok(Value::Object(map)) = serde_json::from_str(json) else { panic!("not an object: {json}") };
+        Mask::of(&Credential::new(
+            CredentialId::new("c"),
+            ProviderId::from_static("p"),
+            CredentialKind::Account,
+            Origin::Runtime,
+            Document::new(map),
+            settings,
+        ))
+    }
+
+    #[test]
+    fn a_credential_s_own_secrets_never_show() {
+        let mut settings = Settings::new("alice@example.com");
+        settings.proxy = Some(Secret::from("http://u:CANARY-proxy@p"));
+        settings.headers = vec![("x-key".to_owned(), Secret::from("CANARY-header"))];
+        let mask = mask(
+            r#"{"api_key":"CANARY-key","token":{"access_token":"CANARY-access","nested":["CANARY-nested"]},
+                "id_token":"CANARY \"quoted\"","type":"harmless-type"}"#,
+            settings,
+        );
+        let said = r#"key CANARY-key, CANARY-access, CANARY-nested, CANARY-header, http://u:CANARY-proxy@p,
+            alice@example.com, CANARY "quoted", CANARY \"quoted\", harmless-type"#;
+        let shown = mask.apply(said);
+        assert!(!shown.contains("CANARY") && !shown.contains("alice"), "{shown}");
+        assert!(shown.contains("harmless-type"), "{shown}");
+    }
+
+    #[test]
+    fn what_looks_like_a_key_is_hidden_whosever_it_is() {
+        let mask = mask("{}", Settings::new(""));
+        for (said, shown) in [
+            ("Incorrect API key: sk-proj-abcdefgh12345.", "Incorrect API key: sk-[redacted]"),
+            ("sk-ant-api03-AbCd_1234-xyz, and AIzaSyA1234567890", "sk-[redacted], and AIza[redacted]"),
+            ("token eyJhbGciOi.eyJzdWIi.c2ln!", "token eyJ[redacted]!"),
+            ("a task-force of ask-me-anything", "a task-force of ask-me-anything"),
+            ("sk-short", "sk-short"),
+            ("nothing here", "nothing here"),
+        ] {
+            assert_eq!(mask.apply(said), shown, "{said}");
+        }
+    }
+
+    #[test]
+    fn a_long_message_is_cut_between_characters() {
+        assert_eq!(bounded("äöü", 3), "ä…");
+        assert_eq!(bounded("abc", 3), "abc");
+    }
+}

@@ -1,0 +1,47 @@
+//! What an embedder may set.
+
+use crate::profile::ProfileRules;
+
+const KIB: usize = 1024;
+
+/// Bounds and target rules of a [`crate::Bridge`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// Bodies above this many bytes are translated on the blocking pool; 256 KiB by default.
+    pub blocking_threshold: usize,
+    /// How many such translations run at once; the number of cores by default.
+    pub blocking_permits: usize,
+    /// Frames of a stream that are held back while none of them is semantic; 16 by default.
+    pub preamble_events: usize,
+    /// Bytes that are held back so; 64 KiB by default.
+    pub preamble_bytes: usize,
+    /// Ready input is gathered up to this many bytes before it is handed on; 16 KiB by default.
+    pub coalesce_bytes: usize,
+    /// The largest whole reply, and the largest stream that is put together into one; 64 MiB by default.
+    pub max_reply_bytes: usize,
+    /// The largest error body of a provider that passes on word for word; 16 KiB by default.
+    pub max_error_bytes: usize,
+    /// The longest error message, in bytes; 4 KiB by default.
+    pub max_message_bytes: usize,
+    /// What targets understand beyond their format.
+    pub profiles: ProfileRules,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            // Source: design.md §8 "Bodies above 256 KiB are translated on the blocking pool".
+            blocking_threshold: 256 * KIB,
+            blocking_permits: std::thread::available_parallelism().map_or(2, usize::from),
+            // Source: design.md §12 "The priming preamble is held (16 events, 64 KiB) and replayed".
+            preamble_events: 16,
+            preamble_bytes: 64 * KIB,
+            coalesce_bytes: 16 * KIB,
+            max_reply_bytes: 64 * KIB * KIB,
+            max_error_bytes: 16 * KIB,
+            max_message_bytes: 4 * KIB,
+            profiles: ProfileRules::default(),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What goes to the provider: the client's own bytes with a splice, or the request said again in the wire format.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cliproxy_core::{ClientFormat, ModelInfo, ProviderFormat, UpstreamModel};
+use cliproxy_translator::model::ReasoningControl;
+use cliproxy_translator::pass::reasoning::parse_suffix;
+use cliproxy_translator::registry::{self, Registry, RequestCall};
+use cliproxy_translator::{Codec, CodecError, Loss, Patch, Profile, ReplyContext};
+use memchr::memmem;
+use parking_lot::Mutex;
+
+use crate::profile::ProfileHints;
+
+/// While the encoded bodies of a request are smaller than this in all, each is kept; larger ones push out the
+/// older, so that a retry costs at most one more copy of the body. Source: design.md §10 "peak heap".
+const KEPT_BYTES: usize = 64 * 1024;
+
+/// A request in a wire format, with what its replies need. Owns everything.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) body: Bytes,
+    pub(crate) context: ReplyContext,
+    /// What the registry wants back for the reply, where it made the body.
+    pub(crate) exchange: Option<registry::Exchange>,
+    pub(crate) losses: Vec<Loss>,
+}
+
+/// What an encoded request depends on besides the client's request.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Key {
+    pub(crate) format: ProviderFormat,
+    pub(crate) model: UpstreamModel,
+    pub(crate) stream: bool,
+    pub(crate) suffix: Option<String>,
+    pub(crate) hints: ProfileHints,
+    pub(crate) info: Option<Arc<ModelInfo>>,
+}
+
+/// The encoded forms of one client request. Source: design.md §12 "Encoded requests are cached per request".
+#[derive(Debug, Default)]
+pub(crate) struct Cache(Mutex<Vec<(Key, Arc<Prepared>)>>);
+
+impl Cache {
+    pub(crate) fn get(&self, key: &Key) -> Option<Arc<Prepared>> {
+        self.0.lock().iter().find(|(known, _)| known == key).map(|(_, prepared)| Arc::clone(prepared))
+    }
+
+    pub(crate) fn put(&self, key: Key, prepared: Arc<Prepared>) {
+        let mut kept = self.0.lock();
+        kept.push((key, prepared));
+        while kept.len() > 1
+            && kept.iter().map(|(_, prepared)| prepared.body.len()).sum::<usize>() > KEPT_BYTES
+        {
+            kept.remove(0);
+        }
+    }
+
+    /// What was lost on the way into the formats that are kept.
+    pub(crate) fn losses(&self) -> Vec<Loss> {
+        self.0.lock().iter().flat_map(|(_, prepared)| prepared.losses.iter().cloned()).collect()
+    }
+}
+
+/// The parts of the client's request that both ways need.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) body: Bytes,
+    /// Whether the client wants a stream.
+    pub(crate) stream: bool,
+    pub(crate) model: String,
+    pub(crate) seed: String,
+}
+
+impl Asked {
+    fn context(&self) -> ReplyContext {
+        ReplyContext::new(self.model.clone(), self.seed.clone())
+    }
+}
+
+/// Client and provider speak the same format: only what must change is spliced.
+// Source: translation.md C.10 rule 2.
+pub(crate) fn patched(codec: &dyn Codec, asked: &Asked, key: &Key) -> Result<Prepared, CodecError> {
+    let mut context = asked.context();
+    context.include_usage = key.stream && asks_for_usage(codec, &asked.body)?;
+    let mut patch = Patch::default();
+    patch.model = Some(key.model.as_str().to_owned());
+    patch.stream = (key.stream != asked.stream).then_some(key.stream);
+    patch.include_usage = key.stream;
+    patch.reasoning = reasoning(key.suffix.as_deref());
+    patch.info.clone_from(&key.info);
+    Ok(Prepared {
+        body: codec.patch_request(&asked.body, &patch)?,
+        context,
+        exchange: None,
+        losses: Vec::new(),
+    })
+}
+
+/// Whether the body itself asks for usage in the stream: then asking again changes nothing. The word is looked for
+/// first, as most bodies do not have it and a scan is dearer.
+fn asks_for_usage(codec: &dyn Codec, body: &Bytes) -> Result<bool, CodecError> {
+    if memmem::find(body, b"include_usage").is_none() {
+        return Ok(false);
+    }
+    let mut patch = Patch::default();
+    patch.include_usage = true;
+    let patched = codec.patch_request(body, &patch)?;
+    Ok(patched.as_ptr() == body.as_ptr() && patched.len() == body.len())
+}
+
+/// The request is said again in the provider's format, or goes through what third parties registered. The
+/// canonical form lives in this call alone.
+pub(crate) fn translated(
+    registry: &Registry,
+    client: &ClientFormat,
+    asked: &Asked,
+    key: &Key,
+    profile: &Profile,
+    keep: bool,
+) -> Result<Prepared, CodecError> {
+    // A suffix beats the body. Source: translation.md B43.
+    let suffix = reasoning(key.suffix.as_deref());
+    let call = RequestCall::new(client, &key.format, &asked.body, profile)
+        .with_suffix(suffix.as_ref())
+        .with_usage(key.stream);
+    let done = registry.translate_request(&call, asked.context())?;
+    let context = done.exchange.context.clone();
+    let exchange = keep.then_some(done.exchange);
+    Ok(Prepared { body: done.body, context, exchange, losses: done.losses })
+}
+
+fn reasoning(suffix: Option<&str>) -> Option<ReasoningControl> {
+    suffix.and_then(parse_suffix)
+}

@@ -1,0 +1,341 @@
+//! The ways from upstream bytes to client bytes: passed through, translated, or put together.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use cliproxy_core::ClientError;
+use cliproxy_translator::framing::SseParser;
+use cliproxy_translator::model::{Delta, Event, Response, StreamError};
+use cliproxy_translator::registry::StreamPipe;
+use cliproxy_translator::{
+    Aggregator, CodecError, Observed, StreamDecoder, StreamEncoder, StreamFrame, StreamObserver, StreamSeen,
+};
+
+use super::outbox::Outbox;
+
+/// A way from chunks to frames.
+pub(crate) trait Lane: Send {
+    /// Reads a chunk, cut anywhere. After the terminal event or an error event it reads no further.
+    fn push(&mut self, chunk: &Bytes, out: &mut Outbox) -> Result<(), CodecError>;
+
+    /// The bytes ended: whatever was held back.
+    fn finish(&mut self, out: &mut Outbox) -> Result<(), CodecError>;
+
+    /// What went by so far.
+    fn seen(&self) -> &StreamSeen;
+
+    /// How many frames went by.
+    fn frames(&self) -> usize;
+
+    /// Bytes that end the client's stream with this error.
+    fn fail(&mut self, error: &ClientError, out: &mut Vec<u8>);
+}
+
+/// Whether nothing more may be read.
+fn is_over(seen: &StreamSeen) -> bool {
+    seen.terminal || seen.error.is_some()
+}
+
+/// Client and provider speak the same format: frames go on as they came.
+pub(crate) struct PassLane {
+    parser: SseParser,
+    observer: Box<dyn StreamObserver>,
+    frames: usize,
+}
+
+impl PassLane {
+    pub(crate) fn new(observer: Box<dyn StreamObserver>) -> Self {
+        Self { parser: SseParser::new(), observer, frames: 0 }
+    }
+}
+
+impl Lane for PassLane {
+    fn push(&mut self, chunk: &Bytes, out: &mut Outbox) -> Result<(), CodecError> {
+        let Self { parser, observer, frames } = self;
+        // Neighbouring frames of the chunk leave as one slice of it.
+        let mut run = 0..0;
+        let result = parser.push_raw(chunk, &mut |frame, raw| {
+            if is_over(observer.seen()) {
+                return;
+            }
+            *frames += 1;
+            let verdict = observer.observe(frame);
+            if observer.seen().error.is_some() {
+                return;
+            }
+            match (verdict, place_in(chunk, &raw)) {
+                (Observed::Pass, Some(place)) if place.start == run.end => run.end = place.end,
+                (Observed::Pass, Some(place)) => {
+                    flush(chunk, &run, out);
+                    run = place;
+                }
+                (Observed::Pass, None) => {
+                    flush(chunk, &run, out);
+                    run = 0..0;
+                    out.pass(raw);
+                }
+                (Observed::Replace(bytes), _) => {
+                    flush(chunk, &run, out);
+                    run = 0..0;
+                    out.pass(bytes);
+                }
+                // `Drop`, and whatever a later version of the translator keeps from clients.
+                _ => {}
+            }
+        });
+        flush(chunk, &run, out);
+        result
+    }
+
+    fn finish(&mut self, out: &mut Outbox) -> Result<(), CodecError> {
+        let Self { parser, observer, frames } = self;
+        parser.finish_raw(&mut |frame, raw| {
+            if is_over(observer.seen()) {
+                return;
+            }
+            *frames += 1;
+            let verdict = observer.observe(frame);
+            if observer.seen().error.is_some() {
+                return;
+            }
+            // An event that was cut is half an event, unless it is the terminal one without its blank line.
+            match verdict {
+                Observed::Pass if observer.seen().terminal => out.pass(raw),
+                Observed::Replace(bytes) if observer.seen().terminal => out.pass(bytes),
+                _ => {}
+            }
+        })
+    }
+
+    fn seen(&self) -> &StreamSeen {
+        self.observer.seen()
+    }
+
+    fn frames(&self) -> usize {
+        self.frames
+    }
+
+    fn fail(&mut self, error: &ClientError, out: &mut Vec<u8>) {
+        self.observer.fail(error, out);
+    }
+}
+
+/// Where in the chunk a frame lies; `None` for a frame that was put together from several.
+fn place_in(chunk: &Bytes, raw: &Bytes) -> Option<Range<usize>> {
+    let start = raw.as_ptr().addr().checked_sub(chunk.as_ptr().addr())?;
+    let end = start.checked_add(raw.len())?;
+    (end <= chunk.len()).then_some(start..end)
+}
+
+fn flush(chunk: &Bytes, run: &Range<usize>, out: &mut Outbox) {
+    if !run.is_empty() {
+        out.pass(chunk.slice(run.clone()));
+    }
+}
+
+/// Frames are decoded to canonical events.
+struct Reading {
+    parser: SseParser,
+    decoder: Box<dyn StreamDecoder>,
+    seen: StreamSeen,
+    frames: usize,
+}
+
+impl Reading {
+    fn new(decoder: Box<dyn StreamDecoder>) -> Self {
+        Self { parser: SseParser::new(), decoder, seen: StreamSeen::default(), frames: 0 }
+    }
+
+    fn push(&mut self, chunk: &[u8], sink: &mut dyn FnMut(Event<'_>)) -> Result<(), CodecError> {
+        let Self { parser, decoder, seen, frames } = self;
+        let mut broken = Ok(());
+        parser.push(chunk, &mut |frame| decode(frame, decoder.as_mut(), seen, frames, &mut broken, sink))?;
+        broken
+    }
+
+    fn finish(&mut self, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), CodecError> {
+        let Self { parser, decoder, seen, frames } = self;
+        let mut broken = Ok(());
+        parser.finish(&mut |frame| decode(frame, decoder.as_mut(), seen, frames, &mut broken, sink))?;
+        broken?;
+        if is_over(seen) {
+            return Ok(());
+        }
+        decoder.finish(&mut |event| note(event, seen, sink))
+    }
+}
+
+fn decode(
+    frame: StreamFrame<'_>,
+    decoder: &mut dyn StreamDecoder,
+    seen: &mut StreamSeen,
+    frames: &mut usize,
+    broken: &mut Result<(), CodecError>,
+    sink: &mut dyn FnMut(Event<'_>),
+) {
+    if broken.is_err() || is_over(seen) {
+        return;
+    }
+    *frames += 1;
+    let result = decoder.decode(frame, &mut |event| note(event, seen, sink));
+    // What a decoder cannot read behind the end changes nothing about it.
+    if !is_over(seen) {
+        *broken = result;
+    }
+}
+
+/// Notes what matters of an event and hands it on. Nothing follows the terminal event or an error.
+// Source: translation.md B68 "Anything after the terminal event is dropped", B77 "After an error nothing else".
+fn note(event: Event<'_>, seen: &mut StreamSeen, sink: &mut dyn FnMut(Event<'_>)) {
+    if is_over(seen) {
+        return;
+    }
+    match &event {
+        Event::Usage(usage) => seen.usage.merge(usage),
+        Event::Finish { finish, .. } => {
+            seen.finish.get_or_insert(finish.reason);
+            seen.semantic = true;
+        }
+        Event::Error(error) => {
+            seen.error = Some(error.clone().into_owned());
+            return;
+        }
+        // An end alone is no content: a stream of nothing else is empty.
+        Event::End => seen.terminal = true,
+        Event::Delta { delta, .. } => seen.semantic |= !is_blank(delta),
+        other => seen.semantic |= other.is_semantic(),
+    }
+    sink(event);
+}
+
+/// Whether a delta adds nothing, as the first one of many providers does.
+fn is_blank(delta: &Delta<'_>) -> bool {
+    match delta {
+        Delta::Text(text) | Delta::Reasoning(text) | Delta::RawReasoning(text) | Delta::Args(text) => {
+            text.is_empty()
+        }
+        _ => false,
+    }
+}
+
+/// Client and provider speak different formats.
+pub(crate) struct HubLane {
+    reading: Reading,
+    encoder: Box<dyn StreamEncoder>,
+}
+
+impl HubLane {
+    pub(crate) fn new(decoder: Box<dyn StreamDecoder>, encoder: Box<dyn StreamEncoder>) -> Self {
+        Self { reading: Reading::new(decoder), encoder }
+    }
+}
+
+impl Lane for HubLane {
+    fn push(&mut self, chunk: &Bytes, out: &mut Outbox) -> Result<(), CodecError> {
+        let Self { reading, encoder } = self;
+        reading.push(chunk, &mut |event| encoder.encode(event, out.writer()))
+    }
+
+    fn finish(&mut self, out: &mut Outbox) -> Result<(), CodecError> {
+        let Self { reading, encoder } = self;
+        reading.finish(&mut |event| encoder.encode(event, out.writer()))
+    }
+
+    fn seen(&self) -> &StreamSeen {
+        &self.reading.seen
+    }
+
+    fn frames(&self) -> usize {
+        self.reading.frames
+    }
+
+    fn fail(&mut self, error: &ClientError, out: &mut Vec<u8>) {
+        self.encoder.fail(error, out);
+    }
+}
+
+/// The client wants a whole reply of a provider that only streams. Source: translation.md B74.
+pub(crate) struct AggregateLane {
+    reading: Reading,
+    aggregator: Aggregator,
+}
+
+impl AggregateLane {
+    pub(crate) fn new(decoder: Box<dyn StreamDecoder>) -> Self {
+        Self { reading: Reading::new(decoder), aggregator: Aggregator::new() }
+    }
+
+    /// Reads a client's stream that was written before, from its frames.
+    pub(crate) fn read_all(&mut self, frames: &Bytes) -> Result<(), CodecError> {
+        let mut out = Outbox::default();
+        self.push(frames, &mut out)?;
+        self.finish(&mut out)
+    }
+
+    /// The reply, once the stream ended well.
+    pub(crate) fn into_response(self) -> Result<(Response<'static>, StreamSeen), Box<StreamError<'static>>> {
+        Ok((self.aggregator.finish()?, self.reading.seen))
+    }
+}
+
+impl Lane for AggregateLane {
+    fn push(&mut self, chunk: &Bytes, _out: &mut Outbox) -> Result<(), CodecError> {
+        let Self { reading, aggregator } = self;
+        reading.push(chunk, &mut |event| aggregator.push(event))
+    }
+
+    fn finish(&mut self, _out: &mut Outbox) -> Result<(), CodecError> {
+        let Self { reading, aggregator } = self;
+        reading.finish(&mut |event| aggregator.push(event))
+    }
+
+    fn seen(&self) -> &StreamSeen {
+        &self.reading.seen
+    }
+
+    fn frames(&self) -> usize {
+        self.reading.frames
+    }
+
+    fn fail(&mut self, _error: &ClientError, _out: &mut Vec<u8>) {
+        // Nobody reads a stream here: the failure is the result of the attempt.
+    }
+}
+
+/// Through the registry: third parties have a say in it, in one way or another.
+pub(crate) struct PipeLane {
+    pipe: StreamPipe,
+    chunks: usize,
+}
+
+impl PipeLane {
+    pub(crate) fn new(pipe: StreamPipe) -> Self {
+        Self { pipe, chunks: 0 }
+    }
+}
+
+impl Lane for PipeLane {
+    fn push(&mut self, chunk: &Bytes, out: &mut Outbox) -> Result<(), CodecError> {
+        self.chunks += 1;
+        self.pipe.push(chunk, out.writer())
+    }
+
+    fn finish(&mut self, out: &mut Outbox) -> Result<(), CodecError> {
+        self.pipe.finish(out.writer())
+    }
+
+    fn seen(&self) -> &StreamSeen {
+        self.pipe.seen()
+    }
+
+    fn frames(&self) -> usize {
+        self.chunks
+    }
+
+    fn fail(&mut self, error: &ClientError, out: &mut Vec<u8>) {
+        // An error that went by has been written already.
+        if self.pipe.seen().error.is_none() {
+            self.pipe.fail(error, out);
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Streams: what is pulled, how it is turned, how it ends.
+
+mod canned;
+mod head;
+mod lane;
+mod outbox;
+mod pump;
+
+pub(crate) use canned::Canned;
+pub(crate) use lane::{AggregateLane, HubLane, Lane, PassLane, PipeLane};
+pub(crate) use pump::{Bounds, Pump};

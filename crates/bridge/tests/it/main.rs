@@ -1,0 +1,21 @@
+//! The bridge, driven as the conductor drives it, over executors that play a script.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests fail by panicking"
+)]
+
+mod script;
+mod toy;
+
+mod counting;
+mod explaining;
+mod requests;
+mod routing;
+mod streaming;
+mod whole;

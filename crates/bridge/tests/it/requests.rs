@@ -1,0 +1,169 @@
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+
+use bytes::Bytes;
+use cliproxy_bridge::{Bridge, Options, ProfileHints, ProfileRule, ProfileRules};
+use cliproxy_core::{ErrorKind, Scope, UpstreamModel, Verdict};
+use cliproxy_translator::registry::Registry;
+use serde_json::{Value, json};
+
+use crate::script::{
+    HELLO, NOW, Scripted, bridge, chunk, credential, open, request, streamed, target, whole,
+};
+use crate::toy::{self, Toy};
+
+fn sent(executor: &Scripted, index: usize) -> Value {
+    serde_json::from_slice(&executor.watch.attempts.lock()[index].body).unwrap()
+}
+
+#[tokio::test]
+async fn a_body_that_needs_no_change_is_sent_as_the_buffer_it_is() {
+    let executor = Arc::new(Scripted::new("alpha", [whole(toy::reply("alpha", "m", "t"))]));
+    let asked = request(r#"{ "model" : "up-model", "prompt":"hi" }"#, false);
+    let buffer = asked.body.clone();
+    open(&bridge(), asked).attempt(target(&executor)).await.unwrap();
+    assert_eq!(executor.watch.attempts.lock()[0].body.as_ptr(), buffer.as_ptr());
+}
+
+#[tokio::test]
+async fn what_goes_out_names_the_model_the_stream_and_the_suffix() {
+    for (wire, stream, suffix, expected) in [
+        ("alpha", false, None, json!({"model":"up-model","prompt":"hi"})),
+        ("alpha", true, None, json!({"model":"up-model","prompt":"hi","include_usage":true})),
+        ("alpha", false, Some("none"), json!({"model":"up-model","prompt":"hi","off":true})),
+        ("alpha", false, Some("gibberish"), json!({"model":"up-model","prompt":"hi"})),
+        (
+            "beta",
+            true,
+            Some("none"),
+            json!({"format":"beta","model":"up-model","stream":true,"prompt":"hi","off":true,"strict":false,"developer":true}),
+        ),
+        (
+            "beta",
+            false,
+            None,
+            json!({"format":"beta","model":"up-model","stream":false,"prompt":"hi","off":false,"strict":false,"developer":true}),
+        ),
+    ] {
+        let answer =
+            if stream { streamed([chunk(toy::stream(wire))]) } else { whole(toy::reply(wire, "m", "t")) };
+        let executor = Arc::new(Scripted::new(wire, [answer]));
+        let mut target = target(&executor);
+        target.suffix = suffix.map(str::to_owned);
+        open(&bridge(), request(HELLO, stream)).attempt(target).await.unwrap();
+        assert_eq!(sent(&executor, 0), expected, "{wire} {stream} {suffix:?}");
+        let attempts = executor.watch.attempts.lock();
+        assert_eq!((attempts[0].stream, attempts[0].now), (stream, NOW));
+    }
+}
+
+#[tokio::test]
+async fn a_retry_on_the_same_format_and_model_encodes_nothing_again() {
+    let toy = Toy::new("beta");
+    let calls = Arc::clone(&toy.calls);
+    let mut registry = Registry::new();
+    registry.add_codec(Arc::new(Toy::new("alpha")));
+    registry.add_codec(Arc::new(toy));
+    let bridge = Bridge::new(Arc::new(registry), Options::default());
+    let answers = (0..3).map(|_| whole(toy::reply("beta", "m", "t")));
+    let executor = Arc::new(Scripted::new("beta", answers));
+    let exchange = bridge.exchange(Arc::new(request(HELLO, false))).unwrap();
+
+    use cliproxy_core::Exchange as _;
+    exchange.attempt(target(&executor)).await.unwrap();
+    exchange.attempt(target(&executor)).await.unwrap();
+    assert_eq!(calls.encoded.load(Ordering::Relaxed), 1);
+    {
+        let attempts = executor.watch.attempts.lock();
+        assert_eq!(attempts[0].body.as_ptr(), attempts[1].body.as_ptr());
+    }
+    let mut other = target(&executor);
+    other.model = UpstreamModel::from_static("other-model");
+    exchange.attempt(other).await.unwrap();
+    assert_eq!(calls.encoded.load(Ordering::Relaxed), 2);
+    assert_eq!(sent(&executor, 2)["model"], "other-model");
+    assert_eq!(exchange.losses()[0].what, "manners");
+}
+
+#[tokio::test]
+async fn a_large_body_is_translated_away_from_the_runtime_s_thread() {
+    for (size, elsewhere) in [(1_000, false), (300_000, true)] {
+        let toy = Toy::new("beta");
+        let calls = Arc::clone(&toy.calls);
+        let mut registry = Registry::new();
+        registry.add_codec(Arc::new(Toy::new("alpha")));
+        registry.add_codec(Arc::new(toy));
+        let bridge = Bridge::new(Arc::new(registry), Options::default());
+        let executor = Arc::new(Scripted::new("beta", [whole(toy::reply("beta", "m", "t"))]));
+        let asked = json!({"model":"asked-model","prompt":"x".repeat(size)}).to_string();
+        open(&bridge, request(&asked, false)).attempt(target(&executor)).await.unwrap();
+        let thread_id = calls.encoded_on.lock().unwrap();
+        assert_eq!(thread_id != thread::current().id(), elsewhere, "{size}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_said_tries_another_target_and_what_cannot_be_read_gives_up() {
+    for (asked, kind, verdict, param) in [
+        (r#"{"prompt":"unspeakable"}"#, ErrorKind::ModelNotSupported, Verdict::NextCredential, None),
+        (r#"{"model":"m"}"#, ErrorKind::InvalidRequest, Verdict::GiveUp, Some("prompt")),
+        ("no json", ErrorKind::InvalidRequest, Verdict::GiveUp, None),
+    ] {
+        let executor = Arc::new(Scripted::new("beta", []));
+        let exchange = open(&bridge(), request(asked, false));
+        let error = exchange.attempt(target(&executor)).await.unwrap_err();
+        assert_eq!((error.kind(), error.kind().verdict()), (kind, verdict), "{asked}");
+        assert_eq!(error.evidence().scope, Scope::Request, "{asked}");
+        let told = exchange.explain(&target(&executor), &error);
+        assert_eq!((told.status.as_u16(), told.param.as_deref()), (400, param), "{asked}");
+    }
+}
+
+#[tokio::test]
+async fn rules_say_what_a_target_understands_and_the_later_rule_wins() {
+    let set = |strict, developer_role| ProfileHints { strict, developer_role, ..ProfileHints::default() };
+    let rules = ProfileRules::none()
+        .with(ProfileRule::new(set(Some(true), None)).hosts([""]))
+        .with(ProfileRule::new(set(None, Some(false))).hosts(["*.example.com"]).providers(["scripted"]))
+        .with(ProfileRule::new(set(Some(false), None)).models(["up-*"]).formats(["alpha"]));
+    for (base_url, strict, developer) in [
+        (None, true, true),
+        (Some("https://api.example.com/v1"), false, false),
+        (Some("https://elsewhere.org"), false, true),
+    ] {
+        let mut options = Options::default();
+        options.profiles = rules.clone();
+        let mut registry = Registry::new();
+        registry.add_codec(Arc::new(Toy::new("alpha")));
+        registry.add_codec(Arc::new(Toy::new("beta")));
+        let bridge = Bridge::new(Arc::new(registry), options);
+        let executor = Arc::new(Scripted::new("beta", [whole(toy::reply("beta", "m", "t"))]));
+        let mut target = target(&executor);
+        let mut settings = credential().settings().clone();
+        settings.base_url = base_url.map(str::to_owned);
+        target.credential = Arc::new(credential().with_settings(settings));
+        open(&bridge, request(HELLO, false)).attempt(target).await.unwrap();
+        let sent = sent(&executor, 0);
+        assert_eq!(
+            (&sent["strict"], &sent["developer"]),
+            (&json!(strict), &json!(developer)),
+            "{base_url:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_stream_does_not_hold_on_to_the_request_s_body() {
+    let executor = Arc::new(Scripted::new("beta", [streamed([chunk(toy::stream("beta"))])]));
+    let asked = request(HELLO, true);
+    let weak = asked.body.clone();
+    let exchange = open(&bridge(), asked);
+    let reply = exchange.attempt(target(&executor)).await.unwrap();
+    drop(exchange);
+    executor.watch.attempts.lock().clear();
+    // Unique again: nobody but this test holds the buffer, though the stream is alive.
+    assert!(weak.is_unique());
+    drop(reply);
+    let _: Bytes = weak;
+}
