@@ -1,0 +1,181 @@
+//! Content blocks into parts, for requests, replies and documents alike.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::wire::{self, wrong};
+use super::{CLAUDE, carrier};
+use crate::codec::CodecError;
+use crate::json::{List, Text, kind_of};
+use crate::model::{
+    Args, CacheMark, Media, MediaClass, MediaSource, Opaque, Part, PartKind, Reasoning, ServerPart, ToolCall,
+    ToolResult,
+};
+use crate::pass::media::lower;
+
+/// A string or a list of blocks. The flag says that it was a string.
+pub(super) fn content<'a>(raw: &'a RawValue, place: &str) -> Result<(Vec<Part<'a>>, bool), CodecError> {
+    if let Some(text) = Text::from_raw(raw) {
+        return Ok((vec![Part::text(text)], true));
+    }
+    if !raw.get().starts_with('[') {
+        return Err(wrong(place, &format!("expected a string or an array, found {}", kind_of(raw))));
+    }
+    let blocks: List<&'a RawValue> = wire::read(raw, place)?;
+    let parts: Result<Vec<_>, _> =
+        blocks.0.into_iter().enumerate().map(|(index, raw)| part(raw, place, index)).collect();
+    Ok((parts?, false))
+}
+
+/// One block of a list.
+pub(super) fn part<'a>(raw: &'a RawValue, place: &str, index: usize) -> Result<Part<'a>, CodecError> {
+    // The path is only put together when something is wrong.
+    let named = |error: CodecError| {
+        let path = format!("{place}[{index}]");
+        let joint = if error.param().is_some() { "." } else { "" };
+        let message = if error.param().is_some() { error.to_string() } else { format!(": {error}") };
+        CodecError::malformed(format!("{path}{joint}{message}"))
+            .with_param(error.param().map_or_else(|| path.clone(), |param| format!("{path}.{param}")))
+    };
+    read(raw).map_err(named)
+}
+
+fn read(raw: &RawValue) -> Result<Part<'_>, CodecError> {
+    let head: wire::BlockHead<'_> = wire::read(raw, "")?;
+    let Some(kind) = head.kind.as_ref() else { return Err(wrong("type", "missing")) };
+    let kind = kind.clone().into_decoded();
+    let cache = head.cache_control.map(mark);
+    Ok(match &*kind {
+        "text" => text(wire::read(raw, "")?, cache),
+        "image" => media(raw, wire::read(raw, "")?, MediaClass::Image, cache)?,
+        "document" => media(raw, wire::read(raw, "")?, MediaClass::Document, cache)?,
+        "thinking" => thinking(wire::read(raw, "")?),
+        "redacted_thinking" => redacted(wire::read(raw, "")?),
+        "tool_use" => tool_use(wire::read(raw, "")?, cache),
+        "tool_result" => tool_result(wire::read(raw, "")?, cache)?,
+        _ if is_server(&kind) => {
+            let mut part =
+                Part::new(PartKind::Server(server(raw, kind, head.id.or(head.tool_use_id), head.name)));
+            part.cache = cache;
+            part
+        }
+        _ => opaque(raw, kind, cache),
+    })
+}
+
+/// Whether blocks of this type are calls or results of tools that run at the provider.
+pub(super) fn is_server(kind: &str) -> bool {
+    matches!(kind, "server_tool_use" | "mcp_tool_use") || kind.ends_with("_tool_result")
+}
+
+pub(super) fn server<'a>(
+    raw: &'a RawValue,
+    kind: Cow<'a, str>,
+    id: Option<Text<'a>>,
+    name: Option<Text<'a>>,
+) -> ServerPart<'a> {
+    ServerPart { format: CLAUDE, kind, id, name: name.map(Text::into_decoded), raw: Cow::Borrowed(raw) }
+}
+
+pub(super) fn mark(raw: &RawValue) -> CacheMark<'_> {
+    CacheMark { raw: Cow::Borrowed(raw) }
+}
+
+fn opaque<'a>(raw: &'a RawValue, kind: Cow<'a, str>, cache: Option<CacheMark<'a>>) -> Part<'a> {
+    let kind = PartKind::Opaque(Opaque { format: CLAUDE, kind, raw: Cow::Borrowed(raw) });
+    Part { cache, ..Part::new(kind) }
+}
+
+fn text<'a>(block: wire::Block<'a>, cache: Option<CacheMark<'a>>) -> Part<'a> {
+    let kind = PartKind::Text {
+        text: block.text.unwrap_or_default(),
+        citations: block.citations.map(Cow::Borrowed),
+    };
+    Part { cache, extras: block.extras, ..Part::new(kind) }
+}
+
+/// An empty signature is none: the block came from a provider that signs nothing (F30).
+fn thinking(block: wire::Block<'_>) -> Part<'_> {
+    let summary = block.thinking.filter(|text| !text.is_empty()).into_iter().collect();
+    let kind = PartKind::Reasoning(Reasoning { summary, ..Reasoning::default() });
+    Part { signature: block.signature.and_then(carrier::read), extras: block.extras, ..Part::new(kind) }
+}
+
+fn redacted(block: wire::Block<'_>) -> Part<'_> {
+    let kind = PartKind::Reasoning(Reasoning {
+        redacted: Some(block.data.unwrap_or_default()),
+        ..Reasoning::default()
+    });
+    Part { extras: block.extras, ..Part::new(kind) }
+}
+
+fn tool_use<'a>(block: wire::Block<'a>, cache: Option<CacheMark<'a>>) -> Part<'a> {
+    let args =
+        block.input.map_or_else(|| Args::Encoded(Text::default()), |raw| Args::Json(Cow::Borrowed(raw)));
+    let kind = PartKind::ToolCall(ToolCall {
+        id: block.id.unwrap_or_default(),
+        name: wire::plain(block.name),
+        namespace: None,
+        args,
+    });
+    Part { cache, extras: block.extras, ..Part::new(kind) }
+}
+
+fn tool_result<'a>(block: wire::Block<'a>, cache: Option<CacheMark<'a>>) -> Result<Part<'a>, CodecError> {
+    let mut result = ToolResult {
+        call_id: block.tool_use_id.unwrap_or_default(),
+        name: None,
+        content: Vec::new(),
+        is_error: block.is_error,
+        raw: None,
+    };
+    if let Some(raw) = block.content {
+        if matches!(raw.get().as_bytes().first(), Some(b'"' | b'[')) {
+            result.content = content(raw, "content")?.0;
+        } else {
+            result.raw = Some(Cow::Borrowed(raw));
+        }
+    }
+    Ok(Part { cache, extras: block.extras, ..Part::new(PartKind::ToolResult(result)) })
+}
+
+fn media<'a>(
+    raw: &'a RawValue,
+    mut block: wire::Block<'a>,
+    class: MediaClass,
+    cache: Option<CacheMark<'a>>,
+) -> Result<Part<'a>, CodecError> {
+    let Some(source) = block.source else { return Err(wrong("source", "missing")) };
+    let source: wire::Source<'_> = wire::read(source, "source")?;
+    let kind = wire::plain(source.kind);
+    let found = match &*kind {
+        "base64" => MediaSource::Base64 {
+            mime: match wire::plain(source.media_type) {
+                Cow::Borrowed(mime) => lower(mime),
+                Cow::Owned(mime) => Cow::Owned(mime.to_ascii_lowercase()),
+            },
+            data: source.data.unwrap_or_default(),
+        },
+        "url" => MediaSource::Url(source.url.unwrap_or_default()),
+        "file" => MediaSource::File(source.file_id.unwrap_or_default()),
+        "text" => MediaSource::Text(source.data.unwrap_or_default()),
+        "content" => match source.content {
+            Some(raw) => MediaSource::Parts(content(raw, "source.content")?.0),
+            None => MediaSource::Parts(Vec::new()),
+        },
+        // A source that we do not know: the block stays whole.
+        _ => return Ok(opaque(raw, block.kind.take().map(Text::into_decoded).unwrap_or_default(), cache)),
+    };
+    let mut extras = block.extras;
+    extras.extend(source.extras.into_iter().map(|(key, raw)| (Cow::Owned(format!("source.{key}")), raw)));
+    let kind = PartKind::Media(Media {
+        class,
+        source: found,
+        name: block.title,
+        detail: None,
+        context: block.context,
+        citations: block.citations.map(Cow::Borrowed),
+    });
+    Ok(Part { cache, extras, ..Part::new(kind) })
+}

@@ -1,0 +1,326 @@
+//! Tool declarations and choice. Source: translation.md A.6, A.7, B10, B46, B84, F3, F5.
+
+use std::borrow::Cow;
+
+use super::names::qualified;
+use super::{Loss, Marks, loss};
+use crate::format::claude::{CLAUDE, hygiene};
+use crate::json::{Raw, Text, Writer};
+use crate::model::{Builtin, CustomTool, FunctionTool, Request, Tool, ToolChoice};
+use crate::names::NameMap;
+use crate::pass::cache::Place;
+use crate::pass::schema::claude_input_schema;
+use crate::splice::TopLevel;
+
+/// The tools to declare: those that Claude can have and that the choice allows; of two with one name the one that
+/// was declared directly, else the first (B9).
+pub(super) fn declared<'r>(
+    request: &'r Request<'r>,
+    names: &NameMap,
+    losses: &mut Vec<Loss>,
+) -> Vec<&'r Tool<'r>> {
+    let native = request.source == CLAUDE;
+    let mut tools: Vec<(Cow<'_, str>, &Tool<'_>)> = Vec::with_capacity(request.tools.len());
+    for tool in &request.tools {
+        if let Tool::Builtin(builtin) = tool
+            && builtin.format != CLAUDE
+            && web_search(builtin).is_none()
+        {
+            loss(losses, "tools.builtin", "Claude has no such tool");
+            continue;
+        }
+        if let Some(ToolChoice::Allowed { names, .. }) = &request.tool_choice
+            && !tool.name().is_some_and(|name| names.iter().any(|allowed| allowed == name))
+        {
+            continue;
+        }
+        let name = wire_name(tool, names);
+        match tools.iter_mut().find(|(known, _)| !native && !name.is_empty() && *known == name) {
+            None => tools.push((name, tool)),
+            Some((_, known)) => {
+                if is_direct(tool) && !is_direct(known) {
+                    *known = tool;
+                }
+                loss(losses, "tools.duplicate", "another tool has the same name");
+            }
+        }
+    }
+    tools.into_iter().map(|(_, tool)| tool).collect()
+}
+
+fn is_direct(tool: &Tool<'_>) -> bool {
+    !matches!(tool, Tool::Function(tool) if tool.namespace.is_some())
+}
+
+fn wire_name<'r>(tool: &'r Tool<'r>, names: &NameMap) -> Cow<'r, str> {
+    match tool {
+        Tool::Function(tool) => renamed(qualified(&tool.name, tool.namespace.as_deref()), names),
+        Tool::Custom(tool) => renamed(Cow::Borrowed(&*tool.name), names),
+        Tool::Builtin(_) => Cow::Borrowed(tool.name().unwrap_or_default()),
+    }
+}
+
+/// A declared name as it goes over the wire.
+pub(super) fn renamed<'n>(name: Cow<'n, str>, names: &NameMap) -> Cow<'n, str> {
+    match names.wire(&name) {
+        wire if wire == name => name,
+        wire => Cow::Owned(wire.to_owned()),
+    }
+}
+
+/// Whether the target knows `strict`, and the other settings of a declaration.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Style<'n> {
+    pub(super) native: bool,
+    pub(super) strict: bool,
+    pub(super) names: &'n NameMap,
+}
+
+pub(super) fn write(w: &mut Writer, tools: &[&Tool<'_>], style: Style<'_>, marks: &mut Marks<'_>) {
+    w.begin_array();
+    for (index, tool) in tools.iter().enumerate() {
+        let auto = index + 1 == tools.len();
+        match tool {
+            Tool::Function(function) => write_function(w, tool, function, style, marks, auto),
+            Tool::Custom(custom) => write_custom(w, tool, custom, style, marks, auto),
+            Tool::Builtin(builtin) => write_builtin(w, builtin, marks, auto),
+        }
+    }
+    w.end_array();
+}
+
+fn write_function(
+    w: &mut Writer,
+    tool: &Tool<'_>,
+    function: &FunctionTool<'_>,
+    style: Style<'_>,
+    marks: &mut Marks<'_>,
+    auto: bool,
+) {
+    w.begin_object();
+    w.field_string("name", &wire_name(tool, style.names));
+    if let Some(description) = &function.description {
+        w.field_text("description", description);
+    }
+    let schema = function.schema.as_ref().map_or("{}", |schema| schema.get());
+    if style.native && function.schema.is_some() {
+        w.field_raw("input_schema", schema);
+    } else {
+        w.field_raw("input_schema", &claude_input_schema(schema));
+    }
+    if let Some(strict) = function.strict.filter(|strict| style.native || *strict && style.strict) {
+        w.field_boolean("strict", strict);
+    }
+    write_mark(w, marks.next(Place::Tool, function.cache.is_some(), auto));
+    if style.native {
+        for (key, raw) in &function.extras {
+            w.field_raw(key, raw.get());
+        }
+    }
+    w.end_object();
+}
+
+/// A free-form tool becomes a function with one text (B10). The grammar is told in words: it cannot be enforced.
+fn write_custom(
+    w: &mut Writer,
+    tool: &Tool<'_>,
+    custom: &CustomTool<'_>,
+    style: Style<'_>,
+    marks: &mut Marks<'_>,
+    auto: bool,
+) {
+    w.begin_object();
+    w.field_string("name", &wire_name(tool, style.names));
+    if let Some(description) = &custom.description {
+        w.field_text("description", description);
+    }
+    w.key("input_schema");
+    w.begin_object();
+    w.field_string("type", "object");
+    w.key("properties");
+    w.begin_object();
+    w.key("input");
+    w.begin_object();
+    w.field_string("type", "string");
+    if let Some(grammar) = custom.format.as_ref().and_then(|format| grammar(format)) {
+        w.field_string(
+            "description",
+            &format!("The whole input as free text, which must follow this grammar:\n{grammar}"),
+        );
+    }
+    w.end_object();
+    w.end_object();
+    w.field_raw("required", r#"["input"]"#);
+    w.end_object();
+    write_mark(w, marks.next(Place::Tool, false, auto));
+    w.end_object();
+}
+
+/// The definition inside a custom tool's `format`, nested or flat.
+fn grammar(format: &Raw<'_>) -> Option<String> {
+    let scanned = TopLevel::scan(format.get().as_bytes()).ok()?;
+    let inner = scanned.object("grammar");
+    let found = inner.as_ref().unwrap_or(&scanned).string("definition").ok().flatten();
+    found.map(Cow::into_owned)
+}
+
+fn write_builtin(w: &mut Writer, builtin: &Builtin<'_>, marks: &mut Marks<'_>, auto: bool) {
+    if builtin.format != CLAUDE {
+        if let Some(json) = web_search(builtin) {
+            let mark = marks.next(Place::Tool, false, auto);
+            match mark {
+                Some(mark) => w.raw(&with_mark(&json, &mark)),
+                None => w.raw(&json),
+            }
+        }
+        return;
+    }
+    let raw = hygiene::without_empty_domains(builtin.raw.get());
+    match marks.next(Place::Tool, builtin.cache.is_some(), auto) {
+        Some(mark) => w.raw(&with_mark(&raw, &mark)),
+        None => w.raw(&hygiene::marked(&raw, Place::Tool, &mut |_, _| None)),
+    }
+}
+
+pub(super) fn with_mark(object: &str, mark: &str) -> String {
+    let edits = crate::splice::Edits::new().set("cache_control", mark);
+    edits.apply_str(object).map_or_else(|_| object.to_owned(), Cow::into_owned)
+}
+
+pub(super) fn write_mark(w: &mut Writer, mark: Option<Cow<'_, str>>) {
+    if let Some(mark) = mark {
+        w.field_raw("cache_control", &mark);
+    }
+}
+
+/// Web search of OpenAI formats, as Claude declares it; `None` when it is no web search or must not reach the web
+/// (B84).
+fn web_search(builtin: &Builtin<'_>) -> Option<String> {
+    if !builtin.kind.starts_with("web_search") {
+        return None;
+    }
+    let scanned = TopLevel::scan(builtin.raw.get().as_bytes()).ok()?;
+    if scanned.value("external_web_access") == Some(b"false") {
+        return None;
+    }
+    let filters = scanned.object("filters");
+    let domains = filters.as_ref().and_then(|filters| filters.raw("allowed_domains").ok().flatten());
+    let location = scanned.raw("user_location").ok().flatten().filter(|json| json.starts_with('{'));
+    let mut w = Writer::default();
+    w.begin_object();
+    w.field_string("type", "web_search_20250305");
+    w.field_string("name", "web_search");
+    if let Some(domains) = domains.filter(|json| json.starts_with('[')) {
+        w.field_raw("allowed_domains", domains);
+    }
+    if let Some(location) = location {
+        w.field_raw("user_location", location);
+    }
+    w.end_object();
+    let json = String::from_utf8(w.into_bytes()).ok()?;
+    Some(hygiene::without_empty_domains(&json).into_owned())
+}
+
+/// What `tool_choice` says.
+#[derive(Clone, Debug)]
+pub(super) enum Choice<'r> {
+    Auto,
+    None,
+    Any,
+    Tool(Cow<'r, str>),
+    Raw(&'r str),
+}
+
+impl Choice<'_> {
+    /// Whether a call is forced: thinking is not possible then.
+    pub(super) fn forces(&self) -> bool {
+        matches!(self, Self::Any | Self::Tool(_))
+    }
+}
+
+/// The choice for the tools that are declared.
+pub(super) fn choice<'r>(
+    request: &'r Request<'r>,
+    declared: &[&Tool<'_>],
+    names: &NameMap,
+    losses: &mut Vec<Loss>,
+) -> Option<Choice<'r>> {
+    let native = request.source == CLAUDE;
+    if declared.is_empty() && !native {
+        return None;
+    }
+    let serial = request.parallel_tools == Some(false);
+    Some(match &request.tool_choice {
+        None if serial => Choice::Auto,
+        None => return None,
+        Some(ToolChoice::Auto) => Choice::Auto,
+        Some(ToolChoice::None) => Choice::None,
+        Some(ToolChoice::Any) => Choice::Any,
+        Some(ToolChoice::Allowed { required, .. }) => {
+            if *required {
+                Choice::Any
+            } else {
+                Choice::Auto
+            }
+        }
+        Some(ToolChoice::Tool { name, .. }) => {
+            // An unknown name would be refused (E062).
+            let known = declared.iter().any(|tool| tool.name().is_some_and(|known| known == &**name))
+                || declared.iter().any(|tool| wire_name(tool, names) == **name);
+            if !known && !native {
+                loss(losses, "tool_choice", "no such tool is declared");
+                return serial.then_some(Choice::Auto);
+            }
+            Choice::Tool(renamed(final_name(name, declared, names), names))
+        }
+        Some(ToolChoice::Hosted { format, raw }) if *format == CLAUDE => Choice::Raw(raw.get()),
+        Some(ToolChoice::Hosted { raw, .. }) => {
+            let searches = TopLevel::scan(raw.get().as_bytes())
+                .ok()
+                .and_then(|scanned| scanned.string("type").ok().flatten())
+                .is_some_and(|kind| kind.starts_with("web_search"));
+            if !searches {
+                loss(losses, "tool_choice", "Claude has no such tool");
+                return serial.then_some(Choice::Auto);
+            }
+            Choice::Tool(Cow::Borrowed("web_search"))
+        }
+    })
+}
+
+/// The name of the tool that is meant: with the namespace that its declaration has.
+fn final_name<'n>(name: &'n str, declared: &[&Tool<'_>], names: &NameMap) -> Cow<'n, str> {
+    let namespaced = declared.iter().find(|tool| tool.name() == Some(name) && !is_direct(tool));
+    match namespaced {
+        Some(tool) if !declared.iter().any(|tool| tool.name() == Some(name) && is_direct(tool)) => {
+            Cow::Owned(wire_name(tool, names).into_owned())
+        }
+        _ => Cow::Borrowed(name),
+    }
+}
+
+pub(super) fn write_choice(w: &mut Writer, choice: &Choice<'_>, request: &Request<'_>) {
+    let kind = match choice {
+        Choice::Raw(raw) => return w.raw(raw),
+        Choice::Auto => "auto",
+        Choice::None => "none",
+        Choice::Any => "any",
+        Choice::Tool(_) => "tool",
+    };
+    w.begin_object();
+    w.field_string("type", kind);
+    if let Choice::Tool(name) = choice {
+        w.field_text("name", &Text::plain(&**name));
+    }
+    let native = request.source == CLAUDE;
+    // Source: translation.md F5. Without calls there is nothing to say about several.
+    if let Some(parallel) = request.parallel_tools.filter(|parallel| native || !parallel)
+        && !matches!(choice, Choice::None)
+    {
+        w.field_boolean("disable_parallel_tool_use", !parallel);
+    }
+    if native {
+        super::write_nested(w, request, "tool_choice.");
+    }
+    w.end_object();
+}

@@ -1,0 +1,264 @@
+//! What Claude refuses and a proxy can mend without a loss of meaning: each of these is a 400 otherwise.
+//! Source: providers-a.md 2.4, "body hygiene".
+
+use std::borrow::Cow;
+
+use memchr::memmem;
+use serde_json::value::RawValue;
+
+use super::carrier;
+use crate::codec::CodecError;
+use crate::json::{self, Text};
+use crate::model::CacheMark;
+use crate::pass::cache::{CachePlan, MAX_MARKS, Place};
+use crate::splice::{Edits, TopLevel};
+
+/// Which sampling members have to go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Surplus {
+    pub(super) temperature: bool,
+    pub(super) top_p: bool,
+    pub(super) top_k: bool,
+}
+
+/// With thinking, only a temperature of 1, a `top_p` of 0.95 and more, and no `top_k`; without, not temperature and
+/// `top_p` both.
+pub(super) fn surplus(
+    thinking: bool,
+    temperature: Option<&str>,
+    top_p: Option<&str>,
+    top_k: Option<&str>,
+) -> Surplus {
+    let number = |json: &str| json.parse::<f64>().ok();
+    if !thinking {
+        return Surplus { top_p: temperature.is_some() && top_p.is_some(), ..Surplus::default() };
+    }
+    Surplus {
+        temperature: temperature.is_some_and(|json| number(json) != Some(1.0)),
+        top_p: top_p.is_some_and(|json| number(json).is_none_or(|value| value < 0.95)),
+        top_k: top_k.is_some(),
+    }
+}
+
+/// Whether a `thinking` object switches thinking on.
+pub(super) fn is_active(thinking: Option<&str>) -> bool {
+    thinking
+        .and_then(|json| TopLevel::scan(json.as_bytes()).ok())
+        .and_then(|scanned| scanned.string("type").ok().flatten())
+        .is_some_and(|kind| kind != "disabled")
+}
+
+/// A typed tool without empty domain lists; the same text when it has none.
+pub(super) fn without_empty_domains(tool: &str) -> Cow<'_, str> {
+    let Ok(scanned) = TopLevel::scan(tool.as_bytes()) else { return Cow::Borrowed(tool) };
+    let empty = |key: &str| {
+        let list = scanned.raw(key).ok().flatten().map(str::trim);
+        list.and_then(|list| list.strip_prefix('[')?.strip_suffix(']'))
+            .is_some_and(|inside| inside.trim().is_empty())
+    };
+    ["allowed_domains", "blocked_domains"]
+        .into_iter()
+        .filter(|key| empty(key))
+        .fold(Edits::new(), Edits::remove)
+        .apply_str(tool)
+        .unwrap_or(Cow::Borrowed(tool))
+}
+
+/// What of a body that passes through has to be mended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mend {
+    /// Thoughts that Claude did not sign go: the target is Claude itself, not a backend that only speaks its format.
+    pub(super) strict_signatures: bool,
+}
+
+/// Adds to `edits` what has to change. Looks at substrings first: a body that is right costs one search a rule.
+pub(super) fn mend<'b>(
+    mut edits: Edits<'b>,
+    body: &'b [u8],
+    scanned: &TopLevel<'b>,
+    mend: Mend,
+) -> Result<Edits<'b>, CodecError> {
+    let marks = memmem::find_iter(body, b"\"cache_control\"").count();
+    let found;
+    let mut plan = None;
+    if marks > MAX_MARKS || marks > 1 && memmem::find(body, b"\"1h\"").is_some() {
+        found = marks_of(scanned)?;
+        plan = Some(CachePlan::new(found.iter().map(|(place, mark)| (*place, mark))));
+    }
+    let thoughts = Thoughts::of(body, mend.strict_signatures);
+    let domains = memmem::find(body, b"_domains\"").is_some();
+    if plan.is_none() && thoughts.is_none() && !domains {
+        return Ok(edits);
+    }
+    let mut visit = |place, mark: &str| match &mut plan {
+        Some(plan) => plan.next(place).map(|raw| raw.get().to_owned()),
+        None => Some(mark.to_owned()),
+    };
+    for (key, place) in MARKED {
+        let Some(list) = scanned.raw(key)? else { continue };
+        let Some(changed) = rewritten(list, place, thoughts, &mut visit) else { continue };
+        edits = edits.set(key, changed);
+    }
+    Ok(edits)
+}
+
+/// The members that hold breakpoints, in the order in which Claude reads them.
+const MARKED: [(&str, Place); 3] =
+    [("tools", Place::Tool), ("system", Place::System), ("messages", Place::Message)];
+
+/// All marks of a body, in the order of reading.
+fn marks_of(scanned: &TopLevel<'_>) -> Result<Vec<(Place, CacheMark<'static>)>, CodecError> {
+    let mut marks = Vec::new();
+    for (key, place) in MARKED {
+        let Some(list) = scanned.raw(key)? else { continue };
+        let _unchanged = rewritten(list, place, None, &mut |place, mark| {
+            if let Ok(raw) = json::raw(mark) {
+                marks.push((place, CacheMark { raw: Cow::Owned(raw) }));
+            }
+            Some(mark.to_owned())
+        });
+    }
+    Ok(marks)
+}
+
+/// Which thoughts go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Thoughts {
+    /// Those under our own marker, which no provider knows.
+    Marked,
+    /// Those that Claude did not sign.
+    Foreign,
+}
+
+impl Thoughts {
+    /// What there is to look for; `None` when every signature looks like Claude's own.
+    fn of(body: &[u8], strict: bool) -> Option<Self> {
+        let mut found = None;
+        for at in memmem::find_iter(body, b"\"signature\"") {
+            let rest = body.get(at + b"\"signature\"".len()..).unwrap_or_default().trim_ascii_start();
+            let Some(rest) = rest.strip_prefix(b":").map(<[u8]>::trim_ascii_start) else { continue };
+            let Some(value) = rest.strip_prefix(b"\"") else { continue };
+            if value.starts_with(carrier::MARKER.as_bytes()) {
+                found = found.or(Some(Self::Marked));
+            } else if strict && !matches!(value.first(), Some(b'E' | b'R' | b'C')) {
+                return Some(Self::Foreign);
+            }
+        }
+        if strict && found.is_some() { Some(Self::Foreign) } else { found }
+    }
+
+    fn drops(self, block: &TopLevel<'_>) -> bool {
+        let Ok(signature) = block.string("signature") else { return self == Self::Foreign };
+        let signature = signature.unwrap_or_default();
+        match self {
+            Self::Marked => signature.starts_with(carrier::MARKER),
+            Self::Foreign => carrier::is_foreign(&signature),
+        }
+    }
+}
+
+type Visit<'v> = &'v mut dyn FnMut(Place, &str) -> Option<String>;
+
+/// A list of tools, system blocks or messages with its marks as `visit` wants them; `None` when nothing changes.
+fn rewritten(list: &str, place: Place, thoughts: Option<Thoughts>, visit: Visit<'_>) -> Option<String> {
+    let items: Vec<&RawValue> = serde_json::from_str(list).ok()?;
+    let mut out = String::with_capacity(list.len());
+    let mut changed = false;
+    for item in items {
+        let Some(text) = (if place == Place::Message {
+            message(item.get(), thoughts, visit)
+        } else {
+            let text = marked(item.get(), place, visit);
+            Some(if place == Place::Tool { mend_tool(text) } else { text })
+        }) else {
+            changed = true;
+            continue;
+        };
+        changed |= matches!(text, Cow::Owned(_));
+        out.push(if out.is_empty() { '[' } else { ',' });
+        out.push_str(&text);
+    }
+    if out.is_empty() {
+        out.push('[');
+    }
+    out.push(']');
+    changed.then_some(out)
+}
+
+fn mend_tool(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => without_empty_domains(text),
+        Cow::Owned(text) => Cow::Owned(without_empty_domains(&text).into_owned()),
+    }
+}
+
+/// A message; `None` when all of it had to go (E641).
+fn message<'m>(text: &'m str, thoughts: Option<Thoughts>, visit: Visit<'_>) -> Option<Cow<'m, str>> {
+    let Ok(scanned) = TopLevel::scan(text.as_bytes()) else { return Some(Cow::Borrowed(text)) };
+    let Some(content) = scanned.raw("content").ok().flatten().filter(|content| content.starts_with('['))
+    else {
+        return Some(Cow::Borrowed(text));
+    };
+    match blocks(content, thoughts, visit) {
+        None => Some(Cow::Borrowed(text)),
+        Some(content) if content == "[]" => None,
+        Some(content) => Edits::new().set("content", content).apply_str(text).ok(),
+    }
+}
+
+/// The blocks of a message or of a tool result; `None` when nothing changes.
+fn blocks(list: &str, thoughts: Option<Thoughts>, visit: Visit<'_>) -> Option<String> {
+    let items: Vec<&RawValue> = serde_json::from_str(list).ok()?;
+    let mut changed = false;
+    let mut out = String::with_capacity(list.len());
+    for item in items {
+        let text = item.get();
+        let scanned = TopLevel::scan(text.as_bytes()).ok();
+        let kind = scanned.as_ref().and_then(|scanned| scanned.string("type").ok().flatten());
+        let mut block = Cow::Borrowed(text);
+        if let (Some(scanned), Some(kind)) = (&scanned, kind.as_deref()) {
+            if kind == "thinking" && thoughts.is_some_and(|thoughts| thoughts.drops(scanned)) {
+                changed = true;
+                continue;
+            }
+            // Marks inside a result come before its own.
+            if kind == "tool_result"
+                && let Some(content) =
+                    scanned.raw("content").ok().flatten().filter(|content| content.starts_with('['))
+                && let Some(content) = blocks(content, None, visit)
+            {
+                block = Edits::new().set("content", content).apply_str(text).unwrap_or(block);
+            }
+        }
+        let block = match block {
+            Cow::Borrowed(text) => marked(text, Place::Message, visit),
+            Cow::Owned(text) => Cow::Owned(marked(&text, Place::Message, visit).into_owned()),
+        };
+        changed |= matches!(block, Cow::Owned(_));
+        out.push(if out.is_empty() { '[' } else { ',' });
+        out.push_str(&block);
+    }
+    if out.is_empty() {
+        out.push('[');
+    }
+    out.push(']');
+    changed.then_some(out)
+}
+
+/// An object with its mark as `visit` wants it.
+pub(super) fn marked<'o>(object: &'o str, place: Place, visit: Visit<'_>) -> Cow<'o, str> {
+    let mark = TopLevel::scan(object.as_bytes())
+        .ok()
+        .and_then(|scanned| scanned.raw("cache_control").ok().flatten());
+    let Some(mark) = mark.filter(|mark| *mark != "null") else { return Cow::Borrowed(object) };
+    let edits = match visit(place, mark) {
+        Some(wanted) => Edits::new().set("cache_control", wanted),
+        None => Edits::new().remove("cache_control"),
+    };
+    edits.apply_str(object).unwrap_or(Cow::Borrowed(object))
+}
+
+/// A string member's JSON as text.
+pub(super) fn text_of(json: Option<&str>) -> Option<Cow<'_, str>> {
+    serde_json::from_str::<Text<'_>>(json?).ok().map(Text::into_decoded)
+}

@@ -1,0 +1,11 @@
+//! Streams of events.
+
+mod blocks;
+mod decoder;
+mod encoder;
+mod frames;
+mod observer;
+
+pub(super) use decoder::Decoder;
+pub(super) use encoder::Encoder;
+pub(super) use observer::Observer;
