@@ -51,6 +51,9 @@ impl Breakers {
 
     /// When an endpoint may be asked again, if it is open.
     pub(crate) fn reopens(&self, endpoint: u64, now: Timestamp) -> Option<Timestamp> {
+        if self.known.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
         self.endpoints.lock().get(&endpoint)?.until.filter(|until| *until > now)
     }
 

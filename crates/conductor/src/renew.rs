@@ -5,9 +5,9 @@ mod once;
 mod queue;
 mod save;
 mod state;
+mod take_over;
 
 pub(crate) use due::due;
-pub(crate) use once::is_stored;
 pub(crate) use queue::Queue;
 pub use state::RenewError;
-pub(crate) use state::{RenewState, tokens_differ};
+pub(crate) use state::RenewState;

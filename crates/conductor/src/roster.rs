@@ -11,7 +11,6 @@ use crate::Options;
 use crate::inner::{Inner, Settled};
 use crate::pool::{Entry, Shape, Snapshot};
 use crate::registry::{self, Interner, ModelRoutes, Offer, Resolution, Unknown};
-use crate::renew::{is_stored, tokens_differ};
 
 /// The write side: all entries, in id order.
 #[derive(Debug, Default)]
@@ -72,87 +71,64 @@ impl Inner {
     /// Registers a credential, or takes over what changed of one. Its cooldowns stay.
     pub(crate) fn register(&self, registration: Registration) {
         let Registration { executor, credential, models } = registration;
-        let settled = self.settled.load();
         let (entry, known) = {
             let mut roster = self.roster.lock();
+            // Loaded under the lock: a reconfiguration either sees this entry or is seen by it.
+            let settled = self.settled.load();
             let own = roster.lists.intern(registry::list_fingerprint(&models), models);
             let shape = roster.shape(executor, &credential, own, &settled.options);
             match roster.entries.get(credential.id()).cloned() {
                 Some(entry) => {
+                    let same_offer = Arc::ptr_eq(&entry.shape().offer, &shape.offer);
                     entry.set_shape(shape);
-                    (entry, true)
+                    (entry, Some(same_offer))
                 }
                 None => {
                     let entry = Arc::new(Entry::new(Arc::clone(&credential), shape));
                     roster.entries.insert(credential.id().clone(), Arc::clone(&entry));
-                    (entry, false)
+                    (entry, None)
                 }
             }
         };
-        if known {
-            self.take_over(&entry, &credential);
+        match known {
+            Some(same_offer) => self.edited(&entry, &credential, same_offer),
+            None => {
+                self.roster_changed();
+                self.schedule(&entry);
+                self.observers.tell(|hook| hook.registered(&credential));
+            }
         }
-        self.roster_changed();
-        self.schedule(&entry);
-        let current = entry.credential();
-        self.observers.tell(|hook| if known { hook.updated(&current) } else { hook.registered(&current) });
     }
 
     /// Takes over an edited credential without a new model list. False when it is not registered.
     pub(crate) fn update(&self, credential: &Arc<Credential>) -> bool {
-        let Some(entry) = self.entry(credential.id()) else { return false };
-        let settled = self.settled.load();
-        let old = entry.shape();
-        let shape = self.roster.lock().shape(
-            Arc::clone(&old.executor),
-            credential,
-            Arc::clone(&old.own),
-            &settled.options,
-        );
-        entry.set_shape(shape);
-        self.take_over(&entry, credential);
-        self.roster_changed();
-        self.schedule(&entry);
-        let current = entry.credential();
-        self.observers.tell(|hook| hook.updated(&current));
+        let (entry, same_offer) = {
+            let mut roster = self.roster.lock();
+            let Some(entry) = roster.entries.get(credential.id()).cloned() else { return false };
+            let settled = self.settled.load();
+            let old = entry.shape();
+            let (executor, own) = (Arc::clone(&old.executor), Arc::clone(&old.own));
+            let shape = roster.shape(executor, credential, own, &settled.options);
+            let same_offer = Arc::ptr_eq(&old.offer, &shape.offer);
+            entry.set_shape(shape);
+            (entry, same_offer)
+        };
+        self.edited(&entry, credential, same_offer);
         true
     }
 
-    /// Whoever read the store before a renewal hands in tokens that are used up: only the settings count then.
-    fn take_over(&self, entry: &Entry, credential: &Arc<Credential>) {
-        let now = self.now();
-        let changed = {
-            let mut state = entry.renewal.lock();
-            let current = entry.credential();
-            let stale = state.superseded.as_ref().is_some_and(|old| old.document() == credential.document());
-            // The configuration cannot know what we renewed; a store is written to, and says what is.
-            let repeated = !is_stored(credential) && state.handed.document() == credential.document();
-            // As the store has it while ours could not be saved: ours is newer.
-            let behind = state.unsaved && state.base.document() == credential.document();
-            state.handed = Arc::clone(credential);
-            if stale || behind || repeated {
-                entry.set_credential(Arc::new(current.with_settings(credential.settings().clone())));
-                false
-            } else {
-                let changed = tokens_differ(credential.document(), current.document());
-                entry.set_credential(Arc::clone(credential));
-                state.base = Arc::clone(credential);
-                state.unsupported = false;
-                if changed {
-                    state.unsaved = false;
-                    state.superseded = None;
-                    state.refreshed();
-                }
-                changed
-            }
-        };
-        let disabled = credential.settings().disabled;
-        self.board.lock().change(entry.id(), now, |ledger| {
-            ledger.set_disabled(disabled);
-            if changed {
-                ledger.renewed();
-            }
-        });
+    /// A reload that hands in what is there already disturbs nobody.
+    fn edited(&self, entry: &Entry, credential: &Arc<Credential>, same_offer: bool) {
+        let before = entry.credential();
+        self.take_over(entry, credential);
+        // The executor may have changed, and with it the time of the next renewal.
+        self.schedule(entry);
+        let current = entry.credential();
+        if same_offer && *before == *current {
+            return;
+        }
+        self.roster_changed();
+        self.observers.tell(|hook| hook.updated(&current));
     }
 
     /// Forgets a credential and everything about it.
@@ -190,7 +166,10 @@ impl Inner {
         if settled.options.affinity.is_none() {
             self.affinity.clear();
         }
-        self.settled.store(Arc::clone(&settled));
+        {
+            let _roster = self.roster.lock();
+            self.settled.store(Arc::clone(&settled));
+        }
         let now = self.now();
         for entry in self.entries() {
             let old = entry.shape();

@@ -126,6 +126,13 @@ impl Picker<'_> {
             return Ok(chosen);
         }
         for group in &model.groups {
+            // The usual case: one provider, nothing to share.
+            if let [only] = group.routes.as_slice() {
+                if refused.contains(&only.tier) || self.ready(&board, *only, tried, words) == 0 {
+                    continue;
+                }
+                return Ok(Chosen { route: *only, slots: board.slots(only.tier), slot: None });
+            }
             let open: Vec<(usize, Route, usize)> = group
                 .routes
                 .iter()
@@ -138,7 +145,6 @@ impl Picker<'_> {
                 .collect();
             let route = match open.as_slice() {
                 [] => continue,
-                // Its words are the ones computed last, unless routes without anybody came after it.
                 [(_, only, _)] => *only,
                 many => self.share_among(&board, many, &group.credits, tried, words),
             };

@@ -12,7 +12,8 @@ pub(crate) fn matches<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) ->
         .take(MOST_LOOKED_AT)
         .filter_map(|name| {
             let lower = name.to_lowercase();
-            let contained = wanted.len() >= 3 && (lower.contains(&wanted) || wanted.contains(&lower));
+            let long = wanted.len() >= 3 && lower.len() >= 3;
+            let contained = long && (lower.contains(&wanted) || wanted.contains(&lower));
             let far = if contained { 1 } else { distance(&wanted_chars, &lower) };
             (far <= farthest).then_some((far, name))
         })

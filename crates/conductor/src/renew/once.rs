@@ -169,7 +169,7 @@ impl Inner {
     }
 }
 
-pub(crate) fn is_stored(credential: &Credential) -> bool {
+pub(super) fn is_stored(credential: &Credential) -> bool {
     matches!(credential.origin(), Origin::Store(_))
 }
 

@@ -135,7 +135,7 @@ impl Inner {
 }
 
 /// The members that differ.
-fn changes(before: &Document, after: &Document) -> serde_json::Map<String, serde_json::Value> {
+pub(super) fn changes(before: &Document, after: &Document) -> serde_json::Map<String, serde_json::Value> {
     after
         .as_map()
         .iter()

@@ -37,6 +37,9 @@ pub enum RenewError {
         /// One clause for people.
         message: String,
     },
+    /// It takes longer than a request waits; it goes on.
+    #[error("the renewal takes too long to wait for")]
+    Slow,
     /// The task that renewed it broke.
     #[error("the renewal broke off")]
     Broken,

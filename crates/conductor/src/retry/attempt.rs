@@ -1,6 +1,7 @@
 //! One credential: the attempt, its renewal, and what its failure means.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cliproxy_core::{
     Credential, ErrorKind, Exchange, ExecutorError, Outcome, StreamReply, Target, UpstreamReply,
@@ -10,9 +11,13 @@ use tokio::time::Instant;
 
 use super::run::{LastFailure, Run};
 use super::verdict::{Judgement, judge};
+use crate::RenewError;
 use crate::guard::Guarded;
 use crate::live::Live;
 use crate::pool::Picked;
+
+/// How long a request waits for a renewal.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How an attempt with one credential ended.
 pub(super) enum AttemptEnd {
@@ -98,7 +103,9 @@ impl Run {
     /// Renews once per credential and request. Source: runtime.md D.8.
     async fn renew(&mut self, picked: &Picked, seen: &Arc<Credential>) -> Option<Arc<Credential>> {
         self.renewed.push(picked.entry.id().clone());
-        match self.inner.renew(&picked.entry, seen).await {
+        // The renewal itself is never dropped; whoever waits for it has other credentials to try.
+        let renewal = tokio::time::timeout(PATIENCE, self.inner.renew(&picked.entry, seen)).await;
+        match renewal.unwrap_or(Err(RenewError::Slow)) {
             Ok(fresh) => {
                 self.trace.step("renewed, trying it once more");
                 Some(fresh)

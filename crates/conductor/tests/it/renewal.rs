@@ -302,8 +302,11 @@ async fn a_full_disk_loses_no_token() {
     assert_eq!(store.text("x.json", "refresh_token").as_deref(), Some("refresh-1"));
 
     // A person edits the file meanwhile, then there is room again: both survive.
-    store
-        .put(account("x.json", r#"{"access_token":"access-1","refresh_token":"refresh-1","note":"edited"}"#));
+    let edited =
+        account("x.json", r#"{"access_token":"access-1","refresh_token":"refresh-1","note":"edited"}"#);
+    store.put(edited.clone());
+    world.conductor.update(Arc::new(edited));
+    assert_eq!(token(&world), "access-2");
     store.full.store(false, Ordering::SeqCst);
     sleep(60).await;
     assert_eq!(store.text("x.json", "refresh_token").as_deref(), Some("refresh-2"));
@@ -397,6 +400,24 @@ async fn a_reload_of_the_configuration_does_not_bring_used_up_tokens_back() {
         world.add(configured());
         assert_eq!(token(&world), format!("access-{number}"));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_that_hangs_holds_up_no_request_for_long() {
+    let (world, store, _) = stored_world(FIRST);
+    world.keys(&["z"]);
+    *world.script.token.lock() = Some("access-2".to_owned());
+    *world.executor.takes.lock() = Duration::from_secs(300);
+    world.script.always("z", crate::fakes::Play::Whole);
+    *world.script.spared.lock() = Some("z".to_owned());
+    let began = tokio::time::Instant::now();
+    let answer = world.ask("m").await;
+    assert_eq!(answer.credential.as_deref(), Some("z"), "{}", answer.explanation);
+    assert_eq!(began.elapsed(), Duration::from_secs(60));
+    // It goes on, and what it brings is used.
+    sleep(300).await;
+    assert_eq!(store.text("x.json", "refresh_token").as_deref(), Some("refresh-2"));
+    assert!(world.is_ready("x.json", "m"));
 }
 
 #[tokio::test(start_paused = true)]
