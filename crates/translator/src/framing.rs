@@ -37,6 +37,10 @@ pub struct SseParser {
     open: Open,
     /// The last byte was a CR that ended a line: an LF that follows belongs to it.
     after_cr: bool,
+    /// Lines end in CRLF here: a CR at the end of a chunk waits for its LF, so that raw frames stay whole.
+    crlf: bool,
+    /// The last byte of `pending` is such a CR.
+    held_cr: bool,
     /// No line has been read yet, so a byte-order mark may come.
     first_line: bool,
     limit: usize,
@@ -78,7 +82,15 @@ impl SseParser {
     /// A parser that refuses frames above `limit` bytes.
     #[must_use]
     pub fn with_limit(limit: usize) -> Self {
-        Self { pending: Vec::new(), open: Open::default(), after_cr: false, first_line: true, limit }
+        Self {
+            pending: Vec::new(),
+            open: Open::default(),
+            after_cr: false,
+            crlf: false,
+            held_cr: false,
+            first_line: true,
+            limit,
+        }
     }
 
     /// Reads a chunk and hands over every frame that is whole now.
@@ -122,11 +134,15 @@ impl SseParser {
     }
 
     fn end(&mut self, mut sink: impl FnMut(StreamFrame<'_>, &[u8])) -> Result<(), CodecError> {
+        let mut ended = |frame: StreamFrame<'_>, _: Span, pending: &[u8]| sink(frame, pending);
         let mut last = Ok(());
-        if !self.pending.is_empty() {
+        self.after_cr = false;
+        if std::mem::take(&mut self.held_cr) {
+            last = self.pending_line(self.pending.len() - 1, &mut ended);
+        }
+        if !self.pending.is_empty() && last.is_ok() {
             let end: &[u8] = if self.open.line == self.pending.len() { b"\n" } else { b"\n\n" };
-            self.after_cr = false;
-            last = self.read(end, |frame, _, pending| sink(frame, pending));
+            last = self.read(end, ended);
         }
         *self = Self::with_limit(self.limit);
         last
@@ -138,15 +154,22 @@ impl SseParser {
         mut sink: impl FnMut(StreamFrame<'_>, Span, &[u8]),
     ) -> Result<(), CodecError> {
         let mut at = 0;
-        if self.after_cr && chunk.first() == Some(&b'\n') {
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        if std::mem::take(&mut self.held_cr) {
+            let content = self.pending.len() - 1;
+            if chunk.first() == Some(&b'\n') {
+                self.pending.push(b'\n');
+                at = 1;
+            }
+            self.pending_line(content, &mut sink)?;
+        } else if std::mem::take(&mut self.after_cr) && chunk.first() == Some(&b'\n') {
             at = 1;
             if !self.pending.is_empty() {
                 self.pending.push(b'\n');
                 self.open.line += 1;
             }
-        }
-        if !chunk.is_empty() {
-            self.after_cr = false;
         }
         at = self.read_pending(chunk, at, &mut sink)?;
         self.read_whole(chunk, at, &mut sink)
@@ -161,26 +184,36 @@ impl SseParser {
     ) -> Result<usize, CodecError> {
         while !self.pending.is_empty() {
             let rest = chunk.get(at..).unwrap_or_default();
-            let Some(length) = memchr::memchr2(b'\n', b'\r', rest) else {
+            let Some((length, next)) = self.line_end(rest) else {
                 self.pending.extend_from_slice(rest);
                 self.check(self.pending.len())?;
                 return Ok(chunk.len());
             };
             let content = self.pending.len() + length;
-            let taken = length + self.terminator(rest, length);
-            self.pending.extend_from_slice(rest.get(..taken).unwrap_or_default());
-            self.check(self.pending.len())?;
-            at += taken;
-            if content == self.open.line {
-                self.open.hand_over(&self.pending, |frame| sink(frame, Span::Pending, &self.pending));
-                self.open.clear();
-                self.pending.clear();
-            } else {
-                let first = std::mem::take(&mut self.first_line);
-                self.open.line_done(&self.pending, content, self.pending.len(), first);
-            }
+            self.pending.extend_from_slice(rest.get(..next).unwrap_or_default());
+            self.pending_line(content, sink)?;
+            at += next;
         }
         Ok(at)
+    }
+
+    /// The line of the cut frame that ends at `content` is whole, its terminator is the end of `pending`.
+    fn pending_line(
+        &mut self,
+        content: usize,
+        sink: &mut impl FnMut(StreamFrame<'_>, Span, &[u8]),
+    ) -> Result<(), CodecError> {
+        self.check(self.pending.len())?;
+        if content == self.open.line {
+            self.first_line = false;
+            self.open.hand_over(&self.pending, |frame| sink(frame, Span::Pending, &self.pending));
+            self.open.clear();
+            self.pending.clear();
+        } else {
+            let first = std::mem::take(&mut self.first_line);
+            self.open.line_done(&self.pending, content, self.pending.len(), first);
+        }
+        Ok(())
     }
 
     /// Reads the frames that begin in this chunk; keeps a copy of the last one when it is cut.
@@ -193,8 +226,8 @@ impl SseParser {
         let mut at = frame;
         loop {
             let rest = chunk.get(at..).unwrap_or_default();
-            let Some(length) = memchr::memchr2(b'\n', b'\r', rest) else { break };
-            let next = at + length + self.terminator(rest, length);
+            let Some((length, next)) = self.line_end(rest) else { break };
+            let next = at + next;
             let base = chunk.get(frame..).unwrap_or_default();
             if length > 0 {
                 let first = std::mem::take(&mut self.first_line);
@@ -214,16 +247,29 @@ impl SseParser {
         Ok(())
     }
 
-    /// How long the terminator at `at` is; notes a CR whose LF may still come.
-    fn terminator(&mut self, bytes: &[u8], at: usize) -> usize {
-        if bytes.get(at) == Some(&b'\r') {
-            match bytes.get(at + 1) {
-                Some(b'\n') => return 2,
-                Some(_) => {}
-                None => self.after_cr = true,
+    /// Where the line at the start of `bytes` ends, and where the next one begins. `None` when its end has not come
+    /// yet.
+    fn line_end(&mut self, bytes: &[u8]) -> Option<(usize, usize)> {
+        let at = memchr::memchr2(b'\n', b'\r', bytes)?;
+        if bytes.get(at) == Some(&b'\n') {
+            self.crlf = false;
+            return Some((at, at + 1));
+        }
+        match bytes.get(at + 1) {
+            Some(b'\n') => {
+                self.crlf = true;
+                Some((at, at + 2))
+            }
+            Some(_) => Some((at, at + 1)),
+            None if self.crlf => {
+                self.held_cr = true;
+                None
+            }
+            None => {
+                self.after_cr = true;
+                Some((at, at + 1))
             }
         }
-        1
     }
 
     fn check(&self, size: usize) -> Result<(), CodecError> {

@@ -120,6 +120,15 @@ impl Registry {
         self.response_middleware.push(middleware);
     }
 
+    /// Whether hooks or middleware see what passes, so that a caller may take no short cut around the registry.
+    #[must_use]
+    pub fn is_intercepted(&self) -> bool {
+        self.hooks.is_some()
+            || !self.model_hooks.is_empty()
+            || !self.request_middleware.is_empty()
+            || !self.response_middleware.is_empty()
+    }
+
     /// Whether a request transform is registered for the pair.
     #[must_use]
     pub fn has_request_transform(&self, client: &ClientFormat, provider: &ProviderFormat) -> bool {
@@ -128,7 +137,11 @@ impl Registry {
 
     /// The response transforms of the pair: empty when there are none (E664, E665).
     #[must_use]
-    pub fn response_transforms(&self, client: &ClientFormat, provider: &ProviderFormat) -> ResponseTransforms {
+    pub fn response_transforms(
+        &self,
+        client: &ClientFormat,
+        provider: &ProviderFormat,
+    ) -> ResponseTransforms {
         self.responses.get(&(client.clone(), provider.clone())).cloned().unwrap_or_default()
     }
 
@@ -144,7 +157,12 @@ impl Registry {
     /// How whole replies, or streams, of the pair are served; `None` when they are not. Each kind is looked up on
     /// its own (C.4).
     #[must_use]
-    pub fn response_route(&self, client: &ClientFormat, provider: &ProviderFormat, stream: bool) -> Option<Route> {
+    pub fn response_route(
+        &self,
+        client: &ClientFormat,
+        provider: &ProviderFormat,
+        stream: bool,
+    ) -> Option<Route> {
         let pair = self.response_transforms(client, provider);
         if if stream { pair.stream.is_some() } else { pair.whole.is_some() } {
             return Some(Route::Pair);

@@ -133,11 +133,12 @@ impl<'a> TopLevel<'a> {
     /// codec's to add.
     ///
     /// # Errors
-    /// When `model` is no string or `stream` no boolean.
+    /// When `model` is no string.
     pub fn peek(&self) -> Result<Peek<'a>, CodecError> {
         Ok(Peek {
             model: self.string("model")?.unwrap_or_default(),
-            stream: self.boolean("stream")?.unwrap_or(false),
+            // Anything but `false` asks for a stream. Source: http-api.md A.3.
+            stream: !matches!(self.value("stream"), None | Some(b"false" | b"null")),
             session: None,
             cache_key: self.string("prompt_cache_key").ok().flatten(),
         })

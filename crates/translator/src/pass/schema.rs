@@ -1,141 +1,223 @@
-//! Tool schemas. They stay raw unless a rule changes something. Source: translation.md B46, B47.
+//! Tool schemas. They stay raw, number for number, except where a rule changes something.
+//! Source: translation.md B46, B47.
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
+use crate::json::Writer;
+use crate::splice::{Edits, TopLevel};
 
 /// An object schema without properties.
 const EMPTY: &str = r#"{"type":"object","properties":{}}"#;
+
+const UNIONS: [&str; 3] = ["allOf", "anyOf", "oneOf"];
+
+/// How deep schemas are completed; nobody writes deeper ones by hand.
+const MAX_SCHEMA_DEPTH: usize = 64;
+
+/// How deep branches of root unions are followed.
+const MAX_UNIONS: usize = 16;
 
 /// A schema that Claude takes as `input_schema`: its root is an object schema without unions (B46, E019, E583).
 /// Borrowed when nothing changes; unions further down stay. What is no schema at all becomes the empty one.
 #[must_use]
 pub fn claude_input_schema(raw: &str) -> Cow<'_, str> {
-    let Ok(Value::Object(mut root)) = serde_json::from_str::<Value>(raw) else { return Cow::Borrowed(EMPTY) };
-    let mut changed = flatten_root(&mut root);
-    if root.get("type").and_then(Value::as_str) != Some("object") {
-        root.insert("type".to_owned(), Value::from("object"));
-        changed = true;
-    }
-    if !root.get("properties").is_some_and(Value::is_object) {
-        root.insert("properties".to_owned(), Value::Object(Map::new()));
-        changed = true;
-    }
-    if changed { Cow::Owned(Value::Object(root).to_string()) } else { Cow::Borrowed(raw) }
-}
-
-/// Merges the object branches of `allOf`, `anyOf` and `oneOf` into the root: the first definition of a property
-/// wins, `required` comes from `allOf` only. Source: translation.md B46.
-fn flatten_root(root: &mut Map<String, Value>) -> bool {
-    let mut changed = false;
-    for union in ["allOf", "anyOf", "oneOf"] {
-        let Some(branches) = root.shift_remove(union) else { continue };
-        changed = true;
-        let Value::Array(branches) = branches else { continue };
-        for branch in branches {
-            let Value::Object(mut branch) = branch else { continue };
-            // A branch may be a union itself.
-            flatten_root(&mut branch);
-            merge_branch(root, branch, union == "allOf");
+    let Ok(root) = TopLevel::scan(raw.as_bytes()) else { return Cow::Borrowed(EMPTY) };
+    let mut edits = Edits::new();
+    if UNIONS.iter().any(|union| root.has(union)) {
+        let mut merged = Merged::default();
+        merged.take(&root, true, 0);
+        for union in UNIONS {
+            edits = edits.remove(union);
         }
-    }
-    changed
-}
-
-fn merge_branch(root: &mut Map<String, Value>, mut branch: Map<String, Value>, keep_required: bool) {
-    if let Some(Value::Object(properties)) = branch.shift_remove("properties") {
-        let mine = root.entry("properties").or_insert_with(|| Value::Object(Map::new()));
-        if !mine.is_object() {
-            *mine = Value::Object(Map::new());
+        if !merged.properties.is_empty() {
+            edits = edits.set("properties", object(&merged.properties));
         }
-        if let Value::Object(mine) = mine {
-            for (name, schema) in properties {
-                mine.entry(name).or_insert(schema);
+        if !merged.required.is_empty() {
+            edits = edits.set("required", format!("[{}]", merged.required.join(",")));
+        }
+        for (key, definitions) in [("$defs", &merged.defs), ("definitions", &merged.definitions)] {
+            if !definitions.is_empty() {
+                edits = edits.set(key, object(definitions));
             }
         }
+        if merged.properties.is_empty() && !is_object(root.value("properties")) {
+            edits = edits.set("properties", "{}");
+        }
+    } else if !is_object(root.value("properties")) {
+        edits = edits.set("properties", "{}");
     }
-    if keep_required && let Some(Value::Array(required)) = branch.shift_remove("required") {
-        let mine = root.entry("required").or_insert_with(|| Value::Array(Vec::new()));
-        if let Value::Array(mine) = mine {
-            for name in required {
-                if !mine.contains(&name) {
-                    mine.push(name);
+    if root.value("type") != Some(b"\"object\"") {
+        edits = edits.set("type", "\"object\"");
+    }
+    edits.apply_str(raw).unwrap_or(Cow::Borrowed(EMPTY))
+}
+
+/// What the branches of the root's unions say together: the first definition of a property wins, `required` counts
+/// only where all branches apply. Source: translation.md B46.
+#[derive(Default)]
+struct Merged<'a> {
+    properties: Vec<(String, &'a str)>,
+    defs: Vec<(String, &'a str)>,
+    definitions: Vec<(String, &'a str)>,
+    required: Vec<&'a str>,
+}
+
+impl<'a> Merged<'a> {
+    fn take(&mut self, schema: &TopLevel<'a>, keep_required: bool, depth: usize) {
+        add(&mut self.properties, schema, "properties");
+        add(&mut self.defs, schema, "$defs");
+        add(&mut self.definitions, schema, "definitions");
+        if keep_required {
+            for name in items(schema.raw("required").ok().flatten()) {
+                if !self.required.contains(&name) {
+                    self.required.push(name);
+                }
+            }
+        }
+        if depth == MAX_UNIONS {
+            return;
+        }
+        for union in UNIONS {
+            for branch in items(schema.raw(union).ok().flatten()) {
+                if let Ok(branch) = TopLevel::scan(branch.as_bytes()) {
+                    self.take(&branch, keep_required && union == "allOf", depth + 1);
                 }
             }
         }
     }
-    // Definitions that the merged properties may refer to.
-    for key in ["$defs", "definitions"] {
-        if let Some(Value::Object(definitions)) = branch.shift_remove(key)
-            && let Value::Object(mine) = root.entry(key).or_insert_with(|| Value::Object(Map::new()))
+}
+
+fn add<'a>(list: &mut Vec<(String, &'a str)>, schema: &TopLevel<'a>, key: &str) {
+    let Some(members) = schema.object(key) else { return };
+    for (name, value) in members.members() {
+        if let Ok(value) = std::str::from_utf8(value)
+            && !list.iter().any(|(known, _)| known == name)
         {
-            for (name, schema) in definitions {
-                mine.entry(name).or_insert(schema);
-            }
+            list.push((name.to_owned(), value));
         }
     }
+}
+
+fn items(json: Option<&str>) -> Vec<&str> {
+    let items: Vec<&serde_json::value::RawValue> =
+        json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+    items.into_iter().map(serde_json::value::RawValue::get).collect()
+}
+
+fn object(members: &[(String, &str)]) -> String {
+    let mut writer = Writer::default();
+    writer.begin_object();
+    for (key, value) in members {
+        writer.field_raw(key, value);
+    }
+    writer.end_object();
+    String::from_utf8(writer.into_bytes()).unwrap_or_default()
+}
+
+fn is_object(value: Option<&[u8]>) -> bool {
+    value.is_some_and(|value| value.starts_with(b"{"))
 }
 
 /// A schema that OpenAI formats take as `parameters`: the root has a type, objects have `properties` at any depth,
 /// `$schema` is gone (B47, E118). Borrowed when nothing changes.
 #[must_use]
 pub fn openai_parameters(raw: &str) -> Cow<'_, str> {
-    let Ok(Value::Object(mut root)) = serde_json::from_str::<Value>(raw) else { return Cow::Borrowed(EMPTY) };
-    let mut changed = root.shift_remove("$schema").is_some();
-    let union = ["anyOf", "oneOf", "allOf", "$ref"].iter().any(|key| root.contains_key(*key));
-    if !union && !root.contains_key("type") {
-        root.insert("type".to_owned(), Value::from("object"));
-        changed = true;
+    let Ok(root) = TopLevel::scan(raw.as_bytes()) else { return Cow::Borrowed(EMPTY) };
+    let union = root.has("$ref") || UNIONS.iter().any(|union| root.has(union));
+    let mut edits = with_properties(&root, 0);
+    if root.has("$schema") {
+        edits = edits.remove("$schema");
     }
-    changed |= add_properties(&mut root);
-    if changed { Cow::Owned(Value::Object(root).to_string()) } else { Cow::Borrowed(raw) }
+    if !union && !root.has("type") {
+        edits = edits.set("type", "\"object\"");
+        if !root.has("properties") {
+            edits = edits.set("properties", "{}");
+        }
+    }
+    edits.apply_str(raw).unwrap_or(Cow::Borrowed(EMPTY))
 }
 
-/// Gives `properties` to every object schema that has none. Only places that hold schemas are entered: a property
-/// may be called like a keyword, and a default may look like a schema (B50). Depth is bounded by the parser.
-fn add_properties(schema: &mut Map<String, Value>) -> bool {
-    let mut changed = false;
-    for (key, value) in schema.iter_mut() {
-        changed |= match (key.as_str(), value) {
-            (
-                "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas",
-                Value::Object(map),
-            ) => all(map.values_mut()),
-            ("anyOf" | "oneOf" | "allOf" | "prefixItems" | "items", Value::Array(list)) => {
-                all(list.iter_mut())
+/// The edits that give `properties` to every object schema that has none. Only places that hold schemas are
+/// entered: a property may be called like a keyword, and a default may look like a schema (B50).
+fn with_properties<'e>(schema: &TopLevel<'_>, depth: usize) -> Edits<'e> {
+    let mut edits = Edits::new();
+    for (key, value) in schema.members() {
+        let Ok(value) = std::str::from_utf8(value) else { continue };
+        let changed = match key {
+            "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas" => {
+                map_of_schemas(value, depth)
             }
-            (
-                "items"
-                | "additionalProperties"
-                | "not"
-                | "if"
-                | "then"
-                | "else"
-                | "contains"
-                | "propertyNames"
-                | "unevaluatedProperties"
-                | "unevaluatedItems",
-                value,
-            ) => in_value(value),
-            _ => false,
+            "anyOf" | "oneOf" | "allOf" | "prefixItems" => list_of_schemas(value, depth),
+            "items" => {
+                if value.starts_with('[') {
+                    list_of_schemas(value, depth)
+                } else {
+                    one_schema(value, depth)
+                }
+            }
+            "additionalProperties"
+            | "not"
+            | "if"
+            | "then"
+            | "else"
+            | "contains"
+            | "propertyNames"
+            | "unevaluatedProperties"
+            | "unevaluatedItems" => one_schema(value, depth),
+            _ => None,
         };
+        if let Some(changed) = changed {
+            edits = edits.set(key.to_owned(), changed);
+        }
     }
-    if is_object_type(schema) && !schema.contains_key("properties") {
-        schema.insert("properties".to_owned(), Value::Object(Map::new()));
-        changed = true;
+    if schema.value("type") == Some(b"\"object\"") && !schema.has("properties") {
+        edits = edits.set("properties", "{}");
     }
-    changed
+    edits
 }
 
-/// Enters every one of them; whether one changed.
-fn all<'v>(values: impl Iterator<Item = &'v mut Value>) -> bool {
-    values.map(in_value).filter(|changed| *changed).count() > 0
+/// `None` when nothing changes.
+fn one_schema(json: &str, depth: usize) -> Option<String> {
+    if depth == MAX_SCHEMA_DEPTH || !json.starts_with('{') || !json.contains("\"object\"") {
+        return None;
+    }
+    let schema = TopLevel::scan(json.as_bytes()).ok()?;
+    owned(with_properties(&schema, depth + 1).apply_str(json))
 }
 
-fn in_value(value: &mut Value) -> bool {
-    value.as_object_mut().is_some_and(add_properties)
+fn map_of_schemas(json: &str, depth: usize) -> Option<String> {
+    if !json.contains("\"object\"") {
+        return None;
+    }
+    let map = TopLevel::scan(json.as_bytes()).ok()?;
+    let mut edits = Edits::new();
+    for (name, value) in map.members() {
+        if let Some(changed) = std::str::from_utf8(value).ok().and_then(|value| one_schema(value, depth)) {
+            edits = edits.set(name.to_owned(), changed);
+        }
+    }
+    owned(edits.apply_str(json))
 }
 
-fn is_object_type(schema: &Map<String, Value>) -> bool {
-    schema.get("type").and_then(Value::as_str) == Some("object")
+fn list_of_schemas(json: &str, depth: usize) -> Option<String> {
+    if !json.contains("\"object\"") {
+        return None;
+    }
+    let mut changed = false;
+    let mut writer = Writer::default();
+    writer.begin_array();
+    for item in items(Some(json)) {
+        let new = one_schema(item, depth);
+        changed |= new.is_some();
+        writer.raw(new.as_deref().unwrap_or(item));
+    }
+    writer.end_array();
+    changed.then(|| String::from_utf8(writer.into_bytes()).unwrap_or_default())
+}
+
+fn owned(edited: Result<Cow<'_, str>, crate::CodecError>) -> Option<String> {
+    match edited {
+        Ok(Cow::Owned(text)) => Some(text),
+        Ok(Cow::Borrowed(_)) | Err(_) => None,
+    }
 }

@@ -35,7 +35,11 @@ struct Stage {
 enum Way {
     Pair(Box<dyn ResponseStream>),
     Pass(Box<dyn StreamObserver>),
-    Hub { decoder: Box<dyn StreamDecoder>, encoder: Box<dyn StreamEncoder>, model: Vec<Arc<dyn ModelHook>> },
+    Hub {
+        decoder: Box<dyn StreamDecoder>,
+        encoder: Box<dyn StreamEncoder>,
+        model: Vec<Arc<dyn ModelHook>>,
+    },
     Hooks(Arc<dyn TranslationHooks>),
     /// The same format on both sides, and one that we have no codec for.
     Unread,
@@ -67,7 +71,9 @@ impl Registry {
             return Err(no_route(client, provider));
         };
         if self.codec(provider.as_str()).is_some_and(|codec| codec.framing() != Framing::Sse) {
-            return Err(CodecError::inexpressible(format!("the framing of {provider} streams is not read yet")));
+            return Err(CodecError::inexpressible(format!(
+                "the framing of {provider} streams is not read yet"
+            )));
         }
         let stage = Stage {
             exchange,
@@ -166,7 +172,12 @@ impl Stage {
     }
 
     /// With hooks and middleware around it.
-    fn wrapped(&mut self, frame: StreamFrame<'_>, raw: &Bytes, piece: &mut Vec<u8>) -> Result<Bytes, CodecError> {
+    fn wrapped(
+        &mut self,
+        frame: StreamFrame<'_>,
+        raw: &Bytes,
+        piece: &mut Vec<u8>,
+    ) -> Result<Bytes, CodecError> {
         let normalized = self
             .hooks
             .as_ref()
@@ -217,7 +228,12 @@ impl Stage {
         result
     }
 
-    fn translate(&mut self, frame: StreamFrame<'_>, raw: &Bytes, out: &mut Vec<u8>) -> Result<(), CodecError> {
+    fn translate(
+        &mut self,
+        frame: StreamFrame<'_>,
+        raw: &Bytes,
+        out: &mut Vec<u8>,
+    ) -> Result<(), CodecError> {
         match &mut self.way {
             Way::Pair(stream) => {
                 let before = out.len();

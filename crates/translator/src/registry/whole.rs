@@ -23,7 +23,8 @@ impl Registry {
             return self.whole(exchange, body);
         }
         let mut end = (Usage::default(), None);
-        let envelope = ResponseEnvelope::new(exchange.provider.as_str(), &exchange.model, false, body.clone());
+        let envelope =
+            ResponseEnvelope::new(exchange.provider.as_str(), &exchange.model, false, body.clone());
         let done = run(&self.response_middleware, envelope, &mut |mut envelope| {
             let (body, usage, finish) = self.whole(exchange, &envelope.body)?;
             end = (usage, finish);
@@ -45,9 +46,9 @@ impl Registry {
             .ok_or_else(|| no_route(&exchange.client, &exchange.provider))?;
         let mut aggregator = Aggregator::new();
         decode_stream(&**hub.provider, exchange, body, &mut aggregator)?;
-        let mut response = aggregator
-            .finish()
-            .map_err(|error| CodecError::protocol(format!("the stream carried an error: {}", error.message)))?;
+        let mut response = aggregator.finish().map_err(|error| {
+            CodecError::protocol(format!("the stream carried an error: {}", error.message))
+        })?;
         let usage = response.usage.unwrap_or_default();
         let finish = response.candidates.first().and_then(|first| first.finish.as_ref()).map(|f| f.reason);
         for hook in &self.model_hooks {
@@ -85,7 +86,8 @@ impl Registry {
                 hook.on_response(exchange, &mut response);
             }
             let usage = response.usage.unwrap_or_default();
-            let finish = response.candidates.first().and_then(|first| first.finish.as_ref()).map(|f| f.reason);
+            let finish =
+                response.candidates.first().and_then(|first| first.finish.as_ref()).map(|f| f.reason);
             return Ok((Bytes::from(hub.client.encode_reply(&response, &exchange.context)), usage, finish));
         }
         self.hooks

@@ -10,3 +10,10 @@
     unreachable_pub,
     reason = "tests fail by panicking"
 )]
+mod aggregate;
+mod framing;
+mod passes;
+mod schema;
+mod splice;
+mod registry;
+mod toy;

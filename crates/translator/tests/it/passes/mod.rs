@@ -1,0 +1,9 @@
+//! The shared passes, case by case. Numbers are those of translation.md.
+
+mod arguments;
+mod ids;
+mod media;
+mod reasoning;
+mod schemas;
+mod state;
+mod turns;

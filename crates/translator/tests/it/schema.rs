@@ -1,0 +1,92 @@
+//! The vendors' schemas as an oracle: what we emit must be valid by them.
+//!
+//! The files in `tests/schemas` were derived from the type definitions of the official SDKs. Where the service
+//! differs from them, it wins: see [`assert_valid`].
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+use jsonschema::Validator;
+use serde_json::Value;
+
+static SCHEMAS: LazyLock<HashMap<&'static str, Arc<Validator>>> = LazyLock::new(|| {
+    [
+        ("openai-chat.request", include_str!("../schemas/openai-chat.request.json")),
+        ("openai-chat.reply", include_str!("../schemas/openai-chat.reply.json")),
+        ("openai-chat.chunk", include_str!("../schemas/openai-chat.chunk.json")),
+        ("claude.request", include_str!("../schemas/claude.request.json")),
+        ("claude.reply", include_str!("../schemas/claude.reply.json")),
+        ("claude.event", include_str!("../schemas/claude.event.json")),
+    ]
+    .into_iter()
+    .map(|(name, text)| {
+        let schema: Value = serde_json::from_str(text).unwrap();
+        (name, Arc::new(jsonschema::validator_for(&schema).unwrap()))
+    })
+    .collect()
+});
+
+/// Fails with every violation when `value` is not valid by the schema of that name: `openai-chat.{request,reply,
+/// chunk}`, `claude.{request,reply,event}`. Claude's `ping` and `error` events occur, but are missing in the
+/// schema: they are let through.
+#[track_caller]
+pub fn assert_valid(schema: &str, value: &Value) {
+    if schema == "claude.event" && matches!(value["type"].as_str(), Some("ping" | "error")) {
+        return;
+    }
+    let validator = SCHEMAS.get(schema).unwrap_or_else(|| panic!("no schema {schema}"));
+    let violations: Vec<String> =
+        validator.iter_errors(value).map(|error| format!("{} at {}", error, error.instance_path)).collect();
+    assert!(violations.is_empty(), "not a valid {schema}: {value:#}\n{}", violations.join("\n"));
+}
+
+/// As [`assert_valid`], for bytes that must be JSON.
+#[track_caller]
+pub fn assert_valid_bytes(schema: &str, bytes: &[u8]) -> Value {
+    let value = serde_json::from_slice(bytes)
+        .unwrap_or_else(|error| panic!("not JSON: {error}: {}", String::from_utf8_lossy(bytes)));
+    assert_valid(schema, &value);
+    value
+}
+
+/// As [`assert_valid`], for every frame of a stream; `[DONE]` is let through. Returns the values.
+#[track_caller]
+pub fn assert_valid_stream(schema: &str, bytes: &[u8]) -> Vec<Value> {
+    let mut values = Vec::new();
+    let mut parser = cliproxy_translator::framing::SseParser::new();
+    parser
+        .push(bytes, &mut |frame| {
+            if frame.data != b"[DONE]" {
+                values.push(assert_valid_bytes(schema, frame.data));
+            }
+        })
+        .unwrap();
+    values
+}
+
+#[test]
+fn the_oracle_tells_right_from_wrong() {
+    use serde_json::json;
+    for (schema, right, wrong) in [
+        (
+            "claude.request",
+            json!({"model":"claude-sonnet-4-5","max_tokens":1,"messages":[{"role":"user","content":"a"}]}),
+            json!({"model":"claude-sonnet-4-5","max_tokens":1,"messages":[{"role":"user","content":5}]}),
+        ),
+        (
+            "openai-chat.request",
+            json!({"model":"m","messages":[{"role":"user","content":"a"}]}),
+            json!({"model":"m","messages":[{"role":"user"}]}),
+        ),
+        ("claude.event", json!({"type":"message_stop"}), json!({"type":"message_halt"})),
+        (
+            "openai-chat.chunk",
+            json!({"id":"i","object":"chat.completion.chunk","created":1,"model":"m","choices":[]}),
+            json!({"id":"i","object":"chat.completion","created":1,"model":"m","choices":[]}),
+        ),
+    ] {
+        assert_valid(schema, &right);
+        assert!(std::panic::catch_unwind(|| assert_valid(schema, &wrong)).is_err(), "{schema}");
+    }
+    assert_valid("claude.event", &json!({"type":"ping"}));
+}
