@@ -31,6 +31,8 @@ struct Seat {
 struct TierBits {
     /// Slots whose credential as a whole may be used.
     ready: Vec<u64>,
+    /// Slots whose ledger says anything at all: of the others a pick need not ask.
+    noted: Vec<u64>,
     /// Slots that are blocked for one model; only models that have any.
     blocked: HashMap<UpstreamModel, Vec<u64>>,
     slots: Arc<Vec<Arc<Credential>>>,
@@ -76,6 +78,7 @@ impl Board {
         let Some((tier, slot)) = seat.place else { return };
         let Some(tier) = self.tiers.get_mut(tier) else { return };
         bits::set(&mut tier.ready, slot, seat.ledger.whole(now).is_usable());
+        bits::set(&mut tier.noted, slot, !seat.ledger.is_blank());
         for words in tier.blocked.values_mut() {
             bits::set(words, slot, false);
         }
@@ -143,6 +146,12 @@ impl Board {
 
     pub(crate) fn whole(&self, id: &CredentialId, now: Timestamp) -> Availability {
         self.seats.get(id).map_or(Availability::Disabled, |seat| seat.ledger.whole(now))
+    }
+
+    /// Whether nothing is noted of the credential in a slot, as of that generation.
+    pub(crate) fn is_blank(&self, generation: u64, (tier, slot): (usize, usize)) -> bool {
+        generation == self.generation
+            && self.tiers.get(tier).is_some_and(|tier| !bits::get(&tier.noted, slot))
     }
 
     /// An attempt begins; `None` when somebody else took the probe meanwhile.
@@ -233,6 +242,7 @@ impl TierBits {
     fn new(tier: &Tier) -> Self {
         Self {
             ready: vec![0; bits::words_for(tier.entries.len())],
+            noted: vec![0; bits::words_for(tier.entries.len())],
             blocked: HashMap::new(),
             slots: Arc::new(tier.entries.iter().map(|entry| entry.credential()).collect()),
         }

@@ -52,6 +52,14 @@ struct Chosen {
     slot: Option<usize>,
 }
 
+/// What the selector chose.
+struct Wish<'a> {
+    entry: &'a Arc<Entry>,
+    place: (usize, usize),
+    offered: &'a OfferedModel,
+    endpoint: u64,
+}
+
 impl Picker<'_> {
     /// Picks for a model. `bound` is tried first, whatever its priority.
     pub(crate) fn pick(
@@ -84,7 +92,12 @@ impl Picker<'_> {
                 continue;
             }
             let entry = tier.entries.get(slot).ok_or(PickError::Stale)?;
-            if let Some(picked) = self.claim(model, entry, offered, endpoint, tried, now) {
+            if let Some(picked) = self.claim(
+                model,
+                &Wish { entry, place: (chosen.route.tier, slot), offered, endpoint },
+                tried,
+                now,
+            ) {
                 return Ok(picked);
             }
         }
@@ -98,13 +111,18 @@ impl Picker<'_> {
         tried: &mut Tried,
         now: Timestamp,
     ) -> Option<Picked> {
-        let (at, _) = self.board.lock().place(last.entry.id())?;
+        let (at, slot) = self.board.lock().place(last.entry.id())?;
         let route = model.routes().find(|route| route.tier == at)?;
         let offered = self.snapshot.tiers.get(at)?.offer.models.get(route.model)?;
         if offered.upstreams.len() < 2 || tried.is_spent(last.entry.id()) {
             return None;
         }
-        self.claim(model, &last.entry, offered, last.endpoint, tried, now)
+        self.claim(
+            model,
+            &Wish { entry: &last.entry, place: (at, slot), offered, endpoint: last.endpoint },
+            tried,
+            now,
+        )
     }
 
     /// Finds the tier under the lock, and copies its ready words out.
@@ -234,13 +252,13 @@ impl Picker<'_> {
     fn claim(
         &self,
         model: &ModelRoutes,
-        entry: &Arc<Entry>,
-        offered: &OfferedModel,
-        endpoint: u64,
+        wish: &Wish<'_>,
         tried: &mut Tried,
         now: Timestamp,
     ) -> Option<Picked> {
+        let Wish { entry, place, offered, endpoint } = *wish;
         let mut board = self.board.lock();
+        let blank = board.is_blank(self.snapshot.generation, place);
         let many = offered.upstreams.len();
         let start = if many > 1 { model.upstream_cursor.fetch_add(1, Ordering::Relaxed) } else { 0 };
         for step in 0..many {
@@ -248,11 +266,13 @@ impl Picker<'_> {
             if tried.has_tried(entry.id(), &upstream.model) {
                 continue;
             }
-            let Some(probe) = board.begin(entry.id(), &upstream.model, now) else { continue };
+            let begun =
+                if blank { Some(Probe::default()) } else { board.begin(entry.id(), &upstream.model, now) };
+            let Some(probe) = begun else { continue };
             if many > 1 {
                 tried.try_member(entry.id(), &upstream.model);
             } else {
-                tried.spend(&board, entry.id());
+                tried.spend(entry);
             }
             return Some(Picked {
                 entry: Arc::clone(entry),
@@ -264,7 +284,7 @@ impl Picker<'_> {
                 endpoint,
             });
         }
-        tried.spend(&board, entry.id());
+        tried.spend(entry);
         None
     }
 }

@@ -1,17 +1,20 @@
 //! What one request has tried already.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use cliproxy_core::{CredentialId, UpstreamModel};
 
-use super::{Board, Tier, bits};
+use super::{Board, Entry, Tier, bits};
 
 /// The mask of one request. It survives a change of the credentials meanwhile.
 #[derive(Debug, Default)]
 pub(crate) struct Tried {
     generation: u64,
     /// Credentials with nothing left to try.
-    spent: Vec<CredentialId>,
+    spent: Vec<Arc<Entry>>,
+    /// How many of those are in the masks: most requests need none.
+    masked: usize,
     /// Pool members tried on credentials that have more of them.
     members: Vec<(CredentialId, UpstreamModel)>,
     masks: HashMap<usize, Vec<u64>>,
@@ -48,12 +51,13 @@ impl Tried {
     pub(crate) fn clear(&mut self) {
         self.avoided.clear();
         self.spent.clear();
+        self.masked = 0;
         self.members.clear();
         self.masks.clear();
     }
 
     pub(crate) fn is_spent(&self, id: &CredentialId) -> bool {
-        self.spent.contains(id)
+        self.spent.iter().any(|entry| entry.id() == id)
     }
 
     pub(crate) fn has_tried(&self, id: &CredentialId, model: &UpstreamModel) -> bool {
@@ -65,10 +69,8 @@ impl Tried {
     }
 
     /// Leaves a credential out for the rest of the round.
-    pub(crate) fn spend(&mut self, board: &Board, id: &CredentialId) {
-        self.catch_up(board);
-        self.spent.push(id.clone());
-        self.mask(board, id);
+    pub(crate) fn spend(&mut self, entry: &Arc<Entry>) {
+        self.spent.push(Arc::clone(entry));
     }
 
     /// Leaves out every slot of a tier for which `out` holds.
@@ -80,7 +82,7 @@ impl Tried {
         for (slot, entry) in tier.entries.iter().enumerate() {
             if out(slot) && !bits::get(mask, slot) {
                 bits::set(mask, slot, true);
-                self.spent.push(entry.id().clone());
+                self.spent.push(Arc::clone(entry));
             }
         }
     }
@@ -91,25 +93,19 @@ impl Tried {
         self.masks.get(&tier).map(Vec::as_slice)
     }
 
-    fn mask(&mut self, board: &Board, id: &CredentialId) {
-        if let Some((tier, slot)) = board.place(id) {
-            let mask = self.masks.entry(tier).or_default();
-            if mask.len() <= slot / 64 {
-                mask.resize(slot / 64 + 1, 0);
-            }
-            bits::set(mask, slot, true);
-        }
-    }
-
-    /// Slots move when credentials come and go: the mask is made again from the ids.
+    /// Brings the masks up to date. Slots move when credentials come and go: then all is made again from the ids.
     fn catch_up(&mut self, board: &Board) {
         if self.generation != board.generation() {
             self.generation = board.generation();
             self.masks.clear();
-            for id in std::mem::take(&mut self.spent) {
-                self.mask(board, &id);
-                self.spent.push(id);
-            }
+            self.masked = 0;
         }
+        for entry in self.spent.iter().skip(self.masked) {
+            let Some((tier, slot)) = board.place(entry.id()) else { continue };
+            let mask = self.masks.entry(tier).or_default();
+            mask.resize(mask.len().max(slot / 64 + 1), 0);
+            bits::set(mask, slot, true);
+        }
+        self.masked = self.spent.len();
     }
 }

@@ -1,5 +1,6 @@
 //! From the model a client wrote to what serves it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{Index, ModelRoutes, near, pattern, suffix};
@@ -32,15 +33,15 @@ pub(crate) fn resolve(
     newest: impl Fn() -> Option<Arc<ModelRoutes>>,
 ) -> Result<Resolution, Unknown> {
     let wanted = wanted.trim();
-    let mut name = wanted.to_owned();
+    let mut name = Cow::Borrowed(wanted);
     let mut asked: Option<String> = None;
     for _ in 0..MAX_HOPS {
         // A name configured with its suffix wins over a suffix (Source: runtime.md E.6, L.3 34).
         if let Some(model) = index.get(&name) {
             return Ok(found(model, asked, wanted));
         }
-        let (base, value) = suffix::split(&name)
-            .map_or((name.as_str(), None), |(base, value)| (base, Some(value.to_owned())));
+        let (base, value) =
+            suffix::split(&name).map_or((&*name, None), |(base, value)| (base, Some(value.to_owned())));
         // The client's own suffix beats one that an alias brings along.
         let suffix = asked.clone().or(value.clone());
         if value.is_some()
@@ -58,7 +59,7 @@ pub(crate) fn resolve(
         match alias(&options.model_aliases, &name, base) {
             Some((target, whole)) => {
                 asked = if whole { asked } else { suffix };
-                name = target.to_owned();
+                name = Cow::Owned(target.to_owned());
             }
             None => break,
         }

@@ -149,8 +149,7 @@ impl Run {
             self.leave_endpoint(picked.endpoint);
         } else if whole {
             // No other pool member of this credential would fare better.
-            let board = self.inner.board.lock();
-            self.tried.spend(&board, picked.entry.id());
+            self.tried.spend(&picked.entry);
         }
         if judged.endpoint { self.after_endpoint_fault(picked) } else { AttemptEnd::Next }
     }

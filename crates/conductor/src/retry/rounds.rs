@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cliproxy_core::{CredentialId, ErrorKind};
+use cliproxy_core::ErrorKind;
 
 use super::run::Run;
 use super::survey::Survey;
@@ -57,18 +57,10 @@ impl Run {
         let routes: Vec<_> = self.resolution.model.routes().collect();
         for route in routes {
             let Some(tier) = self.snapshot.tiers.get(route.tier).cloned() else { continue };
-            let over: Vec<CredentialId> = tier
-                .entries
-                .iter()
-                .filter(|entry| self.rounds_of(entry) < round)
-                .map(|entry| entry.id().clone())
-                .collect();
-            if over.is_empty() {
-                continue;
-            }
-            let board = self.inner.board.lock();
-            for id in &over {
-                self.tried.spend(&board, id);
+            for entry in &tier.entries {
+                if self.rounds_of(entry) < round {
+                    self.tried.spend(entry);
+                }
             }
         }
     }
