@@ -1,1 +1,39 @@
-fn main() {}
+//! The program: flags, log output, signals.
+
+mod commands;
+mod flags;
+mod serve;
+mod test_call;
+
+use std::process::ExitCode;
+
+use cliproxy_sdk::config::Environment;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let flags = match flags::parse(std::env::args().skip(1)) {
+        Ok(flags) => flags,
+        Err(problem) => {
+            commands::complain(&format!("{problem}\n\n{}", flags::USAGE));
+            return ExitCode::from(2);
+        }
+    };
+    let environment = Environment::read();
+    let done = match &flags.command {
+        flags::Command::Help => commands::say(flags::USAGE),
+        flags::Command::Version => commands::say(&commands::version()),
+        flags::Command::Endpoints => commands::say(&commands::endpoints()),
+        flags::Command::CheckConfig => commands::check_config(&flags.overrides, environment),
+        flags::Command::Serve => serve::run(&flags.overrides, environment),
+        flags::Command::Test { model } => test_call::run(model, &flags.overrides, environment),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            commands::complain(&problem);
+            ExitCode::FAILURE
+        }
+    }
+}

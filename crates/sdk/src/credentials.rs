@@ -146,7 +146,7 @@ fn model(entry: &cliproxy_config::ModelEntry) -> ModelEntry {
 
 /// Patterns are kept apart from literal texts in the file; a rule of ours knows literal texts only, so a rule that
 /// has nothing but patterns is left out here and named in the notices of the configuration.
-fn rules(rule: &cliproxy_config::RequestScopedRule) -> Option<RequestScopedRule> {
+pub(crate) fn rules(rule: &cliproxy_config::RequestScopedRule) -> Option<RequestScopedRule> {
     if rule.contains.is_empty() && !rule.patterns.is_empty() {
         return None;
     }

@@ -93,7 +93,7 @@ mod tests {
         let made = first_run(&path, 8317).unwrap();
         let loaded = Loader::new(Environment::default()).load_file(&path).unwrap();
         assert!(loaded.config.server.host.is_loopback());
-        assert_eq!(loaded.config.access.api_keys, [made.api_key.clone()]);
+        assert_eq!(loaded.config.access.api_keys, std::slice::from_ref(&made.api_key));
         let stored = loaded.config.management.secret.unwrap();
         assert!(verify_management_key(&made.management_key, &stored));
         assert!(!loaded.text.contains(made.management_key.expose()));

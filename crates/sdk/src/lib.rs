@@ -2,6 +2,29 @@
 
 mod credentials;
 mod first_run;
+mod options;
+mod providers;
+mod service;
+mod start_error;
 
 pub use credentials::{config_credentials, environment_credentials};
 pub use first_run::{FirstRun, FirstRunError, first_run};
+pub use providers::known_endpoints;
+pub use service::{Builder, ReloadError, Service};
+pub use start_error::StartError;
+
+pub use cliproxy_access as access;
+pub use cliproxy_auth_store as auth_store;
+pub use cliproxy_bridge as bridge;
+pub use cliproxy_conductor as conductor;
+pub use cliproxy_config as config;
+pub use cliproxy_core as core;
+pub use cliproxy_executors as executors;
+pub use cliproxy_http as http_routes;
+pub use cliproxy_translator as translator;
+pub use cliproxy_transport as transport;
+
+// What the signatures of the traits need, so that an executor can be written against this crate alone.
+pub use async_trait::async_trait;
+pub use bytes::Bytes;
+pub use http;

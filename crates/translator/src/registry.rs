@@ -64,6 +64,17 @@ impl Registry {
         Self::default()
     }
 
+    /// A registry with every codec of this crate.
+    #[must_use]
+    pub fn with_builtin() -> Self {
+        use crate::format::{claude::ClaudeCodec, openai_chat};
+        let mut registry = Self::new();
+        registry.add_codec(Arc::new(openai_chat::ChatCodec::default()));
+        registry.add_codec(Arc::new(openai_chat::CompletionsCodec::default()));
+        registry.add_codec(Arc::new(ClaudeCodec::default()));
+        registry
+    }
+
     /// Adds a wire format under its codec's name; a later codec of that name takes the place of an earlier one.
     pub fn add_codec(&mut self, codec: Arc<dyn Codec>) {
         self.codecs.insert(codec.name().to_owned(), codec);

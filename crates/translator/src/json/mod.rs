@@ -20,11 +20,6 @@ pub type Raw<'a> = Cow<'a, RawValue>;
 /// family they came from (Source: translation.md A.16).
 pub type Extras<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
 
-/// Whether the value is JSON `null`.
-pub(crate) fn is_null(raw: &RawValue) -> bool {
-    raw.get() == "null"
-}
-
 /// Wraps text that is known to be JSON.
 ///
 /// # Errors

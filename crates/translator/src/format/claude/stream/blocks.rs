@@ -187,6 +187,7 @@ impl Blocks {
                 None => return,
             },
         };
+        let summarised = self.open.as_ref().is_some_and(|open| open.block == block && open.summarised);
         match (shape, delta) {
             // An empty piece opens nothing.
             (
@@ -199,10 +200,8 @@ impl Blocks {
                 let summary = matches!(delta, Delta::Reasoning(_));
                 self.content(block, summary, |out| text.write_body(out), out);
             }
-            (Shape::Thinking, Delta::RawReasoning(text)) => {
-                if !self.open.as_ref().is_some_and(|open| open.block == block && open.summarised) {
-                    self.content(block, false, |out| text.write_body(out), out);
-                }
+            (Shape::Thinking, Delta::RawReasoning(text)) if !summarised => {
+                self.content(block, false, |out| text.write_body(out), out);
             }
             (Shape::Custom, Delta::Args(text)) => {
                 self.content(block, false, |out| frames::twice_escaped(text, out), out);

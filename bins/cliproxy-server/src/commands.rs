@@ -1,0 +1,87 @@
+//! The commands that answer at once.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use cliproxy_sdk::config::{Environment, Loaded, Loader, Located, Overrides, Reason, locate};
+
+/// Writes to standard output.
+pub(crate) fn say(text: &str) -> Result<(), String> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", text.trim_end()).map_err(|error| format!("cannot write to standard output: {error}"))
+}
+
+/// Writes to standard error.
+pub(crate) fn complain(text: &str) {
+    let mut out = std::io::stderr().lock();
+    drop(writeln!(out, "cliproxy-server: {}", text.trim_end()));
+}
+
+/// An error with all that caused it, on one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let _infallible = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+pub(crate) fn version() -> String {
+    format!("cliproxy-server {}", env!("CARGO_PKG_VERSION"))
+}
+
+/// Every URL that may be replaced, in the shape of the config file. Source: design.md §7.
+pub(crate) fn endpoints() -> String {
+    let mut text = "endpoints:\n".to_owned();
+    let mut last = String::new();
+    for (provider, name, url) in cliproxy_sdk::known_endpoints() {
+        if provider != last {
+            let _infallible = writeln!(text, "  {provider}:");
+            last = provider;
+        }
+        let _infallible = writeln!(text, "    {name}: {url}");
+    }
+    text
+}
+
+/// Finds the config file.
+pub(crate) fn find(overrides: &Overrides, environment: &Environment) -> Located {
+    let directory = environment.working_directory().to_owned();
+    locate(overrides, environment, &directory, |path| path.exists())
+}
+
+/// Finds and loads the config file.
+pub(crate) fn load(
+    overrides: &Overrides,
+    environment: Environment,
+) -> Result<(Located, Loader, Loaded), String> {
+    let located = find(overrides, &environment);
+    let loader = Loader::new(environment).overrides(overrides.clone());
+    let loaded = loader.load_file(&located.path).map_err(|errors| errors.to_string())?;
+    Ok((located, loader, loaded))
+}
+
+pub(crate) fn check_config(overrides: &Overrides, environment: Environment) -> Result<(), String> {
+    let located = find(overrides, &environment);
+    if located.reason == Reason::FirstRun {
+        let path = located.path.display();
+        return Err(format!(
+            "there is no config file yet: `cliproxy-server` writes {path} on its first start"
+        ));
+    }
+    let (located, _, loaded) = load(overrides, environment)?;
+    let mut text = format!("{}: valid ({})\n", located.path.display(), located.reason);
+    for notice in &loaded.notices {
+        let mark = if notice.is_loud() { "warning" } else { "note" };
+        let _infallible = writeln!(text, "{mark}: {notice}");
+    }
+    let credentials = cliproxy_sdk::config_credentials(&loaded.config);
+    let _infallible = writeln!(text, "{} credentials in the file", credentials.len());
+    for credential in &credentials {
+        let _infallible = writeln!(text, "  {} ({})", credential.masked_id(), credential.provider());
+    }
+    say(&text)
+}

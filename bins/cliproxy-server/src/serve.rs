@@ -1,0 +1,116 @@
+//! Serving: first run, log output, signals.
+
+use std::path::Path;
+
+use cliproxy_sdk::config::{Environment, LogLevel, Notice, Overrides, Reason};
+use cliproxy_sdk::{Builder, Service, first_run};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::commands::{chain, find, load, say};
+
+const FIRST_PORT: u16 = 8317;
+
+pub(crate) fn run(overrides: &Overrides, environment: Environment) -> Result<(), String> {
+    let located = find(overrides, &environment);
+    let mut greeting = None;
+    if located.reason == Reason::FirstRun {
+        let port = overrides.port.unwrap_or(FIRST_PORT);
+        let made = first_run(&located.path, port).map_err(|error| chain(&error))?;
+        greeting = Some(made);
+    }
+    let (located, loader, loaded) = load(overrides, environment.clone())?;
+    let config = loaded.config;
+    let level = if config.log.trace { LogLevel::Trace } else { config.log.level };
+    log_to_stderr(level);
+    tell(&loaded.notices);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot start the runtime: {error}"))?;
+    runtime.block_on(async {
+        let service = Builder::new(config, environment)
+            .map_err(|error| chain(&error))?
+            .reload_from(loader, &located.path)
+            .build()
+            .await
+            .map_err(|error| chain(&error))?;
+        service.start();
+        tracing::info!(address = %service.local_addr(), config = %located.path.display(), "serving");
+        if let Some(made) = greeting {
+            greet(&service, &made.path, made.api_key.expose(), made.management_key.expose())?;
+        }
+        until_stopped(&service).await
+    })
+}
+
+/// Shown once: both keys, and a request that works. Source: design.md §8.
+fn greet(service: &Service, path: &Path, api_key: &str, management_key: &str) -> Result<(), String> {
+    let address = service.local_addr();
+    say(&format!(
+        "\nWelcome. {} was written for this machine alone.
+  client key:      {api_key}
+  management key:  {management_key}  (shown once; the file has only its hash)
+
+Try it:
+
+  curl -N http://{address}/v1/chat/completions -H 'Authorization: Bearer {api_key}' \\
+    -H 'Content-Type: application/json' \\
+    -d '{{\"model\":\"demo\",\"stream\":true,\"messages\":[{{\"role\":\"user\",\"content\":\"hello\"}}]}}'
+
+Add an API key to the file and send SIGHUP: the demo makes way for it.
+",
+        path.display()
+    ))
+}
+
+async fn until_stopped(service: &Service) -> Result<(), String> {
+    let open = |kind| signal(kind).map_err(|error| format!("cannot listen for signals: {error}"));
+    let (mut hang_up, mut interrupt, mut terminate) =
+        (open(SignalKind::hangup())?, open(SignalKind::interrupt())?, open(SignalKind::terminate())?);
+    loop {
+        tokio::select! {
+            _ = hang_up.recv() => match service.reload().await {
+                Ok(notices) => {
+                    tell(&notices);
+                    tracing::info!("reloaded");
+                }
+                Err(error) => tracing::error!("{}", chain(&error)),
+            },
+            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break,
+        }
+    }
+    tracing::info!("stopping: streams may end in their own time, a second signal ends them now");
+    let stop = service.stop();
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => return Ok(()),
+            _ = interrupt.recv() => service.shutdown().hurry(),
+            _ = terminate.recv() => service.shutdown().hurry(),
+        }
+    }
+}
+
+fn tell(notices: &[Notice]) {
+    for notice in notices {
+        if notice.is_loud() {
+            tracing::warn!("{notice}");
+        } else {
+            tracing::info!("{notice}");
+        }
+    }
+}
+
+fn log_to_stderr(level: LogLevel) {
+    let level = match level {
+        LogLevel::Error => "error",
+        LogLevel::Warn => "warn",
+        LogLevel::Debug => "debug",
+        LogLevel::Trace => "trace",
+        _ => "info",
+    };
+    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

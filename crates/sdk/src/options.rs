@@ -1,0 +1,132 @@
+//! The configuration in each crate's own words. Wiring only: no rule lives here.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use cliproxy_conductor::{
+    AffinityOptions, BackoffPolicy, ChannelAlias, ModelAlias, RenewalOptions, Strategy,
+};
+use cliproxy_config::{Config, Environment, Host, ProxySetting};
+use cliproxy_core::ProviderId;
+use cliproxy_transport::{
+    BodyLimits, ClientOptions, ProxyChoice, ProxyEnvironment, ProxyUrlError, ServerOptions, ServerTls,
+};
+
+/// What the conductor is told.
+pub(crate) fn conductor(config: &Config) -> cliproxy_conductor::Options {
+    let mut options = cliproxy_conductor::Options::default();
+    options.request_retry = config.retry.request_retry;
+    options.bootstrap_retries = config.streaming.bootstrap_retries;
+    options.max_retry_interval = config.retry.max_interval;
+    options.max_retry_credentials = config.retry.max_credentials.map_or(0, |count| count as usize);
+    options.backoff = backoff(config);
+    options.disable_cooling = config.cooldown.disabled;
+    options.strategy = match config.routing.strategy {
+        cliproxy_config::Strategy::FillFirst => Strategy::FillFirst,
+        cliproxy_config::Strategy::WeightedRoundRobin => Strategy::Weighted,
+        _ => Strategy::RoundRobin,
+    };
+    let affinity = AffinityOptions::default().with_ttl(config.routing.session_affinity_ttl);
+    options.affinity = config.routing.session_affinity.then_some(affinity);
+    options.force_model_prefix = config.routing.force_model_prefix;
+    options.model_aliases =
+        config.model_aliases.iter().map(|alias| ModelAlias::new(&*alias.alias, &*alias.target)).collect();
+    options.channel_aliases = config
+        .oauth_model_alias
+        .iter()
+        .map(|(channel, aliases)| {
+            (ProviderId::normalized(channel), aliases.iter().map(channel_alias).collect())
+        })
+        .collect::<BTreeMap<_, _>>();
+    options.channel_exclusions = config
+        .oauth_excluded_models
+        .iter()
+        .map(|(channel, models)| (ProviderId::normalized(channel), models.clone()))
+        .collect();
+    options.channel_rules = config
+        .oauth_request_scoped_errors
+        .iter()
+        .map(|(channel, rules)| {
+            (ProviderId::normalized(channel), rules.iter().filter_map(crate::credentials::rules).collect())
+        })
+        .collect();
+    options.renewal = RenewalOptions::default().with_workers(config.refresh_workers as usize);
+    options
+}
+
+fn backoff(config: &Config) -> BackoffPolicy {
+    let transient =
+        config.cooldown.transient.map_or(-1, |wait| i64::try_from(wait.as_secs()).unwrap_or(i64::MAX));
+    BackoffPolicy::default().with_transient_seconds(transient).with_max_cooldown(config.cooldown.max)
+}
+
+fn channel_alias(alias: &cliproxy_config::OauthAlias) -> ChannelAlias {
+    ChannelAlias::new(&*alias.name, &*alias.alias)
+        .with_fork(alias.fork)
+        .with_force_mapping(alias.force_mapping)
+}
+
+/// What the client routes are told.
+pub(crate) fn routes(config: &Config) -> cliproxy_http::Options {
+    let limits = &config.server.limits;
+    let mut options = cliproxy_http::Options::default();
+    options.body = BodyLimits::new()
+        .with_max_bytes(limits.max_body_bytes)
+        .with_max_decoded_bytes(limits.max_decompressed_bytes)
+        .with_idle_timeout(limits.idle_timeout.min(Duration::from_secs(60)));
+    options.keepalive = config.streaming.keepalive;
+    options.whole_keepalive = config.streaming.nonstream_keepalive;
+    options.keyed = !config.access.api_keys.is_empty();
+    options.safe_mode = config.access.safe_mode;
+    if let Host::Name(name) = &config.server.host {
+        options.own_hosts.push(name.clone());
+    }
+    options
+}
+
+/// What the listener is told.
+pub(crate) fn server(config: &Config) -> ServerOptions {
+    let server = &config.server;
+    let host = match &server.host {
+        Host::All => String::new(),
+        Host::Ip(address) => address.to_string(),
+        Host::Name(name) => name.clone(),
+        _ => String::new(),
+    };
+    let limits = &server.limits;
+    let mut options = ServerOptions::new(host, server.port)
+        .with_timeouts(limits.header_read_timeout, limits.idle_timeout)
+        .with_tls_handshake_timeout(limits.tls_handshake_timeout);
+    options.max_header_bytes = limits.max_header_bytes;
+    if let Some(most) = limits.max_connections {
+        options = options.with_max_connections(most as usize);
+    }
+    if let Some(most) = limits.max_concurrent_requests {
+        options = options.with_max_requests(most as usize);
+    }
+    match &server.tls {
+        Some(tls) => options.with_tls(ServerTls::new(&tls.cert, &tls.key)),
+        None => options,
+    }
+}
+
+/// What the HTTP client is told.
+pub(crate) fn client(config: &Config, environment: &Environment) -> ClientOptions {
+    let upstream = &config.upstream;
+    let mut options = ClientOptions::new()
+        .with_environment(ProxyEnvironment::from_lookup(|name| environment.get(name).map(str::to_owned)))
+        .with_connect_timeout(upstream.connect_timeout)
+        .with_first_byte_timeout(upstream.first_byte_timeout)
+        .with_idle_timeout(upstream.idle_timeout);
+    options.max_idle_per_host = upstream.idle_connections as usize;
+    options.tcp_keep_alive = upstream.tcp_keepalive;
+    options
+}
+
+/// The configuration's own proxy.
+pub(crate) fn proxy(config: &Config) -> Result<ProxyChoice, ProxyUrlError> {
+    config
+        .proxy_url
+        .as_ref()
+        .map_or(Ok(ProxyChoice::Environment), |proxy| ProxyChoice::parse(ProxySetting::expose(proxy)))
+}

@@ -1,0 +1,195 @@
+//! One message, one turn.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::super::wire::{self, wrong};
+use super::part::{self, content, mark, opaque};
+use crate::codec::CodecError;
+use crate::json::{List, Text};
+use crate::model::{
+    Args, Issuer, Media, MediaClass, Part, PartKind, Reasoning, Role, Signature, ToolCall, ToolResult, Turn,
+};
+use crate::splice::TopLevel;
+
+pub(super) fn turn(raw: &RawValue) -> Result<Turn<'_>, CodecError> {
+    let mut message: wire::Message<'_> = wire::read(raw, "")?;
+    let role = wire::plain(message.role.take());
+    let role = match &*role {
+        "system" => Role::System,
+        "developer" => Role::Developer,
+        "user" => Role::User,
+        "assistant" => Role::Assistant,
+        "tool" | "function" => return result(message, role == "function"),
+        "" => return Err(wrong("role", "missing")),
+        other => {
+            let what = format!("expected system, developer, user, assistant or tool, found {other:?}");
+            return Err(wrong("role", &what));
+        }
+    };
+    let mut turn = Turn::new(role, Vec::new());
+    turn.name = message.name.take();
+    turn.cache = message.cache_control.map(mark);
+    turn.extras = std::mem::take(&mut message.extras);
+    // For the way back into this family: routers want their own list again.
+    if let Some(details) = message.reasoning_details {
+        turn.extras.push((Cow::Borrowed("reasoning_details"), details));
+    }
+    (turn.parts, turn.plain) = parts(message)?;
+    Ok(turn)
+}
+
+/// What a message of a request or a reply says, in the order of B35: thoughts, content, refusal, calls.
+pub(in super::super) fn parts(message: wire::Message<'_>) -> Result<(Vec<Part<'_>>, bool), CodecError> {
+    let mut parts = Vec::new();
+    let details = message.reasoning_details.map(details).unwrap_or_default();
+    let text = [message.reasoning_content, message.reasoning, message.reasoning_text]
+        .into_iter()
+        .find_map(wire::filled);
+    match text {
+        // The details repeat the text; their signature does not.
+        Some(text) => {
+            let reasoning = Reasoning { summary: vec![text], ..Reasoning::default() };
+            let signature = details.into_iter().find_map(|part| part.signature);
+            parts.push(Part::new(PartKind::Reasoning(reasoning)).with_signature(signature));
+        }
+        None => parts.extend(details),
+    }
+    let mut plain = false;
+    if let Some(raw) = message.content {
+        let (said, was_plain) = content(raw)?;
+        plain = was_plain;
+        parts.extend(said);
+    }
+    annotate(&mut parts, message.annotations);
+    if let Some(refusal) = message.refusal.filter(|text| !text.is_empty()) {
+        parts.push(Part::new(PartKind::Refusal(refusal)));
+    }
+    parts.extend(images(message.images).into_iter().map(|media| Part::new(PartKind::Media(media))));
+    if let Some(raw) = message.audio {
+        parts.push(opaque(raw, "audio"));
+    }
+    for (index, raw) in message.tool_calls.unwrap_or_default().0.into_iter().enumerate() {
+        let call: wire::Call<'_> = wire::read(raw, &format!("tool_calls[{index}]"))?;
+        parts.push(call_part(call));
+    }
+    if let Some(raw) = message.function_call {
+        let function: wire::Function<'_> = wire::read(raw, "function_call")?;
+        parts.push(Part::new(PartKind::ToolCall(function_call(Text::default(), Some(function)))));
+    }
+    Ok((parts, plain))
+}
+
+/// Annotations belong to the text; a reply without text keeps them on an empty one.
+fn annotate<'a>(parts: &mut Vec<Part<'a>>, annotations: Option<&'a RawValue>) {
+    let Some(raw) = annotations.filter(|raw| !matches!(raw.get(), "[]" | "[ ]")) else { return };
+    let text = parts.iter_mut().find_map(|part| match &mut part.kind {
+        PartKind::Text { citations, .. } => Some(citations),
+        _ => None,
+    });
+    match text {
+        Some(citations) => *citations = Some(Cow::Borrowed(raw)),
+        None => parts.push(Part::new(PartKind::Text {
+            text: Text::default(),
+            citations: Some(Cow::Borrowed(raw)),
+        })),
+    }
+}
+
+/// The non-standard `images` of a reply (A.4).
+pub(in super::super) fn images(raw: Option<&RawValue>) -> Vec<Media<'_>> {
+    let list: List<&RawValue> = raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+    list.0
+        .into_iter()
+        .filter_map(|raw| serde_json::from_str::<wire::Part<'_>>(raw.get()).ok()?.image_url)
+        .filter_map(|raw| part::link(raw, MediaClass::Image).ok().flatten())
+        .collect()
+}
+
+/// A router's `reasoning_details`: texts, summaries, and encrypted state.
+pub(in super::super) fn details(raw: &RawValue) -> Vec<Part<'_>> {
+    let list: List<wire::Detail<'_>> = serde_json::from_str(raw.get()).unwrap_or_default();
+    let mut parts = Vec::with_capacity(list.0.len());
+    for detail in list.0 {
+        let some = |text: Option<Text<'_>>| text.filter(|text| !text.is_empty());
+        let signature = some(detail.signature.clone()).or_else(|| some(detail.data.clone()));
+        let summary: Vec<_> = some(detail.text.or(detail.summary)).into_iter().collect();
+        if summary.is_empty() && signature.is_none() {
+            continue;
+        }
+        let kind = PartKind::Reasoning(Reasoning { summary, ..Reasoning::default() });
+        parts.push(Part::new(kind).with_signature(signature.map(part::signed).map(Signature::into_owned)));
+    }
+    parts
+}
+
+pub(in super::super) fn call_part(call: wire::Call<'_>) -> Part<'_> {
+    let id = wire::filled(call.id).unwrap_or_default();
+    let custom = call.kind.as_ref().map_or(call.function.is_none() && call.custom.is_some(), |kind| *kind == "custom");
+    let signature = call.extra_content.and_then(thought_signature);
+    let tool_call = if custom {
+        let custom = call.custom.unwrap_or_default();
+        ToolCall {
+            id,
+            name: wire::plain(wire::filled(custom.name)),
+            namespace: None,
+            args: Args::Freeform(custom.input.and_then(Text::from_raw).unwrap_or_default()),
+        }
+    } else {
+        function_call(id, call.function)
+    };
+    let mut extras = call.extras;
+    if let Some(raw) = call.extra_content {
+        extras.push((Cow::Borrowed("extra_content"), raw));
+    }
+    Part { extras, ..Part::new(PartKind::ToolCall(tool_call)).with_signature(signature) }
+}
+
+fn function_call<'a>(id: Text<'a>, function: Option<wire::Function<'a>>) -> ToolCall<'a> {
+    let function = function.unwrap_or_default();
+    ToolCall {
+        id,
+        name: wire::plain(wire::filled(function.name)),
+        namespace: None,
+        args: match function.arguments {
+            None => Args::Encoded(Text::default()),
+            // Some services give an object where a string belongs.
+            Some(raw) => Text::from_raw(raw).map_or(Args::Json(Cow::Borrowed(raw)), Args::Encoded),
+        },
+    }
+}
+
+/// Gemini's signature where its compatible endpoint has it. Source: translation.md A.5.
+pub(in super::super) fn thought_signature(raw: &RawValue) -> Option<Signature<'_>> {
+    let google = TopLevel::scan(raw.get().as_bytes()).ok()?.object("google")?;
+    let value: Text<'_> = serde_json::from_str(google.raw("thought_signature").ok()??).ok()?;
+    Some(Signature { issuer: Issuer::Gemini, value }).filter(|signature| !signature.value.is_empty())
+}
+
+/// A `tool` message, or a legacy `function` message, which names the function in place of the call.
+fn result(mut message: wire::Message<'_>, legacy: bool) -> Result<Turn<'_>, CodecError> {
+    let (parts, plain) = match message.content {
+        Some(raw) if matches!(raw.get().as_bytes().first(), Some(b'"' | b'[')) => content(raw)?,
+        _ => (Vec::new(), false),
+    };
+    let raw = message.content.filter(|raw| !matches!(raw.get().as_bytes().first(), Some(b'"' | b'[')));
+    let name = message.name.take();
+    if legacy && name.is_none() {
+        return Err(wrong("name", "missing"));
+    }
+    let mut turn = Turn::new(
+        Role::Tool,
+        vec![Part::new(PartKind::ToolResult(ToolResult {
+            call_id: message.tool_call_id.unwrap_or_default(),
+            name: name.map(Text::into_decoded),
+            content: parts,
+            is_error: None,
+            raw: raw.map(Cow::Borrowed),
+        }))],
+    );
+    turn.plain = plain;
+    turn.cache = message.cache_control.map(mark);
+    turn.extras = message.extras;
+    Ok(turn)
+}
