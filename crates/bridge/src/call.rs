@@ -48,7 +48,8 @@ impl Call<'_> {
         let turned = self.turned(&prepared, &reply).await?;
         let context = turned_context(self.exchange.context(self.target, &prepared));
         let client = Arc::clone(&self.exchange.client);
-        let (body, bytes) = (turned.body, turned.usage);
+        let end = StreamEnd::done(turned.usage, turned.finish);
+        let body = turned.body;
         let size = body.len();
         let work = move || {
             let response = client.decode_reply(&body, &context)?;
@@ -59,7 +60,7 @@ impl Call<'_> {
         };
         let frames = self.exchange.shared.pool.run(size, work).await?;
         let frames = frames.map_err(|error| self.source(&reply.headers).unreadable(error))?;
-        Ok(self.stream_reply(&reply.headers, Canned::new(frames, StreamEnd::done(bytes, turned.finish))))
+        Ok(self.stream_reply(&reply.headers, Canned::new(frames, end)))
     }
 
     /// A stream for a stream. An executor that never learned to stream is asked for a whole reply instead.

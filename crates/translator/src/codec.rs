@@ -226,6 +226,13 @@ pub trait StreamObserver: Send {
     /// What is known so far.
     fn seen(&self) -> &StreamSeen;
 
+    /// The bytes ended and no terminal event went by. When the reply is whole all the same (some services close
+    /// after the finish reason, without `[DONE]`), appends the terminal event and notes it in [`Self::seen`]; by
+    /// default the stream broke off. Source: providers-b.md 6.3 "EOF without `[DONE]`".
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        let _ = out;
+    }
+
     /// Bytes that end the stream validly with this error, after whatever went before.
     fn fail(&mut self, error: &ClientError, out: &mut Vec<u8>);
 }

@@ -104,7 +104,11 @@ impl Lane for PassLane {
                 Observed::Replace(bytes) if observer.seen().terminal => out.pass(bytes),
                 _ => {}
             }
-        })
+        })?;
+        if !is_over(observer.seen()) {
+            observer.finish(out.writer());
+        }
+        Ok(())
     }
 
     fn seen(&self) -> &StreamSeen {

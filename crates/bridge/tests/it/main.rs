@@ -15,6 +15,7 @@ mod toy;
 
 mod counting;
 mod explaining;
+mod formats;
 mod requests;
 mod routing;
 mod streaming;
