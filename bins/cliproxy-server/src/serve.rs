@@ -1,5 +1,6 @@
 //! Serving: first run, log output, signals.
 
+use std::io::IsTerminal as _;
 use std::path::Path;
 
 use cliproxy_sdk::config::{Environment, LogLevel, Notice, Overrides, Reason};
@@ -112,5 +113,11 @@ fn log_to_stderr(level: LogLevel) {
         _ => "info",
     };
     let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // A log that nobody reads any more must not bring the server down.
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .log_internal_errors(false)
+        .init();
 }

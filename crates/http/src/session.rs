@@ -44,11 +44,10 @@ mod tests {
 
     #[test]
     fn the_strongest_name_wins_and_a_cache_key_is_weak() {
-        let peek = |session: Option<&'static str>, key: Option<&'static str>| {
-            let mut peek = Peek::default();
-            peek.session = session.map(Into::into);
-            peek.cache_key = key.map(Into::into);
-            peek
+        let peek = |session: Option<&'static str>, key: Option<&'static str>| Peek {
+            session: session.map(Into::into),
+            cache_key: key.map(Into::into),
+            ..Peek::default()
         };
         for (headers, peek, expected) in [
             (vec![], peek(None, None), None),

@@ -1,1 +1,0 @@
-//! OpenAI Chat Completions, and legacy completions as a profile of it.

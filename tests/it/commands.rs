@@ -1,0 +1,45 @@
+use tempfile::TempDir;
+
+use crate::server::command;
+
+async fn run(arguments: &[&str], config: Option<&str>) -> (i32, String, String) {
+    let home = TempDir::new().unwrap();
+    if let Some(text) = config {
+        std::fs::write(home.path().join("config.yaml"), text).unwrap();
+    }
+    let done = command(&home, arguments).output().await.unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (done.status.code().unwrap(), text(done.stdout), text(done.stderr))
+}
+
+#[tokio::test]
+async fn commands_answer_and_failures_have_their_exit_codes() {
+    let good = "host: 127.0.0.1\nclaude-api-key: [{api-key: sk-ant-CANARY}]\nnonsense: 1\n";
+    let bad = "host: 127.0.0.1\nport: many\nrequest-retry: lots\n";
+    for (arguments, config, code, expected) in [
+        (&["version"][..], None, 0, "cliproxy-server 0."),
+        (&["endpoints"], None, 0, "    api: https://api.anthropic.com"),
+        (&["check-config"], Some(good), 0, "`nonsense` is not a known key"),
+        (&["check-config"], Some(bad), 1, "request-retry"),
+        (&["check-config"], None, 1, "there is no config file yet"),
+        (&["--nope"], None, 2, "there is no flag --nope"),
+        (&["-claude-login"], None, 2, "not built yet"),
+        (&["serve"], Some("host: 0.0.0.0\n"), 1, "api-keys"),
+    ] {
+        let (status, out, err) = run(arguments, config).await;
+        let said = format!("{out}{err}");
+        assert_eq!(status, code, "{arguments:?}: {said}");
+        assert!(said.contains(expected), "{arguments:?}: {said}");
+        assert!(!said.contains("CANARY"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn test_sends_one_request_through_the_pipeline() {
+    let (status, out, err) = run(&["test", "demo"], Some("host: 127.0.0.1\nauth-dir: ./credentials\n")).await;
+    assert_eq!(status, 0, "{err}");
+    assert!(out.contains("Hello from cliproxy"), "{out}");
+    let (status, _, err) = run(&["test", "demon"], Some("host: 127.0.0.1\nauth-dir: ./credentials\n")).await;
+    assert_eq!(status, 1);
+    assert!(err.contains("demo"), "{err}");
+}
