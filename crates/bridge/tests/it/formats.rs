@@ -498,3 +498,33 @@ proptest! {
         prop_assert_eq!(read(items), whole);
     }
 }
+
+#[tokio::test]
+async fn the_provider_is_asked_for_what_its_mode_gives() {
+    for client in FORMATS {
+        for wire in FORMATS {
+            for (modes, wanted, sent) in [
+                (ReplyModes::Both, false, false),
+                (ReplyModes::Both, true, true),
+                (ReplyModes::StreamOnly, false, true),
+                (ReplyModes::WholeOnly, true, false),
+            ] {
+                let name = format!("{client} to {wire}, {modes:?}, stream {wanted}");
+                let case = cases(wire).swap_remove(0);
+                let answer = if sent { streamed([chunk(case.stream)]) } else { whole(case.whole) };
+                let executor = Arc::new(Scripted::new(wire, [answer]).modes(modes));
+                let bridge = Bridge::new(Arc::new(builtin()), Options::default());
+                let exchange = open(&bridge, asked(client, wanted));
+                drop(exchange.attempt(target(&executor)).await.unwrap());
+                let attempts = executor.watch.attempts.lock();
+                let body: serde_json::Value = serde_json::from_slice(&attempts[0].body).unwrap();
+                assert_eq!((body["model"].as_str(), attempts[0].stream), (Some("up-model"), sent), "{name}");
+                assert_eq!(body["stream"].as_bool().unwrap_or(false), sent, "{name}: {body}");
+                // Source: providers-b.md 6.2 "Usage on streams".
+                let usage = body["stream_options"]["include_usage"].as_bool().unwrap_or(false);
+                assert_eq!(usage, wire == "openai" && sent, "{name}: {body}");
+                assert_eq!(body["messages"][0]["role"], "user", "{name}");
+            }
+        }
+    }
+}
