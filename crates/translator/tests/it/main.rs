@@ -1,5 +1,7 @@
 //! Tests of the translator as others use it.
 #![allow(
+    clippy::type_complexity,
+    dead_code,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -13,7 +15,7 @@
 mod aggregate;
 mod framing;
 mod passes;
+mod registry;
 mod schema;
 mod splice;
-mod registry;
 mod toy;
