@@ -174,7 +174,7 @@ impl Writer {
 pub(crate) fn escape(text: &str, out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+    while let Some(at) = first_to_escape(rest) {
         let Some((before, tail)) = rest.split_at_checked(at) else { break };
         out.extend_from_slice(before);
         let Some((&byte, after)) = tail.split_first() else { break };
@@ -193,6 +193,22 @@ pub(crate) fn escape(text: &str, out: &mut Vec<u8>) {
         rest = after;
     }
     out.extend_from_slice(rest);
+}
+
+fn must_escape(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// Where the first byte is that must be escaped. Blocks of 32 are looked at as a whole, which compilers turn into
+/// vector instructions.
+fn first_to_escape(bytes: &[u8]) -> Option<usize> {
+    let (blocks, tail) = bytes.as_chunks::<32>();
+    for (index, block) in blocks.iter().enumerate() {
+        if block.iter().fold(false, |any, &byte| any | must_escape(byte)) {
+            return block.iter().position(|&byte| must_escape(byte)).map(|at| index * 32 + at);
+        }
+    }
+    tail.iter().position(|&byte| must_escape(byte)).map(|at| blocks.len() * 32 + at)
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use serde_json::value::RawValue;
+
 use crate::codec::Loss;
 use crate::json::{Text, Writer};
 use crate::model::{CacheMark, Part, PartKind, Request, Role, ToolCall, ToolResult, Turn};
@@ -74,11 +76,13 @@ pub struct OutTurn<'r> {
     pub parts: Vec<OutPart<'r>>,
     /// Whether it is one source message whose content was a plain string.
     pub plain: bool,
+    /// What its source message had besides, for targets of the source's family; of merged messages the first's.
+    pub extras: &'r [(Cow<'r, str>, &'r RawValue)],
 }
 
 impl<'r> OutTurn<'r> {
     fn new(role: Role, parts: Vec<OutPart<'r>>) -> Self {
-        Self { role, name: None, parts, plain: false }
+        Self { role, name: None, parts, plain: false, extras: &[] }
     }
 }
 
@@ -321,7 +325,7 @@ impl<'r> Assembly<'r, '_> {
 }
 
 fn out_turn<'r>(turn: &'r Turn<'r>, role: Role, parts: Vec<OutPart<'r>>) -> OutTurn<'r> {
-    OutTurn { role, name: turn.name.as_ref(), parts, plain: turn.plain }
+    OutTurn { role, name: turn.name.as_ref(), parts, plain: turn.plain, extras: &turn.extras }
 }
 
 fn no_output<'r>(call: &'r ToolCall<'r>) -> Part<'r> {

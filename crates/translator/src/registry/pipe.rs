@@ -282,10 +282,15 @@ impl Stage {
                 self.seen.terminal = true;
                 Ok(())
             }
-            Way::Pass(observer) if !observer.seen().terminal => {
-                Err(CodecError::protocol("the stream broke off before its end"))
+            Way::Pass(observer) => {
+                if !observer.seen().terminal {
+                    observer.finish(out);
+                }
+                if !observer.seen().terminal && observer.seen().error.is_none() {
+                    return Err(CodecError::protocol("the stream broke off before its end"));
+                }
+                Ok(())
             }
-            Way::Pass(_) => Ok(()),
             Way::Hub { decoder, encoder, model } => {
                 let (seen, exchange) = (&mut self.seen, &self.exchange);
                 decoder.finish(&mut |event| relay(event, exchange, model, seen, &mut **encoder, out))?;

@@ -212,7 +212,8 @@ impl Registry {
             return;
         }
         // Only the switch that the pass-through observer needs; a full decode would cost what it saves.
-        if let Ok(top) = TopLevel::scan(call.body)
+        if memchr::memmem::find(call.body, b"\"include_usage\"").is_some()
+            && let Ok(top) = TopLevel::scan(call.body)
             && let Some(options) = top.object("stream_options")
         {
             state.context.include_usage = options.boolean("include_usage").ok().flatten().unwrap_or(false);

@@ -349,6 +349,7 @@ fn e566_a_boundary_keeps_turns_apart() {
         name: None,
         parts: vec![OutPart::kept(&parts[index])],
         plain: true,
+        extras: &[],
     };
     let mut merger = TurnMerger::new(&claude());
     merger.push(turn(0));
