@@ -14,6 +14,7 @@
 )]
 mod aggregate;
 mod framing;
+mod fuzz;
 mod passes;
 mod registry;
 mod schema;
