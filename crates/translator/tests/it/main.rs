@@ -1,18 +1,18 @@
 //! Tests of the translator as others use it.
 #![allow(
-    clippy::type_complexity,
-    dead_code,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::string_slice,
     clippy::panic,
+    clippy::type_complexity,
     missing_docs,
     missing_debug_implementations,
     unreachable_pub,
     reason = "tests fail by panicking"
 )]
 mod aggregate;
+mod claude;
 mod framing;
 mod fuzz;
 mod passes;

@@ -14,12 +14,14 @@ use crate::pass::signature;
 /// Begins every marked value. A colon is in no alphabet that issuers use.
 pub(super) const MARKER: &str = "cliproxy:";
 
+/// State of no known form is not Claude's when we had it from another provider; of those that we know only xAI's has
+/// none (B29), so it comes back under that name.
 const ISSUERS: [(Issuer, &str); 5] = [
     (Issuer::Gpt, "gpt"),
     (Issuer::Gemini, "gemini"),
     (Issuer::Kimi, "kimi"),
     (Issuer::Grok, "grok"),
-    (Issuer::Unknown, "other"),
+    (Issuer::Unknown, "grok"),
 ];
 
 /// Reads a `signature`; an empty one is none: the block is unsigned. A marker within a marked value is a forgery and

@@ -12,7 +12,6 @@ use super::wire;
 use super::{error, peek, reply};
 use crate::codec::{CodecError, Patch, ReplyContext};
 use crate::model::ReasoningControl;
-use crate::pass::finish::from_claude;
 use crate::splice::{Edits, TopLevel};
 
 pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> {
@@ -150,7 +149,7 @@ pub(super) fn reply(
         Some(json) => serde_json::from_str::<wire::Usage<'_>>(json).ok(),
         None => None,
     };
-    let finish = hygiene::text_of(scanned.raw("stop_reason")?).map(|reason| from_claude(&reason));
+    let finish = hygiene::text_of(scanned.raw("stop_reason")?).map(|reason| reply::reason_of(&reason));
     let edits = match &context.shown_model {
         Some(shown) if scanned.string("model")?.is_none_or(|model| model != shown.as_str()) => {
             Edits::new().set_string("model", shown)

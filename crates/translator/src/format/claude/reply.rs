@@ -72,7 +72,16 @@ pub(super) fn finish<'a>(
     details: Option<Raw<'a>>,
 ) -> Finish<'a> {
     let native = reason.into_decoded();
-    Finish { reason: from_claude(&native), native: Some(native), stop_sequence, details }
+    Finish { reason: reason_of(&native), native: Some(native), stop_sequence, details }
+}
+
+/// The canonical reason. A refusal of Claude ends a reply as a filter does: there is no text that refuses, as
+/// OpenAI's have it, so that clients of other formats must learn it from the reason (E031).
+pub(super) fn reason_of(word: &str) -> FinishReason {
+    match from_claude(word) {
+        FinishReason::Refusal => FinishReason::Safety,
+        reason => reason,
+    }
 }
 
 pub(super) fn encode(response: &Response<'_>, context: &ReplyContext) -> Vec<u8> {

@@ -34,8 +34,7 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
     let names = names::wire_names(request);
     let mut policy = TurnPolicy::claude(profile);
     if native {
-        // A Claude client arranged its turns for Claude.
-        policy.merge_users = false;
+        // A Claude client put its calls where Claude had them.
         policy.calls_last = false;
     }
     let mut dropped = Vec::new();
@@ -410,6 +409,11 @@ impl Body<'_> {
                         out.write(w, part, marks, auto && at + 1 == parts.len());
                     }
                     w.end_array();
+                }
+            }
+            if self.native {
+                for (key, raw) in turn.extras {
+                    w.field_raw(key, raw.get());
                 }
             }
             w.end_object();

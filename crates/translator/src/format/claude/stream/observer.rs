@@ -6,12 +6,11 @@ use bytes::Bytes;
 use cliproxy_core::ClientError;
 use serde_json::value::RawValue;
 
-use super::super::{error, usage, wire};
+use super::super::{error, reply, usage, wire};
 use crate::codec::{Observed, ReplyContext, StreamObserver, StreamSeen};
 use crate::frame::StreamFrame;
 use crate::framing::write_sse;
 use crate::model::StreamError;
-use crate::pass::finish::from_claude;
 use crate::splice::{Edits, TopLevel};
 
 #[derive(Debug)]
@@ -48,7 +47,7 @@ impl Observer {
         let Ok(event) = serde_json::from_slice::<wire::Event<'_>>(data) else { return };
         self.count(event.usage.as_ref());
         if let Some(reason) = event.delta.and_then(|delta| delta.stop_reason) {
-            self.seen.finish = Some(from_claude(&reason.decoded()));
+            self.seen.finish = Some(reply::reason_of(&reason.decoded()));
             self.seen.semantic = true;
         }
     }
