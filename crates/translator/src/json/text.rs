@@ -92,6 +92,15 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// How many characters there are.
+    #[must_use]
+    pub fn char_count(&self) -> usize {
+        match &self.0 {
+            Repr::Plain(text) => text.chars().count(),
+            Repr::Escaped(body) => escaped_char_count(body),
+        }
+    }
+
     /// A copy that borrows from this one.
     #[must_use]
     pub fn reborrow(&self) -> Text<'_> {
@@ -136,6 +145,22 @@ impl<'a> Text<'a> {
             }
         }
     }
+}
+
+/// The characters of a string body, an escape or a pair of surrogates being one.
+fn escaped_char_count(body: &str) -> usize {
+    let mut count = 0;
+    let mut rest = body;
+    while let Some((before, escape)) =
+        memchr::memchr(b'\\', rest.as_bytes()).and_then(|at| rest.split_at_checked(at))
+    {
+        count += before.chars().count() + 1;
+        rest = match escape.strip_prefix("\\u") {
+            Some(digits) => digits.get(unicode(digits).1..).unwrap_or(""),
+            None => escape.get(2..).unwrap_or(""),
+        };
+    }
+    count + rest.chars().count()
 }
 
 /// Undoes JSON escapes. The input is a valid string body, so nothing can fail but lone surrogates.
@@ -269,7 +294,10 @@ mod tests {
             r#""\u00e9\u4e2d\ud83d\ude00 end""#,
             r#""\\u0041""#,
         ] {
-            assert_eq!(text(json), serde_json::from_str::<String>(json).unwrap(), "{json}");
+            let expected: String = serde_json::from_str(json).unwrap();
+            assert_eq!(text(json), expected, "{json}");
+            let raw: &RawValue = serde_json::from_str(json).unwrap();
+            assert_eq!(Text::from_raw(raw).unwrap().char_count(), expected.chars().count(), "{json}");
         }
         assert_eq!(text(r#""x\ud800y""#), "x\u{fffd}y");
     }

@@ -1,0 +1,166 @@
+//! Canonical requests for a provider of this format. Source: translation.md D.7, A.16, B12 to B16, B21, B22, B25,
+//! B27, B36.
+
+use std::borrow::Cow;
+
+use crate::codec::{CodecError, Encoded, Loss, Profile};
+use crate::json::Writer;
+use crate::model::{Issuer, Media, MediaClass, MediaSource, Part, PartKind, Request, Role};
+use crate::names::NameMap;
+use crate::pass::names::openai_names;
+use crate::pass::turns::{OutPart, TurnPolicy, arrange};
+
+use super::{CHAT, COMPLETIONS};
+
+mod message;
+mod options;
+mod part;
+mod tools;
+
+/// What every piece of the encoder knows.
+struct Target<'r> {
+    profile: &'r Profile,
+    /// The request came in this format: its extensions mean the same to a lenient target.
+    own: bool,
+    /// The request came in a format of the same vendor.
+    family: bool,
+    /// Free-form tools go out as such; otherwise as functions with one string (B10).
+    custom: bool,
+    /// The names of the tools that are free-form.
+    custom_tools: Vec<String>,
+    names: NameMap,
+}
+
+impl Target<'_> {
+    /// Members that only some services know may go out.
+    fn extensions(&self) -> bool {
+        self.own && !self.profile.strict
+    }
+
+    /// Whether calls of the tool are free text.
+    fn is_custom(&self, name: &str) -> bool {
+        self.custom && self.custom_tools.iter().any(|custom| custom == name)
+    }
+
+    /// Whether the model is known to take no images.
+    fn is_blind(&self) -> bool {
+        self.profile.info.as_ref().is_some_and(|info| {
+            !info.input.is_empty() && !info.input.contains(&cliproxy_core::Modality::Image)
+        })
+    }
+}
+
+pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encoded, CodecError> {
+    let own = request.source == CHAT;
+    let target = Target {
+        profile,
+        own,
+        family: own || matches!(request.source, COMPLETIONS | "openai-response" | "codex"),
+        // OpenAI itself has them; of another service only a client of this format can know.
+        custom: own || profile.strict,
+        custom_tools: super::custom_tools(&request.tools),
+        names: openai_names(request),
+    };
+    let mut kept = Kept::default();
+    let arranged = arrange(request, &TurnPolicy::chat(), &mut |role, part| kept.keep(&target, role, part));
+    if let Some(refused) = kept.refused {
+        return Err(refused);
+    }
+    let mut losses = arranged.losses.clone();
+    losses.append(&mut kept.losses);
+
+    let mut w = Writer::new(Vec::with_capacity(4096));
+    w.begin_object();
+    w.field_string("model", &profile.model);
+    w.key("messages");
+    message::write_all(&mut w, &target, request, &arranged);
+    let declared = tools::write(&mut w, &target, request, &mut losses);
+    if declared {
+        tools::write_choice(&mut w, &target, request, &mut losses);
+    }
+    options::write(&mut w, &target, request, &mut losses)?;
+    w.end_object();
+    Ok(Encoded { body: w.into_bytes(), names: target.names, losses })
+}
+
+fn loss(what: &'static str, why: &'static str) -> Loss {
+    Loss { what: Cow::Borrowed(what), why: Cow::Borrowed(why) }
+}
+
+/// What the format can say of a conversation.
+#[derive(Default)]
+struct Kept {
+    losses: Vec<Loss>,
+    /// What must not be dropped silently.
+    refused: Option<CodecError>,
+}
+
+impl Kept {
+    fn keep<'r>(&mut self, target: &Target<'_>, role: Role, part: &'r Part<'r>) -> Option<OutPart<'r>> {
+        let fine = match &part.kind {
+            PartKind::Text { .. } | PartKind::ToolCall(_) | PartKind::ToolResult(_) => true,
+            PartKind::Refusal(_) => role == Role::Assistant,
+            PartKind::Reasoning(_) => self.reasoning(target, role, part),
+            PartKind::Media(media) => self.media(target, role, media),
+            PartKind::Server(_) => {
+                self.losses.push(loss("message.server_tool", "the format has no tools of the provider in history"));
+                false
+            }
+            PartKind::Opaque(opaque) => {
+                let fine = target.own && opaque.format == CHAT;
+                if !fine {
+                    self.losses.push(Loss {
+                        what: Cow::Owned(format!("message.{}", opaque.kind)),
+                        why: Cow::Borrowed("only its own format can say it"),
+                    });
+                }
+                fine
+            }
+        };
+        fine.then(|| OutPart::kept(part))
+    }
+
+    /// Source: translation.md B36, E111 to E115: thoughts go to whoever signed them, and to services that take
+    /// them back unsigned.
+    fn reasoning(&mut self, target: &Target<'_>, role: Role, part: &Part<'_>) -> bool {
+        let PartKind::Reasoning(reasoning) = &part.kind else { return false };
+        let says = reasoning.summary.iter().chain(&reasoning.raw).any(|text| !text.is_empty());
+        if role != Role::Assistant || !says {
+            return false;
+        }
+        let of_gpt = part.signature.as_ref().is_some_and(|signature| signature.issuer == Issuer::Gpt);
+        let fine = target.profile.keeps_reasoning_text || !target.profile.strict && (of_gpt || target.own);
+        if !fine {
+            self.losses.push(loss("message.thinking", "the provider does not take thoughts back"));
+        }
+        fine
+    }
+
+    /// Only users send media here.
+    fn media(&mut self, target: &Target<'_>, role: Role, media: &Media<'_>) -> bool {
+        if role != Role::User {
+            self.losses.push(loss("message.media", "only user messages carry media"));
+            return false;
+        }
+        let refused = match (&media.source, media.class) {
+            (MediaSource::Text(_) | MediaSource::Parts(_), _) | (_, MediaClass::Image) if !is_file(media) => None,
+            (MediaSource::File(_), MediaClass::Document) if target.family => None,
+            (MediaSource::File(_), _) => Some("a file in another provider's store cannot be sent; send its data"),
+            (MediaSource::Url(_), MediaClass::Audio) => Some("audio by URL cannot be sent; send its data"),
+            (MediaSource::Url(_), MediaClass::Document) if target.profile.strict => {
+                Some("a document by URL cannot be sent; send its data")
+            }
+            (_, MediaClass::Video) if target.profile.strict => Some("the provider takes no video"),
+            _ => None,
+        };
+        if let Some(why) = refused {
+            self.refused.get_or_insert_with(|| CodecError::inexpressible(why).with_param("messages"));
+        }
+        refused.is_none()
+    }
+}
+
+fn is_file(media: &Media<'_>) -> bool {
+    matches!(media.source, MediaSource::File(_))
+}
+

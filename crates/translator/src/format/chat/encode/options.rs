@@ -1,0 +1,189 @@
+//! Everything of a request but its conversation and tools.
+
+use std::borrow::Cow;
+
+use sha2::{Digest, Sha256};
+
+use super::super::is_tier;
+use super::{Target, loss};
+use crate::codec::{CodecError, Loss};
+use crate::json::{Raw, Text, Writer};
+use crate::model::{OutputFormat, Request};
+use crate::pass::ids::hex;
+use crate::pass::reasoning::{Amount, resolve};
+use crate::splice::Edits;
+
+/// The longest `user` that OpenAI takes.
+const MAX_USER: usize = 64;
+
+/// Documented members that the model has no place for. Source: translation.md F.1.
+const OFFICIAL: [&str; 5] =
+    ["store", "moderation", "web_search_options", "prompt_cache_retention", "prompt_cache_options"];
+
+pub(super) fn write(
+    w: &mut Writer,
+    target: &Target<'_>,
+    request: &Request<'_>,
+    losses: &mut Vec<Loss>,
+) -> Result<(), CodecError> {
+    write_sampling(w, target, request, losses);
+    if let Some(limit) = request.max_output {
+        // See the module's documentation.
+        let key = if target.profile.strict { "max_completion_tokens" } else { "max_tokens" };
+        w.field_unsigned(key, limit);
+    }
+    write_output(w, target, request);
+    write_reasoning(w, target, request)?;
+    write_identity(w, target, request, losses);
+    if let Some(tier) = &request.service_tier {
+        match target.family && is_tier(tier) || target.extensions() {
+            true => w.field_text("service_tier", tier),
+            // Source: translation.md B88.
+            false => losses.push(loss("service_tier", "tiers are not portable")),
+        }
+    }
+    if let Some(mark) = request.cache.as_ref().filter(|_| target.extensions()) {
+        w.field_raw("cache_control", mark.raw.get());
+    }
+    if target.profile.stream {
+        w.field_boolean("stream", true);
+        write_stream_options(w, target, request);
+    }
+    for (key, raw) in &request.extras {
+        // Source: translation.md A.16.
+        if target.extensions() || target.own && OFFICIAL.contains(&&**key) {
+            w.field_raw(key, raw.get());
+        } else {
+            losses.push(Loss {
+                what: Cow::Owned(key.clone().into_owned()),
+                why: Cow::Borrowed("the provider does not know it"),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Numbers go as they were written. Source: translation.md A.8, F6.
+fn write_sampling(w: &mut Writer, target: &Target<'_>, request: &Request<'_>, losses: &mut Vec<Loss>) {
+    let sampling = &request.sampling;
+    let mut number = |key: &'static str, value: &Option<Raw<'_>>, goes: bool| {
+        if let Some(value) = value {
+            match goes {
+                true => w.field_raw(key, value.get()),
+                false => losses.push(loss(key, "the model does not take it")),
+            }
+        }
+    };
+    let free = target.profile.sampling;
+    number("temperature", &sampling.temperature, free);
+    number("top_p", &sampling.top_p, free);
+    number("top_k", &sampling.top_k, free && !target.profile.strict);
+    number("frequency_penalty", &sampling.frequency_penalty, free);
+    number("presence_penalty", &sampling.presence_penalty, free);
+    number("logit_bias", &sampling.logit_bias, true);
+    number("seed", &sampling.seed, true);
+    if !sampling.stop.is_empty() {
+        // Source: translation.md E126.
+        w.key("stop");
+        w.begin_array();
+        sampling.stop.iter().for_each(|stop| w.text(stop));
+        w.end_array();
+    }
+    if let Some(n) = sampling.candidates {
+        w.field_unsigned("n", n);
+    }
+    if let Some(logprobs) = sampling.logprobs {
+        w.field_boolean("logprobs", logprobs);
+    }
+    if let Some(top) = &sampling.top_logprobs {
+        w.field_raw("top_logprobs", top.get());
+    }
+}
+
+/// Source: translation.md A.9.
+fn write_output(w: &mut Writer, target: &Target<'_>, request: &Request<'_>) {
+    let output = &request.output;
+    match &output.format {
+        None => {}
+        Some(OutputFormat::Text) => w.field_raw("response_format", r#"{"type":"text"}"#),
+        Some(OutputFormat::JsonObject) => w.field_raw("response_format", r#"{"type":"json_object"}"#),
+        Some(OutputFormat::JsonSchema { name, description, strict, schema }) => {
+            w.key("response_format");
+            w.begin_object();
+            w.field_string("type", "json_schema");
+            w.key("json_schema");
+            w.begin_object();
+            // Required here, unknown to Claude.
+            w.field_text("name", name.as_ref().unwrap_or(&Text::plain("response")));
+            if let Some(description) = description {
+                w.field_text("description", description);
+            }
+            if let Some(strict) = strict {
+                w.field_boolean("strict", *strict);
+            }
+            if let Some(schema) = schema {
+                w.field_raw("schema", schema.get());
+            }
+            w.end_object();
+            w.end_object();
+        }
+    }
+    if let Some(verbosity) = output.verbosity.as_ref().filter(|_| target.family) {
+        w.field_text("verbosity", verbosity);
+    }
+    if target.own {
+        let members = [("modalities", &output.modalities), ("audio", &output.audio), ("prediction", &output.prediction)];
+        for (key, raw) in members {
+            if let Some(raw) = raw {
+                w.field_raw(key, raw.get());
+            }
+        }
+    }
+}
+
+/// Source: translation.md B39 to B42, A.10. What a summary wants has no spelling here (E621).
+fn write_reasoning(w: &mut Writer, target: &Target<'_>, request: &Request<'_>) -> Result<(), CodecError> {
+    let info = target.profile.info.as_deref();
+    let resolved = resolve(&request.reasoning, target.own, info)?;
+    // `auto` is an extension: it goes to whoever is known to take it. Saying nothing means the same to the others.
+    let dynamic = info.and_then(|info| info.reasoning.as_ref()).is_some_and(|profile| profile.dynamic_allowed);
+    if resolved.amount == Amount::Auto && !(target.extensions() || dynamic) {
+        return Ok(());
+    }
+    if let Some(effort) = resolved.as_effort() {
+        w.field_string("reasoning_effort", effort);
+    }
+    Ok(())
+}
+
+/// Source: translation.md A.11, B87.
+fn write_identity(w: &mut Writer, target: &Target<'_>, request: &Request<'_>, losses: &mut Vec<Loss>) {
+    let identity = &request.identity;
+    if let Some(user) = &identity.user {
+        let name = user.decoded();
+        match !target.own && name.len() > MAX_USER {
+            false => w.field_text("user", user),
+            // Too long for OpenAI; the same user stays the same.
+            true => w.field_string("user", &hex(&Sha256::digest(name.as_bytes()))),
+        }
+    }
+    if let Some(id) = identity.safety_identifier.as_ref().filter(|_| target.family) {
+        w.field_text("safety_identifier", id);
+    }
+    if let Some(key) = &identity.prompt_cache_key {
+        w.field_text("prompt_cache_key", key);
+    }
+    if let Some(metadata) = &identity.metadata {
+        match target.family {
+            true => w.field_raw("metadata", metadata.get()),
+            false => losses.push(loss("metadata", "it means something else there")),
+        }
+    }
+}
+
+/// Usage is always asked for: the observer drops it where the client did not (design.md §12).
+fn write_stream_options(w: &mut Writer, target: &Target<'_>, request: &Request<'_>) {
+    let own = request.stream.options.as_ref().filter(|_| target.own);
+    let wanted = own.and_then(|raw| Edits::new().set("include_usage", "true").apply_str(raw.get()).ok());
+    w.field_raw("stream_options", wanted.as_deref().unwrap_or(r#"{"include_usage":true}"#));
+}

@@ -1,0 +1,112 @@
+//! `chat.completion` into canonical form.
+
+use std::borrow::Cow;
+
+use cliproxy_core::FinishReason;
+use serde_json::value::RawValue;
+
+use super::super::{CHAT, decode as request, usage, wire};
+use crate::codec::CodecError;
+use crate::json::Text;
+use crate::model::{Candidate, Finish, Part, PartKind, Response};
+use crate::pass::errors::probe_error;
+use crate::pass::finish;
+use crate::splice::TopLevel;
+
+pub(in super::super) fn decode(body: &[u8]) -> Result<Response<'_>, CodecError> {
+    let text = std::str::from_utf8(body).map_err(|_| CodecError::malformed("the reply is not UTF-8"))?;
+    let wire: wire::Reply<'_> = match serde_json::from_str(text) {
+        Ok(wire) => wire,
+        // A failure in another shape says more than where it differs from a reply.
+        Err(error) => return Err(error_of(body).unwrap_or_else(|| wire::misread(&error, ""))),
+    };
+    let Some(choices) = wire.choices.filter(|choices| !choices.0.is_empty()) else {
+        return Err(error_of(body).unwrap_or_else(|| CodecError::protocol("the reply has no choices")));
+    };
+    let mut used = wire.usage.map(usage::decode);
+    let candidates = choices
+        .0
+        .into_iter()
+        .enumerate()
+        .map(|(place, choice)| {
+            used = used.or_else(|| choice.usage.map(usage::decode));
+            candidate(choice, place).map_err(|error| wire::at(&format!("choices[{place}]"), &error))
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Response {
+        source: CHAT,
+        id: text_of(wire.id),
+        model: text_of(wire.model),
+        created: wire.created.and_then(|raw| raw.get().parse().ok()),
+        candidates,
+        usage: used.filter(|usage| !usage.is_empty()),
+        service_tier: wire.service_tier.and_then(Text::from_raw),
+        extras: wire.extras,
+    })
+}
+
+fn text_of(raw: Option<&RawValue>) -> Cow<'_, str> {
+    wire::plain(raw.and_then(Text::from_raw))
+}
+
+fn candidate(choice: wire::Choice<'_>, place: usize) -> Result<Candidate<'_>, CodecError> {
+    let mut extras = choice.extras;
+    let parts = match (choice.message, choice.text.and_then(Text::from_raw)) {
+        (Some(mut message), _) => {
+            extras.extend(
+                std::mem::take(&mut message.extras)
+                    .into_iter()
+                    .map(|(key, raw)| (Cow::Owned(format!("message.{key}")), raw)),
+            );
+            if let Some(raw) = message.reasoning_details {
+                extras.push((Cow::Borrowed("message.reasoning_details"), raw));
+            }
+            let (parts, _) = request::message_parts(message)?;
+            parts
+        }
+        // A legacy completion.
+        (None, Some(text)) => vec![Part::text(text)],
+        (None, None) => return Err(wire::wrong("message", "missing")),
+    };
+    // An empty text says nothing, unless something hangs on it.
+    let parts: Vec<_> = parts.into_iter().filter(|part| !is_nothing(part)).collect();
+    let finish = wire::filled(choice.finish_reason).map(|word| finish_of(word.into_decoded(), &parts));
+    Ok(Candidate {
+        index: choice.index.unwrap_or_else(|| u32::try_from(place).unwrap_or(u32::MAX)),
+        parts,
+        finish,
+        logprobs: choice.logprobs.map(Cow::Borrowed),
+        extras,
+    })
+}
+
+fn is_nothing(part: &Part<'_>) -> bool {
+    matches!(&part.kind, PartKind::Text { text, citations: None } if text.is_empty())
+}
+
+/// Source: translation.md B51, B52.
+fn finish_of<'a>(word: Cow<'a, str>, parts: &[Part<'_>]) -> Finish<'a> {
+    let has = |wanted: fn(&PartKind<'_>) -> bool| parts.iter().any(|part| wanted(&part.kind));
+    let calls = has(|kind| matches!(kind, PartKind::ToolCall(_)));
+    let refused = has(|kind| matches!(kind, PartKind::Refusal(_)));
+    let reason = match finish::settle(finish::from_chat(&word), calls) {
+        FinishReason::Stop if refused => FinishReason::Refusal,
+        reason => reason,
+    };
+    Finish { native: Some(word), ..Finish::new(reason) }
+}
+
+/// The failure that a reply with a good status really is. Source: providers-b.md 6.3, "2xx body that is a
+/// structured error".
+pub(in super::super) fn error_of(body: &[u8]) -> Option<CodecError> {
+    let scanned = TopLevel::scan(body).ok()?;
+    let named = scanned.value("error").is_some_and(|error| error != b"null");
+    if !named && scanned.has("choices") && scanned.value("choices") != Some(b"null") {
+        return None;
+    }
+    let said = probe_error(body);
+    // MiniMax's envelope.
+    let base = || scanned.object("base_resp")?.string("status_msg").ok().flatten();
+    let message = Some(said.message).filter(|text| !text.is_empty()).or_else(|| base().map(Cow::into_owned))?;
+    Some(CodecError::protocol(format!("the provider answered with an error: {message}")))
+}

@@ -1,0 +1,229 @@
+//! One choice of a stream: its open blocks and its end.
+
+use std::borrow::Cow;
+
+use cliproxy_core::FinishReason;
+use serde_json::value::RawValue;
+
+use super::super::decode::{content, details, images};
+use super::super::{CHAT, wire};
+use super::calls::{Calls, Piece};
+use crate::codec::CodecError;
+use crate::json::{List, Text};
+use crate::model::{BlockKind, Delta, Event, Finish, PartKind};
+use crate::pass::finish;
+
+type Sink<'s> = &'s mut dyn FnMut(Event<'_>);
+
+/// What is open of one choice.
+#[derive(Debug)]
+pub(super) struct Choice {
+    index: u32,
+    open: Option<(Kind, u32)>,
+    /// The block that log probabilities belong to.
+    last: Option<u32>,
+    calls: Calls,
+    refused: bool,
+    finished: bool,
+}
+
+/// A block that the next delta of its kind continues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Reasoning,
+    Refusal,
+}
+
+impl Choice {
+    pub(super) fn new(index: u32) -> Self {
+        Self { index, open: None, last: None, calls: Calls::default(), refused: false, finished: false }
+    }
+
+    pub(super) fn index(&self) -> u32 {
+        self.index
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// Whether no arguments are cut, as far as brackets tell.
+    pub(super) fn is_whole(&self) -> bool {
+        self.calls.are_whole()
+    }
+
+    /// Takes what a chunk says of the choice. Behind its finish nothing counts (E139).
+    pub(super) fn take(&mut self, wire: wire::Choice<'_>, next: &mut u32, sink: Sink<'_>) -> Result<(), CodecError> {
+        if self.finished {
+            return Ok(());
+        }
+        if let Some(delta) = wire.delta {
+            self.delta(delta, false, next, sink);
+        } else if let Some(message) = wire.message {
+            // A whole reply where a chunk belongs. Source: providers-b.md 6.3.
+            self.delta(delta_of(message)?, true, next, sink);
+        } else if let Some(text) = wire::filled(wire.text) {
+            self.say(Kind::Text, Delta::Text(text), next, sink);
+        }
+        if let (Some(logprobs), Some(block)) = (wire.logprobs, self.last) {
+            sink(Event::Delta { block, delta: Delta::Logprobs(Cow::Borrowed(logprobs)) });
+        }
+        if let Some(word) = wire::filled(wire.finish_reason) {
+            self.finish(Some(word.into_decoded()), next, sink);
+        }
+        Ok(())
+    }
+
+    fn delta(&mut self, delta: wire::Delta<'_>, whole: bool, next: &mut u32, sink: Sink<'_>) {
+        self.reason(&delta, next, sink);
+        if let Some(raw) = delta.content {
+            self.content(raw, next, sink);
+        }
+        if let Some(annotations) = delta.annotations {
+            self.annotate(annotations, next, sink);
+        }
+        if let Some(text) = wire::filled(delta.refusal) {
+            self.refused = true;
+            self.say(Kind::Refusal, Delta::Text(text), next, sink);
+        }
+        for media in images(delta.images) {
+            self.close(sink);
+            let block = number(next);
+            sink(Event::BlockStart { block, candidate: self.index, kind: BlockKind::Media(media) });
+            sink(Event::BlockStop { block });
+        }
+        if let Some(raw) = delta.audio {
+            sink(Event::Raw { format: CHAT, name: Cow::Borrowed("delta.audio"), data: Cow::Borrowed(raw) });
+        }
+        let calls = delta.tool_calls.unwrap_or_default().0;
+        if !calls.is_empty() || delta.function_call.is_some() {
+            self.close(sink);
+        }
+        for (place, call) in calls.into_iter().enumerate() {
+            let piece = Piece::of(call, whole.then_some(place));
+            self.calls.take(piece, self.index, next, sink);
+        }
+        if let Some(function) = &delta.function_call {
+            self.calls.take(Piece::legacy(function), self.index, next, sink);
+        }
+    }
+
+    /// Thoughts, in whichever member a service has them; the details repeat the text but for their signature (A.5).
+    fn reason(&mut self, delta: &wire::Delta<'_>, next: &mut u32, sink: Sink<'_>) {
+        let text = [delta.reasoning_content, delta.reasoning, delta.reasoning_text].into_iter().find_map(wire::filled);
+        let said = text.is_some();
+        if let Some(text) = text {
+            self.say(Kind::Reasoning, Delta::Reasoning(text), next, sink);
+        }
+        let Some(raw) = delta.reasoning_details else { return };
+        for part in details(raw) {
+            if let PartKind::Reasoning(reasoning) = part.kind {
+                for text in reasoning.summary.into_iter().filter(|_| !said) {
+                    self.say(Kind::Reasoning, Delta::Reasoning(text), next, sink);
+                }
+            }
+            if let Some(signature) = part.signature {
+                self.say(Kind::Reasoning, Delta::Signature(signature), next, sink);
+            }
+        }
+    }
+
+    /// A string, or a list of parts.
+    fn content(&mut self, raw: &RawValue, next: &mut u32, sink: Sink<'_>) {
+        if let Some(text) = Text::from_raw(raw) {
+            if !text.is_empty() {
+                self.say(Kind::Text, Delta::Text(text), next, sink);
+            }
+            return;
+        }
+        let Ok((parts, _)) = content(raw) else { return };
+        for part in parts {
+            match part.kind {
+                PartKind::Text { text, .. } if !text.is_empty() => {
+                    self.say(Kind::Text, Delta::Text(text), next, sink);
+                }
+                PartKind::Reasoning(reasoning) => {
+                    for text in reasoning.summary.into_iter().filter(|text| !text.is_empty()) {
+                        self.say(Kind::Reasoning, Delta::Reasoning(text), next, sink);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn annotate(&mut self, raw: &RawValue, next: &mut u32, sink: Sink<'_>) {
+        let items: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
+        for raw in items {
+            self.say(Kind::Text, Delta::Citation { format: CHAT, raw: Cow::Borrowed(raw) }, next, sink);
+        }
+    }
+
+    /// Continues the open block, or closes it and opens one of the kind.
+    fn say(&mut self, kind: Kind, delta: Delta<'_>, next: &mut u32, sink: Sink<'_>) {
+        let block = match self.open {
+            Some((open, block)) if open == kind => block,
+            _ => {
+                self.close(sink);
+                let block = number(next);
+                self.open = Some((kind, block));
+                let kind = match kind {
+                    Kind::Text => BlockKind::Text,
+                    Kind::Reasoning => BlockKind::Reasoning,
+                    Kind::Refusal => BlockKind::Refusal,
+                };
+                sink(Event::BlockStart { block, candidate: self.index, kind });
+                block
+            }
+        };
+        self.last = Some(block);
+        sink(Event::Delta { block, delta });
+    }
+
+    fn close(&mut self, sink: Sink<'_>) {
+        if let Some((_, block)) = self.open.take() {
+            sink(Event::BlockStop { block });
+        }
+    }
+
+    /// Once per choice: a second word changes nothing (B53). Source for the reason: B51, B52.
+    pub(super) fn finish(&mut self, word: Option<Cow<'_, str>>, next: &mut u32, sink: Sink<'_>) {
+        self.finished = true;
+        self.close(sink);
+        self.calls.finish(self.index, next, sink);
+        let reason = word.as_deref().map_or(FinishReason::Stop, finish::from_chat);
+        let reason = match finish::settle(reason, self.calls.any()) {
+            FinishReason::Stop if self.refused => FinishReason::Refusal,
+            reason => reason,
+        };
+        sink(Event::Finish { candidate: self.index, finish: Finish { native: word, ..Finish::new(reason) } });
+    }
+}
+
+/// The members of a message that a delta has too.
+fn delta_of(message: wire::Message<'_>) -> Result<wire::Delta<'_>, CodecError> {
+    let calls = message.tool_calls.unwrap_or_default().0;
+    let calls: Result<Vec<wire::Call<'_>>, _> =
+        calls.into_iter().map(|raw| wire::read(raw, "choices.message.tool_calls")).collect();
+    let legacy = message.function_call.map(|raw| wire::read(raw, "choices.message.function_call"));
+    Ok(wire::Delta {
+        content: message.content,
+        tool_calls: Some(List(calls?)),
+        function_call: legacy.transpose()?,
+        reasoning_content: message.reasoning_content,
+        reasoning: message.reasoning,
+        reasoning_text: message.reasoning_text,
+        reasoning_details: message.reasoning_details,
+        annotations: message.annotations,
+        audio: message.audio,
+        images: message.images,
+        ..wire::Delta::default()
+    })
+}
+
+fn number(next: &mut u32) -> u32 {
+    let block = *next;
+    *next += 1;
+    block
+}

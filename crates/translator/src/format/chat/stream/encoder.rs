@@ -1,0 +1,270 @@
+//! Canonical events as chunks for a client. Source: translation.md B64, B72, B77; F12.
+
+use cliproxy_core::{ClientError, Usage};
+
+use super::super::reply::{annotation, finish_word, image_url, write_image};
+use super::super::{CHAT, error, usage};
+use super::call::{Call, CallPlace};
+use super::{DONE_FRAME, Prefix};
+use crate::codec::{ReplyContext, StreamEncoder};
+use crate::json::{Raw, Text, Writer};
+use crate::model::{BlockKind, Delta, Event, Finish, Start, owned_raw};
+
+/// Writes a stream of chunks.
+#[derive(Debug)]
+pub(in super::super) struct Encoder {
+    context: ReplyContext,
+    prefix: Prefix,
+    candidates: Vec<Candidate>,
+    /// Open blocks; few at a time.
+    blocks: Vec<Block>,
+    usage: Usage,
+    over: bool,
+}
+
+#[derive(Debug)]
+struct Candidate {
+    index: u32,
+    /// How many calls went out: their index counts from 0 (F12).
+    calls: u32,
+    images: usize,
+    /// How many characters of text went out.
+    said: usize,
+    finished: bool,
+}
+
+#[derive(Debug)]
+struct Block {
+    id: u32,
+    candidate: u32,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// Text, with where it began, and its citations, whose place is known when it ends.
+    Text {
+        start: usize,
+        citations: Vec<Raw<'static>>,
+    },
+    Refusal,
+    Reasoning,
+    Call(Call),
+    /// Nothing of it can be said here.
+    Mute,
+}
+
+impl Encoder {
+    pub(in super::super) fn new(context: &ReplyContext) -> Self {
+        Self {
+            context: context.clone(),
+            prefix: Prefix::default(),
+            candidates: Vec::with_capacity(1),
+            blocks: Vec::with_capacity(2),
+            usage: Usage::default(),
+            over: false,
+        }
+    }
+
+    fn start(&mut self, start: &Start<'_>) {
+        self.prefix = Prefix::new(start, &self.context, "chatcmpl-", "chat.completion.chunk");
+    }
+
+    /// The state of a candidate; its first chunk carries the role (B64).
+    fn candidate(&mut self, index: u32, out: &mut Vec<u8>) -> usize {
+        if let Some(place) = self.candidates.iter().position(|candidate| candidate.index == index) {
+            return place;
+        }
+        if self.prefix.is_empty() {
+            // No decoder of ours leaves the start out, but the stream is valid without it too.
+            self.start(&Start::default());
+        }
+        self.prefix.open(index, out);
+        out.extend_from_slice(br#","delta":{"role":"assistant","content":""}"#);
+        Prefix::close(out);
+        self.candidates.push(Candidate { index, calls: 0, images: 0, said: 0, finished: false });
+        self.candidates.len() - 1
+    }
+
+    fn block_start(&mut self, id: u32, index: u32, kind: &BlockKind<'_>, out: &mut Vec<u8>) {
+        let place = self.candidate(index, out);
+        let Some(candidate) = self.candidates.get_mut(place) else { return };
+        let kind = match kind {
+            BlockKind::Text => Kind::Text { start: candidate.said, citations: Vec::new() },
+            BlockKind::Refusal => Kind::Refusal,
+            BlockKind::Reasoning => Kind::Reasoning,
+            BlockKind::ToolCall { id, name, custom } => {
+                let call = CallPlace { candidate: index, index: candidate.calls };
+                candidate.calls += 1;
+                Kind::Call(Call::start(call, id, name, *custom, &self.context, &self.prefix, out))
+            }
+            BlockKind::Media(media) => {
+                if let Some(url) = image_url(media) {
+                    let number = candidate.images;
+                    candidate.images += 1;
+                    self.delta_with(index, out, |out| {
+                        out.extend_from_slice(br#""images":["#);
+                        let mut w = Writer::new(std::mem::take(out));
+                        write_image(&mut w, &url, number);
+                        *out = w.into_bytes();
+                        out.push(b']');
+                    });
+                }
+                Kind::Mute
+            }
+            BlockKind::Redacted(_) | BlockKind::Server(_) | BlockKind::Opaque(_) => Kind::Mute,
+        };
+        self.blocks.push(Block { id, candidate: index, kind });
+    }
+
+    fn delta(&mut self, id: u32, delta: Delta<'_>, out: &mut Vec<u8>) {
+        // Streams grow the block they opened last.
+        let Some(block) = self.blocks.iter_mut().rev().find(|block| block.id == id) else { return };
+        let index = block.candidate;
+        match (&mut block.kind, delta) {
+            (Kind::Text { .. }, Delta::Text(text)) => {
+                if let Some(candidate) = self.candidates.iter_mut().find(|candidate| candidate.index == index) {
+                    candidate.said += text.char_count();
+                }
+                self.text(index, br#""content":""#, &text, out);
+            }
+            (Kind::Text { citations, .. }, Delta::Citation { raw, .. }) => citations.push(owned_raw(raw)),
+            (Kind::Refusal, Delta::Text(text)) => self.text(index, br#""refusal":""#, &text, out),
+            (Kind::Reasoning, Delta::Reasoning(text) | Delta::RawReasoning(text)) => {
+                self.text(index, br#""reasoning_content":""#, &text, out);
+            }
+            (Kind::Call(call), Delta::Args(text)) => call.grow(&text, &self.prefix, out),
+            (Kind::Call(call), Delta::Signature(signature)) => call.sign(&signature, &self.prefix, out),
+            (_, Delta::Logprobs(raw)) => self.logprobs(index, &raw, out),
+            _ => {}
+        }
+    }
+
+    /// A chunk with one text member in its delta.
+    fn text(&self, candidate: u32, key: &[u8], text: &Text<'_>, out: &mut Vec<u8>) {
+        if !text.is_empty() {
+            self.delta_with(candidate, out, |out| {
+                out.extend_from_slice(key);
+                text.write_body(out);
+                out.push(b'"');
+            });
+        }
+    }
+
+    fn delta_with(&self, candidate: u32, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+        self.prefix.open(candidate, out);
+        out.extend_from_slice(br#","delta":{"#);
+        write(out);
+        out.push(b'}');
+        Prefix::close(out);
+    }
+
+    /// In the source's shape: only what has this format's members means anything here.
+    fn logprobs(&self, candidate: u32, raw: &Raw<'_>, out: &mut Vec<u8>) {
+        if raw.get().contains(r#""content""#) || raw.get().contains(r#""refusal""#) {
+            self.prefix.open(candidate, out);
+            out.extend_from_slice(br#","delta":{},"logprobs":"#);
+            out.extend_from_slice(raw.get().as_bytes());
+            Prefix::close(out);
+        }
+    }
+
+    fn block_stop(&mut self, id: u32, out: &mut Vec<u8>) {
+        let Some(place) = self.blocks.iter().rposition(|block| block.id == id) else { return };
+        let Block { candidate: index, kind, .. } = self.blocks.remove(place);
+        match kind {
+            Kind::Call(call) => call.stop(&self.prefix, out),
+            Kind::Text { start, citations } => {
+                let said = self.candidates.iter().find(|candidate| candidate.index == index);
+                let end = said.map_or(start, |candidate| candidate.said);
+                for annotation in citations.iter().filter_map(|raw| annotation(raw, start, end)) {
+                    self.delta_with(index, out, |out| {
+                        out.extend_from_slice(br#""annotations":["#);
+                        out.extend_from_slice(annotation.as_bytes());
+                        out.push(b']');
+                    });
+                }
+            }
+            Kind::Refusal | Kind::Reasoning | Kind::Mute => {}
+        }
+    }
+
+    /// Exactly one chunk per choice (B53).
+    fn finish(&mut self, index: u32, finish: Option<&Finish<'_>>, out: &mut Vec<u8>) {
+        let place = self.candidate(index, out);
+        let open: Vec<u32> =
+            self.blocks.iter().filter(|block| block.candidate == index).map(|block| block.id).collect();
+        open.into_iter().for_each(|block| self.block_stop(block, out));
+        let Some(candidate) = self.candidates.get_mut(place) else { return };
+        if std::mem::replace(&mut candidate.finished, true) {
+            return;
+        }
+        let word = finish_word(finish, candidate.calls > 0);
+        self.prefix.open(index, out);
+        out.extend_from_slice(br#","delta":{},"finish_reason":""#);
+        out.extend_from_slice(word.as_bytes());
+        out.push(b'"');
+        Prefix::close(out);
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        if !self.prefix.is_empty() && self.candidates.is_empty() {
+            // Source: translation.md B71.
+            self.candidate(0, out);
+        }
+        let open = self.candidates.iter().filter(|candidate| !candidate.finished);
+        let open: Vec<u32> = open.map(|candidate| candidate.index).collect();
+        open.into_iter().for_each(|index| self.finish(index, None, out));
+        // Nothing is known, nothing is said (B59).
+        if self.context.include_usage && !self.usage.is_empty() && !self.prefix.is_empty() {
+            let mut w = Writer::default();
+            usage::write(&mut w, &self.usage);
+            self.prefix.bare("usage", &w.into_bytes(), out);
+        }
+        out.extend_from_slice(DONE_FRAME);
+    }
+}
+
+impl StreamEncoder for Encoder {
+    fn encode(&mut self, event: Event<'_>, out: &mut Vec<u8>) {
+        if self.over {
+            return;
+        }
+        match event {
+            Event::Start(start) => {
+                self.start(&start);
+                self.candidate(0, out);
+            }
+            Event::BlockStart { block, candidate, kind } => self.block_start(block, candidate, &kind, out),
+            Event::Delta { block, delta } => self.delta(block, delta, out),
+            Event::BlockStop { block } => self.block_stop(block, out),
+            Event::Usage(usage) => self.usage.merge(&usage),
+            Event::Finish { candidate, finish } => self.finish(candidate, Some(&finish), out),
+            Event::Error(error) => {
+                self.over = true;
+                error::relay_event(&error, out);
+            }
+            // The edge keeps connections alive with comments (B72).
+            Event::Ping => {}
+            Event::End => {
+                self.over = true;
+                self.end(out);
+            }
+            Event::Raw { format, name, data } => {
+                if format == CHAT && name == "delta.audio" {
+                    self.candidate(0, out);
+                    self.delta_with(0, out, |out| {
+                        out.extend_from_slice(br#""audio":"#);
+                        out.extend_from_slice(data.get().as_bytes());
+                    });
+                }
+            }
+        }
+    }
+
+    fn fail(&mut self, error: &ClientError, out: &mut Vec<u8>) {
+        if !std::mem::replace(&mut self.over, true) {
+            error::encode_event(error, out);
+        }
+    }
+}
