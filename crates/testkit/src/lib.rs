@@ -10,8 +10,10 @@
 pub mod chat;
 pub mod claude;
 mod client;
+pub mod gemini;
 mod received;
 mod reply;
+pub mod responses;
 mod serve;
 mod tokens;
 mod upstream;

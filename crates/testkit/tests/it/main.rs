@@ -9,6 +9,9 @@
     reason = "tests fail by panicking"
 )]
 
+mod gemini;
 mod replies;
+mod responses;
+mod schemas;
 mod scripts;
 mod tokens;
