@@ -67,10 +67,10 @@ impl Registry {
     /// A registry with every codec of this crate.
     #[must_use]
     pub fn with_builtin() -> Self {
-        use crate::format::{claude::ClaudeCodec, openai_chat};
+        use crate::format::{chat, claude::ClaudeCodec};
         let mut registry = Self::new();
-        registry.add_codec(Arc::new(openai_chat::ChatCodec::default()));
-        registry.add_codec(Arc::new(openai_chat::CompletionsCodec::default()));
+        registry.add_codec(Arc::new(chat::ChatCodec::default()));
+        registry.add_codec(Arc::new(chat::CompletionsCodec::default()));
         registry.add_codec(Arc::new(ClaudeCodec::default()));
         registry
     }

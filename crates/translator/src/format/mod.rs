@@ -1,4 +1,4 @@
 //! The codecs: one folder a format.
 
+pub mod chat;
 pub mod claude;
-pub mod openai_chat;

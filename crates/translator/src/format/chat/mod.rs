@@ -146,7 +146,8 @@ fn note_request(request: &Request<'_>, context: &mut ReplyContext) {
 
 /// The names of the free-form tools. One that is declared both ways counts as a function (B11).
 fn custom_tools(tools: &[Tool<'_>]) -> Vec<String> {
-    let is_function = |name: &str| tools.iter().any(|tool| matches!(tool, Tool::Function(f) if f.name == name));
+    let is_function =
+        |name: &str| tools.iter().any(|tool| matches!(tool, Tool::Function(f) if f.name == name));
     let custom = tools.iter().filter_map(|tool| match tool {
         Tool::Custom(custom) if !is_function(&custom.name) => Some(custom.name.clone().into_owned()),
         _ => None,

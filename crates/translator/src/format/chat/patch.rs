@@ -53,7 +53,7 @@ fn with_reasoning<'e>(edits: Edits<'e>, top: &TopLevel<'e>, patch: &Patch) -> Re
     let said = top.string("reasoning_effort").ok().flatten();
     let resolved = match (&patch.reasoning, said.as_deref().and_then(of_effort)) {
         (Some(suffix), _) => resolve(suffix, false, patch.info.as_deref())?,
-        (None, Some(body)) => resolve(&body, true, patch.info.as_deref()).map_err(named)?,
+        (None, Some(body)) => resolve(&body, true, patch.info.as_deref()).map_err(|error| named(&error))?,
         (None, None) => return Ok(edits),
     };
     let edits = match (&patch.reasoning, resolved.amount) {
@@ -68,7 +68,7 @@ fn with_reasoning<'e>(edits: Edits<'e>, top: &TopLevel<'e>, patch: &Patch) -> Re
     })
 }
 
-fn named(error: CodecError) -> CodecError {
+fn named(error: &CodecError) -> CodecError {
     CodecError::new(error.kind(), format!("reasoning_effort: {error}")).with_param("reasoning_effort")
 }
 
@@ -77,7 +77,9 @@ fn without_router_amount<'e>(edits: Edits<'e>, top: &TopLevel<'e>) -> Edits<'e> 
     let Ok(Some(reasoning)) = top.raw("reasoning") else { return edits };
     let amount = Edits::new().remove("effort").remove("max_tokens").remove("enabled");
     match amount.apply_str(reasoning) {
-        Ok(Cow::Owned(rest)) if TopLevel::scan(rest.as_bytes()).is_ok_and(|rest| rest.members().next().is_none()) => {
+        Ok(Cow::Owned(rest))
+            if TopLevel::scan(rest.as_bytes()).is_ok_and(|rest| rest.members().next().is_none()) =>
+        {
             edits.remove("reasoning")
         }
         Ok(Cow::Owned(rest)) => edits.set("reasoning", rest),
@@ -118,7 +120,8 @@ pub(super) fn reply(
     let finish = first.and_then(|choice| {
         let word = wire::filled(choice.finish_reason)?;
         let message = choice.message.as_ref();
-        let calls = message.is_some_and(|message| message.tool_calls.as_ref().is_some_and(|calls| !calls.0.is_empty()));
+        let calls = message
+            .is_some_and(|message| message.tool_calls.as_ref().is_some_and(|calls| !calls.0.is_empty()));
         let refused = message.is_some_and(|message| wire::filled(message.refusal).is_some());
         Some(match finish::settle(finish::from_chat(&word.decoded()), calls) {
             FinishReason::Stop if refused => FinishReason::Refusal,

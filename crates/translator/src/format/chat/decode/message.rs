@@ -90,10 +90,8 @@ fn annotate<'a>(parts: &mut Vec<Part<'a>>, annotations: Option<&'a RawValue>) {
     });
     match text {
         Some(citations) => *citations = Some(Cow::Borrowed(raw)),
-        None => parts.push(Part::new(PartKind::Text {
-            text: Text::default(),
-            citations: Some(Cow::Borrowed(raw)),
-        })),
+        None => parts
+            .push(Part::new(PartKind::Text { text: Text::default(), citations: Some(Cow::Borrowed(raw)) })),
     }
 }
 
@@ -112,21 +110,25 @@ pub(in super::super) fn details(raw: &RawValue) -> Vec<Part<'_>> {
     let list: List<wire::Detail<'_>> = serde_json::from_str(raw.get()).unwrap_or_default();
     let mut parts = Vec::with_capacity(list.0.len());
     for detail in list.0 {
-        let some = |text: Option<Text<'_>>| text.filter(|text| !text.is_empty());
-        let signature = some(detail.signature.clone()).or_else(|| some(detail.data.clone()));
+        let signature = some(detail.signature).or_else(|| some(detail.data));
         let summary: Vec<_> = some(detail.text.or(detail.summary)).into_iter().collect();
         if summary.is_empty() && signature.is_none() {
             continue;
         }
         let kind = PartKind::Reasoning(Reasoning { summary, ..Reasoning::default() });
-        parts.push(Part::new(kind).with_signature(signature.map(part::signed).map(Signature::into_owned)));
+        parts.push(Part::new(kind).with_signature(signature.map(part::signed)));
     }
     parts
 }
 
-pub(in super::super) fn call_part(call: wire::Call<'_>) -> Part<'_> {
+fn some(text: Option<Text<'_>>) -> Option<Text<'_>> {
+    text.filter(|text| !text.is_empty())
+}
+
+fn call_part(call: wire::Call<'_>) -> Part<'_> {
     let id = wire::filled(call.id).unwrap_or_default();
-    let custom = call.kind.as_ref().map_or(call.function.is_none() && call.custom.is_some(), |kind| *kind == "custom");
+    let custom =
+        call.kind.as_ref().map_or(call.function.is_none() && call.custom.is_some(), |kind| *kind == "custom");
     let signature = call.extra_content.and_then(thought_signature);
     let tool_call = if custom {
         let custom = call.custom.unwrap_or_default();

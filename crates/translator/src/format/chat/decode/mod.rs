@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use super::wire::{self, wrong};
 use super::{CHAT, COMPLETIONS};
 use crate::codec::CodecError;
-use crate::json::Text;
 use crate::model::{CacheMark, OutputSpec, Request, Sampling};
 
 mod message;
@@ -13,9 +12,9 @@ mod options;
 mod part;
 mod tools;
 
-pub(super) use message::{call_part, details, images, parts as message_parts, thought_signature};
+pub(super) use message::{details, images, parts as message_parts, thought_signature};
 pub(super) use options::{SESSION_KEYS, id_of};
-pub(super) use part::{content, link, signed};
+pub(super) use part::content;
 
 pub(super) fn request(body: &[u8]) -> Result<Request<'_>, CodecError> {
     let mut wire = read(body)?;
@@ -27,7 +26,9 @@ pub(super) fn request(body: &[u8]) -> Result<Request<'_>, CodecError> {
         .0
         .into_iter()
         .enumerate()
-        .map(|(index, raw)| message::turn(raw).map_err(|error| wire::at(&format!("messages[{index}]"), &error)))
+        .map(|(index, raw)| {
+            message::turn(raw).map_err(|error| wire::at(&format!("messages[{index}]"), &error))
+        })
         .collect::<Result<_, _>>()?;
     Ok(request)
 }
@@ -104,9 +105,4 @@ pub(super) fn envelope(mut wire: wire::Request<'_>) -> Result<Request<'_>, Codec
         extras,
         ..Request::default()
     })
-}
-
-/// The text of a raw string.
-pub(super) fn text(raw: &serde_json::value::RawValue) -> Option<Text<'_>> {
-    Text::from_raw(raw)
 }

@@ -50,10 +50,7 @@ pub(super) fn format<'a>(
 }
 
 /// Who is behind it, and what names the conversation (A.11, B87, E572).
-pub(super) fn identity<'a>(
-    wire: &mut wire::Request<'a>,
-    extras: &Extras<'a>,
-) -> Identity<'a> {
+pub(super) fn identity<'a>(wire: &mut wire::Request<'a>, extras: &Extras<'a>) -> Identity<'a> {
     let metadata = wire.metadata.and_then(|raw| TopLevel::scan(raw.get().as_bytes()).ok());
     let in_metadata = |key: &str| metadata.as_ref().and_then(|metadata| text_of(metadata, key));
     // Only strings name a user; other values are ignored (E571). The metadata's goes first (E570).
@@ -179,7 +176,8 @@ impl Vendor {
         let Ok(body) = TopLevel::scan(raw.get().as_bytes()) else { return };
         let inner = body.object("extra_body");
         let google = body.object("google").or_else(|| inner.and_then(|inner| inner.object("google")));
-        let config = google.and_then(|google| google.object("thinking_config").or(google.object("thinkingConfig")));
+        let config =
+            google.and_then(|google| google.object("thinking_config").or(google.object("thinkingConfig")));
         let Some(config) = config else { return };
         let shown = config.value("include_thoughts").or_else(|| config.value("includeThoughts"));
         self.visible = shown.and_then(boolean_bytes).or(self.visible);
@@ -188,7 +186,11 @@ impl Vendor {
         let level = level.or_else(|| config.string("thinkingLevel").ok().flatten());
         self.amount = level
             .and_then(|level| of_effort(&level))
-            .or_else(|| budget.and_then(|budget| std::str::from_utf8(budget).ok()).and_then(crate::pass::reasoning::parse_suffix))
+            .or_else(|| {
+                budget
+                    .and_then(|budget| std::str::from_utf8(budget).ok())
+                    .and_then(crate::pass::reasoning::parse_suffix)
+            })
             .or(self.amount.take());
     }
 }

@@ -173,7 +173,8 @@ fn file(wire: wire::File<'_>) -> Option<Media<'_>> {
     } else {
         let data = wire.file_data.filter(|data| !data.is_empty())?;
         // Routers take URLs here.
-        let is_url = data.as_plain().is_some_and(|data| data.starts_with("https://") || data.starts_with("http://"));
+        let is_url =
+            data.as_plain().is_some_and(|data| data.starts_with("https://") || data.starts_with("http://"));
         if is_url {
             MediaSource::Url(data)
         } else {
@@ -181,7 +182,9 @@ fn file(wire: wire::File<'_>) -> Option<Media<'_>> {
             let title = name.as_ref().map(|name| name.decoded().into_owned());
             split(data, |data| match (&mime, DataUrl::parse(data)) {
                 (Some(mime), Some(url)) if url.mime.is_empty() => Some((Cow::Owned(mime.clone()), url.data)),
-                (Some(mime), None) if !data.starts_with("data:") => Some((Cow::Owned(mime.clone()), data.trim())),
+                (Some(mime), None) if !data.starts_with("data:") => {
+                    Some((Cow::Owned(mime.clone()), data.trim()))
+                }
                 _ => file_data(data, None, title.as_deref()).map(|file| (file.mime, file.data)),
             })?
         }

@@ -8,7 +8,7 @@ use super::super::CHAT;
 use super::super::wire::{self, wrong};
 use super::part::mark;
 use crate::codec::CodecError;
-use crate::json::{List, Text, kind_of};
+use crate::json::{Text, kind_of};
 use crate::model::{Builtin, CustomTool, FunctionTool, Tool, ToolChoice};
 
 pub(super) fn declarations<'a>(
@@ -45,10 +45,13 @@ fn declaration(raw: &RawValue) -> Result<Tool<'_>, CodecError> {
                 strict: tool.strict,
                 ..wire::FunctionSpec::default()
             });
-            let mut found = function(spec).map_err(|error| if nested { wire::at("function", &error) } else { error })?;
+            let mut found =
+                function(spec).map_err(|error| if nested { wire::at("function", &error) } else { error })?;
             // On the tool or on its function (E018).
             found.cache = tool.cache_control.map(mark).or(found.cache);
-            found.extras.extend(tool.extras.into_iter().map(|(key, raw)| (Cow::Owned(format!("tool.{key}")), raw)));
+            found
+                .extras
+                .extend(tool.extras.into_iter().map(|(key, raw)| (Cow::Owned(format!("tool.{key}")), raw)));
             Ok(Tool::Function(found))
         }
         "custom" => {

@@ -94,7 +94,14 @@ impl<'r> Messages<'_, 'r> {
         w.end_object();
     }
 
-    fn write_call(&mut self, w: &mut Writer, part: &'r Part<'r>, call: &'r ToolCall<'r>, turn: usize, place: usize) {
+    fn write_call(
+        &mut self,
+        w: &mut Writer,
+        part: &'r Part<'r>,
+        call: &'r ToolCall<'r>,
+        turn: usize,
+        place: usize,
+    ) {
         let id = match call.id.is_empty() {
             false => call.id.decoded(),
             // The same conversation always gives the same id (B4).
@@ -148,7 +155,9 @@ impl<'r> Messages<'_, 'r> {
                 Piece::Media(media) if media.class == MediaClass::Image && self.target.is_blind() => {
                     texts.push(Text::plain(NO_IMAGE));
                 }
-                Piece::Media(media) if media.class == MediaClass::Image && images && has_url(media) => inline.push(media),
+                Piece::Media(media) if media.class == MediaClass::Image && images && has_url(media) => {
+                    inline.push(media)
+                }
                 // Officially a tool says only text: what else it returned follows as the user's.
                 Piece::Media(media) if is_sendable(media) => self.follow_up.push((id.clone(), media)),
                 Piece::Media(_) => texts.push(Text::plain("[a file that cannot be sent to this provider]")),

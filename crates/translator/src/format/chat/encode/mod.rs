@@ -103,7 +103,8 @@ impl Kept {
             PartKind::Reasoning(_) => self.reasoning(target, role, part),
             PartKind::Media(media) => self.media(target, role, media),
             PartKind::Server(_) => {
-                self.losses.push(loss("message.server_tool", "the format has no tools of the provider in history"));
+                self.losses
+                    .push(loss("message.server_tool", "the format has no tools of the provider in history"));
                 false
             }
             PartKind::Opaque(opaque) => {
@@ -143,9 +144,13 @@ impl Kept {
             return false;
         }
         let refused = match (&media.source, media.class) {
-            (MediaSource::Text(_) | MediaSource::Parts(_), _) | (_, MediaClass::Image) if !is_file(media) => None,
+            (MediaSource::Text(_) | MediaSource::Parts(_), _) | (_, MediaClass::Image) if !is_file(media) => {
+                None
+            }
             (MediaSource::File(_), MediaClass::Document) if target.family => None,
-            (MediaSource::File(_), _) => Some("a file in another provider's store cannot be sent; send its data"),
+            (MediaSource::File(_), _) => {
+                Some("a file in another provider's store cannot be sent; send its data")
+            }
             (MediaSource::Url(_), MediaClass::Audio) => Some("audio by URL cannot be sent; send its data"),
             (MediaSource::Url(_), MediaClass::Document) if target.profile.strict => {
                 Some("a document by URL cannot be sent; send its data")
@@ -163,4 +168,3 @@ impl Kept {
 fn is_file(media: &Media<'_>) -> bool {
     matches!(media.source, MediaSource::File(_))
 }
-

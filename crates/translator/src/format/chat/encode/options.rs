@@ -132,7 +132,11 @@ fn write_output(w: &mut Writer, target: &Target<'_>, request: &Request<'_>) {
         w.field_text("verbosity", verbosity);
     }
     if target.own {
-        let members = [("modalities", &output.modalities), ("audio", &output.audio), ("prediction", &output.prediction)];
+        let members = [
+            ("modalities", &output.modalities),
+            ("audio", &output.audio),
+            ("prediction", &output.prediction),
+        ];
         for (key, raw) in members {
             if let Some(raw) = raw {
                 w.field_raw(key, raw.get());
@@ -146,7 +150,8 @@ fn write_reasoning(w: &mut Writer, target: &Target<'_>, request: &Request<'_>) -
     let info = target.profile.info.as_deref();
     let resolved = resolve(&request.reasoning, target.own, info)?;
     // `auto` is an extension: it goes to whoever is known to take it. Saying nothing means the same to the others.
-    let dynamic = info.and_then(|info| info.reasoning.as_ref()).is_some_and(|profile| profile.dynamic_allowed);
+    let dynamic =
+        info.and_then(|info| info.reasoning.as_ref()).is_some_and(|profile| profile.dynamic_allowed);
     if resolved.amount == Amount::Auto && !(target.extensions() || dynamic) {
         return Ok(());
     }

@@ -45,7 +45,12 @@ pub(super) fn has_attachments(target: &Target<'_>, part: &OutPart<'_>) -> bool {
 }
 
 /// Writes a medium. Documents that are text or parts become what they are made of.
-pub(super) fn write_media(w: &mut Writer, target: &Target<'_>, media: &Media<'_>, part: Option<&OutPart<'_>>) {
+pub(super) fn write_media(
+    w: &mut Writer,
+    target: &Target<'_>,
+    media: &Media<'_>,
+    part: Option<&OutPart<'_>>,
+) {
     match &media.source {
         MediaSource::Text(text) => return write_text(w, &titled(media, text)),
         MediaSource::Parts(parts) => {
@@ -140,7 +145,8 @@ pub(super) fn write_text(w: &mut Writer, text: &Text<'_>) {
 
 /// A text document with what names it in front.
 pub(super) fn titled<'m>(media: &'m Media<'_>, text: &'m Text<'_>) -> Text<'m> {
-    let heads: Vec<_> = [&media.name, &media.context].into_iter().flatten().filter(|head| !head.is_empty()).collect();
+    let heads: Vec<_> =
+        [&media.name, &media.context].into_iter().flatten().filter(|head| !head.is_empty()).collect();
     if heads.is_empty() {
         return text.reborrow();
     }

@@ -13,11 +13,15 @@ use crate::pass::schema::openai_parameters;
 use crate::splice::TopLevel;
 
 /// The schema of a free-form tool where there are only functions (B10).
-const FREE_TEXT: &str =
-    r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"],"additionalProperties":false}"#;
+const FREE_TEXT: &str = r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"],"additionalProperties":false}"#;
 
 /// Writes `tools`; whether there were any.
-pub(super) fn write(w: &mut Writer, target: &Target<'_>, request: &Request<'_>, losses: &mut Vec<Loss>) -> bool {
+pub(super) fn write(
+    w: &mut Writer,
+    target: &Target<'_>,
+    request: &Request<'_>,
+    losses: &mut Vec<Loss>,
+) -> bool {
     let going: Vec<_> = request.tools.iter().filter(|tool| goes(target, request, tool, losses)).collect();
     if going.is_empty() {
         return false;
@@ -144,7 +148,12 @@ fn write_emulated(w: &mut Writer, target: &Target<'_>, tool: &CustomTool<'_>) {
 }
 
 /// Writes `tool_choice` and `parallel_tool_calls`. Both are refused without tools.
-pub(super) fn write_choice(w: &mut Writer, target: &Target<'_>, request: &Request<'_>, losses: &mut Vec<Loss>) {
+pub(super) fn write_choice(
+    w: &mut Writer,
+    target: &Target<'_>,
+    request: &Request<'_>,
+    losses: &mut Vec<Loss>,
+) {
     let declared = |name: &str| {
         let mut tools = request.tools.iter().filter(|tool| target.own || !matches!(tool, Tool::Builtin(_)));
         tools.any(|tool| tool.name() == Some(name))

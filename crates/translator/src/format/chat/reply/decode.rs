@@ -107,6 +107,7 @@ pub(in super::super) fn error_of(body: &[u8]) -> Option<CodecError> {
     let said = probe_error(body);
     // MiniMax's envelope.
     let base = || scanned.object("base_resp")?.string("status_msg").ok().flatten();
-    let message = Some(said.message).filter(|text| !text.is_empty()).or_else(|| base().map(Cow::into_owned))?;
+    let message =
+        Some(said.message).filter(|text| !text.is_empty()).or_else(|| base().map(Cow::into_owned))?;
     Some(CodecError::protocol(format!("the provider answered with an error: {message}")))
 }

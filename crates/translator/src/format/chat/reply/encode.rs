@@ -9,7 +9,8 @@ use super::super::{CHAT, data_url, is_tier, shown_id, shown_model, usage};
 use crate::codec::ReplyContext;
 use crate::json::{Text, Writer};
 use crate::model::{
-    Args, Candidate, Finish, Issuer, Media, MediaClass, Part, PartKind, Reasoning, Response, Signature, ToolCall,
+    Args, Candidate, Finish, Issuer, Media, MediaClass, Part, PartKind, Reasoning, Response, Signature,
+    ToolCall,
 };
 use crate::pass::ids::generated_id;
 use crate::pass::{args, finish};
@@ -100,7 +101,7 @@ fn write_message(
 ) {
     let parts = &candidate.parts;
     let texts: Vec<_> = parts.iter().filter_map(Part::as_text).collect();
-    let refusals: Vec<_> = parts.iter().filter_map(|part| match &part.kind {
+    let refusals = parts.iter().filter_map(|part| match &part.kind {
         PartKind::Refusal(text) => Some(text.reborrow()),
         _ => None,
     });
@@ -254,7 +255,8 @@ pub(in super::super) fn annotation(raw: &RawValue, start: usize, end: usize) -> 
         return Some(Cow::Borrowed(raw.get()));
     }
     let url: Text<'_> = serde_json::from_str(object.raw("url").ok()??).ok()?;
-    let title: Option<Text<'_>> = object.raw("title").ok().flatten().and_then(|json| serde_json::from_str(json).ok());
+    let title: Option<Text<'_>> =
+        object.raw("title").ok().flatten().and_then(|json| serde_json::from_str(json).ok());
     let count = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
     let mut w = Writer::new(Vec::with_capacity(raw.get().len()));
     w.begin_object();

@@ -57,7 +57,10 @@ impl Call {
         }
         let (head, tail) = match as_custom {
             true => (br#"","type":"custom","custom":{"name":""#.as_slice(), br#"","input":""}"#.as_slice()),
-            false => (br#"","type":"function","function":{"name":""#.as_slice(), br#"","arguments":""}"#.as_slice()),
+            false => (
+                br#"","type":"function","function":{"name":""#.as_slice(),
+                br#"","arguments":""}"#.as_slice(),
+            ),
         };
         out.extend_from_slice(head);
         Text::plain(name).write_body(out);

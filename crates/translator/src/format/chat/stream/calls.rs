@@ -110,7 +110,8 @@ impl Calls {
 
     /// Which call a piece belongs to; a new one when none fits.
     fn place_of(&mut self, piece: &Piece<'_>) -> usize {
-        let fits = |call: &Call| piece.index.is_none_or(|index| call.index == index) && !is_other(call, piece);
+        let fits =
+            |call: &Call| piece.index.is_none_or(|index| call.index == index) && !is_other(call, piece);
         if let Some(place) = self.calls.iter().rposition(fits) {
             return place;
         }

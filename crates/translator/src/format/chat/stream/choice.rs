@@ -54,7 +54,12 @@ impl Choice {
     }
 
     /// Takes what a chunk says of the choice. Behind its finish nothing counts (E139).
-    pub(super) fn take(&mut self, wire: wire::Choice<'_>, next: &mut u32, sink: Sink<'_>) -> Result<(), CodecError> {
+    pub(super) fn take(
+        &mut self,
+        wire: wire::Choice<'_>,
+        next: &mut u32,
+        sink: Sink<'_>,
+    ) -> Result<(), CodecError> {
         if self.finished {
             return Ok(());
         }
@@ -111,7 +116,9 @@ impl Choice {
 
     /// Thoughts, in whichever member a service has them; the details repeat the text but for their signature (A.5).
     fn reason(&mut self, delta: &wire::Delta<'_>, next: &mut u32, sink: Sink<'_>) {
-        let text = [delta.reasoning_content, delta.reasoning, delta.reasoning_text].into_iter().find_map(wire::filled);
+        let text = [delta.reasoning_content, delta.reasoning, delta.reasoning_text]
+            .into_iter()
+            .find_map(wire::filled);
         let said = text.is_some();
         if let Some(text) = text {
             self.say(Kind::Reasoning, Delta::Reasoning(text), next, sink);

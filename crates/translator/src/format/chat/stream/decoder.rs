@@ -36,7 +36,8 @@ impl StreamDecoder for Decoder {
         if is_done(frame.data) {
             return self.done(sink);
         }
-        let text = std::str::from_utf8(frame.data).map_err(|_| CodecError::protocol("a chunk is not UTF-8"))?;
+        let text =
+            std::str::from_utf8(frame.data).map_err(|_| CodecError::protocol("a chunk is not UTF-8"))?;
         let chunk: wire::Reply<'_> = match serde_json::from_str(text) {
             Ok(chunk) => chunk,
             // An error may have any shape.
@@ -66,7 +67,8 @@ impl StreamDecoder for Decoder {
 /// Whether a chunk is none, but the failure of a service. Source: providers-b.md 6.3.
 pub(super) fn is_error(chunk: &wire::Reply<'_>) -> bool {
     let says = |(key, raw): &(Cow<'_, str>, &RawValue)| {
-        matches!(&**key, "message" | "detail" | "msg" | "errors" | "code" | "error_code") && raw.get() != "null"
+        matches!(&**key, "message" | "detail" | "msg" | "errors" | "code" | "error_code")
+            && raw.get() != "null"
     };
     chunk.error.is_some()
         || chunk.object.is_some_and(|object| object.get() == r#""error""#)

@@ -123,7 +123,8 @@ impl Encoder {
         let index = block.candidate;
         match (&mut block.kind, delta) {
             (Kind::Text { .. }, Delta::Text(text)) => {
-                if let Some(candidate) = self.candidates.iter_mut().find(|candidate| candidate.index == index) {
+                if let Some(candidate) = self.candidates.iter_mut().find(|candidate| candidate.index == index)
+                {
                     candidate.said += text.char_count();
                 }
                 self.text(index, br#""content":""#, &text, out);

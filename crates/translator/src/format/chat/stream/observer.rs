@@ -32,7 +32,7 @@ enum Renaming {
     Undecided,
     Not,
     /// What stands there, and what is to stand there.
-    Splice(Finder<'static>, Vec<u8>),
+    Splice(Box<Finder<'static>>, Vec<u8>),
 }
 
 /// What a chunk must contain to matter. Quotes inside texts are escaped, so these are members.
@@ -145,7 +145,7 @@ impl Renaming {
             member.push(b'"');
             member
         };
-        Self::Splice(Finder::new(&member(named)).into_owned(), member(&Text::plain(shown)))
+        Self::Splice(Box::new(Finder::new(&member(named)).into_owned()), member(&Text::plain(shown)))
     }
 }
 
