@@ -1,6 +1,10 @@
 //! What the client is told when nothing is left.
 
-use cliproxy_core::{ClientError, ClientErrorKind, Dispatched, ErrorKind, Exchange, ModelId, UsageRecord};
+use std::time::Duration;
+
+use cliproxy_core::{
+    ClientError, ClientErrorKind, Dispatched, ErrorKind, Exchange, ModelId, Timestamp, UsageRecord,
+};
 use http::StatusCode;
 
 use super::run::Run;
@@ -33,6 +37,17 @@ pub(super) fn is_ours(kind: ErrorKind) -> bool {
     )
 }
 
+/// When it is worth asking again: when the first credential is back, whichever failed last (Source: design.md §6
+/// "the client learns the earliest recovery"). A provider's own hint counts only where nothing cools.
+fn come_back(survey: &Survey, hint: Option<Duration>, now: Timestamp) -> Option<Duration> {
+    match survey.recovery(now) {
+        Some(recovery) if survey.ready == 0 => Some(recovery),
+        // Others are ready: the hint was about one that is not, and would only keep the client away.
+        Some(_) => None,
+        None => hint,
+    }
+}
+
 impl Run {
     pub(super) fn give_up(mut self, exchange: &dyn Exchange) -> Dispatched {
         let now = self.inner.now();
@@ -49,8 +64,8 @@ impl Run {
                 }
                 let may_come_back =
                     is_ours(kind) || kind == ErrorKind::RateLimited || kind.is_endpoint_fault();
-                if may_come_back && error.retry_after.is_none() {
-                    error.retry_after = survey.recovery(now).filter(|_| survey.ready == 0);
+                if may_come_back {
+                    error.retry_after = come_back(&survey, error.retry_after, now);
                 }
                 let record = UsageRecord::new(last.outcome, self.ticket.principal.clone());
                 self.inner.observers.record(record);

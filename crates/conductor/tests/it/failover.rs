@@ -201,6 +201,33 @@ async fn when_all_are_cooling_the_client_learns_when_to_come_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_client_learns_the_earliest_recovery_whichever_hint_came_last() {
+    // (hints of a and b in seconds, credentials a round may try, cooling is off, what the client is told)
+    for (hints, most, off, told) in [
+        ([20, 600], 0, false, Some(20)),
+        ([600, 20], 0, false, Some(20)),
+        // A hint of a day is believed for half an hour.
+        ([86_400, 86_400], 0, false, Some(1800)),
+        // One that is ready was not asked: nobody has to wait for the other.
+        ([600, 600], 1, false, None),
+        // Nothing cools: what the provider says is all there is.
+        ([600, 600], 0, true, Some(600)),
+    ] {
+        let mut options = Options::default();
+        options.max_retry_credentials = most;
+        options.disable_cooling = off;
+        let world = world(options);
+        world.keys(&["a", "b"]);
+        for (id, hint) in ["a", "b"].into_iter().zip(hints) {
+            world.script.always(id, Play::Reply(429, Some(hint), "{}"));
+        }
+        let error = world.ask("m").await.result.unwrap_err();
+        assert_eq!(error.status, 429, "{hints:?}");
+        assert_eq!(error.retry_after, told.map(Duration::from_secs), "{hints:?} {most} {off}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn when_none_can_serve_the_client_learns_why() {
     let world = world(Options::default());
     world.add(key("a", |settings| settings.disabled = true));

@@ -153,7 +153,8 @@ impl Exchange for FakeExchange {
     fn explain(&self, _target: &Target, error: &ExecutorError) -> Box<ClientError> {
         let status = error.status().unwrap_or_else(|| error.kind().status());
         let kind = ClientErrorKind::from_status(status);
-        Box::new(ClientError::new(kind, error.message()).with_status(status))
+        let told = ClientError::new(kind, error.message()).with_status(status);
+        Box::new(told.with_retry_after(error.evidence().retry_after))
     }
 }
 
