@@ -1,8 +1,11 @@
 //! Hooks and usage sinks: they watch, and cannot disturb.
 
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::Duration;
 
 use cliproxy_core::{Hook, UsageRecord, UsageSink};
 use parking_lot::Mutex;
@@ -12,6 +15,9 @@ use tokio_util::sync::CancellationToken;
 /// Records that wait for slow sinks; beyond that they are dropped and counted. At a few hundred bytes each this
 /// is well below a megabyte.
 const QUEUE: usize = 1024;
+
+/// How long one sink may take over one record. It holds up the others, and at the end the whole program.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(crate) struct Observers {
@@ -55,21 +61,52 @@ impl Observers {
         stop: CancellationToken,
     ) -> Option<impl Future<Output = ()> + Send + use<>> {
         let mut receiver = self.receiver.lock().take().filter(|_| !self.sinks.is_empty())?;
-        let sinks = self.sinks.clone();
+        let observers = Arc::clone(self);
         Some(async move {
             while let Some(Some(record)) = stop.run_until_cancelled(receiver.recv()).await {
-                feed(&sinks, &record).await;
+                observers.feed(&record).await;
             }
             receiver.close();
+            let (mut stuck, mut left) = (false, 0);
             while let Some(record) = receiver.recv().await {
-                feed(&sinks, &record).await;
+                // A sink that is stuck gets no second chance to hold up the end.
+                if stuck {
+                    left += 1;
+                } else {
+                    stuck = !observers.feed(&record).await;
+                }
             }
+            observers.dropped.fetch_add(left, Ordering::Relaxed);
         })
+    }
+
+    /// Hands a record to every sink. False when one of them was stuck.
+    async fn feed(&self, record: &UsageRecord) -> bool {
+        let mut fed = true;
+        for sink in &self.sinks {
+            match tokio::time::timeout(PATIENCE, contained(sink.record(record))).await {
+                Ok(Some(())) => {}
+                // Source: runtime.md I.1 "a panic in one is logged and contained".
+                Ok(None) => tracing::error!(?sink, "usage sink panicked"),
+                Err(_) => {
+                    tracing::error!(?sink, "usage sink took too long over a record");
+                    fed = false;
+                }
+            }
+        }
+        if !fed {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        fed
     }
 }
 
-async fn feed(sinks: &[Arc<dyn UsageSink>], record: &UsageRecord) {
-    for sink in sinks {
-        sink.record(record).await;
-    }
+/// The future's output; `None` when it panicked.
+async fn contained<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = std::pin::pin!(future);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(Some),
+        Err(_) => Poll::Ready(None),
+    })
+    .await
 }

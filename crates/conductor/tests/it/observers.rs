@@ -151,3 +151,61 @@ async fn a_slow_sink_loses_records_and_delays_no_request() {
     let recorded = sink.records.lock().len() as u64;
     assert_eq!(recorded + world.conductor.dropped_usage_records(), 2000);
 }
+
+/// Panics over the first record, is stuck over the second, and takes the rest.
+#[derive(Debug, Default)]
+struct Moody {
+    asked: Mutex<usize>,
+    taken: Mutex<usize>,
+}
+
+#[async_trait]
+impl UsageSink for Moody {
+    async fn record(&self, _: &UsageRecord) {
+        let asked = {
+            let mut asked = self.asked.lock();
+            *asked += 1;
+            *asked
+        };
+        match asked {
+            1 => panic!("no disk"),
+            2 => std::future::pending().await,
+            _ => *self.taken.lock() += 1,
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_panics_or_is_stuck_costs_its_own_record_only() {
+    let (moody, calm) = (Arc::new(Moody::default()), Arc::new(Sink::default()));
+    let world = world_with(Options::default(), |builder| {
+        builder
+            .usage_sink(Arc::clone(&moody) as Arc<dyn UsageSink>)
+            .usage_sink(Arc::clone(&calm) as Arc<dyn UsageSink>)
+    });
+    world.conductor.start();
+    world.keys(&["a"]);
+    for _ in 0..4 {
+        assert!(world.ask("m").await.result.is_ok());
+    }
+    crate::fakes::sleep(60).await;
+    assert_eq!((*moody.taken.lock(), calm.records.lock().len()), (2, 4));
+    world.conductor.shutdown().await;
+    assert_eq!(world.conductor.dropped_usage_records(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stuck_sink_does_not_keep_the_program_from_ending() {
+    let sink = Arc::new(Sink { slow: Some(Duration::from_secs(86_400)), ..Sink::default() });
+    let world =
+        world_with(Options::default(), |builder| builder.usage_sink(Arc::clone(&sink) as Arc<dyn UsageSink>));
+    world.conductor.start();
+    world.keys(&["a"]);
+    for _ in 0..10 {
+        assert!(world.ask("m").await.result.is_ok());
+    }
+    let began = tokio::time::Instant::now();
+    world.conductor.shutdown().await;
+    assert!(began.elapsed() <= Duration::from_secs(60), "{:?}", began.elapsed());
+    assert_eq!(world.conductor.dropped_usage_records(), 10);
+}
