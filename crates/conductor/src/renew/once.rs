@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cliproxy_core::{Credential, ErrorKind, Origin, RefreshLease};
+use cliproxy_core::{Credential, ErrorKind, ExecutorError, Origin, ProviderExecutor, RefreshLease};
 
 use super::RenewError;
 use super::due::due;
@@ -13,6 +13,9 @@ use crate::pool::Entry;
 
 /// The pause after a renewal that left the next one due at once. Source: runtime.md D.13 [H].
 const FRUITLESS: Duration = Duration::from_secs(30);
+/// The longest that a store or a token endpoint is waited for. What hangs longer than this must not hold the turn,
+/// the lease and a worker for good; what it brings after this is lost, so it is long.
+const GIVE_UP: Duration = Duration::from_secs(600);
 
 impl Inner {
     /// Renews a credential, unless somebody did since `seen` was read. Runs to its end even if the caller goes.
@@ -47,7 +50,9 @@ impl Inner {
         if let Some(known) = self.known_failure(entry, &current) {
             return Err(known);
         }
-        let outcome = self.renew_now(entry, &current).await;
+        // In a task of its own: an executor or store that panics has failed like any other, and is tried again.
+        let work = Arc::clone(self).renew_now(Arc::clone(entry), Arc::clone(&current));
+        let outcome = self.tasks.spawn(work).await.unwrap_or(Err(RenewError::Broken));
         if let Err(error) = &outcome {
             self.note_failure(entry, &current, error);
         }
@@ -95,12 +100,12 @@ impl Inner {
     }
 
     async fn renew_now(
-        self: &Arc<Self>,
-        entry: &Arc<Entry>,
-        current: &Arc<Credential>,
+        self: Arc<Self>,
+        entry: Arc<Entry>,
+        mut current: Arc<Credential>,
     ) -> Result<Arc<Credential>, RenewError> {
-        let lease = self.lease(current).await?;
-        let mut current = Arc::clone(current);
+        let entry = &entry;
+        let lease = self.lease(&current).await?;
         if let Some(stored) = self.reread(entry, &current).await? {
             let rotated = tokens_differ(stored.document(), current.document());
             current = self.publish(entry, &stored, true);
@@ -110,7 +115,7 @@ impl Inner {
             }
         }
         let executor = Arc::clone(&entry.shape().executor);
-        let fresh = match executor.refresh(&current).await {
+        let fresh = match refresh(&*executor, &current).await {
             Ok(fresh) => fresh,
             Err(error) if error.kind() == ErrorKind::Unsupported => return Err(RenewError::NotRenewable),
             Err(error) if error.kind() == ErrorKind::InvalidGrant => {
@@ -122,7 +127,7 @@ impl Inner {
                 if self.is_fresh(&current) {
                     return Ok(current);
                 }
-                executor.refresh(&current).await.map_err(|error| failed(&error))?
+                refresh(&*executor, &current).await.map_err(|error| failed(&error))?
             }
             Err(error) => return Err(failed(&error)),
         };
@@ -143,7 +148,10 @@ impl Inner {
 
     async fn lease(&self, credential: &Credential) -> Result<Option<Box<dyn RefreshLease>>, RenewError> {
         let Some(store) = self.store.as_ref().filter(|_| is_stored(credential)) else { return Ok(None) };
-        store.lease(credential.id()).await.map(Some).map_err(|error| store_failed(&error))
+        match tokio::time::timeout(GIVE_UP, store.lease(credential.id())).await {
+            Ok(lease) => lease.map(Some).map_err(|error| store_failed(&error)),
+            Err(_) => Err(RenewError::Store { message: "somebody else holds the lease".to_owned() }),
+        }
     }
 
     /// What the store has, when that is not what we know it to have: another process or a person changed it.
@@ -169,6 +177,14 @@ impl Inner {
     }
 }
 
+async fn refresh(
+    executor: &dyn ProviderExecutor,
+    credential: &Credential,
+) -> Result<Credential, ExecutorError> {
+    let late = |_| Err(ExecutorError::new(ErrorKind::Timeout, "the token endpoint did not answer"));
+    tokio::time::timeout(GIVE_UP, executor.refresh(credential)).await.unwrap_or_else(late)
+}
+
 pub(super) fn is_stored(credential: &Credential) -> bool {
     matches!(credential.origin(), Origin::Store(_))
 }
@@ -177,7 +193,7 @@ fn store_failed(error: &cliproxy_core::StoreError) -> RenewError {
     RenewError::Store { message: error.to_string() }
 }
 
-fn failed(error: &cliproxy_core::ExecutorError) -> RenewError {
+fn failed(error: &ExecutorError) -> RenewError {
     match error.kind() {
         ErrorKind::InvalidGrant => RenewError::NeedsLogin,
         ErrorKind::Unsupported => RenewError::NotRenewable,

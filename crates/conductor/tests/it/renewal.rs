@@ -524,6 +524,57 @@ async fn renewals_at_the_same_time_are_bounded() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_renewal_that_never_ends_gives_its_worker_back() {
+    let mut options = Options::default();
+    options.renewal = options.renewal.with_workers(1);
+    let world = world(options);
+    *world.executor.lead.lock() = Renewal::Lead(Duration::from_secs(60));
+    *world.executor.takes.lock() = Duration::from_secs(1_000_000);
+    for id in ["x.json", "y.json"] {
+        world.add(account(id, &expiring_in(0)));
+    }
+    world.conductor.start();
+    sleep(590).await;
+    assert_eq!(world.executor.refreshes(), 1);
+    sleep(20).await;
+    assert_eq!(world.executor.refreshes(), 2);
+    let statuses = world.conductor.credentials();
+    let failed = statuses.iter().filter_map(|status| status.renewal_error.clone()).collect::<Vec<_>>();
+    assert!(matches!(failed[..], [RenewError::Failed { kind: ErrorKind::Timeout, .. }]), "{failed:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_somebody_keeps_for_ever_is_waited_for_and_asked_for_again() {
+    let (world, store, _) = stored_world(FIRST);
+    let held = store.lease(&CredentialId::new("x.json")).await.unwrap();
+    let id = CredentialId::new("x.json");
+    let error = world.conductor.renew(&id).await.unwrap_err();
+    assert!(matches!(error, RenewError::Store { .. }), "{error:?}");
+    assert_eq!(world.executor.refreshes(), 0, "nothing is spent without the lease");
+    drop(held);
+    sleep(300).await;
+    assert!(world.conductor.renew(&id).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_executor_that_panics_while_renewing_is_asked_again_later() {
+    let (world, _, provider) = stored_world(&expiring_in(0));
+    *world.executor.lead.lock() = Renewal::Lead(Duration::from_secs(60));
+    *provider.valid_for.lock() = 3600;
+    world.executor.refreshes_with(|_| panic!("an executor's bug"));
+    world.conductor.start();
+    world.add(account("x.json", &expiring_in(0)));
+    sleep(1).await;
+    let id = CredentialId::new("x.json");
+    assert_eq!(world.conductor.credential(&id).unwrap().renewal_error, Some(RenewError::Broken));
+    provider.wire(&world);
+    sleep(61).await;
+    assert_eq!(token(&world), "access-2");
+    assert_eq!(world.conductor.credential(&id).unwrap().renewal_error, None);
+    world.conductor.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_provider_that_does_not_renew_is_asked_once() {
     let world = world(Options::default());
     world.add(account("x.json", r#"{"access_token":"a"}"#));
