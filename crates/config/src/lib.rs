@@ -2,7 +2,6 @@
 
 mod config;
 mod dotenv;
-mod duration;
 mod edit;
 mod environment;
 mod first_run;

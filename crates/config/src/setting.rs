@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cliproxy_core::Secret;
+use cliproxy_core::{Secret, parse_duration};
 use serde_json::Value;
 
-use crate::duration;
 use crate::place::Place;
 use crate::report::{Notice, Report};
 use crate::yaml::{Resolved, Step, integer, resolve, wanted_bool};
@@ -269,7 +268,7 @@ impl<'s> At<'s> {
     /// A length of time: a number of seconds, or `1h30m`.
     pub(crate) fn seconds(&self, report: &mut Report) -> Option<Duration> {
         let text = self.scalar(report, "a length of time")?.trim();
-        let length = duration::parse(text);
+        let length = parse_duration(text);
         if length.is_none() {
             let remedy = "expected seconds or a length such as `30s`, `5m`, `1h30m`";
             self.wrong(report, format!("{} is not a length of time", shown(text)), remedy);
@@ -282,7 +281,7 @@ impl<'s> At<'s> {
         if let Some(Setting { kind: SettingKind::Scalar { text, .. }, .. }) = self.setting
             && (wanted_bool(text) == Some(false)
                 || text.trim().starts_with('-')
-                    && duration::parse(text.trim_start_matches([' ', '-'])).is_some())
+                    && parse_duration(text.trim_start_matches([' ', '-'])).is_some())
         {
             return None;
         }

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::{CredentialId, ModelInfo, ProviderId, Secret, Timestamp};
+use crate::{CredentialId, ModelInfo, ProviderId, Secret, Timestamp, parse_duration};
 
 /// How a credential authenticates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -129,6 +130,29 @@ impl Document {
         ["last_refresh", "lastRefresh", "last_refreshed_at", "lastRefreshedAt"]
             .iter()
             .find_map(|key| self.time(key))
+    }
+
+    /// How often the file asks for a renewal, whatever the provider's own lead is. Numbers are seconds, texts may be
+    /// lengths such as `45m`; zero and less is no wish.
+    // Source: runtime.md D.13 "preferred interval"; providers-a.md 1.1, the row of the four spellings.
+    #[must_use]
+    pub fn refresh_interval(&self) -> Option<Duration> {
+        const KEYS: [&str; 6] = [
+            "refresh_interval_seconds",
+            "refresh-interval-seconds",
+            "refreshIntervalSeconds",
+            "refresh_interval",
+            "refresh-interval",
+            "refreshInterval",
+        ];
+        KEYS.iter().find_map(|key| {
+            let length = match self.0.get(*key)? {
+                Value::Number(number) => parse_duration(&number.to_string()),
+                Value::String(text) => parse_duration(text),
+                Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+            };
+            length.filter(|length| !length.is_zero())
+        })
     }
 
     /// A copy in which the members of `changes` replace those of the same name; all others stay, in order.

@@ -4,6 +4,7 @@ mod access;
 mod client_error;
 mod credential;
 mod dispatch;
+mod duration;
 mod error;
 mod executor;
 mod format;
@@ -27,6 +28,7 @@ pub use credential::{
     Settings,
 };
 pub use dispatch::{Dispatched, Dispatcher, Explanation, ListedModel};
+pub use duration::parse_duration;
 pub use error::{ErrorKind, Evidence, ExecutorError, Failure, FailureStage, Scope, Verdict};
 pub use executor::{
     Attempt, Endpoint, ProviderExecutor, Renewal, ReplyModes, UpstreamBytes, WireReply, WireStream,

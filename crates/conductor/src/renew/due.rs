@@ -25,7 +25,7 @@ pub(crate) fn due(entry: &Entry, now: Timestamp) -> Option<Timestamp> {
 fn by_document(credential: &Credential, renewal: Renewal, now: Timestamp) -> Option<Timestamp> {
     let document = credential.document();
     let (expiry, last) = (document.expiry(), document.last_refresh());
-    if let Some(interval) = interval(credential) {
+    if let Some(interval) = document.refresh_interval() {
         // An interval in the file wins: before expiry by it, and at least that often.
         let before = expiry.map(|at| back(at, interval));
         let after = last.map(|at| at.plus(interval));
@@ -37,13 +37,6 @@ fn by_document(credential: &Credential, renewal: Renewal, now: Timestamp) -> Opt
         (None, Some(last)) => Some(last.plus(lead)),
         (None, None) => Some(now),
     }
-}
-
-fn interval(credential: &Credential) -> Option<Duration> {
-    let seconds = ["refresh_interval_seconds", "refresh_interval"]
-        .iter()
-        .find_map(|key| credential.document().integer(key))?;
-    u64::try_from(seconds).ok().filter(|seconds| *seconds > 0).map(Duration::from_secs)
 }
 
 fn back(at: Timestamp, by: Duration) -> Timestamp {

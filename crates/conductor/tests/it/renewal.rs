@@ -440,6 +440,35 @@ async fn accounts_are_renewed_before_they_expire() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_interval_in_the_file_beats_the_providers_lead_in_every_spelling() {
+    let (wall, hour) = (crate::fakes::WALL.as_secs(), Duration::from_secs(3600));
+    let last = wall - 600;
+    for (members, due_in) in [
+        // Ten minutes ago renewed, every half hour: in twenty minutes.
+        (r#""refresh_interval_seconds":1800"#, Some(1200)),
+        (r#""refreshIntervalSeconds":1800.0"#, Some(1200)),
+        (r#""refresh_interval":"30m""#, Some(1200)),
+        (r#""refresh-interval":"1800""#, Some(1200)),
+        (r#""refreshInterval":"0h30m""#, Some(1200)),
+        // No wish: the lead of an hour before the expiry in two.
+        (r#""refresh_interval":0"#, Some(3600)),
+        (r#""refresh_interval":"soon""#, Some(3600)),
+        (r#""refresh_interval":-5"#, Some(3600)),
+    ] {
+        let world = world(Options::default());
+        *world.executor.lead.lock() = Renewal::Lead(hour);
+        let expired = wall + 7200;
+        world.add(account(
+            "x.json",
+            &format!(r#"{{"access_token":"a","refresh_token":"r","expired":{expired},"last_refresh":{last},{members}}}"#),
+        ));
+        let status = world.conductor.credential(&CredentialId::new("x.json")).unwrap();
+        let due = due_in.map(|secs| crate::fakes::WALL.plus(Duration::from_secs(secs)));
+        assert_eq!(status.renewal_due, due, "{members}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn renewal_goes_on_while_a_credential_cools_and_not_while_it_is_disabled() {
     for (disabled, renewals) in [(false, 1), (true, 0)] {
         let (world, _, _) = stored_world(&expiring_in(60));

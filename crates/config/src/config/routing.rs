@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::duration;
+use cliproxy_core::parse_duration;
+
 use crate::report::Report;
 use crate::setting::{At, shown};
 
@@ -119,7 +120,7 @@ fn affinity_ttl(at: &At<'_>, report: &mut Report) -> Duration {
     const HOUR: Duration = Duration::from_secs(3600);
     let Some(text) = at.text(report) else { return HOUR };
     // Source: runtime.md A.10 [H]: an invalid length is one hour.
-    duration::parse(&text).filter(|length| !length.is_zero()).unwrap_or_else(|| {
+    parse_duration(&text).filter(|length| !length.is_zero()).unwrap_or_else(|| {
         at.adjusted(
             report,
             format!("{} is not a length of time such as `30m`; one hour is used", shown(&text)),

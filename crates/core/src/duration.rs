@@ -1,12 +1,14 @@
-//! Lengths of time as configs write them.
+//! Lengths of time as configurations and auth files write them.
 
 use std::time::Duration;
 
 /// No length is longer: a year.
 const LONGEST: f64 = 366.0 * 86_400.0;
 
-/// Seconds (`30`, `1.5`), or units as in Go (`1h30m`, `250ms`) and `2d`.
-pub(crate) fn parse(text: &str) -> Option<Duration> {
+/// Reads seconds (`30`, `1.5`), or units as in Go (`1h30m`, `250ms`) and `2d`. A negative length, and one above a
+/// year, is none.
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let text = text.trim();
     if let Ok(seconds) = text.parse::<f64>() {
         return bounded(seconds);
@@ -37,4 +39,29 @@ pub(crate) fn parse(text: &str) -> Option<Duration> {
 
 fn bounded(seconds: f64) -> Option<Duration> {
     (0.0..=LONGEST).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_read_in_every_unit_and_bounded() {
+        for (text, milliseconds) in [
+            ("30", Some(30_000)),
+            (" 1.5 ", Some(1_500)),
+            ("0", Some(0)),
+            ("1h30m", Some(5_400_000)),
+            ("250ms", Some(250)),
+            ("2d", Some(172_800_000)),
+            ("", None),
+            ("-5", None),
+            ("5x", None),
+            ("m", None),
+            ("1e9", None),
+            ("NaN", None),
+        ] {
+            assert_eq!(parse_duration(text), milliseconds.map(Duration::from_millis), "{text:?}");
+        }
+    }
 }
