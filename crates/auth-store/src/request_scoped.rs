@@ -1,6 +1,7 @@
 //! Rules about failures that are the request's fault, as files and entries spell them.
 
 use cliproxy_core::{RequestScopedAction, RequestScopedRule};
+use regex::Regex;
 use serde_json::Value;
 
 /// Reads a list of `{status, match, match-regexr, action}`: the rules, and what had to be left out.
@@ -12,18 +13,14 @@ pub(crate) fn rules(value: &Value) -> (Vec<RequestScopedRule>, Vec<String>) {
     };
     for (at, entry) in list.iter().enumerate() {
         match rule(entry) {
-            Ok((rule, None)) => rules.push(rule),
-            Ok((rule, Some(partly))) => {
-                rules.push(rule);
-                faults.push(format!("in rule {at} {partly}"));
-            }
+            Ok(rule) => rules.push(rule),
             Err(fault) => faults.push(format!("rule {at} {fault}")),
         }
     }
     (rules, faults)
 }
 
-fn rule(entry: &Value) -> Result<(RequestScopedRule, Option<&'static str>), &'static str> {
+fn rule(entry: &Value) -> Result<RequestScopedRule, &'static str> {
     const STATUS: &str = "needs a status from 100 to 599";
     let status = match entry.get("status") {
         Some(Value::Number(number)) => number.as_u64().and_then(|status| u16::try_from(status).ok()),
@@ -34,17 +31,12 @@ fn rule(entry: &Value) -> Result<(RequestScopedRule, Option<&'static str>), &'st
     let action = entry.get("action").and_then(Value::as_str).and_then(action);
     let action =
         action.ok_or("needs the action stop, stop-and-cooldown, continue or continue-and-cooldown")?;
-    let contains = texts(entry.get("match"));
     let patterns = texts(entry.get("match-regexr").or_else(|| entry.get("match_regexr")));
-    match (patterns.is_empty(), contains.is_empty()) {
-        // Without its patterns the rule would match every body.
-        (false, true) => Err("has regular expressions, which are not supported: use match"),
-        (false, false) => Ok((
-            RequestScopedRule::new(status, contains, action),
-            Some("the regular expressions are not supported: use match"),
-        )),
-        (true, _) => Ok((RequestScopedRule::new(status, contains, action), None)),
+    // Without one of its patterns the rule would be another one.
+    if patterns.iter().any(|pattern| Regex::new(pattern).is_err()) {
+        return Err("has a match-regexr that is no regular expression");
     }
+    Ok(RequestScopedRule::new(status, texts(entry.get("match")), action).with_patterns(patterns))
 }
 
 fn action(text: &str) -> Option<RequestScopedAction> {

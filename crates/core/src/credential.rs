@@ -235,17 +235,26 @@ pub enum RequestScopedAction {
 pub struct RequestScopedRule {
     /// The HTTP status it is about.
     pub status: u16,
-    /// Texts, any of which must occur in the body; an empty list matches every body.
+    /// Texts, any of which may occur in the body.
     pub contains: Vec<String>,
+    /// Regular expressions, any of which may fit the body. Without these and without texts every body matches.
+    pub patterns: Vec<String>,
     /// What happens then.
     pub action: RequestScopedAction,
 }
 
 impl RequestScopedRule {
-    /// A rule for a status and any of these texts.
+    /// A rule for a status and any of these texts; no texts match every body.
     #[must_use]
     pub fn new(status: u16, contains: Vec<String>, action: RequestScopedAction) -> Self {
-        Self { status, contains, action }
+        Self { status, contains, patterns: Vec::new(), action }
+    }
+
+    /// Adds regular expressions. Whoever reads a rule checks them: one that is none matches nothing.
+    #[must_use]
+    pub fn with_patterns(mut self, patterns: Vec<String>) -> Self {
+        self.patterns = patterns;
+        self
     }
 }
 

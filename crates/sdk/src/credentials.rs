@@ -144,12 +144,7 @@ fn model(entry: &cliproxy_config::ModelEntry) -> ModelEntry {
     out
 }
 
-/// Patterns are kept apart from literal texts in the file; a rule of ours knows literal texts only, so a rule that
-/// has nothing but patterns is left out here and named in the notices of the configuration.
 pub(crate) fn rules(rule: &cliproxy_config::RequestScopedRule) -> Option<RequestScopedRule> {
-    if rule.contains.is_empty() && !rule.patterns.is_empty() {
-        return None;
-    }
     let action = match rule.action {
         cliproxy_config::RequestScopedAction::Stop => RequestScopedAction::Stop,
         cliproxy_config::RequestScopedAction::StopAndCooldown => RequestScopedAction::StopAndCooldown,
@@ -157,7 +152,8 @@ pub(crate) fn rules(rule: &cliproxy_config::RequestScopedRule) -> Option<Request
         cliproxy_config::RequestScopedAction::ContinueAndCooldown => RequestScopedAction::ContinueAndCooldown,
         _ => return None,
     };
-    Some(RequestScopedRule::new(rule.status, rule.contains.clone(), action))
+    let patterns = rule.patterns.clone();
+    Some(RequestScopedRule::new(rule.status, rule.contains.clone(), action).with_patterns(patterns))
 }
 
 #[cfg(test)]

@@ -95,8 +95,8 @@ fn a_member_that_cannot_be_understood_is_reported_and_the_credential_works() {
         ("request_scoped_errors", r#"[{"status":400}]"#, "rule 0 needs the action"),
         (
             "request_scoped_errors",
-            r#"[{"status":400,"match-regexr":["x"],"action":"stop"}]"#,
-            "not supported",
+            r#"[{"status":400,"match-regexr":["x","("],"action":"stop"}]"#,
+            "no regular expression",
         ),
         ("request_scoped_errors", r#"[{"status":70000,"action":"stop"}]"#, "rule 0 needs a status"),
     ] {

@@ -5,6 +5,7 @@ use cliproxy_core::{
     Scope, Verdict,
 };
 use cliproxy_quota::{Cooling, Fault};
+use regex::Regex;
 
 use crate::Options;
 
@@ -63,12 +64,19 @@ fn rule(error: &ExecutorError, credential: &Credential, options: &Options) -> Op
     let status = error.status()?.as_u16();
     let channel = options.channel_rules.get(credential.provider());
     let body = String::from_utf8_lossy(error.body());
-    let matches = |rule: &&RequestScopedRule| {
-        rule.status == status
-            && (rule.contains.is_empty() || rule.contains.iter().any(|text| body.contains(text.as_str())))
-    };
+    let matches = |rule: &&RequestScopedRule| rule.status == status && fits(rule, &body);
     let mut rules = credential.settings().request_scoped.iter().chain(channel.into_iter().flatten());
     rules.find(matches).map(|rule| rule.action)
+}
+
+/// Whether a body is one that the rule is about: any text, any pattern, or no condition at all.
+fn fits(rule: &RequestScopedRule, body: &str) -> bool {
+    // A pattern is compiled when it is needed, which is once a failure with this very status; it was checked when it
+    // was read. Its engine takes linear time, whatever the provider wrote.
+    let pattern = |pattern: &String| Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(body));
+    (rule.contains.is_empty() && rule.patterns.is_empty())
+        || rule.contains.iter().any(|text| body.contains(text.as_str()))
+        || rule.patterns.iter().any(pattern)
 }
 
 impl Judgement {

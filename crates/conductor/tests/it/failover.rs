@@ -315,6 +315,32 @@ async fn request_scoped_rules_decide_whether_to_go_on_and_whether_to_cool() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_rule_fits_by_any_text_or_any_pattern_or_by_its_status_alone() {
+    use RequestScopedAction::Continue;
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    for (contains, patterns, fits) in [
+        (&[][..], &[][..], true),
+        (&["too long"], &[], true),
+        (&["nope"], &[], false),
+        (&[], &["(?i)TOO\\s+(long|large)"], true),
+        (&[], &["nope", "^\\{.*\\}$"], true),
+        (&[], &["nope"], false),
+        (&["nope"], &["long"], true),
+        (&["too long"], &["nope"], true),
+        // What is no pattern matches nothing.
+        (&[], &["("], false),
+    ] {
+        let world = world(Options::default());
+        let rule = RequestScopedRule::new(400, texts(contains), Continue).with_patterns(texts(patterns));
+        world.add(key("a", |settings| settings.request_scoped.push(rule)));
+        world.keys(&["b"]);
+        world.script.next("a", [Play::Reply(400, None, r#"{"message":"the prompt is too long"}"#)]);
+        // A 400 without the rule is the request's own and goes nowhere else.
+        assert_eq!(world.ask("m").await.result.is_ok(), fits, "{contains:?} {patterns:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stream_moves_on_before_its_first_event() {
     // Source: runtime.md L.2 30, 31.
     let world = world(Options::default());

@@ -82,16 +82,24 @@ async fn each_attempt_is_told_once_with_its_end() {
     assert!(world.ask("m").await.result.is_ok());
     assert_eq!(notes.take(), ["1 a: rate_limited None", "2 b: success Some(7)"]);
 
-    world.script.next("b", [Play::Stream, Play::Broken(ErrorKind::Interrupted), Play::Stream, Play::Hang]);
+    let cut = [Play::Broken(ErrorKind::Interrupted), Play::Cut];
+    world.script.next("b", [Play::Stream].into_iter().chain(cut).chain([Play::Stream, Play::Hang]));
     let stream = world.ask_stream("m").await.result.unwrap();
     assert_eq!(notes.take(), Vec::<String>::new());
     read(stream).await;
+    read(world.ask_stream("m").await.result.unwrap()).await;
     read(world.ask_stream("m").await.result.unwrap()).await;
     drop(world.ask_stream("m").await);
     assert!(tokio::time::timeout(Duration::from_millis(9), world.ask("m")).await.is_err());
     assert_eq!(
         notes.take(),
-        ["1 b: success Some(3)", "1 b: interrupted None", "1 b: cancelled None", "1 b: cancelled None"]
+        [
+            "1 b: success Some(3)",
+            "1 b: interrupted None",
+            "1 b: interrupted None",
+            "1 b: cancelled None",
+            "1 b: cancelled None"
+        ]
     );
 
     // Handed in again as it is: nothing happened.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use cliproxy_core::Secret;
+use regex::Regex;
 
 use super::models::{self, ModelEntry};
 use super::{ProxySetting, UrlText, access};
@@ -475,8 +476,21 @@ pub(super) fn request_scoped_rules(at: &At<'_>, report: &mut Report) -> Vec<Requ
         let action = action.choice(report, ACTIONS);
         if let (Some(status), Some(action)) = (number, action) {
             let contains = item.get("match").one_or_more(report);
-            let patterns = item.get("match-regexr").one_or_more(report);
+            let patterns = patterns(&item.get("match-regexr"), report);
             found.push(RequestScopedRule { status, contains, patterns, action });
+        }
+    }
+    found
+}
+
+/// Regular expressions; one that is none would make the rule another one.
+fn patterns(at: &At<'_>, report: &mut Report) -> Vec<String> {
+    let found = at.one_or_more(report);
+    for pattern in &found {
+        if Regex::new(pattern).is_err() {
+            let remedy =
+                "expected one such as `too (long|large)`; put a backslash before ( ) [ ] { } that are meant";
+            at.wrong(report, format!("{} is no regular expression", shown(pattern)), remedy);
         }
     }
     found

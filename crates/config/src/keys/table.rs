@@ -284,7 +284,7 @@ const MODEL: &[Key] = &[
 const THINKING: &[Key] =
     &[value("min"), value("max"), value("zero-allowed"), value("dynamic-allowed"), value("levels")];
 
-const SCOPED: &[Key] = &[value("status"), value("match"), later("match-regexr"), value("action")];
+const SCOPED: &[Key] = &[value("status"), value("match"), value("match-regexr"), value("action")];
 
 const OAUTH_ALIAS: &[Key] =
     &[value("name"), value("alias"), value("fork"), value("display-name"), value("force-mapping")];

@@ -83,6 +83,10 @@ fn each_mistake_says_what_is_wrong_and_what_would_be_right() {
             "9 is more than `max`, 1",
         ),
         ("model-aliases: {fast: ''}", "it needs an alias and a model"),
+        (
+            "oauth-request-scoped-errors: {codex: [{status: 400, match-regexr: ['a(b'], action: stop}]}",
+            r#"`oauth-request-scoped-errors.codex[0].match-regexr`: "a(b" is no regular expression; expected one such"#,
+        ),
         ("shutdown-grace-seconds: ten", "is not a length of time"),
     ];
     for (text, wanted) in cases {
