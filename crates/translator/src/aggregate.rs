@@ -175,9 +175,11 @@ impl Block {
             Kind::Text | Kind::Refusal | Kind::Reasoning if empty => return None,
             Kind::Text => PartKind::Text { text, citations: array(&citations) },
             Kind::Refusal => PartKind::Refusal(text),
-            Kind::Reasoning => {
-                PartKind::Reasoning(Reasoning { summary: some(text), raw: some(raw_text), redacted: None })
-            }
+            Kind::Reasoning => PartKind::Reasoning(Reasoning {
+                summary: some(text),
+                raw: some(raw_text),
+                ..Reasoning::default()
+            }),
             Kind::Call { id, name, custom } => {
                 let args = if custom { Args::Freeform(text) } else { Args::Encoded(text) };
                 PartKind::ToolCall(ToolCall { id, name, namespace: None, args })

@@ -1,5 +1,6 @@
 //! JSON as bytes: text that stays escaped, members that stay raw, a writer without a tree.
 
+pub(crate) mod read;
 mod text;
 mod wire;
 mod writer;

@@ -12,7 +12,7 @@ pub(crate) use owned::raw as owned_raw;
 
 pub use event::{BlockKind, Delta, Event, Start, StreamError};
 pub use part::{
-    CacheMark, Issuer, Media, MediaClass, MediaSource, Opaque, Part, PartKind, Reasoning, ServerPart,
+    Bind, CacheMark, Issuer, Media, MediaClass, MediaSource, Opaque, Part, PartKind, Reasoning, ServerPart,
     Signature,
 };
 pub use reply::{Candidate, Finish, Response};

@@ -86,6 +86,22 @@ pub struct Reasoning<'a> {
     pub raw: Vec<Text<'a>>,
     /// Encrypted content in place of text.
     pub redacted: Option<Text<'a>>,
+    /// What its signature belongs to: a neighbour where the block is empty and only carries that neighbour's state
+    /// through a format that signs nothing but thoughts.
+    pub bind: Bind,
+}
+
+/// Which part a signature belongs to. Source: translation.md B28, B34.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Bind {
+    /// The part that it is on.
+    #[default]
+    Own,
+    /// The part behind it.
+    Next,
+    /// The part before it.
+    Previous,
 }
 
 /// Who issued a signature, as far as its form tells. Source: translation.md B29.

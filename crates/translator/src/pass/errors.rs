@@ -86,6 +86,44 @@ pub fn chat_status(kind: &str, code: &str) -> Option<u16> {
     })
 }
 
+/// The status word of Google's APIs for a status. Source: translation.md B76; google.rpc.Code.
+#[must_use]
+pub fn google_word(status: u16) -> &'static str {
+    match status {
+        401 => "UNAUTHENTICATED",
+        402 | 412 => "FAILED_PRECONDITION",
+        403 => "PERMISSION_DENIED",
+        404 => "NOT_FOUND",
+        408 | 504 => "DEADLINE_EXCEEDED",
+        409 => "ABORTED",
+        429 => "RESOURCE_EXHAUSTED",
+        499 => "CANCELLED",
+        501 => "UNIMPLEMENTED",
+        502 | 503 | 529 => "UNAVAILABLE",
+        400..=499 => "INVALID_ARGUMENT",
+        _ => "INTERNAL",
+    }
+}
+
+/// The status of a status word of Google's APIs.
+#[must_use]
+pub fn google_status(word: &str) -> Option<u16> {
+    Some(match word {
+        "INVALID_ARGUMENT" | "FAILED_PRECONDITION" | "OUT_OF_RANGE" => 400,
+        "UNAUTHENTICATED" => 401,
+        "PERMISSION_DENIED" => 403,
+        "NOT_FOUND" => 404,
+        "ABORTED" | "ALREADY_EXISTS" => 409,
+        "RESOURCE_EXHAUSTED" => 429,
+        "CANCELLED" => 499,
+        "INTERNAL" | "UNKNOWN" | "DATA_LOSS" => 500,
+        "UNIMPLEMENTED" => 501,
+        "UNAVAILABLE" => 503,
+        "DEADLINE_EXCEEDED" => 504,
+        _ => return None,
+    })
+}
+
 /// Reads an error wherever formats keep it: `error.{message,type,status,code,param}`, `error` as a string,
 /// `errors[0]`, `detail`, `message`, `type`, `code`; of an array its first element. Text that is no JSON is the
 /// message itself. Source: translation.md B78.

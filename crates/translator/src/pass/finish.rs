@@ -63,6 +63,44 @@ pub fn from_claude(word: &str) -> FinishReason {
     }
 }
 
+/// The reason as Gemini says it. Calls are no reason of their own there.
+#[must_use]
+pub fn gemini_reason(reason: FinishReason) -> &'static str {
+    match reason {
+        FinishReason::Stop | FinishReason::StopSequence | FinishReason::ToolUse | FinishReason::Pause => {
+            "STOP"
+        }
+        FinishReason::Length | FinishReason::ContextWindow => "MAX_TOKENS",
+        FinishReason::Safety | FinishReason::Refusal => "SAFETY",
+        FinishReason::BadToolCall => "MALFORMED_FUNCTION_CALL",
+        // A reason that core learns later ends a reply like any other.
+        FinishReason::Other | _ => "OTHER",
+    }
+}
+
+/// The reason that a Gemini word stands for; case does not matter.
+#[must_use]
+pub fn from_gemini(word: &str) -> FinishReason {
+    match word.to_ascii_uppercase().as_str() {
+        "STOP" => FinishReason::Stop,
+        "MAX_TOKENS" => FinishReason::Length,
+        "SAFETY"
+        | "PROHIBITED_CONTENT"
+        | "BLOCKLIST"
+        | "SPII"
+        | "RECITATION"
+        | "LANGUAGE"
+        | "IMAGE_SAFETY"
+        | "IMAGE_PROHIBITED_CONTENT"
+        | "IMAGE_RECITATION"
+        | "MODEL_ARMOR" => FinishReason::Safety,
+        "MALFORMED_FUNCTION_CALL" | "UNEXPECTED_TOOL_CALL" | "TOO_MANY_TOOL_CALLS" => {
+            FinishReason::BadToolCall
+        }
+        _ => FinishReason::Other,
+    }
+}
+
 /// What a reply really ended with, given whether a call of a client's tool went out (B52): calls win over a plain
 /// stop, a reply that was cut or refused stays so, and a call that never came is a stop.
 #[must_use]

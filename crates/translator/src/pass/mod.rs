@@ -5,6 +5,7 @@
 
 pub mod args;
 pub mod cache;
+pub mod carrier;
 pub mod errors;
 pub mod finish;
 pub mod identity;

@@ -213,7 +213,7 @@ fn kind() -> impl Strategy<Value = PartKind<'static>> {
         }),
         1 => text().prop_map(PartKind::Refusal),
         2 => (proptest::collection::vec(text(), 0..3), proptest::collection::vec(text(), 0..2))
-            .prop_map(|(summary, raw)| PartKind::Reasoning(Reasoning { summary, raw, redacted: None })),
+            .prop_map(|(summary, raw)| PartKind::Reasoning(Reasoning { summary, raw, ..Reasoning::default() })),
         1 => text().prop_map(|data| PartKind::Reasoning(Reasoning { redacted: Some(data), ..Reasoning::default() })),
         3 => (text(), "[a-z_]{1,9}", arguments()).prop_map(|(id, name, args)| {
             PartKind::ToolCall(ToolCall { id, name: name.into(), namespace: None, args })

@@ -98,8 +98,10 @@ fn text<'a>(block: wire::Block<'a>, cache: Option<CacheMark<'a>>) -> Part<'a> {
 /// An empty signature is none: the block came from a provider that signs nothing (F30).
 fn thinking(block: wire::Block<'_>) -> Part<'_> {
     let summary = block.thinking.filter(|text| !text.is_empty()).into_iter().collect();
-    let kind = PartKind::Reasoning(Reasoning { summary, ..Reasoning::default() });
-    Part { signature: block.signature.and_then(carrier::read), extras: block.extras, ..Part::new(kind) }
+    let (signature, bind) = block.signature.and_then(carrier::read).unzip();
+    let bind = bind.unwrap_or_default();
+    let kind = PartKind::Reasoning(Reasoning { summary, bind, ..Reasoning::default() });
+    Part { signature, extras: block.extras, ..Part::new(kind) }
 }
 
 fn redacted(block: wire::Block<'_>) -> Part<'_> {

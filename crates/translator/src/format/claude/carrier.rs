@@ -8,46 +8,30 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::json::Text;
-use crate::model::{Issuer, Signature};
-use crate::pass::signature;
+use crate::model::{Bind, Issuer, Signature};
+use crate::pass::{carrier, signature};
 
-/// Begins every marked value. A colon is in no alphabet that issuers use.
-pub(super) const MARKER: &str = "cliproxy:";
+pub(super) use crate::pass::carrier::MARKER;
 
-/// State of no known form is not Claude's when we had it from another provider; of those that we know only xAI's has
-/// none (B29), so it comes back under that name.
-const ISSUERS: [(Issuer, &str); 5] = [
-    (Issuer::Gpt, "gpt"),
-    (Issuer::Gemini, "gemini"),
-    (Issuer::Kimi, "kimi"),
-    (Issuer::Grok, "grok"),
-    (Issuer::Unknown, "grok"),
-];
-
-/// Reads a `signature`; an empty one is none: the block is unsigned. A marker within a marked value is a forgery and
-/// counts as none too.
-pub(super) fn read(text: Text<'_>) -> Option<Signature<'_>> {
+/// Reads a `signature`; an empty one is none: the block is unsigned. So is a forged carrier.
+pub(super) fn read(text: Text<'_>) -> Option<(Signature<'_>, Bind)> {
     if text.is_empty() {
         return None;
     }
     let value = text.clone().into_decoded();
-    let Some(rest) = value.strip_prefix(MARKER) else {
-        return Some(Signature { issuer: signature::classify(&value), value: text });
-    };
-    let (issuer, state) = rest.split_once(':')?;
-    let issuer = ISSUERS.iter().find(|(_, name)| *name == issuer)?.0;
-    if state.is_empty() || state.contains(':') {
-        return None;
+    if carrier::is_marked(&value) {
+        // Claude's own state is never marked here.
+        return carrier::unmark(&value).filter(|(signature, _)| signature.issuer != Issuer::Claude);
     }
-    Some(Signature { issuer, value: Text::plain(state.to_owned()) })
+    Some((Signature { issuer: signature::classify(&value), value: text }, Bind::Own))
 }
 
 /// A signature as a client of this format gets it: Claude's as it is, any other under the marker.
-pub(super) fn for_client<'s>(signature: &'s Signature<'_>) -> Text<'s> {
-    let Some((_, name)) = ISSUERS.iter().find(|(issuer, _)| *issuer == signature.issuer) else {
+pub(super) fn for_client<'s>(signature: &'s Signature<'_>, bind: Bind) -> Text<'s> {
+    if signature.issuer == Issuer::Claude && bind == Bind::Own {
         return signature.value.reborrow();
-    };
-    Text::plain(format!("{MARKER}{name}:{}", signature.value.decoded()))
+    }
+    Text::plain(carrier::mark(signature, bind))
 }
 
 /// A signature as Claude takes it; `None` when Claude did not issue it. One of unknown form is taken only where

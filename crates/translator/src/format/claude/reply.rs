@@ -202,7 +202,7 @@ fn write_reasoning(w: &mut Writer, part: &Part<'_>, reasoning: &Reasoning<'_>) {
     write_thoughts(w, texts);
     w.key("signature");
     match &part.signature {
-        Some(signature) => w.text(&carrier::for_client(signature)),
+        Some(signature) => w.text(&carrier::for_client(signature, reasoning.bind)),
         None => w.string(""),
     }
     w.end_object();

@@ -1,10 +1,8 @@
 //! Wire objects of the Messages API: lenient in. What goes out is written field by field.
 
-use std::borrow::Cow;
-
 use serde_json::value::RawValue;
 
-use crate::codec::CodecError;
+pub(super) use crate::json::read::{misread, plain, read, wrong};
 use crate::json::{List, Text, wire_struct};
 
 wire_struct! {
@@ -197,37 +195,4 @@ wire_struct! {
         stop_sequence: Text<'a> = "stop_sequence",
         stop_details: &'a RawValue = "stop_details",
     }
-}
-
-/// The characters of an optional text.
-pub(super) fn plain<'a>(text: Option<Text<'a>>) -> Cow<'a, str> {
-    text.map(Text::into_decoded).unwrap_or_default()
-}
-
-/// Reads one object; an error names its place.
-pub(super) fn read<'a, T: serde::Deserialize<'a>>(raw: &'a RawValue, place: &str) -> Result<T, CodecError> {
-    serde_json::from_str(raw.get()).map_err(|error| misread(&error, place))
-}
-
-/// An error of serde as one of ours: the path of the member becomes the param.
-pub(super) fn misread(error: &serde_json::Error, place: &str) -> CodecError {
-    let message = error.to_string();
-    if !error.is_data() {
-        return CodecError::malformed(message);
-    }
-    let message = message.split(" at line ").next().unwrap_or(&message);
-    let (path, what) = match message.split_once(": ") {
-        Some((path, what)) if !path.contains(' ') => (path, what),
-        _ => ("", message),
-    };
-    let joint = if place.is_empty() || path.is_empty() || path.starts_with('[') { "" } else { "." };
-    wrong(&format!("{place}{joint}{path}"), what)
-}
-
-/// A member that is not what the format says.
-pub(super) fn wrong(param: &str, what: &str) -> CodecError {
-    if param.is_empty() {
-        return CodecError::malformed(what);
-    }
-    CodecError::malformed(format!("{param}: {what}")).with_param(param)
 }

@@ -114,7 +114,7 @@ fn several_thoughts_are_one_with_blank_lines() {
         let part = Part::new(PartKind::Reasoning(Reasoning {
             summary: texts(summary),
             raw: texts(raw),
-            redacted: None,
+            ..Reasoning::default()
         }));
         assert_eq!(written(&reply(vec![part], None), &context())["content"][0]["thinking"], expected);
     }

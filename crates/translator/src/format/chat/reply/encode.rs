@@ -143,7 +143,7 @@ fn write_message(
 fn write_reasoning(w: &mut Writer, parts: &[Part<'_>]) {
     let mut pieces: Vec<Text<'_>> = Vec::new();
     for part in parts {
-        if let PartKind::Reasoning(Reasoning { summary, raw, redacted: None }) = &part.kind {
+        if let PartKind::Reasoning(Reasoning { summary, raw, redacted: None, .. }) = &part.kind {
             for (index, text) in summary.iter().enumerate() {
                 if index > 0 {
                     pieces.push(Text::plain("\n\n"));

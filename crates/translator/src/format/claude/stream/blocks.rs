@@ -13,7 +13,7 @@ use super::super::{CLAUDE, carrier};
 use super::frames;
 use crate::codec::ReplyContext;
 use crate::json::{Text, Writer};
-use crate::model::{BlockKind, Delta, ServerPart};
+use crate::model::{Bind, BlockKind, Delta, ServerPart};
 use crate::names::NameMap;
 use crate::splice::{Edits, TopLevel};
 
@@ -208,7 +208,7 @@ impl Blocks {
             }
             (Shape::Thinking, Delta::Signature(signature)) => {
                 let mut body = Vec::new();
-                carrier::for_client(signature).write_body(&mut body);
+                carrier::for_client(signature, Bind::Own).write_body(&mut body);
                 self.piece(block, PieceKind::Signature, body, out);
             }
             (Shape::Text, Delta::Citation { format, raw })

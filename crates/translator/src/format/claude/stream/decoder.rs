@@ -208,7 +208,7 @@ impl Decoder {
             State::Thinking => {
                 if let Some(text) = delta.thinking {
                     emit(Delta::Reasoning(text));
-                } else if let Some(signature) = delta.signature.and_then(carrier::read) {
+                } else if let Some((signature, _)) = delta.signature.and_then(carrier::read) {
                     emit(Delta::Signature(signature));
                 }
             }
@@ -292,7 +292,7 @@ fn first_thought(block: u32, start: wire::Block<'_>, sink: Sink<'_>) {
     if let Some(text) = start.thinking.filter(|text| !text.is_empty()) {
         sink(Event::Delta { block, delta: Delta::Reasoning(text) });
     }
-    if let Some(signature) = start.signature.and_then(carrier::read) {
+    if let Some((signature, _)) = start.signature.and_then(carrier::read) {
         sink(Event::Delta { block, delta: Delta::Signature(signature) });
     }
 }
