@@ -2,6 +2,7 @@
 
 use cliproxy_access::{Listener, origin_allowed, strip_credentials};
 use cliproxy_core::{AccessDecision, ClientError, Principal};
+use cliproxy_transport::Peer;
 use http::request::Parts;
 
 use crate::routes::Inner;
@@ -12,20 +13,26 @@ pub(crate) async fn check(
     inner: &Inner,
     endpoint: Endpoint,
     parts: &mut Parts,
+    peer: Peer,
     options: &Options,
 ) -> Result<Principal, Box<ClientError>> {
-    if !options.keyed {
+    if !options.keyed || endpoint.is_local() {
         let listener =
             options.own_hosts.iter().fold(Listener::new(), |listener, name| listener.with_name(name));
         if !origin_allowed(&parts.headers, &parts.uri, &listener) {
             return Err(Box::new(failure::foreign_origin()));
         }
     }
-    if !endpoint.is_guarded() {
-        return Ok(Principal::anonymous());
+    // Source: http-api.md A.7, E 12 (IPv6 too): the socket's own address, whatever a header says.
+    if endpoint.is_local() && !peer.address.ip().to_canonical().is_loopback() {
+        return Err(Box::new(failure::local_only()));
     }
-    if options.safe_mode {
+    if options.safe_mode && (endpoint.is_guarded() || endpoint.is_local()) {
         return Err(Box::new(failure::example_key()));
+    }
+    if !endpoint.is_guarded() {
+        strip_credentials(parts);
+        return Ok(Principal::anonymous());
     }
     let decision = inner.access.authenticate(parts).await.map_err(|error| {
         tracing::error!(%error, provider = inner.access.name(), "access check failed");

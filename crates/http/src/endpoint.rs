@@ -1,6 +1,14 @@
 //! Paths.
 
+mod advice;
+mod gemini;
+
+use cliproxy_core::{ClientFormat, Operation};
 use http::Method;
+
+pub(crate) use advice::base_url_advice;
+pub use gemini::GeminiAction;
+pub(crate) use gemini::model_name;
 
 /// What a path stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,32 +26,65 @@ pub enum Endpoint {
     Messages,
     /// `/v1/messages/count_tokens`
     CountTokens,
+    /// `/v1/responses`, and where the ChatGPT backend has it
+    Responses,
+    /// `/v1/responses/compact`, and where the ChatGPT backend has it
+    Compact,
+    /// `/v1/responses/input_tokens`
+    InputTokens,
+    /// `/v1/responses/{id}` and what lies below: replies that are not stored here.
+    StoredResponse,
     /// `/v1/models`
     Models,
     /// `/v1/models/{id}`
     Model,
+    /// `/v1beta/models`
+    GeminiModels,
+    /// `/v1beta/models/{name}`
+    GeminiModel,
+    /// `/v1beta/models/{name}:{action}`
+    Gemini(GeminiAction),
+    /// `/v1internal:{action}`, the Code Assist interface of Gemini CLI
+    CodeAssist(GeminiAction),
     /// `/api/event_logging/batch`, Claude Code's telemetry, which must not produce errors. Source: http-api.md A.0.
     EventLogging,
+    /// An endpoint of a vendor that is not offered here.
+    NotOffered,
     /// A route of the reference that this release does not serve yet.
     NotBuilt,
 }
 
 /// Routes of the reference that are refused with an explicit error until they are built. Source: http-api.md A, C.1.
-const NOT_BUILT: [&str; 14] = [
-    "/v1/responses",
-    "/v1beta",
-    "/v1internal",
+const NOT_BUILT: [&str; 8] = [
     "/v1/ws",
     "/v1/images",
     "/v1/videos",
     "/v1/alpha/search",
     "/v1/live",
     "/v1/realtime",
-    "/v1/embeddings",
+    "/v1beta/interactions",
     "/backend-api/codex",
-    "/v0/management",
-    "/v0/oauth",
-    "/management.html",
+];
+
+/// What the vendors' SDKs can call and no provider here is asked for. Source: http-api.md C.1 "Not found in HEAD".
+const NOT_OFFERED: [&str; 17] = [
+    "/v1/embeddings",
+    "/v1/audio",
+    "/v1/moderations",
+    "/v1/files",
+    "/v1/uploads",
+    "/v1/batches",
+    "/v1/fine_tuning",
+    "/v1/assistants",
+    "/v1/threads",
+    "/v1/vector_stores",
+    "/v1/conversations",
+    "/v1/containers",
+    "/v1/complete",
+    "/v1/messages/batches",
+    "/v1beta/files",
+    "/v1beta/cachedContents",
+    "/v1beta/tunedModels",
 ];
 
 impl Endpoint {
@@ -51,6 +92,9 @@ impl Endpoint {
     #[must_use]
     pub fn find(path: &str) -> Option<Self> {
         let bare = path.strip_suffix('/').unwrap_or(path);
+        if let Some(found) = gemini::find(bare) {
+            return Some(found);
+        }
         Some(match bare {
             "" => Self::Root,
             "/healthz" => Self::Health,
@@ -58,10 +102,16 @@ impl Endpoint {
             "/v1/completions" => Self::Completions,
             "/v1/messages" => Self::Messages,
             "/v1/messages/count_tokens" => Self::CountTokens,
+            // Source: http-api.md C.1 "Same handlers at the ChatGPT-backend paths".
+            "/v1/responses" | "/backend-api/codex/responses" => Self::Responses,
+            "/v1/responses/compact" | "/backend-api/codex/responses/compact" => Self::Compact,
+            "/v1/responses/input_tokens" => Self::InputTokens,
             "/v1/models" => Self::Models,
             "/api/event_logging/batch" => Self::EventLogging,
             other if other.starts_with("/v1/models/") => Self::Model,
+            other if other.starts_with("/v1/responses/") => Self::StoredResponse,
             other if NOT_BUILT.iter().any(|route| begins_with(other, route)) => Self::NotBuilt,
+            other if NOT_OFFERED.iter().any(|route| begins_with(other, route)) => Self::NotOffered,
             _ => return None,
         })
     }
@@ -70,13 +120,25 @@ impl Endpoint {
     #[must_use]
     pub fn allow(self) -> &'static str {
         match self {
-            Self::Root | Self::Health | Self::Models | Self::Model => "GET, HEAD, OPTIONS",
+            Self::Root
+            | Self::Health
+            | Self::Models
+            | Self::Model
+            | Self::GeminiModels
+            | Self::GeminiModel => "GET, HEAD, OPTIONS",
             Self::ChatCompletions
             | Self::Completions
             | Self::Messages
             | Self::CountTokens
+            | Self::Responses
+            | Self::Compact
+            | Self::InputTokens
+            | Self::Gemini(_)
+            | Self::CodeAssist(_)
             | Self::EventLogging => "POST, OPTIONS",
-            Self::NotBuilt => "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS",
+            Self::StoredResponse | Self::NotOffered | Self::NotBuilt => {
+                "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"
+            }
         }
     }
 
@@ -90,38 +152,81 @@ impl Endpoint {
     #[must_use]
     pub fn is_guarded(self) -> bool {
         match self {
-            Self::Root | Self::Health | Self::EventLogging => false,
+            // Source: http-api.md A.7: no key for `/v1internal`, but this machine only.
+            Self::Root | Self::Health | Self::EventLogging | Self::CodeAssist(_) => false,
             Self::ChatCompletions
             | Self::Completions
             | Self::Messages
             | Self::CountTokens
+            | Self::Responses
+            | Self::Compact
+            | Self::InputTokens
+            | Self::StoredResponse
             | Self::Models
             | Self::Model
+            | Self::GeminiModels
+            | Self::GeminiModel
+            | Self::Gemini(_)
+            | Self::NotOffered
             | Self::NotBuilt => true,
+        }
+    }
+
+    /// Whether it spends a credential without asking for a key, so that only this machine may call.
+    #[must_use]
+    pub fn is_local(self) -> bool {
+        matches!(self, Self::CodeAssist(_))
+    }
+
+    /// The format of those that speak one.
+    #[must_use]
+    pub fn format(self) -> Option<ClientFormat> {
+        match self {
+            Self::ChatCompletions => Some(ClientFormat::OPENAI),
+            Self::Completions => Some(ClientFormat::OPENAI_COMPLETIONS),
+            Self::Messages | Self::CountTokens => Some(ClientFormat::CLAUDE),
+            Self::Responses | Self::Compact | Self::InputTokens | Self::StoredResponse => {
+                Some(ClientFormat::OPENAI_RESPONSES)
+            }
+            Self::GeminiModels | Self::GeminiModel | Self::Gemini(_) => Some(ClientFormat::GEMINI),
+            Self::CodeAssist(_) => Some(ClientFormat::GEMINI_CLI),
+            Self::Root
+            | Self::Health
+            | Self::EventLogging
+            | Self::Models
+            | Self::Model
+            | Self::NotOffered
+            | Self::NotBuilt => None,
+        }
+    }
+
+    /// What is asked for there; `None` where nothing is generated or counted.
+    #[must_use]
+    pub fn operation(self) -> Option<Operation> {
+        match self {
+            Self::ChatCompletions | Self::Completions | Self::Messages | Self::Responses => {
+                Some(Operation::Generate)
+            }
+            Self::CountTokens | Self::InputTokens => Some(Operation::CountTokens),
+            Self::Compact => Some(Operation::Compact),
+            Self::Gemini(action) | Self::CodeAssist(action) => action.operation(),
+            Self::Root
+            | Self::Health
+            | Self::EventLogging
+            | Self::StoredResponse
+            | Self::Models
+            | Self::Model
+            | Self::GeminiModels
+            | Self::GeminiModel
+            | Self::NotOffered
+            | Self::NotBuilt => None,
         }
     }
 }
 
-/// Whether `path` is `route` or lies below it (`/v1beta/models`, `/v1internal:generateContent`).
+/// Whether `path` is `route` or lies below it (`/v1/audio/speech`, `/v1/ws:x`).
 fn begins_with(path: &str, route: &str) -> bool {
     path.strip_prefix(route).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ':']))
-}
-
-/// What is wrong with the base URL of a client that calls this unknown path: clients append their own `/v1/…`, or
-/// do not. Source: design.md §12.
-pub(crate) fn base_url_advice(path: &str) -> Option<String> {
-    if let Some(rest) = path.strip_prefix("/v1/v1/") {
-        return Some(format!(
-            "the path {path} has /v1 twice: this client adds /v1 itself, so set its base URL to the address without /v1 \
-             (the right path is /v1/{rest})"
-        ));
-    }
-    const BARE: [&str; 6] =
-        ["/chat/completions", "/completions", "/messages", "/models", "/responses", "/embeddings"];
-    let bare = path.strip_suffix('/').unwrap_or(path);
-    BARE.iter().any(|route| begins_with(bare, route)).then(|| {
-        format!("the path {path} lacks /v1: set the client's base URL to the address with /v1 at its end (the right path is /v1{path})")
-    })
 }
 
 #[cfg(test)]
@@ -136,11 +241,19 @@ mod tests {
             ("/v1/chat/completions", Some(Endpoint::ChatCompletions)),
             ("/v1/models/", Some(Endpoint::Models)),
             ("/v1/models/team/gpt-5", Some(Endpoint::Model)),
-            ("/v1/responses/compact", Some(Endpoint::NotBuilt)),
-            ("/v1beta/models/x:generateContent", Some(Endpoint::NotBuilt)),
-            ("/v1internal:countTokens", Some(Endpoint::NotBuilt)),
+            ("/v1/models/qwen3:8b", Some(Endpoint::Model)),
+            ("/v1/responses", Some(Endpoint::Responses)),
+            ("/v1/responses/compact", Some(Endpoint::Compact)),
+            ("/v1/responses/input_tokens", Some(Endpoint::InputTokens)),
+            ("/v1/responses/resp_1/cancel", Some(Endpoint::StoredResponse)),
+            ("/backend-api/codex/responses", Some(Endpoint::Responses)),
+            ("/backend-api/codex/responses/compact", Some(Endpoint::Compact)),
+            ("/backend-api/codex/models", Some(Endpoint::NotBuilt)),
+            ("/v1/audio/speech", Some(Endpoint::NotOffered)),
+            ("/v1/messages/batches/b", Some(Endpoint::NotOffered)),
             ("/v1betamax", None),
             ("/v1", None),
+            ("/v1/completely", None),
             ("//v1/models", None),
         ] {
             assert_eq!(Endpoint::find(path), expected, "{path}");
@@ -148,9 +261,21 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_base_url_is_explained() {
-        assert!(base_url_advice("/v1/v1/messages").unwrap().contains("without /v1"));
-        assert!(base_url_advice("/chat/completions").unwrap().contains("with /v1"));
-        assert_eq!(base_url_advice("/favicon.ico"), None);
+    fn what_asks_for_something_has_a_format_and_a_method() {
+        for path in [
+            "/v1/chat/completions",
+            "/v1/completions",
+            "/v1/messages",
+            "/v1/messages/count_tokens",
+            "/v1/responses",
+            "/v1/responses/compact",
+            "/v1/responses/input_tokens",
+            "/v1beta/models/m:generateContent",
+            "/v1internal:generateContent",
+        ] {
+            let endpoint = Endpoint::find(path).unwrap();
+            assert!(endpoint.operation().is_some() && endpoint.format().is_some(), "{path}");
+            assert!(endpoint.takes(&Method::POST) && !endpoint.takes(&Method::GET), "{path}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use cliproxy_core::{ClientError, ClientErrorKind};
 use cliproxy_translator::CodecError;
 use cliproxy_transport::ReadBodyError;
+use http::{HeaderName, HeaderValue, StatusCode};
 
 /// Why the body could not be read.
 pub(crate) fn body(error: &ReadBodyError) -> ClientError {
@@ -59,11 +60,74 @@ pub(crate) fn foreign_origin() -> ClientError {
 
 /// Source: http-api.md C.1 "Example-key safe mode".
 pub(crate) fn example_key() -> ClientError {
-    ClientError::new(
+    let mut error = ClientError::new(
         ClientErrorKind::Permission,
         "`api-keys` still holds a key from the example file, which everybody knows: replace it and reload",
     )
-    .with_code("unsafe_example_api_key")
+    .with_code("unsafe_example_api_key");
+    let name = HeaderName::from_static("x-cpa-safe-mode");
+    error.headers.insert(name, HeaderValue::from_static("example-api-key"));
+    error
+}
+
+/// No request without one comes here.
+pub(crate) fn no_body() -> ClientError {
+    ClientError::new(ClientErrorKind::Internal, "the request body was read before")
+}
+
+/// The text is the reference's. Source: http-api.md A.7.
+pub(crate) fn local_only() -> ClientError {
+    ClientError::new(ClientErrorKind::Permission, "CLI reply only allow local access")
+}
+
+/// The text is the reference's. Source: http-api.md A.9.
+pub(crate) fn no_compact_stream() -> ClientError {
+    ClientError::new(ClientErrorKind::InvalidRequest, "Streaming not supported for compact responses")
+        .with_param("stream")
+}
+
+/// Codex takes this status for a hint to go on over HTTP.
+pub(crate) fn no_websocket() -> ClientError {
+    ClientError::new(
+        ClientErrorKind::Unsupported,
+        "websockets on /v1/responses are not offered: send the request with POST",
+    )
+    .with_status(StatusCode::UPGRADE_REQUIRED)
+    .with_code("websocket_not_offered")
+}
+
+/// Source: http-api.md A.6.
+pub(crate) fn unknown_action(path: &str) -> ClientError {
+    ClientError::new(
+        ClientErrorKind::NotFound,
+        format!("{path} not found: there are generateContent, streamGenerateContent and countTokens"),
+    )
+}
+
+pub(crate) fn no_such_model(name: &str) -> ClientError {
+    ClientError::new(
+        ClientErrorKind::ModelNotFound,
+        format!("the model `{name}` does not exist: see GET /v1/models"),
+    )
+    .with_param("model")
+}
+
+/// A reply by its id: the proxy keeps none.
+pub(crate) fn not_stored(path: &str) -> ClientError {
+    let id = path.split('/').nth(3).unwrap_or_default();
+    ClientError::new(
+        ClientErrorKind::NotFound,
+        format!("the response `{id}` is not here: this server stores no responses"),
+    )
+    .with_code("response_not_found")
+}
+
+pub(crate) fn not_offered(path: &str) -> ClientError {
+    ClientError::new(
+        ClientErrorKind::Unsupported,
+        format!("{path} is not offered here: this server generates text and counts tokens"),
+    )
+    .with_code("unsupported_endpoint")
 }
 
 pub(crate) fn not_built(path: &str) -> ClientError {

@@ -1,23 +1,26 @@
 //! A call for a reply: read, peek, dispatch, answer.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use cliproxy_core::{
-    ClientError, ClientRequest, Dispatched, ModelId, StreamReply, UpstreamReply, WholeReply,
+    ClientError, ClientRequest, Dispatched, ModelId, Operation, StreamReply, UpstreamReply, WholeReply,
 };
 use cliproxy_transport::{InboundBody, OutboundBody};
+use futures_core::Stream;
 use http::header::HeaderValue;
 use http::request::Parts;
 use http::{HeaderName, Response, StatusCode};
 
-use crate::call::Call;
+use crate::array::ArrayBody;
+use crate::call::{Addressed, Call};
 use crate::patience::{Answering, Early, WholeBody};
 use crate::request_id::trace_id;
 use crate::routes::Inner;
 use crate::stream::{StreamBody, WaitingBody};
-use crate::{failure, respond, session};
+use crate::{Endpoint, failure, foreign, respond, session};
 
-const TRACE: HeaderName = HeaderName::from_static("x-cpa-trace-id");
 const EXPLAIN: HeaderName = HeaderName::from_static("x-cliproxy-explain");
 const EXPLANATION: HeaderName = HeaderName::from_static("x-cliproxy-explanation");
 /// An explanation longer than this is cut: proxies in front of us limit headers.
@@ -30,24 +33,32 @@ pub(crate) async fn answer(
     body: InboundBody,
 ) -> Response<OutboundBody> {
     let explain = parts.headers.contains_key(EXPLAIN);
-    let request = match read(&call, parts, body).await {
+    let addressed = Addressed::read(call.endpoint, &parts);
+    let request = match read(&inner, &call, &addressed, parts, body).await {
         Ok(request) => request,
         Err(error) => return respond::error(call.codec.as_ref(), &error, &call.id),
     };
     let stream = request.stream;
-    let interval = if stream { call.options.keepalive } else { call.options.whole_keepalive };
+    let interval = match (stream, call.operation) {
+        (true, _) => call.options.keepalive,
+        // Source: http-api.md A.4: no blank lines for a count.
+        (false, Operation::CountTokens) => None,
+        (false, _) => call.options.whole_keepalive,
+    };
     let model = request.model.as_str().to_owned();
     let dispatcher = Arc::clone(&inner.dispatcher);
     let answering: Answering = Box::pin(async move { dispatcher.dispatch(request).await });
 
     // An answer within the first interval gets its true status; a later one has to live with 200.
     match Early::wait(answering, interval, &inner.shutdown).await {
-        Early::Answered(dispatched) => finish(&inner, &call, *dispatched, explain),
+        Early::Answered(dispatched) => {
+            finish(&inner, &call, *dispatched, &Wanted { explain, stream, addressed })
+        }
         Early::ShuttingDown => respond::error(call.codec.as_ref(), &failure::shutting_down(), &call.id),
         Early::Patience(answering, interval) if stream => {
             let waiting =
                 WaitingBody::new(answering, interval, Arc::clone(&call.codec), &inner.shutdown, model);
-            respond::event_stream(OutboundBody::stream(waiting))
+            streamed(waiting, addressed.array)
         }
         Early::Patience(answering, interval) => {
             let whole = WholeBody::new(
@@ -65,38 +76,64 @@ pub(crate) async fn answer(
 }
 
 /// Reads the body once and looks at what routing needs.
-async fn read(call: &Call, parts: Parts, body: InboundBody) -> Result<ClientRequest, Box<ClientError>> {
+async fn read(
+    inner: &Inner,
+    call: &Call,
+    addressed: &Addressed,
+    parts: Parts,
+    body: InboundBody,
+) -> Result<ClientRequest, Box<ClientError>> {
     let bytes = body.read(&call.options.body).await.map_err(|error| failure::body(&error))?;
+    let bytes = match call.endpoint {
+        Endpoint::ChatCompletions => foreign::as_chat(&inner.codecs, bytes)?,
+        Endpoint::Compact => foreign::without_stream(bytes)?,
+        _ => bytes,
+    };
     let peek = call.codec.peek(&bytes).map_err(|error| failure::codec(&error))?;
-    if peek.model.trim().is_empty() {
+    let model = addressed.model.clone().unwrap_or_else(|| ModelId::new(peek.model.trim()));
+    if model.as_str().is_empty() {
         return Err(Box::new(failure::no_model()));
     }
     let session = session::find(&parts.headers, &peek);
-    let (model, stream) = (ModelId::new(peek.model.trim()), peek.stream);
-    let request = ClientRequest::new(call.id.clone(), call.format(), call.operation(), model, bytes.clone());
+    let stream = addressed.stream.unwrap_or(peek.stream) && call.operation == Operation::Generate;
+    let request =
+        ClientRequest::new(call.id.clone(), call.format.clone(), call.operation, model, bytes.clone());
     Ok(request
-        .with_stream(stream && call.operation() == cliproxy_core::Operation::Generate)
+        .with_stream(stream)
         .with_headers(parts.headers)
         .with_principal(call.principal.clone())
         .with_session(session))
 }
 
+/// What the client wants to see.
+struct Wanted {
+    explain: bool,
+    stream: bool,
+    addressed: Addressed,
+}
+
 /// Turns an answer that came in time into a reply.
-fn finish(inner: &Inner, call: &Call, dispatched: Dispatched, explain: bool) -> Response<OutboundBody> {
+fn finish(inner: &Inner, call: &Call, dispatched: Dispatched, wanted: &Wanted) -> Response<OutboundBody> {
     tracing::debug!(request_id = %call.id, explanation = %dispatched.explanation, "dispatched");
+    let refuse = |error: &ClientError| respond::error(call.codec.as_ref(), error, &call.id);
     let mut response = match dispatched.result {
-        Ok(UpstreamReply::Whole(reply)) => whole(*reply),
-        Ok(UpstreamReply::Stream(reply)) => stream(inner, call, reply),
-        Ok(_) => respond::error(call.codec.as_ref(), &unknown_reply(), &call.id),
-        Err(error) => respond::error(call.codec.as_ref(), &error, &call.id),
+        Ok(UpstreamReply::Whole(reply)) if !wanted.stream => whole(*reply),
+        Ok(UpstreamReply::Stream(reply)) if wanted.stream => {
+            stream(inner, call, reply, wanted.addressed.array)
+        }
+        // Whatever made it did not keep the contract.
+        Ok(UpstreamReply::Whole(_)) => refuse(&failure::not_a_stream()),
+        Ok(UpstreamReply::Stream(_)) => refuse(&failure::not_whole()),
+        Ok(_) => refuse(&unknown_reply()),
+        Err(error) => refuse(&error),
     };
     let headers = response.headers_mut();
     if let Ok(value) =
         HeaderValue::try_from(trace_id(inner.now(), dispatched.credential.as_deref(), &call.id))
     {
-        headers.insert(TRACE, value);
+        headers.insert(respond::TRACE, value);
     }
-    if explain {
+    if wanted.explain {
         let text: String = dispatched.explanation.to_string().chars().take(MAX_EXPLANATION).collect();
         if let Ok(value) =
             HeaderValue::try_from(text.replace(|c: char| !c.is_ascii() || c.is_ascii_control(), "?"))
@@ -113,10 +150,23 @@ fn whole(reply: WholeReply) -> Response<OutboundBody> {
     response
 }
 
-fn stream(inner: &Inner, call: &Call, reply: StreamReply) -> Response<OutboundBody> {
+fn stream(inner: &Inner, call: &Call, reply: StreamReply, array: bool) -> Response<OutboundBody> {
     let body = StreamBody::new(reply.frames, call.options.keepalive, &inner.shutdown);
-    let mut response = respond::event_stream(OutboundBody::stream(body));
+    let mut response = streamed(body, array);
     respond::add_upstream(response.headers_mut(), &reply.headers);
+    response
+}
+
+/// Events, or the array of their data.
+fn streamed<S>(events: S, array: bool) -> Response<OutboundBody>
+where
+    S: Stream<Item = Result<Bytes, Infallible>> + Send + Unpin + 'static,
+{
+    if !array {
+        return respond::event_stream(OutboundBody::stream(events));
+    }
+    let mut response = respond::json(StatusCode::OK, "");
+    *response.body_mut() = OutboundBody::stream(ArrayBody::new(events));
     response
 }
 

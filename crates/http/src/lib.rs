@@ -1,19 +1,22 @@
 #![doc = include_str!("../README.md")]
 
 mod admit;
+mod array;
 mod call;
 mod endpoint;
 mod failure;
+mod foreign;
 mod generate;
 mod models;
 mod options;
 mod patience;
+mod percent;
 mod request_id;
 mod respond;
 mod routes;
 mod session;
 mod stream;
 
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, GeminiAction};
 pub use options::{Codecs, Options};
 pub use routes::ClientRoutes;

@@ -1,6 +1,6 @@
-//! Model lists in both styles. Source: http-api.md A.2, C.1 (Claude list by `Anthropic-Version`), E 11 (sorted).
+//! Model lists in every style. Source: http-api.md A.2, C.1 (Claude list by `Anthropic-Version`), E 11 (sorted).
 
-use cliproxy_core::{ListedModel, ModelInfo, Timestamp};
+use cliproxy_core::{ClientFormat, ListedModel, ModelInfo, Timestamp};
 use http::HeaderMap;
 use http::header::USER_AGENT;
 use serde_json::{Value, json};
@@ -10,16 +10,29 @@ use serde_json::{Value, json};
 pub(crate) enum Style {
     OpenAi,
     Claude,
+    Gemini,
 }
 
 impl Style {
-    /// Claude Code says who it is; Anthropic's SDKs always name their API version.
+    /// What a client of `/v1/models` expects. Claude Code says who it is; Anthropic's SDKs always name their API
+    /// version, and Google's itself.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("");
         if headers.contains_key("anthropic-version") || agent.starts_with("claude-cli") {
             Self::Claude
+        } else if headers.contains_key("x-goog-api-client") {
+            Self::Gemini
         } else {
             Self::OpenAi
+        }
+    }
+
+    /// The format whose clients expect it.
+    pub(crate) fn format(self) -> ClientFormat {
+        match self {
+            Self::OpenAi => ClientFormat::OPENAI,
+            Self::Claude => ClientFormat::CLAUDE,
+            Self::Gemini => ClientFormat::GEMINI,
         }
     }
 
@@ -28,6 +41,7 @@ impl Style {
         let items: Vec<Value> = models.iter().map(|model| self.item(&model.info)).collect();
         match self {
             Self::OpenAi => json!({"object": "list", "data": items}),
+            Self::Gemini => json!({"models": items}),
             Self::Claude => {
                 let id =
                     |model: Option<&ListedModel>| model.map_or("", |model| model.info.id.as_str()).to_owned();
@@ -48,11 +62,12 @@ impl Style {
                 "owned_by": info.owned_by.as_deref().unwrap_or("cliproxy"),
             }),
             Self::Claude => claude_item(info),
+            Self::Gemini => gemini_item(info),
         }
     }
 }
 
-/// The official members, and those of the reference that its users read (`object`, `owned_by`).
+/// The official members, and those of the reference that its users read (`object`, `owned_by`, `thinking`).
 fn claude_item(info: &ModelInfo) -> Value {
     let id = info.id.as_str();
     let created = Timestamp::from_secs(info.created.unwrap_or(0)).to_rfc3339();
@@ -60,13 +75,38 @@ fn claude_item(info: &ModelInfo) -> Value {
         "type": "model", "id": id, "display_name": info.display_name.as_deref().unwrap_or(id),
         "created_at": created, "object": "model", "owned_by": info.owned_by.as_deref().unwrap_or("cliproxy"),
     });
-    if let Some(members) = item.as_object_mut() {
-        if let Some(tokens) = info.context_length {
-            members.insert("max_input_tokens".to_owned(), json!(tokens));
-        }
-        if let Some(tokens) = info.max_output {
-            members.insert("max_tokens".to_owned(), json!(tokens));
-        }
-    }
+    add(&mut item, "max_input_tokens", info.context_length.map(Value::from));
+    add(&mut item, "max_tokens", info.max_output.map(Value::from));
+    add(&mut item, "thinking", info.reasoning.as_ref().map(|_| Value::Bool(true)));
+    let budget = info.reasoning.as_ref().and_then(|reasoning| Some((reasoning, reasoning.budget?)));
+    let extended = budget.map(|(reasoning, (min, max))| {
+        json!({
+            "supported": true, "min": min, "max": max,
+            "zero_allowed": reasoning.zero_allowed, "dynamic_allowed": reasoning.dynamic_allowed,
+        })
+    });
+    add(&mut item, "extended_thinking", extended);
     item
+}
+
+fn gemini_item(info: &ModelInfo) -> Value {
+    let id = info.id.as_str();
+    let name = if id.starts_with("models/") { id.to_owned() } else { format!("models/{id}") };
+    let mut item = json!({
+        "name": name,
+        "version": id,
+        "displayName": info.display_name.as_deref().unwrap_or(id),
+        "description": info.description.as_deref().unwrap_or(id),
+        "supportedGenerationMethods": ["generateContent", "countTokens"],
+    });
+    add(&mut item, "inputTokenLimit", info.context_length.map(Value::from));
+    add(&mut item, "outputTokenLimit", info.max_output.map(Value::from));
+    add(&mut item, "thinking", info.reasoning.as_ref().map(|_| Value::Bool(true)));
+    item
+}
+
+fn add(item: &mut Value, key: &str, value: Option<Value>) {
+    if let (Some(members), Some(value)) = (item.as_object_mut(), value) {
+        members.insert(key.to_owned(), value);
+    }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cliproxy_core::ClientFormat;
 use cliproxy_translator::Codec;
 use cliproxy_transport::BodyLimits;
 
@@ -16,13 +17,40 @@ pub struct Codecs {
     pub completions: Arc<dyn Codec>,
     /// Claude Messages.
     pub claude: Arc<dyn Codec>,
+    /// OpenAI Responses. Without it its routes say that they are not built.
+    pub responses: Option<Arc<dyn Codec>>,
+    /// Gemini. Without it its routes say that they are not built.
+    pub gemini: Option<Arc<dyn Codec>>,
+    /// The envelope of Gemini CLI. Without it `/v1internal` says that it is not built.
+    pub gemini_cli: Option<Arc<dyn Codec>>,
 }
 
 impl Codecs {
-    /// The codecs.
+    /// The codecs that every server has.
     #[must_use]
     pub fn new(chat: Arc<dyn Codec>, completions: Arc<dyn Codec>, claude: Arc<dyn Codec>) -> Self {
-        Self { chat, completions, claude }
+        Self { chat, completions, claude, responses: None, gemini: None, gemini_cli: None }
+    }
+
+    /// The codec of a format, if it is there.
+    #[must_use]
+    pub fn get(&self, format: &ClientFormat) -> Option<&Arc<dyn Codec>> {
+        match format {
+            format if *format == ClientFormat::OPENAI => Some(&self.chat),
+            format if *format == ClientFormat::OPENAI_COMPLETIONS => Some(&self.completions),
+            format if *format == ClientFormat::CLAUDE => Some(&self.claude),
+            format if *format == ClientFormat::OPENAI_RESPONSES => self.responses.as_ref(),
+            format if *format == ClientFormat::GEMINI => self.gemini.as_ref(),
+            format if *format == ClientFormat::GEMINI_CLI => self.gemini_cli.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The codec that writes errors for clients of a format: its own, else that of its family.
+    #[must_use]
+    pub fn errors_of(&self, format: &ClientFormat) -> &Arc<dyn Codec> {
+        let family = if *format == ClientFormat::GEMINI_CLI { &ClientFormat::GEMINI } else { format };
+        self.get(format).or_else(|| self.get(family)).unwrap_or(&self.chat)
     }
 }
 

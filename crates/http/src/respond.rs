@@ -1,7 +1,7 @@
 //! Replies: heads that every reply shares.
 
 use bytes::Bytes;
-use cliproxy_core::{ClientError, RequestId};
+use cliproxy_core::{ClientError, ClientErrorKind, RequestId};
 use cliproxy_translator::Codec;
 use cliproxy_transport::OutboundBody;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
@@ -9,8 +9,14 @@ use http::{Response, StatusCode};
 
 use crate::request_id::NAMES;
 
-const EXPOSED: &str =
-    "X-CPA-TRACE-ID, X-CLIPROXY-TRACE, X-Request-Id, Request-Id, Retry-After, Location, OpenAI-Request-Id";
+/// Names the request and the credential that served it. Source: http-api.md A.12 [H].
+pub(crate) const TRACE: HeaderName = HeaderName::from_static("x-cpa-trace-id");
+/// The provider's own name of the request: ours stands in `x-request-id`.
+const UPSTREAM_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+const EXPOSED: &str = "X-CPA-TRACE-ID, X-CLIPROXY-TRACE, X-CLIPROXY-EXPLANATION, X-Request-Id, Request-Id, \
+    X-Upstream-Request-Id, Retry-After, Location, OpenAI-Request-Id";
 
 /// A JSON reply.
 pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<OutboundBody> {
@@ -31,8 +37,10 @@ pub(crate) fn empty(status: StatusCode) -> Response<OutboundBody> {
 pub(crate) fn error(codec: &dyn Codec, error: &ClientError, id: &RequestId) -> Response<OutboundBody> {
     let mut response = json(error.status, codec.encode_error(error, id.as_str()));
     let headers = response.headers_mut();
-    for (name, value) in &error.headers {
-        headers.insert(name, value.clone());
+    add_upstream(headers, &error.headers);
+    if error.kind == ClientErrorKind::Unsupported {
+        // The SDKs of OpenAI and Anthropic try a 501 again unless told not to.
+        headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
     }
     if let Some(wait) = error.retry_after {
         // Whole seconds, rounded up, so that nobody comes back too early. Source: runtime.md D.2.
@@ -48,12 +56,15 @@ pub(crate) fn event_stream(body: OutboundBody) -> Response<OutboundBody> {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // Proxies like nginx would gather the events.
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     response
 }
 
 /// Provider headers that the bridge let through, without overwriting ours.
 pub(crate) fn add_upstream(headers: &mut HeaderMap, upstream: &HeaderMap) {
     for (name, value) in upstream {
+        let name = if NAMES.contains(name) { &UPSTREAM_ID } else { name };
         if !headers.contains_key(name) && name != CONTENT_TYPE {
             headers.append(name.clone(), value.clone());
         }

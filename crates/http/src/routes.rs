@@ -1,23 +1,29 @@
 //! The table of routes and what every request goes through.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
-use cliproxy_core::{AccessProvider, ClientError, Dispatcher, RequestId, Timestamp};
-use cliproxy_translator::Codec;
+use cliproxy_core::{AccessProvider, ClientError, ClientFormat, Dispatcher, RequestId, Timestamp};
 use cliproxy_transport::{InboundBody, OutboundBody, Peer, Routed, Routes, Shutdown};
-use http::header::{ALLOW, HeaderValue};
+use http::header::{ALLOW, HeaderMap, HeaderValue, UPGRADE};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use serde_json::json;
 
 use crate::call::Call;
-use crate::endpoint::{Endpoint, base_url_advice};
+use crate::endpoint::{Endpoint, base_url_advice, model_name};
 use crate::models::Style;
 use crate::options::{Codecs, Options};
-use crate::request_id::Ids;
+use crate::percent::decoded;
+use crate::request_id::{Ids, trace_id};
 use crate::{admit, failure, generate, respond};
+
+/// How much of a body that nobody reads is taken from the client, so that it sees why.
+const DISCARD_BYTES: usize = 16 * 1024 * 1024;
+
+/// How long that may take.
+const DISCARD_TIME: Duration = Duration::from_secs(5);
 
 /// The routes of the client formats, on top of a dispatcher. Cheap to clone; clones are the same routes.
 #[derive(Clone, Debug)]
@@ -54,32 +60,45 @@ impl ClientRoutes {
 }
 
 impl Routes for ClientRoutes {
-    fn handle(&self, request: Request<InboundBody>, _peer: Peer) -> Routed {
+    fn handle(&self, request: Request<InboundBody>, peer: Peer) -> Routed {
         let inner = Arc::clone(&self.0);
-        Routed::reply(async move { inner.answer(request).await })
+        Routed::reply(async move { inner.answer(request, peer).await })
     }
 
     fn busy(&self, request: &Request<InboundBody>) -> Option<Response<OutboundBody>> {
-        let endpoint = Endpoint::find(request.uri().path());
-        let codec = self.0.codec(endpoint, request.headers().contains_key("anthropic-version"));
+        let options = self.0.options.load();
+        let format =
+            error_format(Endpoint::find(request.uri().path()), request.uri().path(), request.headers());
         let id = self.0.ids.name(request.headers());
-        Some(respond::error(codec.as_ref(), &failure::busy(), &id))
+        let mut response = respond::error(self.0.codecs.errors_of(&format).as_ref(), &failure::busy(), &id);
+        self.0.dress(&mut response, &id, &options);
+        Some(response)
     }
 }
 
+/// What a request is answered with, and whether somebody has taken its body.
+struct Visit {
+    parts: Parts,
+    body: Option<InboundBody>,
+    peer: Peer,
+    id: RequestId,
+    options: Arc<Options>,
+}
+
 impl Inner {
-    async fn answer(self: Arc<Self>, request: Request<InboundBody>) -> Response<OutboundBody> {
+    async fn answer(self: Arc<Self>, request: Request<InboundBody>, peer: Peer) -> Response<OutboundBody> {
         let (parts, body) = request.into_parts();
         let id = self.ids.name(&parts.headers);
         let options = self.options.load_full();
         let started = tokio::time::Instant::now();
         let line = Line { method: parts.method.clone(), path: parts.uri.path().to_owned() };
-        let mut response = Arc::clone(&self).route(parts, body, &id, &options).await;
-        let headers = response.headers_mut();
-        respond::name(headers, &id);
-        if options.keyed {
-            respond::cors(headers);
+        let mut visit =
+            Visit { parts, body: Some(body), peer, id: id.clone(), options: Arc::clone(&options) };
+        let mut response = Arc::clone(&self).route(&mut visit).await;
+        if let Some(unread) = visit.body.take() {
+            unread.discard(DISCARD_BYTES, DISCARD_TIME).await;
         }
+        self.dress(&mut response, &id, &options);
         tracing::info!(
             request_id = %id, method = %line.method, path = line.path, status = response.status().as_u16(),
             elapsed_ms = started.elapsed().as_millis(), "answered"
@@ -87,82 +106,106 @@ impl Inner {
         response
     }
 
-    async fn route(
-        self: Arc<Self>,
-        parts: Parts,
-        body: InboundBody,
-        id: &RequestId,
-        options: &Arc<Options>,
-    ) -> Response<OutboundBody> {
+    /// The headers that every reply has.
+    fn dress(&self, response: &mut Response<OutboundBody>, id: &RequestId, options: &Options) {
+        let headers = response.headers_mut();
+        respond::name(headers, id);
+        if !headers.contains_key(respond::TRACE)
+            && let Ok(value) = HeaderValue::try_from(trace_id(self.now(), None, id))
+        {
+            headers.insert(respond::TRACE, value);
+        }
+        if options.keyed {
+            respond::cors(headers);
+        }
+    }
+
+    async fn route(self: Arc<Self>, visit: &mut Visit) -> Response<OutboundBody> {
         // Source: http-api.md A.0 "OPTIONS": any path at all, before any access check.
-        if parts.method == Method::OPTIONS {
+        if visit.parts.method == Method::OPTIONS {
             return respond::empty(StatusCode::NO_CONTENT);
         }
-        let path = parts.uri.path().to_owned();
-        let endpoint = Endpoint::find(&path);
-        let codec = self.codec(endpoint, parts.headers.contains_key("anthropic-version"));
-        let refuse = |error: &ClientError| respond::error(codec.as_ref(), error, id);
-        let Some(endpoint) = endpoint else {
+        let path = visit.parts.uri.path().to_owned();
+        let found = Endpoint::find(&path);
+        let format = error_format(found, &path, &visit.parts.headers);
+        let speaker = Arc::clone(self.codecs.errors_of(&format));
+        let id = visit.id.clone();
+        let refuse = |error: &ClientError| respond::error(speaker.as_ref(), error, &id);
+        let Some(endpoint) = found else {
             return refuse(&failure::unknown_path(&path, base_url_advice(&path)));
         };
-        if !endpoint.takes(&parts.method) {
-            let mut response = refuse(&failure::wrong_method(parts.method.as_str(), &path, endpoint.allow()));
+        let method = &visit.parts.method;
+        if !endpoint.takes(method) {
+            // Source: http-api.md A.6 "Action without exactly one colon", E 6.
+            if endpoint == Endpoint::GeminiModel && method == Method::POST {
+                return refuse(&failure::unknown_action(&path));
+            }
+            if endpoint == Endpoint::Responses && visit.parts.headers.contains_key(UPGRADE) {
+                return refuse(&failure::no_websocket());
+            }
+            let mut response = refuse(&failure::wrong_method(method.as_str(), &path, endpoint.allow()));
             response.headers_mut().insert(ALLOW, HeaderValue::from_static(endpoint.allow()));
             return response;
         }
-        let mut parts = parts;
-        let principal = match admit::check(&self, endpoint, &mut parts, options).await {
+        let admitted = admit::check(&self, endpoint, &mut visit.parts, visit.peer, &visit.options).await;
+        let principal = match admitted {
             Ok(principal) => principal,
             Err(error) => return refuse(&error),
         };
+        if let (Some(operation), Some(format)) = (endpoint.operation(), endpoint.format()) {
+            let Some(codec) = self.codecs.get(&format).cloned() else {
+                return refuse(&failure::not_built(&path));
+            };
+            let options = Arc::clone(&visit.options);
+            let call = Call { id: id.clone(), endpoint, format, operation, codec, principal, options };
+            let head = std::mem::replace(&mut visit.parts, Request::new(()).into_parts().0);
+            let Some(body) = visit.body.take() else { return refuse(&failure::no_body()) };
+            return generate::answer(self, call, head, body).await;
+        }
         match endpoint {
-            Endpoint::Root => respond::json(StatusCode::OK, banner()),
-            Endpoint::Health => respond::json(StatusCode::OK, r#"{"status":"ok"}"#),
-            Endpoint::EventLogging => respond::json(StatusCode::OK, r#"{"status":"ok"}"#),
+            Endpoint::Root => respond::json(StatusCode::OK, self.banner()),
+            Endpoint::Health | Endpoint::EventLogging => respond::json(StatusCode::OK, r#"{"status":"ok"}"#),
+            Endpoint::StoredResponse => refuse(&failure::not_stored(&path)),
             Endpoint::NotBuilt => refuse(&failure::not_built(&path)),
-            Endpoint::Models => {
-                let list = Style::of(&parts.headers).list(&self.dispatcher.models());
+            Endpoint::Models | Endpoint::GeminiModels => {
+                let list = style_of(endpoint, &visit.parts.headers).list(&self.dispatcher.models());
                 respond::json(StatusCode::OK, list.to_string())
             }
-            Endpoint::Model => self.model(&parts, &path, id),
-            Endpoint::ChatCompletions
-            | Endpoint::Completions
-            | Endpoint::Messages
-            | Endpoint::CountTokens => {
-                let call = Call { id: id.clone(), endpoint, codec, principal, options: Arc::clone(options) };
-                generate::answer(self, call, parts, body).await
-            }
+            Endpoint::Model | Endpoint::GeminiModel => self.model(endpoint, &visit.parts, &id),
+            _ => refuse(&failure::not_offered(&path)),
         }
     }
 
-    /// `GET /v1/models/{id}`; the id may hold slashes and percent escapes.
-    fn model(&self, parts: &Parts, path: &str, id: &RequestId) -> Response<OutboundBody> {
-        let style = Style::of(&parts.headers);
-        let name = path.strip_prefix("/v1/models/").unwrap_or(path).trim_end_matches('/');
-        let name = percent_decoded(name);
-        match self.dispatcher.model(&name) {
+    /// One model by its id, which may hold slashes, colons and percent escapes.
+    fn model(&self, endpoint: Endpoint, parts: &Parts, id: &RequestId) -> Response<OutboundBody> {
+        let style = style_of(endpoint, &parts.headers);
+        let path = parts.uri.path();
+        let name = match endpoint {
+            Endpoint::GeminiModel => model_name(path),
+            _ => decoded(path.strip_prefix("/v1/models/").unwrap_or(path).trim_end_matches('/')),
+        };
+        // Source: http-api.md A.2 "Matches either `name` or `models/name`".
+        let bare = name.strip_prefix("models/").unwrap_or(&name);
+        match self.dispatcher.model(&name).or_else(|| self.dispatcher.model(bare)) {
             Some(model) => respond::json(StatusCode::OK, style.item(&model.info).to_string()),
             None => {
-                let error = ClientError::new(
-                    cliproxy_core::ClientErrorKind::ModelNotFound,
-                    format!("the model `{name}` does not exist: see GET /v1/models"),
-                );
-                let codec = self.codec(Some(Endpoint::Model), style == Style::Claude);
-                respond::error(codec.as_ref(), &error.with_param("model"), id)
+                let codec = self.codecs.errors_of(&style.format());
+                respond::error(codec.as_ref(), &failure::no_such_model(&name), id)
             }
         }
     }
 
-    /// The format in which a path is answered, errors included.
-    pub(crate) fn codec(&self, endpoint: Option<Endpoint>, claude: bool) -> Arc<dyn Codec> {
-        let codec = match endpoint {
-            Some(Endpoint::Messages | Endpoint::CountTokens) => &self.codecs.claude,
-            Some(Endpoint::Completions) => &self.codecs.completions,
-            Some(Endpoint::ChatCompletions) => &self.codecs.chat,
-            _ if claude => &self.codecs.claude,
-            _ => &self.codecs.chat,
-        };
-        Arc::clone(codec)
+    /// Source: http-api.md A.0 "Banner body".
+    fn banner(&self) -> String {
+        let mut endpoints = vec!["POST /v1/chat/completions", "POST /v1/completions", "POST /v1/messages"];
+        if self.codecs.responses.is_some() {
+            endpoints.push("POST /v1/responses");
+        }
+        if self.codecs.gemini.is_some() {
+            endpoints.push("POST /v1beta/models/{model}:generateContent");
+        }
+        endpoints.push("GET /v1/models");
+        json!({"message": "CLI Proxy API Server", "endpoints": endpoints}).to_string()
     }
 
     /// The wall time, for names and stamps only.
@@ -171,33 +214,33 @@ impl Inner {
     }
 }
 
+fn style_of(endpoint: Endpoint, headers: &HeaderMap) -> Style {
+    match endpoint {
+        Endpoint::GeminiModels | Endpoint::GeminiModel => Style::Gemini,
+        _ => Style::of(headers),
+    }
+}
+
+/// The format in which a client of a path expects errors: the endpoint's own, else what path and headers betray.
+fn error_format(endpoint: Option<Endpoint>, path: &str, headers: &HeaderMap) -> ClientFormat {
+    let has = |name: &str| headers.contains_key(name);
+    if let Some(format) = endpoint.and_then(Endpoint::format) {
+        format
+    } else if path.contains("/v1beta") || path.contains("/v1alpha") || path.starts_with("/v1internal") {
+        ClientFormat::GEMINI
+    } else if path.contains("/messages") || has("anthropic-version") {
+        ClientFormat::CLAUDE
+    } else if path.contains("/responses") || path.starts_with("/backend-api") {
+        ClientFormat::OPENAI_RESPONSES
+    } else if has("x-goog-api-client") || has("x-goog-api-key") {
+        ClientFormat::GEMINI
+    } else {
+        Style::of(headers).format()
+    }
+}
+
 /// What the access line names. The query is left out: it may carry a key.
 struct Line {
     method: Method,
     path: String,
-}
-
-/// Source: http-api.md A.0 "Banner body".
-fn banner() -> String {
-    json!({
-        "message": "CLI Proxy API Server",
-        "endpoints": ["POST /v1/chat/completions", "POST /v1/completions", "POST /v1/messages", "GET /v1/models"],
-    })
-    .to_string()
-}
-
-/// Undoes percent escapes of a path; what is not one stays as it is.
-fn percent_decoded(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let digits = after.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
-        let escaped = digits.filter(|_| byte == b'%').and_then(|pair| u8::from_str_radix(pair, 16).ok());
-        rest = match escaped {
-            Some(_) => after.get(2..).unwrap_or_default(),
-            None => after,
-        };
-        out.push(escaped.unwrap_or(byte));
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }

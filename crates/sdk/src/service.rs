@@ -10,7 +10,9 @@ use cliproxy_auth_store::FileStore;
 use cliproxy_bridge::Bridge;
 use cliproxy_conductor::{Conductor, Registration};
 use cliproxy_config::{Config, ConfigErrors, Environment, Loader, Notice};
-use cliproxy_core::{AccessProvider, Credential, CredentialStore, Hook, ProviderExecutor, UsageSink};
+use cliproxy_core::{
+    AccessProvider, ClientFormat, Credential, CredentialStore, Hook, ProviderExecutor, UsageSink,
+};
 use cliproxy_executors::{Egress, demo_credential};
 use cliproxy_http::{ClientRoutes, Codecs};
 use cliproxy_translator::Codec;
@@ -154,7 +156,10 @@ impl Builder {
         let codec = |name: &str| -> Result<Arc<dyn Codec>, StartError> {
             registry.codec(name).cloned().ok_or_else(|| StartError::NoCodec { name: name.to_owned() })
         };
-        let codecs = Codecs::new(codec("openai")?, codec("openai-completions")?, codec("claude")?);
+        let mut codecs = Codecs::new(codec("openai")?, codec("openai-completions")?, codec("claude")?);
+        codecs.responses = registry.codec(ClientFormat::OPENAI_RESPONSES.as_str()).cloned();
+        codecs.gemini = registry.codec(ClientFormat::GEMINI.as_str()).cloned();
+        codecs.gemini_cli = registry.codec(ClientFormat::GEMINI_CLI.as_str()).cloned();
         let bridge = Bridge::new(Arc::clone(&registry), cliproxy_bridge::Options::default());
         let store = self.store.unwrap_or_else(|| Arc::new(FileStore::new(&self.config.auth_dir)));
         let parts = Parts { selector: self.selector, extra: self.credentials, executors: self.executors };

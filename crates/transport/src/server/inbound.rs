@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Request};
+use http::header::{CONTENT_LENGTH, EXPECT};
+use http::{HeaderMap, Request, Version};
 use http_body::Body;
 use hyper::body::Incoming;
 
@@ -14,6 +14,13 @@ use crate::coding::{Coding, DecodeError, UnknownCoding, decode_body, parse_conte
 
 /// Encoded bodies above this size are decoded on the blocking pool.
 const DECODE_INLINE: usize = 32 * 1024;
+
+/// How much of a body that is refused for its size is read and thrown away. A connection that is closed while the
+/// client still sends is reset, and many clients then never see the reply that says why.
+const LINGER_BYTES: usize = 256 * 1024 * 1024;
+
+/// How long that may take.
+const LINGER_TIME: Duration = Duration::from_secs(10);
 
 /// What a request body may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +112,8 @@ pub struct InboundBody {
     source: Source,
     codings: Result<Vec<Coding>, UnknownCoding>,
     announced: Option<u64>,
+    /// Closing the connection under the client's feet would lose our reply.
+    lingers: bool,
 }
 
 enum Source {
@@ -116,19 +125,29 @@ impl InboundBody {
     /// Attaches what the headers say about the body, so that reading it cannot forget an encoding.
     pub(super) fn attach(request: Request<Incoming>) -> Request<Self> {
         let (parts, incoming) = request.into_parts();
-        let body = Self::with_headers(Source::Socket(incoming), &parts.headers);
+        let mut body = Self::with_headers(Source::Socket(incoming), &parts.headers);
+        // HTTP/2 ends one stream alone; and who waits for a permission to send has sent nothing yet.
+        body.lingers = parts.version < Version::HTTP_2 && !parts.headers.contains_key(EXPECT);
         Request::from_parts(parts, body)
     }
 
     /// A body that holds these bytes, for requests that come from no socket. It counts as not encoded.
     #[must_use]
     pub fn full(bytes: impl Into<Bytes>) -> Self {
-        Self { source: Source::Given(bytes.into()), codings: Ok(Vec::new()), announced: None }
+        Self { source: Source::Given(bytes.into()), codings: Ok(Vec::new()), announced: None, lingers: false }
     }
 
     fn with_headers(source: Source, headers: &HeaderMap) -> Self {
         let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        Self { source, codings: parse_content_encoding(headers), announced }
+        Self { source, codings: parse_content_encoding(headers), announced, lingers: false }
+    }
+
+    /// Reads up to `bytes` and throws them away, for no longer than `time`: for a request that is refused unread,
+    /// whose client would otherwise be cut off while it sends, and not see the reply.
+    pub async fn discard(self, bytes: usize, time: Duration) {
+        if let (Source::Socket(incoming), true) = (self.source, self.lingers) {
+            discard(incoming, bytes, time).await;
+        }
     }
 
     /// Reads and decodes the whole body.
@@ -139,15 +158,27 @@ impl InboundBody {
     /// # Cancel safety
     /// The body is gone when the future is dropped; the connection is then closed after the reply.
     pub async fn read(self, limits: &BodyLimits) -> Result<Bytes, ReadBodyError> {
-        let codings = self.codings?;
         let too_large = ReadBodyError::TooLarge { limit: limits.max_bytes };
         if self.announced.is_some_and(|length| length > limits.max_bytes as u64) {
+            self.discard(LINGER_BYTES, LINGER_TIME).await;
             return Err(too_large);
         }
         let raw = match self.source {
             Source::Given(bytes) if bytes.len() > limits.max_bytes => return Err(too_large),
             Source::Given(bytes) => bytes,
-            Source::Socket(incoming) => gather(incoming, self.announced, limits).await?,
+            Source::Socket(mut incoming) => {
+                let raw = gather(&mut incoming, self.announced, limits).await;
+                if self.lingers && matches!(raw, Err(ReadBodyError::TooLarge { .. })) {
+                    discard(incoming, LINGER_BYTES, LINGER_TIME).await;
+                }
+                raw?
+            }
+        };
+        let codings = match self.codings {
+            Ok(codings) => codings,
+            // Source: http-api.md C.1 "other encodings → 400 unless the raw body is already valid JSON".
+            Err(_) if looks_like_json(&raw) => Vec::new(),
+            Err(unknown) => return Err(unknown.into()),
         };
         if codings.is_empty() || raw.is_empty() {
             return if raw.len() > limits.max_decoded_bytes {
@@ -170,13 +201,33 @@ impl InboundBody {
     }
 }
 
+/// Some clients name a charset, or nonsense, where a coding belongs, and send plain JSON.
+fn looks_like_json(bytes: &[u8]) -> bool {
+    bytes.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| matches!(byte, b'{' | b'['))
+}
+
+async fn discard(mut body: Incoming, bytes: usize, time: Duration) {
+    let mut left = bytes;
+    let reading = async {
+        while let Ok(Some(piece)) = piece(&mut body, time).await {
+            left = left.saturating_sub(piece.len());
+            if left == 0 {
+                return;
+            }
+        }
+    };
+    if tokio::time::timeout(time, reading).await.is_err() {
+        tracing::debug!("a client kept sending a body that was refused");
+    }
+}
+
 async fn gather(
-    mut body: Incoming,
+    body: &mut Incoming,
     announced: Option<u64>,
     limits: &BodyLimits,
 ) -> Result<Bytes, ReadBodyError> {
     let too_large = || ReadBodyError::TooLarge { limit: limits.max_bytes };
-    let Some(first) = piece(&mut body, limits.idle_timeout).await? else { return Ok(Bytes::new()) };
+    let Some(first) = piece(body, limits.idle_timeout).await? else { return Ok(Bytes::new()) };
     if first.len() > limits.max_bytes {
         return Err(too_large());
     }
@@ -188,7 +239,7 @@ async fn gather(
     let mut whole = BytesMut::with_capacity(expected.min(1024 * 1024).max(first.len() * 2));
     whole.extend_from_slice(&first);
     drop(first);
-    while let Some(next) = piece(&mut body, limits.idle_timeout).await? {
+    while let Some(next) = piece(body, limits.idle_timeout).await? {
         if whole.len() + next.len() > limits.max_bytes {
             return Err(too_large());
         }
