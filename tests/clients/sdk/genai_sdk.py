@@ -1,0 +1,64 @@
+"""The official Google Gen AI SDK: generateContent, whole and streamed, token counts, and its exceptions."""
+
+from google import genai
+from google.genai import errors, types
+
+from task import BASE, DESCRIPTION, KEY, PROMPT, SCHEMA, expect, raises, run, word
+
+
+def client_with(key):
+    return genai.Client(api_key=key, http_options=types.HttpOptions(base_url=BASE))
+
+
+client = client_with(KEY)
+MODEL = "gemini-2.5-pro"
+DECLARATION = types.FunctionDeclaration(
+    name="bash", description=DESCRIPTION, parameters_json_schema={k: v for k, v in SCHEMA.items() if k != "additionalProperties"}
+)
+CONFIG = types.GenerateContentConfig(
+    tools=[types.Tool(function_declarations=[DECLARATION])],
+    automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
+)
+
+
+def parts_of(contents, stream):
+    if not stream:
+        reply = client.models.generate_content(model=MODEL, contents=contents, config=CONFIG)
+        candidate = reply.candidates[0]
+        return candidate.content.parts, candidate.finish_reason
+    parts, reason = [], None
+    for chunk in client.models.generate_content_stream(model=MODEL, contents=contents, config=CONFIG):
+        for candidate in chunk.candidates or []:
+            parts += (candidate.content and candidate.content.parts) or []
+            reason = candidate.finish_reason or reason
+    return parts, reason
+
+
+def generate(stream):
+    contents = [types.Content(role="user", parts=[types.Part(text=PROMPT)])]
+    for _ in range(4):
+        parts, reason = parts_of(contents, stream)
+        expect(reason == types.FinishReason.STOP, f"STOP, not {reason}")
+        calls = [part.function_call for part in parts if part.function_call]
+        if not calls:
+            return "".join(part.text or "" for part in parts if not part.thought)
+        contents.append(types.Content(role="model", parts=parts))
+        answers = []
+        for call in calls:
+            answer = types.FunctionResponse(id=call.id, name=call.name, response={"output": run(call.args)})
+            answers.append(types.Part(function_response=answer))
+        contents.append(types.Content(role="user", parts=answers))
+    raise SystemExit("no end")
+
+
+for stream in (False, True):
+    said = generate(stream)
+    expect(word() in said, f"the word {word()} in {said!r} (stream={stream})")
+
+expect(client.models.count_tokens(model=MODEL, contents="hi").total_tokens > 0, "a token count")
+wrong = client_with("nobody")
+error = raises(errors.ClientError, lambda: wrong.models.generate_content(model=MODEL, contents="hi"))
+expect(error.code == 401, f"401, not {error.code}")
+error = raises(errors.ClientError, lambda: client.models.generate_content(model="nothing-like-it", contents="hi"))
+expect(error.code == 404, f"404, not {error.code}")
+expect(any(model.name for model in client.models.list()), "a list of models")
