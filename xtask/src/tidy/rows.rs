@@ -17,13 +17,21 @@ const ROWS: &[&[&str]] = &[
     &["cliproxy-conductor", "cliproxy-bridge", "cliproxy-executors", "cliproxy-login"],
     &["cliproxy-http", "cliproxy-management", "cliproxy-watcher"],
     &["cliproxy-sdk"],
-    &["cliproxy-server", "cliproxy-examples", "cliproxy-tests", "cliproxy-benches", "xtask"],
+    &[
+        "cliproxy-server",
+        "cliproxy-examples",
+        "cliproxy-tests",
+        "cliproxy-clients",
+        "cliproxy-benches",
+        "xtask",
+    ],
 ];
 
 const TESTKIT: &str = "cliproxy-testkit";
 
 /// Members that exist for tests and demonstrations: the testkit is their ordinary dependency.
-const MAY_USE_TESTKIT: &[&str] = &["cliproxy-examples", "cliproxy-tests", "cliproxy-benches"];
+const MAY_USE_TESTKIT: &[&str] =
+    &["cliproxy-examples", "cliproxy-tests", "cliproxy-clients", "cliproxy-benches"];
 
 /// What core promises not to bring to those who only want its vocabulary.
 const TOO_HEAVY_FOR_CORE: &[&str] = &["tokio", "hyper"];
