@@ -1,6 +1,6 @@
 //! Headers that the user configured for a credential.
 
-use cliproxy_core::Credential;
+use cliproxy_core::{Credential, ErrorKind, ExecutorError};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 /// Sets the credential's extra headers, last, so that they override everything else. A value `$Name` takes the
@@ -24,4 +24,14 @@ pub(crate) fn sensitive(text: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::try_from(text).ok()?;
     value.set_sensitive(true);
     Some(value)
+}
+
+/// The header value that shows a credential's key. A key that no header can hold is told, not left out: the provider's
+/// own answer to a call without a key would blame something else.
+pub(crate) fn key_value(credential: &Credential, text: &str) -> Result<HeaderValue, ExecutorError> {
+    sensitive(text).ok_or_else(|| {
+        let id = credential.masked_id();
+        let message = format!("the key of credential {id} has characters that no header can carry");
+        ExecutorError::new(ErrorKind::Misconfigured, message)
+    })
 }

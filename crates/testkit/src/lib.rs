@@ -10,6 +10,7 @@
 pub mod chat;
 pub mod claude;
 mod client;
+pub mod conformance;
 pub mod gemini;
 mod received;
 mod reply;

@@ -182,6 +182,7 @@ impl Body for Script {
             match this.pieces.next() {
                 Some(Piece::Pause(length)) => this.sleep = Some(Box::pin(tokio::time::sleep(length))),
                 Some(Piece::Bytes(bytes)) => {
+                    this.abandoned.book.note(|pages| pages.pieces_sent += 1);
                     if this.exact.is_some() {
                         this.abandoned.ended = true; // hyper stops asking once the length is reached
                     }

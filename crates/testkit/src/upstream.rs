@@ -47,6 +47,7 @@ pub(crate) struct Pages {
     pub(crate) received: Vec<Received>,
     pub(crate) connections: usize,
     pub(crate) abandoned: usize,
+    pub(crate) pieces_sent: usize,
 }
 
 impl fmt::Debug for Pages {
@@ -213,6 +214,13 @@ impl FakeUpstream {
     #[must_use]
     pub fn abandoned(&self) -> usize {
         self.book.pages.lock().abandoned
+    }
+
+    /// How many pieces of bytes were handed to connections. Those that nobody reads stop counting once the sockets
+    /// are full.
+    #[must_use]
+    pub fn pieces_sent(&self) -> usize {
+        self.book.pages.lock().pieces_sent
     }
 
     /// Waits until this many requests have come.

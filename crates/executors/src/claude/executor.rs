@@ -114,7 +114,7 @@ impl ProviderExecutor for ClaudeExecutor {
         mut request: Request<Bytes>,
     ) -> Result<Response<Bytes>, ExecutorError> {
         let (_, first_party) = self.base(credential);
-        request::Token::of(credential, first_party)?.authorize(request.headers_mut());
+        request::Token::of(credential, first_party)?.authorize(request.headers_mut())?;
         apply_credential_headers(request.headers_mut(), credential, &HeaderMap::new());
         self.egress.raw(credential, request).await
     }

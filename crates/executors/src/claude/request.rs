@@ -6,21 +6,22 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, H
 use http::{Request, Uri};
 
 use super::betas::{Call, assemble};
-use crate::headers::{apply_credential_headers, sensitive};
+use crate::headers::{apply_credential_headers, key_value};
 
 const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// What is spent, and how it shows itself.
-pub(super) struct Token {
+pub(super) struct Token<'a> {
+    credential: &'a Credential,
     secret: Secret,
     first_party: bool,
 }
 
-impl Token {
+impl<'a> Token<'a> {
     /// The key or access token of a credential.
-    pub(super) fn of(credential: &Credential, first_party: bool) -> Result<Self, ExecutorError> {
+    pub(super) fn of(credential: &'a Credential, first_party: bool) -> Result<Self, ExecutorError> {
         let secret = credential.api_key().or_else(|| credential.access_token()).ok_or_else(|| {
             let id = credential.masked_id();
             ExecutorError::new(
@@ -28,7 +29,7 @@ impl Token {
                 format!("credential {id} has neither api_key nor access_token"),
             )
         })?;
-        Ok(Self { secret, first_party })
+        Ok(Self { credential, secret, first_party })
     }
 
     /// Recognised wherever it was configured. Source: providers-a.md 2.4.
@@ -38,16 +39,16 @@ impl Token {
 
     /// An API key goes to Anthropic's own host as `x-api-key`, anything else as a bearer token.
     // Source: providers-a.md 2.4 "Auth header", 2.7 (no Authorization header left over).
-    pub(super) fn authorize(&self, headers: &mut HeaderMap) {
+    pub(super) fn authorize(&self, headers: &mut HeaderMap) -> Result<(), ExecutorError> {
         headers.remove(API_KEY);
         headers.remove(AUTHORIZATION);
+        let secret = self.secret.expose();
         if self.first_party && !self.is_oauth() {
-            if let Some(value) = sensitive(self.secret.expose()) {
-                headers.insert(API_KEY, value);
-            }
-        } else if let Some(value) = sensitive(&format!("Bearer {}", self.secret.expose())) {
-            headers.insert(AUTHORIZATION, value);
+            headers.insert(API_KEY, key_value(self.credential, secret)?);
+        } else {
+            headers.insert(AUTHORIZATION, key_value(self.credential, &format!("Bearer {secret}"))?);
         }
+        Ok(())
     }
 }
 
@@ -55,7 +56,7 @@ impl Token {
 pub(super) fn build(
     attempt: &Attempt,
     uri: Uri,
-    token: &Token,
+    token: &Token<'_>,
     count: bool,
 ) -> Result<Request<Bytes>, ExecutorError> {
     let client = &attempt.client_headers;
@@ -85,7 +86,7 @@ pub(super) fn build(
     {
         headers.insert(BETA, value);
     }
-    token.authorize(headers);
+    token.authorize(headers)?;
     apply_credential_headers(headers, &attempt.credential, client);
     Ok(request)
 }

@@ -108,6 +108,9 @@ impl Answer {
         let body: Value = serde_json::from_slice(&attempt.body).map_err(|error| {
             ExecutorError::new(ErrorKind::InvalidRequest, "the request body is not JSON").with_source(error)
         })?;
+        if !body.is_object() {
+            return Err(ExecutorError::new(ErrorKind::InvalidRequest, "the request body is no JSON object"));
+        }
         let prompt = words::last_user_text(&body);
         Ok(Self {
             id: format!("chatcmpl-demo-{}", attempt.request_id),

@@ -13,7 +13,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderVal
 use http::{HeaderMap, Request, Response};
 
 use crate::Egress;
-use crate::headers::{apply_credential_headers, sensitive};
+use crate::headers::{apply_credential_headers, key_value};
 use crate::urls::{join, own_base};
 
 static FORMATS: [ProviderFormat; 1] = [ProviderFormat::OPENAI];
@@ -38,7 +38,7 @@ impl OpenAiCompatExecutor {
             Request::post(join(base, "/chat/completions")?).body(attempt.body.clone()).map_err(|error| {
                 ExecutorError::new(ErrorKind::Internal, "cannot build the request").with_source(error)
             })?;
-        set_headers(request.headers_mut(), attempt);
+        set_headers(request.headers_mut(), attempt)?;
         Ok(request)
     }
 
@@ -50,23 +50,24 @@ impl OpenAiCompatExecutor {
 /// The headers of a call, in one place.
 // Source: providers-b.md 6.2 "Headers". The reference sets Accept and Cache-Control last, so that they cannot be
 // overridden; ours go before the configured headers.
-fn set_headers(headers: &mut HeaderMap, attempt: &Attempt) {
+fn set_headers(headers: &mut HeaderMap, attempt: &Attempt) -> Result<(), ExecutorError> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(USER_AGENT, HeaderValue::from_static("cli-proxy-openai-compat"));
     if attempt.stream {
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     }
-    authorize(headers, &attempt.credential);
+    authorize(headers, &attempt.credential)?;
     apply_credential_headers(headers, &attempt.credential, &attempt.client_headers);
+    Ok(())
 }
 
 /// A bearer token when there is a key; a service without keys gets none.
-fn authorize(headers: &mut HeaderMap, credential: &Credential) {
-    let key = credential.api_key().or_else(|| credential.access_token());
-    if let Some(value) = key.and_then(|key| sensitive(&format!("Bearer {}", key.expose()))) {
-        headers.insert(AUTHORIZATION, value);
+fn authorize(headers: &mut HeaderMap, credential: &Credential) -> Result<(), ExecutorError> {
+    if let Some(key) = credential.api_key().or_else(|| credential.access_token()) {
+        headers.insert(AUTHORIZATION, key_value(credential, &format!("Bearer {}", key.expose()))?);
     }
+    Ok(())
 }
 
 #[async_trait]
@@ -103,7 +104,7 @@ impl ProviderExecutor for OpenAiCompatExecutor {
         credential: &Credential,
         mut request: Request<Bytes>,
     ) -> Result<Response<Bytes>, ExecutorError> {
-        authorize(request.headers_mut(), credential);
+        authorize(request.headers_mut(), credential)?;
         apply_credential_headers(request.headers_mut(), credential, &HeaderMap::new());
         self.egress.raw(credential, request).await
     }

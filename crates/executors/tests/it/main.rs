@@ -10,6 +10,8 @@
 )]
 
 mod claude;
+mod conformance;
 mod demo;
+mod faults;
 mod openai_compat;
 mod support;
