@@ -1,1 +1,5 @@
 #![doc = include_str!("../README.md")]
+
+pub mod bodies;
+pub mod format;
+pub mod replies;

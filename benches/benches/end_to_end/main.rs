@@ -1,0 +1,74 @@
+//! What a request costs through the real binary, beside bare hyper and nginx: the table of design.md §10.
+//!
+//! `cargo bench -p cliproxy-benches` builds the server as it is released, starts it, a fake provider, bare hyper and
+//! (when installed) nginx, and prints one table. Words behind `--` choose groups: `cargo bench -p cliproxy-benches --
+//! small agent`. `--rounds N` and `--scale N` (per cent of the requests) trade time for noise.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a benchmark prints, waits, and fails by panicking"
+)]
+
+mod children;
+mod costs;
+mod load;
+mod memory;
+mod process;
+mod report;
+mod start;
+
+use report::Report;
+
+/// What the command line asked for.
+struct Arguments {
+    groups: Vec<String>,
+    rounds: usize,
+    scale: usize,
+}
+
+impl Arguments {
+    /// `None` when the program was not started as a benchmark.
+    fn read() -> Option<Self> {
+        let mut read = Self { groups: Vec::new(), rounds: 9, scale: 100 };
+        let (mut words, mut bench) = (std::env::args().skip(1), false);
+        while let Some(word) = words.next() {
+            let mut number = || words.next().and_then(|text| text.parse().ok()).expect("a number");
+            match word.as_str() {
+                "--bench" => bench = true,
+                "--rounds" => read.rounds = number(),
+                "--scale" => read.scale = number(),
+                _ => read.groups.push(word),
+            }
+        }
+        bench.then_some(read)
+    }
+
+    fn wants(&self, group: &str) -> bool {
+        self.groups.is_empty() || self.groups.iter().any(|wanted| group.starts_with(wanted.as_str()))
+    }
+}
+
+fn main() {
+    let Some(arguments) = Arguments::read() else {
+        println!("not started as a benchmark: nothing is measured");
+        return;
+    };
+    let binaries = children::Binaries::build();
+    let mut report = Report::default();
+    report.machine();
+    if binaries.nginx.is_none() {
+        report.note("nginx is not installed (Debian: the package nginx-light): its column is empty");
+    }
+    if arguments.wants("start") {
+        start::measure(&binaries, &mut report);
+    }
+    costs::measure(&binaries, &arguments, &mut report);
+    if arguments.wants("memory") {
+        memory::measure(&binaries, &mut report);
+    }
+    report.print();
+}

@@ -1,0 +1,147 @@
+//! Memory and wake-ups: idle, with open streams, for one request, after a burst.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use cliproxy_benches::bodies::Size;
+use cliproxy_benches::format::Format;
+use http_body_util::BodyExt as _;
+use tokio::runtime::Runtime;
+
+use crate::children::{self, Binaries, Proxy, Served};
+use crate::load::{self, Client, Job};
+use crate::report::{Report, Row, mebibytes, verdict};
+
+const STREAMS: usize = 1000;
+const MEBIBYTE: f64 = 1024.0 * 1024.0;
+
+pub(crate) fn measure(binaries: &Binaries, report: &mut Report) {
+    let provider = children::provider();
+    let runtime = load::runtime();
+    let start = |which| children::proxy(which, binaries, provider.address);
+    idle(&start, report);
+    wake_ups(&runtime, &children::ours(binaries, provider.address, 1), report);
+    for (client, model) in [(Format::Chat, "chat-held-1"), (Format::Claude, "chat-held-1")] {
+        open_streams(&runtime, &start, client, model, report);
+    }
+    for client in [Format::Chat, Format::Claude] {
+        one_request(&runtime, &start, client, report);
+    }
+    bursts(&runtime, &start, report);
+}
+
+type Start<'a> = &'a dyn Fn(Proxy) -> Option<Served>;
+
+/// The same figure of each proxy, in the order of the columns.
+fn each(start: Start<'_>, mut figure: impl FnMut(Proxy, Served) -> Option<f64>) -> [Option<f64>; 3] {
+    Proxy::ALL.map(|which| start(which).and_then(|served| figure(which, served)))
+}
+
+fn row(work: &str, budget: f64, unit: &str, [ours, bare, nginx]: [Option<f64>; 3], report: &mut Report) {
+    let cell = |value: Option<f64>| value.map(|value| format!("{value:.1} {unit}")).unwrap_or_default();
+    report.row(Row {
+        work: work.to_owned(),
+        budget: format!("{budget} {unit}"),
+        ours: cell(ours),
+        bare: cell(bare),
+        nginx: cell(nginx),
+        verdict: ours.map(|ours| verdict(ours, budget)).unwrap_or_default(),
+    });
+}
+
+fn pause(seconds: u64) {
+    std::thread::sleep(Duration::from_secs(seconds));
+}
+
+fn idle(start: Start<'_>, report: &mut Report) {
+    let figures = each(start, |_, served| {
+        pause(2);
+        Some(served.process.resident() as f64 / MEBIBYTE)
+    });
+    row("resident, idle after the start", 15.0, "MiB", figures, report);
+}
+
+/// Idle is counted after some work, with pooled connections and their timers.
+fn wake_ups(runtime: &Runtime, served: &Served, report: &mut Report) {
+    const SECONDS: u64 = 20;
+    let job = Job::new(Format::Chat, "chat-flood-200", true, Size::Agent);
+    load::run(runtime, served.address, &job, 8, 100);
+    // Longer than the blocking pool keeps its threads.
+    pause(12);
+    let before = served.process.sleeps();
+    pause(SECONDS);
+    let count = served.process.sleeps() - before;
+    report.row(Row {
+        work: format!("wake-ups in {SECONDS} s, idle after some work"),
+        budget: "0".to_owned(),
+        ours: count.to_string(),
+        verdict: verdict(count as f64, 0.0),
+        ..Row::default()
+    });
+}
+
+/// Streams that have begun and say nothing.
+fn open_streams(runtime: &Runtime, start: Start<'_>, client: Format, model: &str, report: &mut Report) {
+    let provider = Format::of_model(model).expect("a format");
+    let figures = each(start, |which, served| {
+        let format = if which == Proxy::Ours { client } else { provider };
+        let job = Job::new(format, model, true, Size::Agent);
+        // What the first requests of a process cost is no stream's.
+        load::run(runtime, served.address, &Job::new(format, "chat-flood-200", true, Size::Agent), 16, 64);
+        let before = served.process.resident();
+        let held = runtime.block_on(hold(served.address, &job));
+        pause(1);
+        let after = served.process.resident();
+        drop(held);
+        Some(after.saturating_sub(before) as f64 / 1024.0 / STREAMS as f64)
+    });
+    let work = format!("each of {STREAMS} open streams with agent bodies, {client} → {provider}");
+    row(&work, 40.0, "KiB", figures, report);
+}
+
+async fn hold(address: SocketAddr, job: &Job) -> Vec<(Client, hyper::body::Incoming)> {
+    let mut held = Vec::new();
+    for _ in 0..STREAMS {
+        let mut client = Client::connect(address).await;
+        let reply = client.send(job).await;
+        assert!(reply.status().is_success(), "a stream was refused: {}", reply.status());
+        let mut body = reply.into_body();
+        body.frame().await.expect("a frame").expect("a whole frame");
+        held.push((client, body));
+    }
+    held
+}
+
+/// The peak over what was resident before, for the first large request of a process.
+fn one_request(runtime: &Runtime, start: Start<'_>, client: Format, report: &mut Report) {
+    let figures = each(start, |which, served| {
+        let format = if which == Proxy::Ours { client } else { Format::Chat };
+        let small = Job::new(format, "chat-flood-200", false, Size::Small);
+        load::run(runtime, served.address, &small, 1, 10);
+        let job = Job::new(format, "chat-flood-200", false, Size::Large(16 << 20));
+        let before = served.process.resident();
+        served.process.forget_peak();
+        load::run(runtime, served.address, &job, 1, 1);
+        Some(served.process.peak().saturating_sub(before) as f64 / job.body.len() as f64)
+    });
+    let work = format!("peak memory of one request of 16 MB, {client} → chat");
+    row(&work, 2.5, "× its body", figures, report);
+}
+
+/// 64 requests of 2 MB each on 16 connections, same format and translated, then half a minute of nothing.
+fn bursts(runtime: &Runtime, start: Start<'_>, report: &mut Report) {
+    let figures = each(start, |which, served| {
+        for client in [Format::Chat, Format::Claude] {
+            let format = if which == Proxy::Ours { client } else { Format::Chat };
+            let job = Job::new(format, "chat-flood-200", true, Size::Large(2_000_000));
+            load::run(runtime, served.address, &job, 16, 64);
+        }
+        if which == Proxy::Ours {
+            let (now, peak) = (served.process.resident(), served.process.peak());
+            report.note(format!("the burst: peak {}, {} at its end", mebibytes(peak), mebibytes(now)));
+        }
+        pause(30);
+        Some(served.process.resident() as f64 / MEBIBYTE)
+    });
+    row("resident, 30 s after a burst of 2 MB bodies", 30.0, "MiB", figures, report);
+}
