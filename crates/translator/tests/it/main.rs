@@ -12,9 +12,12 @@
     reason = "tests fail by panicking"
 )]
 mod aggregate;
+mod cases;
+mod chat;
 mod claude;
 mod framing;
 mod fuzz;
+mod golden;
 mod passes;
 mod registry;
 mod schema;

@@ -34,6 +34,10 @@ pub fn assert_valid(schema: &str, value: &Value) {
     if schema == "claude.event" && matches!(value["type"].as_str(), Some("ping" | "error")) {
         return;
     }
+    // Nor has it the errors that end a stream of chunks.
+    if schema == "openai-chat.chunk" && value["error"].is_object() && value.get("choices").is_none() {
+        return;
+    }
     let validator = SCHEMAS.get(schema).unwrap_or_else(|| panic!("no schema {schema}"));
     let violations: Vec<String> =
         validator.iter_errors(value).map(|error| format!("{} at {}", error, error.instance_path)).collect();

@@ -4,37 +4,14 @@
 //! a Claude client gets it. `claude-provider`: Claude's reply or stream as the canonical model reads it.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 
 use cliproxy_translator::framing::SseParser;
 use cliproxy_translator::{Codec, Profile};
 
 use super::with_chat::chat_codec;
 use super::{check_stream, codec, context, events};
+use crate::golden::{each, pretty};
 use crate::schema::assert_valid_bytes;
-
-/// Runs `answer` on every case of a folder whose name ends so.
-fn each(folder: &str, ending: &str, answer: &dyn Fn(&str) -> String) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(folder);
-    let mut cases: Vec<PathBuf> = std::fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.to_str().unwrap().ends_with(ending))
-        .collect();
-    cases.sort();
-    assert!(!cases.is_empty(), "no case in {}", folder.display());
-    for path in cases {
-        let text = std::fs::read_to_string(&path).unwrap();
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        insta::with_settings!({ snapshot_path => &folder, prepend_module_to_snapshot => false, omit_expression => true }, {
-            insta::assert_snapshot!(name, answer(&text));
-        });
-    }
-}
-
-fn pretty(value: &serde_json::Value) -> String {
-    serde_json::to_string_pretty(value).unwrap()
-}
 
 #[test]
 fn requests_of_chat_clients() {

@@ -203,7 +203,7 @@ fn backends_that_want_thoughts_get_them_in_order() {
 
 #[test]
 fn breakpoints_of_chat_clients_stay_on_their_block() {
-    // E014 to E018, B90
+    // E014, E015, E016, E017, E018, B90
     let mark = json!({"type":"ephemeral","ttl":"1h"});
     let with = |mut value: Value| {
         value["cache_control"] = mark.clone();
@@ -399,7 +399,7 @@ fn as_chat(stream: &str) -> (Vec<Value>, Value) {
 
 #[test]
 fn claudes_answers_reach_chat_clients() {
-    // E027 to E030: usage, in stream and whole reply alike.
+    // E027, E028, E029, E030: usage, in stream and whole reply alike.
     let thinking = json!({"type":"thinking","thinking":"why","signature":"Eo"});
     let tool = json!({"type":"tool_use","id":"toolu_1","name":"f","input":{"a":1}});
     let redacted = json!({"type":"redacted_thinking","data":"Eo"});
@@ -410,7 +410,7 @@ fn claudes_answers_reach_chat_clients() {
         assert_eq!(usage["completion_tokens"], 9);
         assert_eq!(usage["prompt_tokens_details"]["cached_tokens"], 4);
     }
-    // E031 to E037: both modes say the same.
+    // E031, E032, E033, E034, E035, E036, E037: both modes say the same.
     for (blocks, stop_reason, content, reasoning, finish) in [
         (vec![text("hi")], "end_turn", json!("hi"), json!(null), "stop"),
         (vec![text("hi")], "stop_sequence", json!("hi"), json!(null), "stop"),
@@ -681,4 +681,32 @@ fn errors_inside_a_chat_stream_reach_claude_clients() {
         played(&text, &mut *chat_codec().stream_decoder(&context), &mut *codec().stream_encoder(&context));
     let values = check_stream(&out);
     assert_eq!(values[values.len() - 1]["error"], json!({"type":"rate_limit_error","message":"slow down"}));
+}
+
+#[test]
+fn f33_four_breakpoints_are_the_most() {
+    let marked = |role: &str| json!({"role":role,"content":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}]});
+    let messages: Vec<Value> =
+        ["system", "user", "user", "user", "user", "user", "user"].map(marked).to_vec();
+    let mut body = chat(Value::Array(messages));
+    body["tools"] = json!([{"type":"function","function":{"name":"f"},"cache_control":{"type":"ephemeral"}}]);
+    let got = to_claude(&body, &profile("m"));
+    assert_eq!(got.to_string().matches("cache_control").count(), 4);
+    for place in ["/tools/0", "/system/0", "/messages/0/content/4", "/messages/0/content/5"] {
+        assert!(got.pointer(place).unwrap().get("cache_control").is_some(), "{place}: {got}");
+    }
+}
+
+#[test]
+fn f49_several_candidates_are_refused_not_dropped() {
+    let mut body = chat(json!([{"role":"user","content":"q"}]));
+    for (n, fine) in [(1, true), (2, false)] {
+        body["n"] = n.into();
+        let text = body.to_string();
+        let chat = chat_codec();
+        let request = chat.decode_request(text.as_bytes()).unwrap();
+        let encoded = codec().encode_request(&request, &profile("m"));
+        assert_eq!(encoded.is_ok(), fine);
+        assert!(encoded.err().is_none_or(|error| error.param() == Some("n")));
+    }
 }

@@ -94,9 +94,14 @@ fn b47_e118_objects_get_properties_at_any_depth() {
                    "$defs":{"e":{"type":"object","properties":{}}}}),
         ),
         (
-            "a property called like a keyword, and a default that looks like a schema",
+            "E593, E610, E611 a property called like a keyword, and a default that looks like a schema",
             json!({"type":"object","properties":{"properties":{"type":"string","default":{"type":"object"}},"items":{"type":"object"}}}),
             json!({"type":"object","properties":{"properties":{"type":"string","default":{"type":"object"}},"items":{"type":"object","properties":{}}}}),
+        ),
+        (
+            "E592 a property with dots in its name",
+            json!({"type":"object","properties":{"a.b":{"type":"object"},"a":{"type":"string"}}}),
+            json!({"type":"object","properties":{"a.b":{"type":"object","properties":{}},"a":{"type":"string"}}}),
         ),
         (
             "unions keep having no type",

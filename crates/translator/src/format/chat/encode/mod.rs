@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use crate::codec::{CodecError, Encoded, Loss, Profile};
-use crate::json::Writer;
+use crate::json::{Text, Writer};
 use crate::model::{Issuer, Media, MediaClass, MediaSource, Part, PartKind, Request, Role};
 use crate::names::NameMap;
 use crate::pass::names::openai_names;
@@ -108,6 +108,10 @@ impl Kept {
                 false
             }
             PartKind::Opaque(opaque) => {
+                if role == Role::User && opaque.kind == "search_result" {
+                    // What the user found belongs to the question: as text, as in the answers of tools.
+                    return Some(OutPart::made(Part::text(Text::plain(opaque.raw.get()))));
+                }
                 let fine = target.own && opaque.format == CHAT;
                 if !fine {
                     self.losses.push(Loss {

@@ -75,7 +75,7 @@ fn write_candidate(w: &mut Writer, candidate: &Candidate<'_>, context: &ReplyCon
     w.key("message");
     write_message(w, candidate, &calls, context, own);
     w.field_string("finish_reason", finish_word(candidate.finish.as_ref(), !calls.is_empty()));
-    if let Some(logprobs) = candidate.logprobs.as_ref().filter(|_| own) {
+    if let Some(logprobs) = candidate.logprobs.as_ref().filter(|raw| is_logprobs(raw)) {
         w.field_raw("logprobs", logprobs.get());
     }
     if own {
@@ -84,6 +84,11 @@ fn write_candidate(w: &mut Writer, candidate: &Candidate<'_>, context: &ReplyCon
         }
     }
     w.end_object();
+}
+
+/// Log probabilities come in the shape of their source; only this format's members mean anything here.
+pub(in super::super) fn is_logprobs(raw: &RawValue) -> bool {
+    TopLevel::scan(raw.get().as_bytes()).is_ok_and(|object| object.has("content") || object.has("refusal"))
 }
 
 /// Source: translation.md B51, B52.

@@ -24,8 +24,8 @@ pub(super) struct Call {
 /// How the input goes out.
 #[derive(Debug)]
 enum Input {
-    /// As it comes: JSON for a function.
-    Arguments,
+    /// As it comes: JSON for a function. Whether any came.
+    Arguments(bool),
     /// As it comes: free text for a custom tool.
     Freeform,
     /// JSON that carries the free text of a custom tool; it is unwrapped when it is whole (B10).
@@ -67,7 +67,7 @@ impl Call {
         out.extend_from_slice(tail);
         close(out);
         let input = match (custom, as_custom) {
-            (false, false) => Input::Arguments,
+            (false, false) => Input::Arguments(false),
             (true, true) => Input::Freeform,
             (false, true) => Input::Unwrap(Text::default()),
             (true, false) => Input::Wrap(Text::default()),
@@ -77,7 +77,10 @@ impl Call {
 
     pub(super) fn grow(&mut self, text: &Text<'_>, prefix: &Prefix, out: &mut Vec<u8>) {
         match &mut self.input {
-            Input::Arguments => self.write(false, text, prefix, out),
+            Input::Arguments(any) => {
+                *any |= !text.is_empty();
+                self.write(false, text, prefix, out);
+            }
             Input::Freeform => self.write(true, text, prefix, out),
             Input::Unwrap(held) | Input::Wrap(held) => text.push_onto(held),
         }
@@ -98,7 +101,9 @@ impl Call {
 
     pub(super) fn stop(self, prefix: &Prefix, out: &mut Vec<u8>) {
         match &self.input {
-            Input::Arguments | Input::Freeform => {}
+            Input::Arguments(true) | Input::Freeform => {}
+            // Clients parse what they got, and nothing is no JSON.
+            Input::Arguments(false) => self.write(false, &Text::plain("{}"), prefix, out),
             Input::Unwrap(held) => {
                 let json = held.decoded();
                 self.write(true, &Text::plain(unwrap_custom_input(&json)), prefix, out);

@@ -2,7 +2,7 @@
 
 use cliproxy_core::{ClientError, Usage};
 
-use super::super::reply::{annotation, finish_word, image_url, write_image};
+use super::super::reply::{annotation, finish_word, image_url, is_logprobs, write_image};
 use super::super::{CHAT, error, usage};
 use super::call::{Call, CallPlace};
 use super::{DONE_FRAME, Prefix};
@@ -160,9 +160,8 @@ impl Encoder {
         Prefix::close(out);
     }
 
-    /// In the source's shape: only what has this format's members means anything here.
     fn logprobs(&self, candidate: u32, raw: &Raw<'_>, out: &mut Vec<u8>) {
-        if raw.get().contains(r#""content""#) || raw.get().contains(r#""refusal""#) {
+        if is_logprobs(raw) {
             self.prefix.open(candidate, out);
             out.extend_from_slice(br#","delta":{},"logprobs":"#);
             out.extend_from_slice(raw.get().as_bytes());
