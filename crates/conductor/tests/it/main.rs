@@ -16,6 +16,7 @@ mod failover;
 mod healing;
 mod load;
 mod observers;
+mod on_disk;
 mod registry;
 mod renewal;
 mod rounds;
