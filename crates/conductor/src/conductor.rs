@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -80,7 +79,8 @@ impl Builder {
         self
     }
 
-    /// The wall time right now; from here on time is the runtime's. Without it the system's clock is read once.
+    /// The wall time right now; from here on time is the runtime's alone, as tests want it. Without it the system's
+    /// clock is followed.
     #[must_use]
     pub fn wall(mut self, now: Timestamp) -> Self {
         self.wall = Some(now);
@@ -90,7 +90,7 @@ impl Builder {
     /// The conductor. It serves at once; [`Conductor::start`] begins renewals and usage records.
     #[must_use]
     pub fn build(self) -> Arc<Conductor> {
-        let wall = self.wall.unwrap_or_else(|| Timestamp::from_system_time(SystemTime::now()));
+        let clock = self.wall.map_or_else(|| Clock::following(Clock::system), Clock::anchored);
         let executors: HashMap<ProviderId, Arc<dyn ProviderExecutor>> =
             self.executors.into_iter().map(|executor| (executor.provider().clone(), executor)).collect();
         let inner = Inner {
@@ -107,7 +107,7 @@ impl Builder {
             breakers: Breakers::default(),
             budget: RetryBudget::default(),
             dice: Dice::new(),
-            clock: Clock::anchored(wall),
+            clock,
             observers: Arc::new(Observers::new(self.hooks, self.sinks)),
             queue: Queue::default(),
             tasks: TaskTracker::new(),

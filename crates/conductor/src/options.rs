@@ -7,8 +7,8 @@ use std::time::Duration;
 use cliproxy_core::{ProviderId, RequestScopedRule, Selector};
 use cliproxy_quota::BackoffPolicy;
 
-/// Everything that may change while running, see [`crate::Conductor::reconfigure`]. The defaults are those of
-/// an empty configuration file.
+/// Everything that may change while running, see [`crate::Conductor::reconfigure`]. The defaults are those of the
+/// reference without a configuration; `cliproxy-config` has its own, which a service always sets.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {

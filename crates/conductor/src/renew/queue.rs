@@ -73,6 +73,7 @@ impl Inner {
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 () = self.queue.changed.notified() => {}
+                () = self.clock.jumped.notified() => {}
                 () = asleep => {}
             }
         }
