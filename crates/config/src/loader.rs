@@ -147,6 +147,12 @@ fn unbuilt_variables(environment: &Environment, report: &mut Report) {
         let reason = "it is set, and this release does not have what it switches on".to_owned();
         report.note(Notice::Environment { place, reason });
     }
+    if environment.is_cloud() {
+        let place = Place::whole("environment variable DEPLOY");
+        let reason =
+            "this program has no standby: it serves, or refuses to start, as it does elsewhere".to_owned();
+        report.note(Notice::Environment { place, reason });
+    }
 }
 
 fn read(path: &Path) -> Result<String, (Mistake, String, &'static str)> {

@@ -64,7 +64,8 @@ pub struct Retry {
 pub struct Cooldown {
     /// `disable-cooling`: no credential rests; default off. Example `true`.
     pub disabled: bool,
-    /// `max-cooldown`: no rest is longer, whatever a provider asks for; default 30 min. Example `1h`.
+    /// `max-cooldown`: how long a provider's hint, or the ladder without one, is believed at most; default 30 min.
+    /// Then one request looks. Example `1h`.
     pub max: Duration,
     /// `transient-error-cooldown-seconds`: rest after a passing fault; 0, the default, is 60 s, a negative number
     /// none. Example `10`.

@@ -65,7 +65,7 @@ pub(super) const ROOT: &[Key] = &[
     value("max-cooldown"),
     value("transient-error-cooldown-seconds"),
     later("save-cooldown-status"),
-    key("quota-exceeded", NotBuilt, Map(QUOTA_EXCEEDED)),
+    key("quota-exceeded", Active, Map(QUOTA_EXCEEDED)),
     // what the client sees
     key("streaming", Active, Map(&[value("keepalive-seconds"), value("bootstrap-retries")])),
     value("nonstream-keepalive-interval"),
@@ -170,8 +170,12 @@ const ROUTING: &[Key] = &[
     key("token-threshold-rules", NotBuilt, Free),
 ];
 
-const QUOTA_EXCEEDED: &[Key] =
-    &[value("switch-project"), value("switch-preview-model"), value("antigravity-credits")];
+/// Source: runtime.md A.2, L.5 64: the first two do nothing in the reference either, and are in everybody's file.
+const QUOTA_EXCEEDED: &[Key] = &[
+    key("switch-project", Ignored, Value),
+    key("switch-preview-model", Ignored, Value),
+    later("antigravity-credits"),
+];
 
 const PAYLOAD: &[Key] = &[
     key("default", Active, List(PAYLOAD_RULE)),

@@ -35,7 +35,7 @@ fn unknown_keys_are_warned_about_with_the_nearest_known_one() {
 
 #[test]
 fn what_is_not_built_is_loud_once_and_only_when_it_asks_for_something() {
-    let set = "logging-to-file: true\npprof: {enable: true, addr: '127.0.0.1:1'}\nquota-exceeded: {switch-project: true, switch-preview-model: true}\nampcode: {upstream-url: 'https://a'}\n";
+    let set = "logging-to-file: true\npprof: {enable: true, addr: '127.0.0.1:1'}\nquota-exceeded: {antigravity-credits: true}\nampcode: {upstream-url: 'https://a'}\n";
     let loaded = load(set);
     let keys: Vec<&str> = loaded
         .notices
@@ -45,9 +45,9 @@ fn what_is_not_built_is_loud_once_and_only_when_it_asks_for_something() {
             other => panic!("{other}"),
         })
         .collect();
-    assert_eq!(keys, ["logging-to-file", "pprof", "quota-exceeded", "ampcode"]);
+    assert_eq!(keys, ["logging-to-file", "pprof", "quota-exceeded.antigravity-credits", "ampcode"]);
     assert!(loaded.notices.iter().all(Notice::is_loud));
-    let inert = "logging-to-file: false\npprof: {enable: false, addr: 127.0.0.1:8316}\nquota-exceeded: {switch-project: no}\nampcode: {upstream-url: ''}\nerror-logs-max-files: 10\nws-auth: true\nrequest-log: off\nlogs-max-total-size-mb: 0\nkiro: []\nplugins:\n";
+    let inert = "logging-to-file: false\npprof: {enable: false, addr: 127.0.0.1:8316}\nquota-exceeded: {antigravity-credits: no}\nampcode: {upstream-url: ''}\nerror-logs-max-files: 10\nws-auth: true\nrequest-log: off\nlogs-max-total-size-mb: 0\nkiro: []\nplugins:\n";
     assert_eq!(lines(inert), Vec::<String>::new());
 }
 
@@ -69,9 +69,9 @@ fn a_thousand_notices_are_enough() {
 #[test]
 fn keys_we_will_not_build_are_accepted_quietly() {
     let loaded = load(
-        "claude-header-defaults: {user-agent: x}\nclaude-api-key: [{api-key: k, cloak: {mode: always}}]\ncommercial-mode: true\n",
+        "claude-header-defaults: {user-agent: x}\nclaude-api-key: [{api-key: k, cloak: {mode: always}}]\ncommercial-mode: true\nquota-exceeded: {switch-project: true, switch-preview-model: true}\n",
     );
-    assert_eq!(loaded.notices.len(), 3);
+    assert_eq!(loaded.notices.len(), 5);
     assert!(
         loaded.notices.iter().all(|notice| matches!(notice, Notice::Ignored { .. }) && !notice.is_loud())
     );
@@ -106,6 +106,10 @@ fn the_table_knows_every_documented_key_and_names_each_once() {
 
 #[test]
 fn variables_for_what_is_not_built_are_named() {
+    let cloud =
+        Loader::new(Environment::new([("DEPLOY", "cloud")])).load_str("c", "host: localhost\n").unwrap();
+    let said: Vec<String> = cloud.notices.iter().map(ToString::to_string).collect();
+    assert!(matches!(&said[..], [only] if only.contains("DEPLOY: this program has no standby")), "{said:?}");
     let environment = Environment::new([("PGSTORE_DSN", "postgres://u:secret@h/db")]);
     let loaded = Loader::new(environment).load_str("c", "host: localhost\n").unwrap();
     assert_eq!(
