@@ -120,6 +120,10 @@ pub(crate) fn client(config: &Config, environment: &Environment) -> ClientOption
         .with_idle_timeout(upstream.idle_timeout);
     options.max_idle_per_host = upstream.idle_connections as usize;
     options.tcp_keep_alive = upstream.tcp_keepalive;
+    options.http2 = upstream.http2;
+    options.http2_ping_interval = upstream.http2_ping_interval;
+    options.http2_ping_timeout = upstream.http2_ping_timeout;
+    options.http2_max_streams = upstream.http2_streams_per_connection as usize;
     options
 }
 

@@ -189,7 +189,7 @@ impl Builder {
             environment: self.environment,
             source: self.source,
             client: self.client,
-            egress: self.egress,
+            egress: ArcSwap::from_pointee(self.egress),
             store,
             parts,
             conductor,
@@ -235,7 +235,7 @@ pub struct Service {
     environment: Environment,
     source: Option<(Loader, PathBuf)>,
     client: HttpClient,
-    egress: Egress,
+    egress: ArcSwap<Egress>,
     store: Arc<dyn CredentialStore>,
     parts: Parts,
     conductor: Arc<Conductor>,
@@ -280,10 +280,10 @@ impl Service {
         &self.environment
     }
 
-    /// The way out for calls of your own.
+    /// The way out for calls of your own. A reload that changes `proxy-url` makes another one.
     #[must_use]
     pub fn egress(&self) -> Egress {
-        self.egress.clone()
+        Egress::clone(&self.egress.load())
     }
 
     /// The handle that ends it; streams watch it too.
@@ -293,7 +293,8 @@ impl Service {
     }
 
     /// Reads the configuration and the store again. What does not validate leaves the old one in force. Cooldowns,
-    /// bindings and running requests stay. Host, port and TLS need a restart.
+    /// bindings and running requests stay. Host, port, TLS, `auth-dir`, `limits` of connections and `upstream` need a
+    /// restart.
     ///
     /// # Errors
     /// When the new configuration does not load, or the service was built without a source.
@@ -301,12 +302,13 @@ impl Service {
         let (loader, path) = self.source.as_ref().ok_or(ReloadError::NoSource)?;
         let loaded = loader.load_file(path).map_err(ReloadError::Config)?;
         let config = Arc::new(loaded.config);
+        let proxy = options::proxy(&config)?;
         let old = self.config.swap(Arc::clone(&config));
-        if (&old.server.host, old.server.port, &old.server.tls)
-            != (&config.server.host, config.server.port, &config.server.tls)
-        {
-            tracing::warn!("host, port and tls take effect after a restart");
+        for key in cold_keys(&old, &config) {
+            tracing::warn!(key, "it changed, and takes effect after a restart");
         }
+        // Source: runtime.md A.2 `proxy-url` "Hot: yes"; open connections drain (K).
+        self.egress.store(Arc::new(Egress::new(self.client.clone(), proxy)));
         self.conductor.reconfigure(self.parts.conductor(&config));
         self.keys.replace(config.access.api_keys.clone(), keyless(&config));
         self.client_routes.reconfigure(options::routes(&config));
@@ -351,7 +353,7 @@ impl Service {
         all.extend(from_environment);
         all.push(demo_credential());
 
-        let mut providers = Providers::new(&config, self.egress.clone(), &self.parts.executors);
+        let mut providers = Providers::new(&config, self.egress(), &self.parts.executors);
         let mut registrations = Vec::with_capacity(all.len());
         for credential in all {
             match self.registration(&mut providers, credential).await {
@@ -394,4 +396,29 @@ pub enum ReloadError {
     /// The file does not load; the old configuration stays in force.
     #[error("the new configuration does not load, the old one stays in force:\n{0}")]
     Config(ConfigErrors),
+    /// The new proxy cannot be used; the old configuration stays in force.
+    #[error("the new proxy-url cannot be used, the old configuration stays in force: {0}")]
+    Proxy(#[from] cliproxy_transport::ProxyUrlError),
+}
+
+/// The keys that differ and are read at the start only. Source: runtime.md A.8.
+fn cold_keys(old: &Config, new: &Config) -> Vec<&'static str> {
+    let (was, is) = (&old.server, &new.server);
+    let at_start = |limits: &cliproxy_config::Limits| {
+        let sockets = (limits.max_connections, limits.max_concurrent_requests, limits.max_header_bytes);
+        (sockets, limits.header_read_timeout, limits.idle_timeout, limits.tls_handshake_timeout)
+    };
+    [
+        ("host", was.host != is.host),
+        ("port", was.port != is.port),
+        ("tls", was.tls != is.tls),
+        ("limits", at_start(&was.limits) != at_start(&is.limits)),
+        ("shutdown-grace-seconds", was.shutdown_grace != is.shutdown_grace),
+        ("auth-dir", old.auth_dir != new.auth_dir),
+        ("upstream", old.upstream != new.upstream),
+        ("auth-auto-refresh-workers", old.refresh_workers != new.refresh_workers),
+    ]
+    .into_iter()
+    .filter_map(|(key, changed)| changed.then_some(key))
+    .collect()
 }

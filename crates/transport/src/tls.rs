@@ -92,6 +92,7 @@ impl fmt::Debug for TrustRoots {
 /// The client side's configurations, made when the first TLS connection needs them.
 pub(crate) struct ClientTls {
     roots: TrustRoots,
+    http2: bool,
     made: OnceCell<ClientConfigs>,
 }
 
@@ -103,18 +104,20 @@ pub(crate) struct ClientConfigs {
 }
 
 impl ClientTls {
-    pub(crate) fn new(roots: TrustRoots) -> Self {
-        Self { roots, made: OnceCell::new() }
+    pub(crate) fn new(roots: TrustRoots, http2: bool) -> Self {
+        Self { roots, http2, made: OnceCell::new() }
     }
 
     /// Reading the trust store takes tens of milliseconds: off the start path and off the runtime threads.
     pub(crate) async fn configs(&self) -> Result<&ClientConfigs, TlsError> {
         self.made
             .get_or_try_init(|| async {
-                let roots = self.roots.clone();
-                tokio::task::spawn_blocking(move || roots.load().and_then(client_configs))
-                    .await
-                    .map_err(|_| TlsError::Interrupted)?
+                let (roots, http2) = (self.roots.clone(), self.http2);
+                tokio::task::spawn_blocking(move || {
+                    roots.load().and_then(|roots| client_configs(roots, http2))
+                })
+                .await
+                .map_err(|_| TlsError::Interrupted)?
             })
             .await
     }
@@ -126,7 +129,7 @@ impl fmt::Debug for ClientTls {
     }
 }
 
-fn client_configs(roots: RootCertStore) -> Result<ClientConfigs, TlsError> {
+fn client_configs(roots: RootCertStore, http2: bool) -> Result<ClientConfigs, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let base = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -134,7 +137,8 @@ fn client_configs(roots: RootCertStore) -> Result<ClientConfigs, TlsError> {
         .with_root_certificates(roots)
         .with_no_client_auth();
     let mut origin = base.clone();
-    origin.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    origin.alpn_protocols = if http2 { vec![b"h2".to_vec()] } else { Vec::new() };
+    origin.alpn_protocols.push(b"http/1.1".to_vec());
     let mut proxy = base;
     proxy.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(ClientConfigs { origin: Arc::new(origin), proxy: Arc::new(proxy) })

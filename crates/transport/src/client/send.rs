@@ -34,6 +34,8 @@ pub struct ClientOptions {
     pub idle_timeout: Duration,
     /// Idle HTTP/1.1 connections kept for one destination. Default 256.
     pub max_idle_per_host: usize,
+    /// Whether HTTP/2 is offered to targets. Default on.
+    pub http2: bool,
     /// Streams on one HTTP/2 connection before another one is opened. Default 32.
     pub http2_max_streams: usize,
     /// How often a busy HTTP/2 connection is pinged. Default 20 s.
@@ -58,6 +60,7 @@ impl Default for ClientOptions {
             first_byte_timeout: None,
             idle_timeout: Duration::from_secs(90),
             max_idle_per_host: 256,
+            http2: true,
             http2_max_streams: 32,
             http2_ping_interval: Some(Duration::from_secs(20)),
             http2_ping_timeout: Duration::from_secs(20),
@@ -112,6 +115,13 @@ impl ClientOptions {
         self
     }
 
+    /// Offers HTTP/2 to targets, or does not.
+    #[must_use]
+    pub fn with_http2(mut self, offered: bool) -> Self {
+        self.http2 = offered;
+        self
+    }
+
     /// Opens another HTTP/2 connection when one carries this many streams.
     #[must_use]
     pub fn with_http2_max_streams(mut self, cap: usize) -> Self {
@@ -137,7 +147,7 @@ impl HttpClient {
     #[must_use]
     pub fn new(options: ClientOptions) -> Self {
         let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
-        let tls = ClientTls::new(options.roots.clone());
+        let tls = ClientTls::new(options.roots.clone(), options.http2);
         let pool = Pool::new(options.idle_timeout, options.max_idle_per_host, tasks.clone(), closing.clone());
         Self { inner: Arc::new(Inner { connector: Connector { options, tls, tasks }, pool, closing }) }
     }

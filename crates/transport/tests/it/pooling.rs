@@ -115,6 +115,15 @@ async fn streams_beyond_the_cap_get_another_http2_connection() {
 }
 
 #[tokio::test]
+async fn http2_can_be_left_out_of_the_offer() {
+    let upstream = FakeUpstream::start_tls().await;
+    upstream.script_all([status(200).body("x")]);
+    let client = HttpClient::new(trusting(&[&upstream]).with_http2(false));
+    let reply = client.send(post(&upstream.url(), "x"), &Via::new()).await.unwrap();
+    assert_eq!(reply.version(), Version::HTTP_11);
+}
+
+#[tokio::test]
 async fn an_http1_only_tls_host_is_found_out_once() {
     let upstream = FakeUpstream::start_tls_http1().await;
     upstream.script_all([status(200).body("x").slow_head(Duration::from_millis(20))]);
