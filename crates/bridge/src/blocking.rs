@@ -45,3 +45,41 @@ impl Pool {
 fn internal(message: &str, source: impl std::error::Error + Send + Sync + 'static) -> ExecutorError {
     ExecutorError::new(ErrorKind::Internal, message).with_source(source)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc;
+    use std::task::Poll;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn large_work_waits_for_a_permit_and_small_work_does_not() {
+        let pool = Pool::new(1, 10);
+        let (open, gate) = mpsc::channel::<()>();
+        let mut first = pin!(pool.run(11, move || gate.recv().is_ok()));
+        let began = Arc::new(AtomicBool::new(false));
+        let notes = Arc::clone(&began);
+        let mut second = pin!(pool.run(11, move || notes.store(true, Ordering::SeqCst)));
+        for _ in 0..20 {
+            poll_fn(|cx| {
+                assert!(first.as_mut().poll(cx).is_pending());
+                assert!(second.as_mut().poll(cx).is_pending());
+                Poll::Ready(())
+            })
+            .await;
+            // What the pool was handed before this has begun by now.
+            tokio::task::spawn_blocking(|| ()).await.unwrap();
+        }
+        assert!(!began.load(Ordering::SeqCst), "one permit, one at a time");
+        assert_eq!(pool.run(10, || 7).await.unwrap(), 7, "small work needs no permit");
+
+        open.send(()).unwrap();
+        assert!(first.await.unwrap());
+        second.await.unwrap();
+        assert!(began.load(Ordering::SeqCst));
+    }
+}

@@ -9,7 +9,7 @@ use cliproxy_translator::registry::Registry;
 use serde_json::{Value, json};
 
 use crate::script::{
-    HELLO, NOW, Scripted, bridge, chunk, credential, open, request, streamed, target, whole,
+    HELLO, NOW, Scripted, bridge, chunk, credential, open, request, request_in, streamed, target, whole,
 };
 use crate::toy::{self, Toy};
 
@@ -166,4 +166,45 @@ async fn a_stream_does_not_hold_on_to_the_request_s_body() {
     assert!(weak.is_unique());
     drop(reply);
     let _: Bytes = weak;
+}
+
+#[tokio::test]
+async fn media_at_a_url_are_named_to_the_provider_or_refused_and_never_fetched() {
+    // Source: design.md §12 "Remote media is fetched only when switched on"; nothing switches it on yet.
+    let host = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    host.set_nonblocking(true).unwrap();
+    let url = format!("http://{}/media", host.local_addr().unwrap());
+    let bridge = Bridge::new(Arc::new(Registry::with_builtin()), Options::default());
+    for (kind, base_url, refused) in [
+        ("image", "https://api.openai.com/v1", false),
+        ("image", "https://router.example.com/v1", false),
+        // The first party takes documents as data only.
+        ("document", "https://api.openai.com/v1", true),
+    ] {
+        let asked = json!({"model": "asked-model", "max_tokens": 9, "messages": [{"role": "user", "content": [
+            {"type": kind, "source": {"type": "url", "url": url}}, {"type": "text", "text": "what is it?"}]}]});
+        let reply = json!({"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": [
+            {"index": 0, "message": {"role": "assistant", "content": "a cat"}, "finish_reason": "stop"}]});
+        let executor = Arc::new(Scripted::new("openai", [whole(reply.to_string())]));
+        let mut target = target(&executor);
+        let mut settings = credential().settings().clone();
+        settings.base_url = Some(base_url.to_owned());
+        target.credential = Arc::new(credential().with_settings(settings));
+        let exchange = open(&bridge, request_in("claude", &asked.to_string(), false));
+        match exchange.attempt(target.clone()).await {
+            Ok(_) => {
+                assert!(!refused, "{kind} {base_url}");
+                assert!(sent(&executor, 0).to_string().contains(&url), "{kind} {base_url}");
+            }
+            Err(error) => {
+                assert!(refused, "{kind} {base_url}: {error}");
+                let told = exchange.explain(&target, &error);
+                assert_eq!((told.status.as_u16(), told.param.as_deref()), (400, Some("messages")));
+                assert!(told.message.contains("by URL cannot be sent; send its data"), "{}", told.message);
+                assert_eq!(executor.watch.attempts.lock().len(), 0);
+            }
+        }
+    }
+    let fetched = host.accept();
+    assert!(fetched.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock));
 }
