@@ -8,7 +8,7 @@ use bytes::Bytes;
 use cliproxy_core::{
     Credential, ErrorKind, ExecutorError, Failure, ProviderExecutor, Timestamp, WireReply, WireStream,
 };
-use cliproxy_transport::{BodyError, HttpClient, IncomingBody, ProxyChoice, SendError, Via};
+use cliproxy_transport::{BodyError, HttpClient, IncomingBody, ProxyChoice, ProxyUrlError, SendError, Via};
 use futures_core::Stream;
 use http::{HeaderMap, Request, Response, StatusCode, header};
 
@@ -36,7 +36,7 @@ impl Egress {
     ///
     /// # Errors
     /// When no reply came: [`ErrorKind::Connect`], [`ErrorKind::Timeout`], [`ErrorKind::Misconfigured`] for a proxy
-    /// setting that cannot be read.
+    /// setting that cannot be read. A proxy that is down counts as a connection that failed.
     pub async fn send(
         &self,
         credential: &Credential,
@@ -162,7 +162,12 @@ fn is_html(headers: &HeaderMap) -> bool {
 /// Why no reply came.
 fn unsent(error: SendError) -> ExecutorError {
     let kind = match &error {
-        SendError::InvalidRequest { .. } | SendError::Proxy { .. } => ErrorKind::Misconfigured,
+        SendError::InvalidRequest { .. } => ErrorKind::Misconfigured,
+        // A proxy that cannot be named right is the operator's to mend. One that is down, slow or full comes back by
+        // itself: no credential shall rest for half an hour because of it.
+        SendError::Proxy { source: Some(source), .. } if source.is::<ProxyUrlError>() => {
+            ErrorKind::Misconfigured
+        }
         SendError::Timeout { .. } => ErrorKind::Timeout,
         SendError::ShuttingDown => ErrorKind::Cancelled,
         _ => ErrorKind::Connect,

@@ -118,6 +118,15 @@ async fn what_the_credential_lacks_is_told_before_anything_is_sent() {
     let error = executor().execute(attempt(proxied, ProviderFormat::OPENAI, BODY)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Misconfigured);
     assert!(!format!("{error:?} {error}").contains("CANARY"));
+
+    // A proxy that is down is like a connection that failed: no credential rests because of it.
+    let behind = credential("router", "key-a", |settings| {
+        settings.base_url = Some("http://127.0.0.1:9".to_owned());
+        settings.proxy = Some(Secret::from("http://user:CANARY@127.0.0.1:1"));
+    });
+    let error = executor().execute(attempt(behind, ProviderFormat::OPENAI, BODY)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connect);
+    assert!(error.message().contains("proxy") && !format!("{error:?} {error}").contains("CANARY"));
 }
 
 #[tokio::test]

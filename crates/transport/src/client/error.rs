@@ -144,6 +144,7 @@ impl SendError {
 /// For [`SendError::Proxy`] of a proxy named in the environment that cannot be used.
 impl From<&ProxyUrlError> for SendError {
     fn from(error: &ProxyUrlError) -> Self {
-        Self::Proxy { proxy: "of the environment".to_owned(), reason: error.to_string(), source: None }
+        let source = Some(Box::new(error.clone()) as _);
+        Self::Proxy { proxy: "of the environment".to_owned(), reason: error.to_string(), source }
     }
 }
