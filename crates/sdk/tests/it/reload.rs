@@ -95,7 +95,7 @@ async fn a_new_proxy_is_used_at_once() {
     let config = format!("api-keys: [one]\n{}", pool(&upstream, "a"));
     // Nobody listens there, and nothing may go past a proxy that is configured.
     let world = World::start(&format!("{config}proxy-url: http://127.0.0.1:1\n")).await;
-    assert_eq!(world.ask("one").await, 503);
+    assert_eq!(world.ask("one").await, 502, "it says so, and no credential rests because of it");
     assert_eq!(upstream.requests().len(), 0);
     world.reload(&format!("{config}proxy-url: direct\n")).await.unwrap();
     assert_eq!(world.ask("one").await, 200);
