@@ -37,6 +37,7 @@ impl BridgeExchange {
             stream: request.stream,
             model: request.model.as_str().to_owned(),
             seed: request.id.as_str().to_owned(),
+            compact: request.operation == Operation::Compact,
         };
         let headers = Arc::new(request.headers.clone());
         Self { shared, client, request, headers, asked, cache: Cache::default() }

@@ -71,6 +71,8 @@ pub(crate) struct Asked {
     pub(crate) stream: bool,
     pub(crate) model: String,
     pub(crate) seed: String,
+    /// Whether the conversation is to be compacted, not continued.
+    pub(crate) compact: bool,
 }
 
 impl Asked {
@@ -90,6 +92,7 @@ pub(crate) fn patched(codec: &dyn Codec, asked: &Asked, key: &Key) -> Result<Pre
     patch.include_usage = key.stream;
     patch.reasoning = reasoning(key.suffix.as_deref());
     patch.info.clone_from(&key.info);
+    patch.compact = asked.compact;
     Ok(Prepared {
         body: codec.patch_request(&asked.body, &patch)?,
         context,

@@ -8,10 +8,13 @@ use serde_json::value::RawValue;
 
 use crate::json::{Raw, Text};
 use crate::model::{
-    Args, BlockKind, Candidate, Delta, Event, Finish, Part, PartKind, Reasoning, Response, ServerPart,
+    Args, BlockKind, Candidate, Delta, Event, Finish, Opaque, Part, PartKind, Reasoning, Response, ServerPart,
     Signature, Start, StreamError, ToolCall, owned_raw,
 };
 use crate::splice::{Edits, TopLevel};
+
+/// The name of the raw event that carries the whole reply as its format writes it.
+pub(crate) const WHOLE: &str = "whole";
 
 /// Collects the events of one stream. Blocks stand in the reply in the order they began in (B75).
 #[derive(Debug, Default)]
@@ -71,6 +74,9 @@ impl Aggregator {
             }
             Event::Error(error) => {
                 self.error.get_or_insert_with(|| error.into_owned());
+            }
+            Event::Raw { format, name, data } if name == WHOLE => {
+                self.response.whole = Some(Opaque { format, kind: Cow::Borrowed(WHOLE), raw: owned_raw(data) });
             }
             Event::BlockStop { .. } | Event::Ping | Event::End | Event::Raw { .. } => {}
         }

@@ -3,6 +3,7 @@
 //! A codec is sans-IO and stateless; the state of a stream lives in the decoder, encoder or observer it makes.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -179,6 +180,21 @@ pub struct ReplyContext {
     pub seed: String,
     /// The text of the prompt, for legacy completions with `echo`.
     pub echo: Option<String>,
+    /// Which of the declared names stand for a tool inside a namespace (B9).
+    pub namespaces: HashMap<String, ToolPath>,
+    /// The only declared tool, when it is a free-form one: what a call without a name means (E181).
+    pub only_custom: Option<String>,
+    /// The members of the request that a Responses object repeats, rendered as JSON members without braces (B67).
+    pub request_echo: Option<Arc<str>>,
+}
+
+/// A tool inside a namespace. Source: translation.md B9.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ToolPath {
+    /// The namespace.
+    pub namespace: String,
+    /// The tool's name inside it.
+    pub name: String,
 }
 
 impl ReplyContext {
@@ -203,6 +219,8 @@ pub struct Patch {
     pub reasoning: Option<ReasoningControl>,
     /// What is known of the model.
     pub info: Option<Arc<ModelInfo>>,
+    /// The conversation is to be compacted, not continued (Responses): nothing about streams goes along.
+    pub compact: bool,
 }
 
 /// What a pass-through observer says of one frame.
@@ -295,6 +313,12 @@ pub trait Codec: fmt::Debug + Send + Sync + 'static {
     /// Its name in the registry (`openai`, `claude`, …).
     fn name(&self) -> &str;
 
+    /// The format it is a dialect of: bytes of one pass through to the other, changed only by
+    /// [`Self::patch_request`], [`Self::patch_reply`] and [`Self::stream_observer`] of the provider's codec.
+    fn family(&self) -> &str {
+        self.name()
+    }
+
     /// How it frames streams.
     fn framing(&self) -> Framing {
         Framing::Sse
@@ -324,6 +348,16 @@ pub trait Codec: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// When the body is not a JSON object.
     fn patch_request(&self, body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError>;
+
+    /// Refuses what only a service of this (client) format can do, before a request goes to one of another: a state
+    /// that is kept there cannot be had elsewhere, and leaving it out would answer another question.
+    ///
+    /// # Errors
+    /// When the request refers to such a state.
+    fn check_portable(&self, request: &Request<'_>) -> Result<(), CodecError> {
+        let _ = request;
+        Ok(())
+    }
 
     /// Fills in what the reply side must know of a request of this (client) format.
     fn reply_context(&self, request: &Request<'_>, context: &mut ReplyContext) {

@@ -18,7 +18,7 @@ pub mod splice;
 pub use aggregate::Aggregator;
 pub use codec::{
     Codec, CodecError, CodecErrorKind, Encoded, ErrorText, Framing, Loss, Observed, Patch, Peek, Profile,
-    ReplyContext, StreamDecoder, StreamEncoder, StreamObserver, StreamSeen,
+    ReplyContext, StreamDecoder, StreamEncoder, StreamObserver, StreamSeen, ToolPath,
 };
 pub use frame::StreamFrame;
 pub use names::NameMap;

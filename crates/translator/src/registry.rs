@@ -67,11 +67,13 @@ impl Registry {
     /// A registry with every codec of this crate.
     #[must_use]
     pub fn with_builtin() -> Self {
-        use crate::format::{chat, claude::ClaudeCodec};
+        use crate::format::{chat, claude::ClaudeCodec, responses::ResponsesCodec};
         let mut registry = Self::new();
         registry.add_codec(Arc::new(chat::ChatCodec::default()));
         registry.add_codec(Arc::new(chat::CompletionsCodec::default()));
         registry.add_codec(Arc::new(ClaudeCodec::default()));
+        registry.add_codec(Arc::new(ResponsesCodec::default()));
+        registry.add_codec(Arc::new(ResponsesCodec::codex()));
         registry
     }
 
@@ -190,8 +192,14 @@ impl Registry {
         self.codec(client.as_str())?.encode_count(tokens)
     }
 
+    /// Whether bytes may pass from one side to the other: the same format, or dialects of one.
+    pub(crate) fn passes(&self, client: &ClientFormat, provider: &ProviderFormat) -> bool {
+        client.speaks(provider)
+            || self.hub(client, provider).is_some_and(|hub| hub.client.family() == hub.provider.family())
+    }
+
     fn fallback(&self, client: &ClientFormat, provider: &ProviderFormat) -> Option<Route> {
-        if client.speaks(provider) {
+        if self.passes(client, provider) {
             Some(Route::PassThrough)
         } else if self.hub(client, provider).is_some() {
             Some(Route::Hub)

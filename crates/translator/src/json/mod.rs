@@ -28,3 +28,11 @@ pub type Extras<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
 pub fn raw(text: impl Into<String>) -> Result<Box<RawValue>, serde_json::Error> {
     RawValue::from_string(text.into())
 }
+
+/// JSON on one line, as a frame's data must be: line breaks stand only between its tokens.
+pub(crate) fn one_line(json: &str) -> Cow<'_, str> {
+    if memchr::memchr2(b'\n', b'\r', json.as_bytes()).is_none() {
+        return Cow::Borrowed(json);
+    }
+    Cow::Owned(json.replace(['\n', '\r'], " "))
+}

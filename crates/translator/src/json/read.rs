@@ -1,12 +1,22 @@
-//! Reads wire objects so that errors name the member at fault.
+//! Reading wire objects: errors that name the member at fault, members that providers fill with all kinds of things.
 
 use std::borrow::Cow;
 
-use serde::de::Deserialize;
+use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::value::RawValue;
 
-use super::Text;
+use super::{Text, kind_of};
 use crate::codec::CodecError;
+
+/// The characters of an optional text.
+pub(crate) fn plain<'a>(text: Option<Text<'a>>) -> Cow<'a, str> {
+    text.map(Text::into_decoded).unwrap_or_default()
+}
+
+/// A string member that some fill with other things; those count as absent, and so does emptiness.
+pub(crate) fn filled<'a>(raw: Option<&'a RawValue>) -> Option<Text<'a>> {
+    raw.and_then(Text::from_raw).filter(|text| !text.is_empty())
+}
 
 /// Reads one object; an error names its place.
 pub(crate) fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue, place: &str) -> Result<T, CodecError> {
@@ -36,7 +46,49 @@ pub(crate) fn wrong(param: &str, what: &str) -> CodecError {
     CodecError::malformed(format!("{param}: {what}")).with_param(param)
 }
 
-/// The characters of an optional text.
-pub(crate) fn plain<'a>(text: Option<Text<'a>>) -> Cow<'a, str> {
-    text.map(Text::into_decoded).unwrap_or_default()
+/// Puts the place in front of an error's path.
+pub(crate) fn at(place: &str, error: &CodecError) -> CodecError {
+    let text = error.to_string();
+    match error.param() {
+        Some(param) => {
+            let joint = if param.starts_with('[') { "" } else { "." };
+            let what = text.strip_prefix(param).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&text);
+            let path = format!("{place}{joint}{param}");
+            CodecError::new(error.kind(), format!("{path}: {what}")).with_param(path)
+        }
+        None => CodecError::new(error.kind(), format!("{place}: {text}")).with_param(place),
+    }
+}
+
+/// A whole number, also where it is written `1.0`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Count(pub(crate) u64);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&'de RawValue>::deserialize(deserializer)?;
+        count(raw).map(Self).ok_or_else(|| {
+            let found = match kind_of(raw) {
+                "a number" => raw.get(),
+                other => other,
+            };
+            D::Error::custom(format!("expected a whole number, found {found}"))
+        })
+    }
+}
+
+/// A whole number that is not negative.
+pub(crate) fn count(raw: &RawValue) -> Option<u64> {
+    let text = raw.get();
+    if let Ok(count) = text.parse() {
+        return Some(count);
+    }
+    let float: f64 = text.parse().ok()?;
+    // Beyond 2^53 a float is no exact count any more.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the value is within 0 ..= 2^53 and without fraction"
+    )]
+    (float.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&float)).then_some(float as u64)
 }

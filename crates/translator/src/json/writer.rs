@@ -113,6 +113,13 @@ impl Writer {
         self.out.extend_from_slice(json.as_bytes());
     }
 
+    /// Members that are JSON already, without the braces around them.
+    pub fn members(&mut self, json: &str) {
+        if !json.is_empty() {
+            self.raw(json);
+        }
+    }
+
     /// `true` or `false`
     pub fn boolean(&mut self, value: bool) {
         self.raw(if value { "true" } else { "false" });

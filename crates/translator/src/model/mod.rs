@@ -20,4 +20,4 @@ pub use request::{
     Identity, OutputFormat, OutputSpec, ReasoningControl, ReasoningMode, Request, Role, Sampling, StreamSpec,
     Summary, Turn,
 };
-pub use tool::{Args, Builtin, CustomTool, FunctionTool, Tool, ToolCall, ToolChoice, ToolResult};
+pub use tool::{Args, Builtin, CustomTool, FunctionTool, Namespace, Tool, ToolCall, ToolChoice, ToolResult};

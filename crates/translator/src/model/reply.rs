@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use cliproxy_core::{FinishReason, Usage};
 
-use super::Part;
+use super::{Opaque, Part};
 use crate::json::{Extras, Raw, Text};
 
 /// A whole reply.
@@ -26,6 +26,9 @@ pub struct Response<'a> {
     pub service_tier: Option<Text<'a>>,
     /// Members that we do not know.
     pub extras: Extras<'a>,
+    /// The whole reply as its own format writes it, where a stream carries it (Responses' terminal event): that
+    /// format passes it on instead of putting the parts together again.
+    pub whole: Option<Opaque<'a>>,
 }
 
 /// One candidate.

@@ -22,6 +22,8 @@ pub struct Request<'a> {
     pub turns: Vec<Turn<'a>>,
     /// Declared tools, in order.
     pub tools: Vec<Tool<'a>>,
+    /// How many of `tools`, at its end, were declared inside the conversation (Responses `additional_tools`).
+    pub late_tools: usize,
     /// Which of them may be called.
     pub tool_choice: Option<ToolChoice<'a>>,
     /// Whether several calls at once are fine.

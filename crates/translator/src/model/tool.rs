@@ -29,13 +29,25 @@ impl<'a> Tool<'a> {
     }
 }
 
+/// Where a tool with a namespace comes from. Its `name` elsewhere is the qualified one, which formats without
+/// namespaces use as it is. Source: translation.md B9.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Namespace<'a> {
+    /// The namespace.
+    pub name: Cow<'a, str>,
+    /// The tool's name inside it.
+    pub local: Cow<'a, str>,
+    /// What the namespace is for, where it is declared.
+    pub description: Option<Text<'a>>,
+}
+
 /// A function with a JSON schema.
 #[derive(Clone, Debug, Default)]
 pub struct FunctionTool<'a> {
-    /// Its name.
+    /// Its name, qualified when it has a namespace.
     pub name: Cow<'a, str>,
     /// The namespace it was declared in.
-    pub namespace: Option<Cow<'a, str>>,
+    pub namespace: Option<Namespace<'a>>,
     /// What it does.
     pub description: Option<Text<'a>>,
     /// The schema of its arguments.
@@ -51,8 +63,10 @@ pub struct FunctionTool<'a> {
 /// A free-form tool.
 #[derive(Clone, Debug, Default)]
 pub struct CustomTool<'a> {
-    /// Its name.
+    /// Its name, qualified when it has a namespace.
     pub name: Cow<'a, str>,
+    /// The namespace it was declared in.
+    pub namespace: Option<Namespace<'a>>,
     /// What it does.
     pub description: Option<Text<'a>>,
     /// The form its input must have: the `format` object (text, or a grammar).
@@ -126,10 +140,10 @@ pub enum Args<'a> {
 pub struct ToolCall<'a> {
     /// The call's id; empty when the source had none.
     pub id: Text<'a>,
-    /// The tool's name as its source wrote it.
+    /// The tool's name as its source wrote it, qualified when it has a namespace.
     pub name: Cow<'a, str>,
     /// The namespace, where calls carry one.
-    pub namespace: Option<Cow<'a, str>>,
+    pub namespace: Option<Namespace<'a>>,
     /// The input.
     pub args: Args<'a>,
 }

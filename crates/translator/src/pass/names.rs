@@ -8,6 +8,26 @@ use crate::names::NameMap;
 /// The longest tool name OpenAI, Codex and Kiro take. Source: translation.md B6.
 pub const MAX_NAME: usize = 64;
 
+/// A name with its namespace, as formats without namespaces declare it (B9).
+#[must_use]
+pub fn qualified<'n>(name: &'n str, namespace: Option<&str>) -> Cow<'n, str> {
+    let Some(space) = namespace.filter(|space| !space.is_empty()) else { return Cow::Borrowed(name) };
+    if name == space || name.starts_with("mcp__") {
+        return Cow::Borrowed(name);
+    }
+    if space.ends_with("__") {
+        return if name.starts_with(space) {
+            Cow::Borrowed(name)
+        } else {
+            Cow::Owned(format!("{space}{name}"))
+        };
+    }
+    if name.strip_prefix(space).is_some_and(|rest| rest.starts_with("__")) {
+        return Cow::Borrowed(name);
+    }
+    Cow::Owned(format!("{space}__{name}"))
+}
+
 /// Shortens the declared names to 64 bytes, in the order of declaration; names that fit stay. The map holds every
 /// declared name when one of them had to change, and nothing otherwise.
 #[must_use]

@@ -54,8 +54,8 @@ impl Registry {
         let (client, provider) = (&exchange.client, &exchange.provider);
         let way = if let Some(transform) = self.response_transforms(client, provider).stream {
             Way::Pair(transform.begin(&exchange))
-        } else if client.speaks(provider) {
-            match self.codec(client.as_str()) {
+        } else if self.passes(client, provider) {
+            match self.codec(provider.as_str()) {
                 Some(codec) => Way::Pass(codec.stream_observer(&exchange.context)),
                 None => Way::Unread,
             }

@@ -149,7 +149,7 @@ impl Registry {
             self.note_context(call, state);
             return Ok(self.normalized(call, body));
         }
-        if call.client.speaks(call.provider) {
+        if self.passes(call.client, call.provider) {
             state.route = Route::PassThrough;
             let body = self.passed(call)?;
             self.note_context(call, state);
@@ -170,7 +170,7 @@ impl Registry {
     /// The same format on both sides: only what must change does (C.10 rule 2).
     fn passed(&self, call: &RequestCall<'_>) -> Result<Bytes, CodecError> {
         let profile = call.profile;
-        match self.codec(call.client.as_str()) {
+        match self.codec(call.provider.as_str()) {
             Some(codec) => codec.patch_request(
                 call.body,
                 &Patch {
@@ -179,6 +179,7 @@ impl Registry {
                     include_usage: call.include_usage,
                     reasoning: call.suffix.cloned(),
                     info: profile.info.clone(),
+                    compact: false,
                 },
             ),
             None => name_model(call.body, &profile.model),
@@ -199,6 +200,7 @@ impl Registry {
         for hook in &self.model_hooks {
             hook.on_request(call, &mut request)?;
         }
+        hub.client.check_portable(&request)?;
         hub.client.reply_context(&request, &mut state.context);
         let encoded = hub.provider.encode_request(&request, call.profile)?;
         state.context.names = encoded.names;

@@ -74,8 +74,8 @@ impl Registry {
             let (usage, finish) = self.cost(exchange, body);
             return Ok((transform.transform(exchange, body)?, usage, finish));
         }
-        if client.speaks(provider) {
-            return match self.codec(client.as_str()) {
+        if self.passes(client, provider) {
+            return match self.codec(provider.as_str()) {
                 Some(codec) => codec.patch_reply(body, &exchange.context),
                 None => Ok((body.clone(), Usage::default(), None)),
             };

@@ -42,6 +42,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Response<'_>, CodecError> {
         usage: known.then(|| counts.canonical()),
         service_tier,
         extras,
+        whole: None,
     })
 }
 

@@ -64,6 +64,7 @@ fn declaration(raw: &RawValue) -> Result<Tool<'_>, CodecError> {
             let Some(name) = spec.name else { return Err(wrong("custom.name", "missing")) };
             Ok(Tool::Custom(CustomTool {
                 name: name.into_decoded(),
+                namespace: None,
                 description: spec.description,
                 format: spec.format.map(Cow::Borrowed),
                 extras: spec.extras,

@@ -34,6 +34,7 @@ pub(super) fn request(body: &[u8]) -> Result<Request<'_>, CodecError> {
         instructions_plain,
         turns: turns(wire.messages.unwrap_or_default().0)?,
         tools: tools::declarations(wire.tools.unwrap_or_default().0)?,
+        late_tools: 0,
         tool_choice,
         parallel_tools,
         sampling: Sampling {

@@ -8,31 +8,12 @@ use crate::names::NameMap;
 
 const MAX_NAME: usize = 128;
 
-/// A name with its namespace, as formats without namespaces declare it (B9).
-pub(super) fn qualified<'n>(name: &'n str, namespace: Option<&str>) -> Cow<'n, str> {
-    let Some(space) = namespace.filter(|space| !space.is_empty()) else { return Cow::Borrowed(name) };
-    if name == space || name.starts_with("mcp__") {
-        return Cow::Borrowed(name);
-    }
-    if space.ends_with("__") {
-        return if name.starts_with(space) {
-            Cow::Borrowed(name)
-        } else {
-            Cow::Owned(format!("{space}{name}"))
-        };
-    }
-    if name.strip_prefix(space).is_some_and(|rest| rest.starts_with("__")) {
-        return Cow::Borrowed(name);
-    }
-    Cow::Owned(format!("{space}__{name}"))
-}
-
 /// The names of all tools, and of those that only the history or the choice mention. Empty when all go unchanged.
 pub(super) fn wire_names(request: &Request<'_>) -> NameMap {
     let mut names: Vec<Cow<'_, str>> = Vec::new();
     for tool in &request.tools {
         match tool {
-            Tool::Function(tool) => names.push(qualified(&tool.name, tool.namespace.as_deref())),
+            Tool::Function(tool) => names.push(Cow::Borrowed(&*tool.name)),
             Tool::Custom(tool) => names.push(Cow::Borrowed(&*tool.name)),
             // Typed tools are never renamed (providers-a.md 2.7).
             Tool::Builtin(_) => {}
@@ -47,7 +28,7 @@ pub(super) fn wire_names(request: &Request<'_>) -> NameMap {
     }
     for part in request.turns.iter().flat_map(|turn| &turn.parts) {
         if let PartKind::ToolCall(call) = &part.kind {
-            names.push(qualified(&call.name, call.namespace.as_deref()));
+            names.push(Cow::Borrowed(&*call.name));
         }
     }
     let mut map = NameMap::default();

@@ -6,7 +6,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Marks;
-use super::names::qualified;
 use super::tools::{renamed, with_mark, write_mark};
 use crate::codec::Profile;
 use crate::format::claude::reply::{are_citations, thought_texts, write_thoughts};
@@ -121,7 +120,7 @@ impl<'w> PartWriter<'w> {
         w.begin_object();
         w.field_string("type", "tool_use");
         w.field_string("id", &self.id(&id, self.nameless_calls));
-        w.field_string("name", &renamed(qualified(&call.name, call.namespace.as_deref()), self.names));
+        w.field_string("name", &renamed(Cow::Borrowed(&*call.name), self.names));
         w.field_raw("input", &json_object(&call.args));
         self.end(w, part, mark);
         self.nameless_calls += u32::from(id.is_empty());

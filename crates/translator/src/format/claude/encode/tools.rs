@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use super::names::qualified;
 use super::{Loss, Marks, loss};
 use crate::format::claude::{CLAUDE, hygiene};
 use crate::json::{Raw, Text, Writer};
@@ -49,12 +48,16 @@ pub(super) fn declared<'r>(
 }
 
 fn is_direct(tool: &Tool<'_>) -> bool {
-    !matches!(tool, Tool::Function(tool) if tool.namespace.is_some())
+    match tool {
+        Tool::Function(tool) => tool.namespace.is_none(),
+        Tool::Custom(tool) => tool.namespace.is_none(),
+        Tool::Builtin(_) => true,
+    }
 }
 
 fn wire_name<'r>(tool: &'r Tool<'r>, names: &NameMap) -> Cow<'r, str> {
     match tool {
-        Tool::Function(tool) => renamed(qualified(&tool.name, tool.namespace.as_deref()), names),
+        Tool::Function(tool) => renamed(Cow::Borrowed(&*tool.name), names),
         Tool::Custom(tool) => renamed(Cow::Borrowed(&*tool.name), names),
         Tool::Builtin(_) => Cow::Borrowed(tool.name().unwrap_or_default()),
     }
@@ -271,7 +274,7 @@ pub(super) fn choice<'r>(
                 loss(losses, "tool_choice", "no such tool is declared");
                 return serial.then_some(Choice::Auto);
             }
-            Choice::Tool(renamed(final_name(name, declared, names), names))
+            Choice::Tool(renamed(Cow::Borrowed(&**name), names))
         }
         Some(ToolChoice::Hosted { format, raw }) if *format == CLAUDE => Choice::Raw(raw.get()),
         Some(ToolChoice::Hosted { raw, .. }) => {
@@ -286,17 +289,6 @@ pub(super) fn choice<'r>(
             Choice::Tool(Cow::Borrowed("web_search"))
         }
     })
-}
-
-/// The name of the tool that is meant: with the namespace that its declaration has.
-fn final_name<'n>(name: &'n str, declared: &[&Tool<'_>], names: &NameMap) -> Cow<'n, str> {
-    let namespaced = declared.iter().find(|tool| tool.name() == Some(name) && !is_direct(tool));
-    match namespaced {
-        Some(tool) if !declared.iter().any(|tool| tool.name() == Some(name) && is_direct(tool)) => {
-            Cow::Owned(wire_name(tool, names).into_owned())
-        }
-        _ => Cow::Borrowed(name),
-    }
 }
 
 pub(super) fn write_choice(w: &mut Writer, choice: &Choice<'_>, request: &Request<'_>) {

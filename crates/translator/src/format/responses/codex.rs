@@ -1,0 +1,119 @@
+//! What the Codex backend demands of a request of this format, spliced into a body that passes through.
+//! Source: translation.md A.15, D.17; providers-a.md 3.5, 3.8.
+
+use bytes::Bytes;
+
+use super::encode::{ENCRYPTED, tools_without_previews, without_previews};
+use super::patch::{named, with_reasoning};
+use super::peek::check_stored;
+use super::scrub;
+use crate::codec::{CodecError, Patch};
+use crate::json::Writer;
+use crate::splice::{Edits, TopLevel};
+
+/// Members that it refuses. `previous_response_id` is not among them: a conversation is not lost silently.
+const REFUSED: [&str; 15] = [
+    "max_output_tokens",
+    "max_completion_tokens",
+    "max_tokens",
+    "temperature",
+    "top_p",
+    "top_logprobs",
+    "user",
+    "truncation",
+    "context_management",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "generate",
+    "metadata",
+    "background",
+];
+
+/// Whether it refuses a member.
+pub(super) fn is_refused(key: &str) -> bool {
+    REFUSED.contains(&key) || key == "previous_response_id" || key == "prompt_cache_breakpoint"
+}
+
+pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> {
+    let top = TopLevel::scan(body)?;
+    check_stored(&top)?;
+    let mut edits = named(Edits::new(), &top, patch);
+    if matches!(top.value("instructions"), None | Some(b"null")) {
+        edits = edits.set("instructions", r#""""#);
+    }
+    if patch.compact {
+        // The body is that of Responses but for the empty instructions. Source: providers-a.md 3.5, "Compact".
+        edits = edits.remove("stream").remove("stream_options");
+        return Ok(with_input(edits, &top)?.apply_scanned(body, &top));
+    }
+    edits = edits.set("stream", "true").set("store", "false").set("include", ENCRYPTED);
+    edits = with_tools(edits, &top)?;
+    for key in REFUSED {
+        edits = edits.remove(key);
+    }
+    if top.has("previous_response_id") {
+        edits = edits.remove("previous_response_id");
+    }
+    edits = with_tier(edits, &top);
+    if let Some(options) = top.raw("stream_options")? {
+        edits = match stream_options(options) {
+            Some(kept) => edits.set("stream_options", kept),
+            None => edits.remove("stream_options"),
+        };
+    }
+    edits = with_reasoning(edits, &top, patch)?;
+    Ok(with_input(edits, &top)?.apply_scanned(body, &top))
+}
+
+/// Of the options of a stream it knows one.
+pub(super) fn stream_options(options: &str) -> Option<String> {
+    let scanned = TopLevel::scan(options.as_bytes()).ok()?;
+    let delivery = scanned.raw("reasoning_summary_delivery").ok().flatten()?;
+    Some(format!(r#"{{"reasoning_summary_delivery":{delivery}}}"#))
+}
+
+/// A string becomes a user's message; items lose what is refused.
+fn with_input<'e>(edits: Edits<'e>, top: &TopLevel<'e>) -> Result<Edits<'e>, CodecError> {
+    if let Some(text) = top.raw("input")?.filter(|json| json.starts_with('"')) {
+        let mut w = Writer::new(Vec::with_capacity(text.len() + 96));
+        w.raw(r#"[{"type":"message","role":"user","content":[{"type":"input_text","text":"#);
+        let mut out = w.into_bytes();
+        out.extend_from_slice(text.as_bytes());
+        out.extend_from_slice(b"}]}]");
+        return Ok(edits.set("input", String::from_utf8(out).unwrap_or_default()));
+    }
+    Ok(match scrub::input(top, scrub::Rules::CODEX) {
+        Some(input) => edits.set("input", input),
+        None => edits,
+    })
+}
+
+/// Preview names, and `parallel_tool_calls`, which must be there with tools and must not without (3.8).
+fn with_tools<'e>(mut edits: Edits<'e>, top: &TopLevel<'e>) -> Result<Edits<'e>, CodecError> {
+    let tools = top.raw("tools")?.filter(|json| json.starts_with('['));
+    if let Some(renamed) = tools.and_then(tools_without_previews) {
+        edits = edits.set("tools", renamed);
+    }
+    if let Some(choice) = top.raw("tool_choice")?.filter(|json| json.starts_with('{'))
+        && let std::borrow::Cow::Owned(renamed) = without_previews(choice)
+    {
+        edits = edits.set("tool_choice", renamed);
+    }
+    let late = memchr::memmem::find(top.value("input").unwrap_or_default(), b"\"additional_tools\"").is_some();
+    let some = late || tools.is_some_and(|json| json.trim_start_matches('[').trim_start() != "]");
+    Ok(match top.value("parallel_tool_calls") {
+        _ if !some => edits.remove("parallel_tool_calls"),
+        Some(b"true" | b"false") => edits,
+        _ => edits.set("parallel_tool_calls", "true"),
+    })
+}
+
+/// Source: translation.md B88.
+fn with_tier<'e>(edits: Edits<'e>, top: &TopLevel<'_>) -> Edits<'e> {
+    match top.string("service_tier").ok().flatten().as_deref() {
+        Some("priority") => edits,
+        Some("fast") => edits.set_string("service_tier", "priority"),
+        _ => edits.remove("service_tier"),
+    }
+}

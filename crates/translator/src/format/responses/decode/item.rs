@@ -1,0 +1,228 @@
+//! One item, one turn.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::super::carrier::{self, Carried};
+use super::super::{RESPONSES, wire};
+use super::{mark, part};
+use crate::codec::CodecError;
+use crate::json::read::{filled, plain, read, wrong};
+use crate::json::{List, Text};
+use crate::model::{
+    Args, Media, MediaClass, MediaSource, Namespace, Opaque, Part, PartKind, Reasoning, Role, ServerPart,
+    ToolCall, ToolResult, Turn,
+};
+use crate::pass::media::sniff;
+use crate::pass::names::qualified;
+
+/// Reads an item. Tools that it declares are handed over; the item stays, for the way back.
+pub(super) fn turn<'a>(raw: &'a RawValue, late: &mut Vec<&'a RawValue>) -> Result<Turn<'a>, CodecError> {
+    let mut item: wire::Item<'a> = read(raw, "")?;
+    let kind = plain(item.kind.take());
+    let (role, part) = match &*kind {
+        "message" => return message(item),
+        "" if item.role.is_some() => return message(item),
+        "" => return Err(wrong("type", "missing")),
+        "reasoning" => return Ok(Turn::new(Role::Assistant, reasoning(item).into_iter().collect())),
+        "function_call" | "custom_tool_call" => (Role::Assistant, call(item, &kind)),
+        "function_call_output" | "custom_tool_call_output" => (Role::Tool, result(item)?),
+        "web_search_call" => (Role::Assistant, server(raw, &item)),
+        "additional_tools" => {
+            let tools: wire::Tool<'a> = read(raw, "")?;
+            late.extend(tools.tools.unwrap_or_default().0);
+            (Role::Developer, opaque(raw, kind))
+        }
+        _ if kind.ends_with("_output") || kind.ends_with("_response") => (Role::Tool, opaque(raw, kind)),
+        _ => (Role::Assistant, opaque(raw, kind)),
+    };
+    Ok(Turn::new(role, vec![part]))
+}
+
+/// What only this format has, whole. An item's part has an id, if an empty one: a message's has none.
+fn opaque<'a>(raw: &'a RawValue, kind: Cow<'a, str>) -> Part<'a> {
+    let kind = PartKind::Opaque(Opaque { format: RESPONSES, kind, raw: Cow::Borrowed(raw) });
+    Part { id: Some(Text::default()), ..Part::new(kind) }
+}
+
+fn server<'a>(raw: &'a RawValue, item: &wire::Item<'a>) -> Part<'a> {
+    let kind = PartKind::Server(ServerPart {
+        format: RESPONSES,
+        kind: Cow::Borrowed("web_search_call"),
+        id: filled(item.id),
+        name: Some(Cow::Borrowed("web_search")),
+        raw: Cow::Borrowed(raw),
+    });
+    Part { id: Some(Text::default()), ..Part::new(kind) }
+}
+
+fn message(item: wire::Item<'_>) -> Result<Turn<'_>, CodecError> {
+    let role = match &*plain(item.role) {
+        "system" => Role::System,
+        "developer" => Role::Developer,
+        "user" => Role::User,
+        "assistant" => Role::Assistant,
+        other => {
+            let what = format!("expected system, developer, user or assistant, found {other:?}");
+            return Err(wrong("role", &what));
+        }
+    };
+    let mut turn = Turn::new(role, Vec::new());
+    if let Some(raw) = item.content {
+        (turn.parts, turn.plain) = part::content(raw, "content")?;
+    }
+    turn.cache = item.cache_control.map(mark);
+    turn.extras = item.extras;
+    turn.extras.extend(item.id.map(|raw| (Cow::Borrowed("id"), raw)));
+    Ok(turn)
+}
+
+/// A reasoning item. `None` when it says nothing: redacted thoughts without data (E042), empty state (E391).
+fn reasoning(item: wire::Item<'_>) -> Option<Part<'_>> {
+    let mut said =
+        Reasoning { summary: texts(item.summary), raw: texts(item.content), ..Reasoning::default() };
+    let mut signature = None;
+    if let Some(text) = filled(item.encrypted_content) {
+        match carrier::read(text) {
+            Carried::State(state, bind) => {
+                said.bind = bind;
+                signature = Some(state);
+            }
+            Carried::Redacted(data) => said.redacted = Some(data),
+            Carried::Nothing => {
+                if said.summary.iter().chain(&said.raw).all(Text::is_empty) {
+                    return None;
+                }
+            }
+        }
+    }
+    let id = Some(filled(item.id).unwrap_or_default());
+    let extras = item.extras;
+    Some(Part { id, extras, ..Part::new(PartKind::Reasoning(said)).with_signature(signature) })
+}
+
+crate::json::wire_struct! {
+    struct TextPart<'a> { text: Text<'a> = "text" }
+}
+
+/// The texts of a summary or of a chain of thought.
+fn texts(raw: Option<&RawValue>) -> Vec<Text<'_>> {
+    let parts: List<TextPart<'_>> =
+        raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+    parts.0.into_iter().filter_map(|part| part.text).collect()
+}
+
+fn call<'a>(item: wire::Item<'a>, kind: &str) -> Part<'a> {
+    let args = match kind {
+        "custom_tool_call" => Args::Freeform(item.input.and_then(Text::from_raw).unwrap_or_default()),
+        _ => match item.arguments {
+            None => Args::Encoded(Text::default()),
+            // Some give an object where a string belongs.
+            Some(raw) => Text::from_raw(raw).map_or(Args::Json(Cow::Borrowed(raw)), Args::Encoded),
+        },
+    };
+    let local = plain(filled(item.name));
+    let (name, namespace) = match filled(item.namespace) {
+        None => (local, None),
+        Some(space) => {
+            let space = space.into_decoded();
+            let name = Cow::Owned(qualified(&local, Some(&space)).into_owned());
+            (name, Some(Namespace { name: space, local, description: None }))
+        }
+    };
+    let id = filled(item.call_id).unwrap_or_default();
+    let call = PartKind::ToolCall(ToolCall { id, name, namespace, args });
+    Part { id: Some(filled(item.id).unwrap_or_default()), extras: item.extras, ..Part::new(call) }
+}
+
+fn result(item: wire::Item<'_>) -> Result<Part<'_>, CodecError> {
+    let mut result = ToolResult {
+        call_id: filled(item.call_id).unwrap_or_default(),
+        name: filled(item.name).map(Text::into_decoded),
+        content: Vec::new(),
+        is_error: None,
+        raw: None,
+    };
+    match item.output {
+        Some(raw) => match Text::from_raw(raw) {
+            Some(text) => {
+                result.content =
+                    part::unwrapped_images(&text).unwrap_or_else(|| vec![Part::text(text)]);
+            }
+            None if raw.get().starts_with('[') => match part::content(raw, "output") {
+                Ok((parts, _)) => result.content = parts,
+                // Plain values in a list are data, no parts (E397).
+                Err(_) => result.raw = Some(Cow::Borrowed(raw)),
+            },
+            None => result.raw = Some(Cow::Borrowed(raw)),
+        },
+        // A computer's or shell's result has other members; nothing is an empty answer.
+        None => result.content = Vec::new(),
+    }
+    let id = Some(filled(item.id).unwrap_or_default());
+    let cache = item.cache_control.map(mark);
+    Ok(Part { id, cache, extras: item.extras, ..Part::new(PartKind::ToolResult(result)) })
+}
+
+/// An item of a reply as parts of its one candidate.
+pub(in super::super) fn output_part<'a>(
+    raw: &'a RawValue,
+    parts: &mut Vec<Part<'a>>,
+) -> Result<(), CodecError> {
+    let mut item: wire::Item<'a> = read(raw, "")?;
+    let kind = plain(item.kind.take());
+    let found = match &*kind {
+        "message" => {
+            let id = filled(item.id);
+            let content = item.content.map(|raw| part::content(raw, "content")).transpose()?;
+            let (said, _) = content.unwrap_or_default();
+            parts.extend(said.into_iter().map(|part| Part { id: id.clone(), ..part }));
+            return Ok(());
+        }
+        "reasoning" => match reasoning(item) {
+            Some(part) => part,
+            None => return Ok(()),
+        },
+        "function_call" | "custom_tool_call" => call(item, &kind),
+        "web_search_call" => {
+            // One per id (E253).
+            let known = |part: &Part<'_>| match &part.kind {
+                PartKind::Server(server) => server.id.is_some() && server.id == filled(item.id),
+                _ => false,
+            };
+            if parts.iter().any(known) {
+                return Ok(());
+            }
+            server(raw, &item)
+        }
+        "image_generation_call" => match image(&item) {
+            Some(media) => Part { id: filled(item.id), ..Part::new(PartKind::Media(media)) },
+            None => return Ok(()),
+        },
+        _ => opaque(raw, kind),
+    };
+    parts.push(found);
+    Ok(())
+}
+
+/// The picture that a call made.
+fn image<'a>(item: &wire::Item<'a>) -> Option<Media<'a>> {
+    let data = filled(item.result)?;
+    let mime = image_mime(filled(item.output_format), &data);
+    let source = MediaSource::Base64 { mime, data };
+    Some(Media { class: MediaClass::Image, source, name: None, detail: None, context: None, citations: None })
+}
+
+/// The media type of a picture: as it says, else as its bytes say.
+pub(in super::super) fn image_mime(format: Option<Text<'_>>, data: &Text<'_>) -> Cow<'static, str> {
+    match format.as_ref().map(Text::decoded).as_deref() {
+        Some("jpg" | "jpeg") => Cow::Borrowed("image/jpeg"),
+        Some("svg") => Cow::Borrowed("image/svg+xml"),
+        Some("webp") => Cow::Borrowed("image/webp"),
+        Some("gif") => Cow::Borrowed("image/gif"),
+        Some("png") => Cow::Borrowed("image/png"),
+        Some(other) if !other.is_empty() => Cow::Owned(format!("image/{other}")),
+        _ => Cow::Borrowed(data.as_plain().and_then(sniff).unwrap_or("image/png")),
+    }
+}

@@ -1,0 +1,111 @@
+//! Requests into canonical form: one turn per input item, nothing merged, hoisted or reordered.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::{RESPONSES, wire};
+use crate::codec::CodecError;
+use crate::json::read::{misread, plain, wrong};
+use crate::json::{Text, kind_of};
+use crate::model::{CacheMark, Part, Request, Role, Sampling, Turn};
+
+mod item;
+mod options;
+mod part;
+mod tools;
+
+pub(super) use item::{image_mime, output_part};
+pub(super) use options::session;
+pub(super) use part::unwrapped_images;
+
+pub(super) fn request(body: &[u8]) -> Result<Request<'_>, CodecError> {
+    let text = std::str::from_utf8(body).map_err(|_| CodecError::malformed("the body is not UTF-8"))?;
+    let mut wire: wire::Request<'_> = serde_json::from_str(text).map_err(|error| misread(&error, ""))?;
+    let mut extras = std::mem::take(&mut wire.extras);
+    let (instructions, instructions_plain) = instructions(wire.instructions, &mut extras)?;
+    let (turns, late) = input(wire.input)?;
+    let table = tools::declarations(wire.tools.take().unwrap_or_default().0, &late)?;
+    let turns = turns.into_iter().map(|turn| table.named(turn)).collect();
+    let tool_choice = tools::choice(wire.tool_choice, &table)?;
+    let reasoning = options::reasoning(&mut extras)?;
+    let output = options::output(wire.text, &mut extras)?;
+    let identity = options::identity(&mut wire, &extras);
+    let logprobs = options::include(wire.include, &mut extras);
+    Ok(Request {
+        source: RESPONSES,
+        model: plain(wire.model),
+        instructions,
+        instructions_plain,
+        turns,
+        late_tools: table.late,
+        tools: table.tools,
+        tool_choice,
+        parallel_tools: wire.parallel_tool_calls.and_then(|raw| raw.get().parse().ok()),
+        sampling: Sampling {
+            temperature: wire.temperature.map(Cow::Borrowed),
+            top_p: wire.top_p.map(Cow::Borrowed),
+            logprobs: logprobs.then_some(true),
+            top_logprobs: wire.top_logprobs.map(Cow::Borrowed),
+            ..Sampling::default()
+        },
+        max_output: wire.max_output_tokens.map(|count| count.0),
+        output,
+        reasoning,
+        identity,
+        service_tier: wire.service_tier.and_then(Text::from_raw),
+        stream: options::stream(wire.stream, wire.stream_options),
+        cache: wire.cache_control.map(mark),
+        extras,
+    })
+}
+
+fn mark(raw: &RawValue) -> CacheMark<'_> {
+    CacheMark { raw: Cow::Borrowed(raw) }
+}
+
+/// `instructions`: a string, or the items that a stored prompt has, whose texts count.
+fn instructions<'a>(
+    raw: Option<&'a RawValue>,
+    extras: &mut crate::json::Extras<'a>,
+) -> Result<(Vec<Part<'a>>, bool), CodecError> {
+    let Some(raw) = raw else { return Ok((Vec::new(), false)) };
+    if let Some(text) = Text::from_raw(raw) {
+        return Ok((vec![Part::text(text)], true));
+    }
+    if !raw.get().starts_with('[') {
+        let what = format!("expected a string or an array, found {}", kind_of(raw));
+        return Err(wrong("instructions", &what));
+    }
+    let (turns, _) = items(raw, "instructions")?;
+    // For the way back into this family: whole.
+    extras.push((Cow::Borrowed("instructions"), raw));
+    let parts = turns.into_iter().flat_map(|turn| turn.parts).filter(|part| part.as_text().is_some());
+    Ok((parts.collect(), false))
+}
+
+/// `input`: a string is what a user says.
+fn input(raw: Option<&RawValue>) -> Result<(Vec<Turn<'_>>, Vec<&RawValue>), CodecError> {
+    let Some(raw) = raw else { return Ok((Vec::new(), Vec::new())) };
+    if let Some(text) = Text::from_raw(raw) {
+        let turn = Turn { plain: true, ..Turn::new(Role::User, vec![Part::text(text)]) };
+        return Ok((vec![turn], Vec::new()));
+    }
+    if !raw.get().starts_with('[') {
+        return Err(wrong("input", &format!("expected a string or an array, found {}", kind_of(raw))));
+    }
+    items(raw, "input")
+}
+
+/// The turns of a list of items, and the tools that are declared among them.
+fn items<'a>(raw: &'a RawValue, place: &str) -> Result<(Vec<Turn<'a>>, Vec<&'a RawValue>), CodecError> {
+    let list: crate::json::List<&'a RawValue> = crate::json::read::read(raw, place)?;
+    let mut turns: Vec<Turn<'a>> = Vec::with_capacity(list.0.len());
+    let mut late = Vec::new();
+    for (index, raw) in list.0.into_iter().enumerate() {
+        let turn = item::turn(raw, &mut late)
+            .map_err(|error| crate::json::read::at(&format!("{place}[{index}]"), &error))?;
+        turns.push(turn);
+    }
+    Ok((turns, late))
+}

@@ -1,0 +1,203 @@
+//! Content parts, of requests and replies alike.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::super::{RESPONSES, wire};
+use super::mark;
+use crate::codec::CodecError;
+use crate::json::read::{at, filled, plain, read, wrong};
+use crate::json::{List, Text, kind_of};
+use crate::model::{Media, MediaClass, MediaSource, Opaque, Part, PartKind};
+use crate::pass::media::{DataUrl, audio_mime, class_of, file_data, mime_of_name};
+
+/// A string or a list of parts. The flag says that it was a string.
+pub(super) fn content<'a>(raw: &'a RawValue, place: &str) -> Result<(Vec<Part<'a>>, bool), CodecError> {
+    if let Some(text) = Text::from_raw(raw) {
+        return Ok((vec![Part::text(text)], true));
+    }
+    if raw.get() == "null" {
+        return Ok((Vec::new(), false));
+    }
+    if !raw.get().starts_with('[') {
+        return Err(wrong(place, &format!("expected a string or an array, found {}", kind_of(raw))));
+    }
+    let items: List<&'a RawValue> = read(raw, place)?;
+    let parts: Result<Vec<_>, _> = items
+        .0
+        .into_iter()
+        .enumerate()
+        .map(|(index, raw)| part(raw).map_err(|error| at(&format!("{place}[{index}]"), &error)))
+        .collect();
+    Ok((parts?, false))
+}
+
+fn part(raw: &RawValue) -> Result<Part<'_>, CodecError> {
+    if let Some(text) = Text::from_raw(raw) {
+        return Ok(Part::text(text));
+    }
+    let mut wire: wire::Part<'_> = read(raw, "")?;
+    let Some(kind) = wire.kind.take().map(Text::into_decoded) else { return Err(wrong("type", "missing")) };
+    let cache = wire.cache_control.map(mark);
+    let known = match &*kind {
+        "input_text" | "output_text" | "text" => {
+            let Some(text) = wire.text.take() else { return Err(wrong("text", "missing")) };
+            let citations = wire.annotations.filter(|raw| !is_empty_list(raw)).map(Cow::Borrowed);
+            Some(PartKind::Text { text, citations })
+        }
+        "refusal" => Some(PartKind::Refusal(wire.refusal.take().unwrap_or_default())),
+        "input_image" | "image_url" => image(&wire).map(PartKind::Media),
+        "input_file" | "file" => file(&wire).map(PartKind::Media),
+        "input_audio" => audio(&wire).map(PartKind::Media),
+        _ => None,
+    };
+    let Some(known) = known else {
+        // A type or a source that we do not know: whole.
+        let kind = PartKind::Opaque(Opaque { format: RESPONSES, kind, raw: Cow::Borrowed(raw) });
+        return Ok(Part { cache, ..Part::new(kind) });
+    };
+    let mut extras = wire.extras;
+    extras.extend(wire.logprobs.filter(|raw| !is_empty_list(raw)).map(|raw| (Cow::Borrowed("logprobs"), raw)));
+    if let PartKind::Media(media) = &known
+        && media.class != MediaClass::Image
+        && let Some(raw) = wire.detail
+    {
+        extras.push((Cow::Borrowed("detail"), raw));
+    }
+    Ok(Part { cache, extras, ..Part::new(known) })
+}
+
+fn is_empty_list(raw: &RawValue) -> bool {
+    raw.get().strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(|rest| rest.trim().is_empty())
+}
+
+fn media(class: MediaClass, source: MediaSource<'_>) -> Media<'_> {
+    Media { class, source, name: None, detail: None, context: None, citations: None }
+}
+
+/// `image_url` as a string, as Chat Completions nests it, or a file id.
+fn image<'a>(wire: &wire::Part<'a>) -> Option<Media<'a>> {
+    // A detail that is no string is left out, the image stays (B89).
+    let mut detail = filled(wire.detail);
+    let source = match filled(wire.file_id) {
+        Some(id) => MediaSource::File(id),
+        None => {
+            let raw = wire.image_url?;
+            let url = match Text::from_raw(raw) {
+                Some(url) => url,
+                None => {
+                    let link: wire::Link<'a> = serde_json::from_str(raw.get()).ok()?;
+                    detail = detail.or_else(|| filled(link.detail));
+                    link.url?
+                }
+            };
+            if url.is_empty() {
+                return None;
+            }
+            if is_data(&url) {
+                split(url, |url| {
+                    DataUrl::parse(url).map(|url| (url.mime_or("application/octet-stream"), url.data))
+                })?
+            } else {
+                MediaSource::Url(url)
+            }
+        }
+    };
+    Some(Media { detail, ..media(MediaClass::Image, source) })
+}
+
+fn is_data(url: &Text<'_>) -> bool {
+    let scheme = |text: &str| text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
+    url.as_plain().map_or_else(|| scheme(url.decoded().trim_start()), |text| scheme(text.trim_start()))
+}
+
+/// Splits a text into media type and base64 data, keeping the borrow of the source where it can.
+fn split<'a>(
+    text: Text<'a>,
+    cut: impl for<'t> Fn(&'t str) -> Option<(Cow<'t, str>, &'t str)>,
+) -> Option<MediaSource<'a>> {
+    Some(match text.into_decoded() {
+        Cow::Borrowed(text) => {
+            let (mime, data) = cut(text)?;
+            MediaSource::Base64 { mime, data: Text::plain(data) }
+        }
+        Cow::Owned(text) => {
+            let (mime, data) = cut(&text)?;
+            MediaSource::Base64 { mime: Cow::Owned(mime.into_owned()), data: Text::plain(data.to_owned()) }
+        }
+    })
+}
+
+/// Source: translation.md B79, B83. `None` when there is neither id nor payload of a known type.
+fn file<'a>(wire: &wire::Part<'a>) -> Option<Media<'a>> {
+    let name = filled(wire.filename);
+    let known = name.as_ref().map(Text::decoded).as_deref().and_then(mime_of_name);
+    let source = if let Some(id) = filled(wire.file_id) {
+        MediaSource::File(id)
+    } else if let Some(url) = filled(wire.file_url) {
+        MediaSource::Url(url)
+    } else {
+        let data = filled(wire.file_data)?;
+        let mime = filled(wire.mime_type).map(|mime| mime.decoded().to_ascii_lowercase());
+        let title = name.as_ref().map(|name| name.decoded().into_owned());
+        split(data, |data| match (&mime, DataUrl::parse(data)) {
+            (Some(mime), Some(url)) if url.mime.is_empty() => Some((Cow::Owned(mime.clone()), url.data)),
+            (Some(mime), None) if !data.starts_with("data:") => {
+                Some((Cow::Owned(mime.clone()), data.trim()))
+            }
+            _ => file_data(data, None, title.as_deref()).map(|file| (file.mime, file.data)),
+        })?
+    };
+    let class = match &source {
+        MediaSource::Base64 { mime, .. } => class_of(mime),
+        _ => known.map_or(MediaClass::Document, class_of),
+    };
+    Some(Media { name, ..media(class, source) })
+}
+
+/// Nested as the format has it, or flat as some clients write it (F24; B81).
+fn audio<'a>(wire: &wire::Part<'a>) -> Option<Media<'a>> {
+    let nested: Option<wire::Audio<'a>> = wire.input_audio.and_then(|raw| serde_json::from_str(raw.get()).ok());
+    let (data, format) = match nested {
+        Some(audio) => (audio.data, audio.format),
+        None => (filled(wire.data), filled(wire.format)),
+    };
+    let mime = audio_mime(&plain(format));
+    Some(media(MediaClass::Audio, MediaSource::Base64 { mime, data: data.filter(|data| !data.is_empty())? }))
+}
+
+/// The parts inside a string that is a list with at least one image: what some clients make of a tool's answer.
+/// `None` for every other string, JSON or not. Source: translation.md B21, E145 to E149, E263.
+pub(in super::super) fn unwrapped_images(text: &Text<'_>) -> Option<Vec<Part<'static>>> {
+    let mut body = Vec::new();
+    // Most answers are long and no lists: do not unescape them to find out.
+    let head = match text.as_plain() {
+        Some(plain) => plain.trim_start().as_bytes(),
+        None => {
+            text.write_body(&mut body);
+            body.trim_ascii_start()
+        }
+    };
+    if head.first() != Some(&b'[') || memchr::memmem::find(head, b"image").is_none() {
+        return None;
+    }
+    let decoded = text.decoded();
+    let raw: &RawValue = serde_json::from_str(decoded.trim()).ok()?;
+    let (parts, _) = content(raw, "output").ok()?;
+    let is_image = |part: &Part<'_>| matches!(&part.kind, PartKind::Media(media) if media.class == MediaClass::Image);
+    if !parts.iter().any(is_image) {
+        return None;
+    }
+    parts.into_iter().map(owned).collect()
+}
+
+fn owned(part: Part<'_>) -> Option<Part<'static>> {
+    let kind = match part.kind {
+        PartKind::Text { text, .. } => PartKind::Text { text: text.into_owned(), citations: None },
+        PartKind::Media(media) => PartKind::Media(media.into_owned()?),
+        PartKind::Opaque(opaque) => PartKind::Opaque(opaque.into_owned()),
+        _ => return None,
+    };
+    Some(Part::new(kind))
+}

@@ -1,0 +1,133 @@
+//! A response object into canonical form.
+
+use std::borrow::Cow;
+
+use cliproxy_core::FinishReason;
+use serde_json::value::RawValue;
+
+use super::super::{RESPONSES, decode as request, usage, wire};
+use crate::codec::CodecError;
+use crate::json::Text;
+use crate::json::read::{at, filled, misread, plain};
+use crate::model::{Candidate, Finish, Part, PartKind, Response};
+use crate::pass::errors::probe_error;
+use crate::splice::TopLevel;
+
+pub(in super::super) fn decode(body: &[u8]) -> Result<Response<'_>, CodecError> {
+    let text = std::str::from_utf8(body).map_err(|_| CodecError::malformed("the reply is not UTF-8"))?;
+    let top = TopLevel::scan(body)?;
+    if let Some(error) = error_of(&top, body) {
+        return Err(error);
+    }
+    let wire: wire::Response<'_> = serde_json::from_str(text).map_err(|error| misread(&error, ""))?;
+    response(wire)
+}
+
+/// The reply inside a response object.
+pub(in super::super) fn response(mut wire: wire::Response<'_>) -> Result<Response<'_>, CodecError> {
+    let finish = finish_of(&wire);
+    let mut parts: Vec<Part<'_>> = Vec::new();
+    for (index, raw) in wire.output.take().unwrap_or_default().0.into_iter().enumerate() {
+        request::output_part(raw, &mut parts).map_err(|error| at(&format!("output[{index}]"), &error))?;
+    }
+    // An empty text says nothing, unless something hangs on it.
+    parts.retain(|part| {
+        !matches!(&part.kind, PartKind::Text { text, citations: None } if text.is_empty() && part.signature.is_none())
+    });
+    let mut used = wire.usage.map(usage::decode);
+    let searches = parts.iter().filter(|part| matches!(part.kind, PartKind::Server(_))).count();
+    if let Some(used) = &mut used
+        && searches > 0
+    {
+        used.web_searches = u64::try_from(searches).ok();
+    }
+    Ok(Response {
+        source: RESPONSES,
+        id: plain(filled(wire.id)),
+        model: plain(filled(wire.model)),
+        created: wire.created_at.and_then(seconds),
+        candidates: vec![Candidate { parts, finish: Some(finish), ..Candidate::default() }],
+        usage: used.filter(|usage| !usage.is_empty()),
+        service_tier: filled(wire.service_tier),
+        extras: wire.extras,
+        whole: None,
+    })
+}
+
+/// A point in time: some write it with a fraction.
+pub(in super::super) fn seconds(raw: &RawValue) -> Option<i64> {
+    raw.get().split('.').next()?.parse().ok()
+}
+
+crate::json::wire_struct! {
+    struct Details<'a> { reason: Text<'a> = "reason" }
+}
+
+crate::json::wire_struct! {
+    struct Kind<'a> { kind: Text<'a> = "type", content: &'a RawValue = "content" }
+}
+
+/// Why a response ended. A cut wins over calls (B52); a stop sequence that matched is told (B54).
+pub(in super::super) fn finish_of<'a>(wire: &wire::Response<'a>) -> Finish<'a> {
+    let status = filled(wire.status);
+    let details: Details<'a> =
+        wire.incomplete_details.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+    if status.as_ref().is_some_and(|status| *status == "incomplete") {
+        let native = plain(details.reason);
+        let reason = match &*native {
+            "max_output_tokens" | "max_tokens" | "max_messages" => FinishReason::Length,
+            "content_filter" => FinishReason::Safety,
+            _ => FinishReason::Other,
+        };
+        return Finish { native: Some(native).filter(|text| !text.is_empty()), ..Finish::new(reason) };
+    }
+    let mut calls = false;
+    let mut refused = false;
+    for raw in wire.output.iter().flat_map(|list| &list.0) {
+        let item: Kind<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
+        match item.kind.as_ref().map(Text::decoded).as_deref() {
+            Some("function_call" | "custom_tool_call") => calls = true,
+            Some("message") => {
+                refused |= item.content.is_some_and(|raw| raw.get().contains(r#""refusal""#) && is_refusal(raw));
+            }
+            _ => {}
+        }
+    }
+    let stop_sequence = filled(wire.stop_sequence);
+    let reason = match (calls, &stop_sequence) {
+        (true, _) => FinishReason::ToolUse,
+        (false, Some(_)) => FinishReason::StopSequence,
+        (false, None) if refused => FinishReason::Refusal,
+        (false, None) => FinishReason::Stop,
+    };
+    let native = status.map(Text::into_decoded);
+    Finish { native, stop_sequence, ..Finish::new(reason) }
+}
+
+fn is_refusal(content: &RawValue) -> bool {
+    let parts: crate::json::List<Kind<'_>> = serde_json::from_str(content.get()).unwrap_or_default();
+    parts.0.iter().any(|part| part.kind.as_ref().is_some_and(|kind| *kind == "refusal"))
+}
+
+/// The failure that a reply with a good status really is: a failed response, or an error in place of one.
+pub(in super::super) fn error_of(top: &TopLevel<'_>, body: &[u8]) -> Option<CodecError> {
+    let said = |key: &str| top.value(key).is_some_and(|value| value != b"null");
+    let failed = top.string("status").ok().flatten().is_some_and(|status| status == "failed");
+    if said("output") && !failed && !said("error") {
+        return None;
+    }
+    if !failed && !said("error") && said("status") && said("id") {
+        // Nothing came of it, but it is a response.
+        return None;
+    }
+    let message = probe_error(body).message;
+    Some(CodecError::protocol(match message.is_empty() {
+        false => format!("the provider answered with an error: {message}"),
+        true => "the reply is no response".to_owned(),
+    }))
+}
+
+/// A text that is told twice, as its own and as a borrow.
+pub(in super::super) fn of_raw(raw: Option<&RawValue>) -> Cow<'_, str> {
+    plain(filled(raw))
+}

@@ -1,0 +1,147 @@
+//! Items of an input that passes through: what a provider of this format would refuse. Items that are fine stay byte
+//! for byte, and an input without any fault is not rewritten at all. Source: translation.md B30, B33, E.4, E307 to
+//! E311, E319, E320; providers-a.md 3.5.
+
+use memchr::memmem;
+use serde_json::value::RawValue;
+
+use super::carrier::is_foreign;
+use super::ids::{call_id, item_id};
+use crate::json::Writer;
+use crate::splice::{Edits, TopLevel};
+
+/// What is looked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    /// What the Codex backend refuses on top.
+    codex: bool,
+}
+
+impl Rules {
+    /// Thoughts that another provider signed.
+    pub(super) const FOREIGN_STATE: Self = Self { codex: false };
+    /// All that Codex refuses: system messages, cache breakpoints, long ids.
+    pub(super) const CODEX: Self = Self { codex: true };
+}
+
+/// The input as it must be; `None` when it is fine as it is.
+pub(super) fn input(top: &TopLevel<'_>, rules: Rules) -> Option<String> {
+    let input = top.raw("input").ok().flatten().filter(|json| json.starts_with('['))?;
+    if !may_matter(input.as_bytes(), rules) {
+        return None;
+    }
+    let items: Vec<&RawValue> = serde_json::from_str(input).ok()?;
+    let mut changed = false;
+    let mut w = Writer::new(Vec::with_capacity(input.len()));
+    w.begin_array();
+    for raw in items {
+        match item(raw.get(), rules) {
+            Fate::Fine => w.raw(raw.get()),
+            Fate::Gone => changed = true,
+            Fate::Changed(json) => {
+                changed = true;
+                w.raw(&json);
+            }
+        }
+    }
+    w.end_array();
+    changed.then(|| String::from_utf8(w.into_bytes()).unwrap_or_default())
+}
+
+/// Whether any word stands there that could mean a change: most inputs are never taken apart.
+fn may_matter(input: &[u8], rules: Rules) -> bool {
+    has_foreign_state(input)
+        || rules.codex
+            && (memmem::find(input, br#""system""#).is_some()
+                || memmem::find(input, b"prompt_cache_breakpoint").is_some()
+                || memmem::find(input, b"web_search_preview").is_some()
+                || has_long_id(input))
+}
+
+/// Whether some encrypted content is not of the one form that goes back.
+fn has_foreign_state(input: &[u8]) -> bool {
+    memmem::find_iter(input, br#""encrypted_content""#).any(|at| {
+        let rest = input.get(at + br#""encrypted_content""#.len()..).unwrap_or_default();
+        let value = rest.trim_ascii_start().strip_prefix(b":").unwrap_or(rest).trim_ascii_start();
+        !value.starts_with(br#""gAAAA"#) && !value.starts_with(b"null")
+    })
+}
+
+/// Whether some id is longer than Codex takes.
+fn has_long_id(input: &[u8]) -> bool {
+    memmem::find_iter(input, br#"id":""#).any(|at| {
+        let rest = input.get(at + br#"id":""#.len()..).unwrap_or_default();
+        memchr::memchr(b'"', rest.get(..65).unwrap_or(rest)).is_none()
+    })
+}
+
+enum Fate {
+    Fine,
+    Gone,
+    Changed(String),
+}
+
+fn item(json: &str, rules: Rules) -> Fate {
+    let bytes = json.as_bytes();
+    if !may_matter(bytes, rules) {
+        return Fate::Fine;
+    }
+    let Ok(top) = TopLevel::scan(bytes) else { return Fate::Fine };
+    let text = |key: &str| top.string(key).ok().flatten();
+    let kind = text("type").unwrap_or_default();
+    if kind == "reasoning"
+        && let Some(state) = text("encrypted_content")
+        && is_foreign(&state)
+    {
+        return Fate::Gone;
+    }
+    if !rules.codex {
+        return Fate::Fine;
+    }
+    let mut edits = Edits::new();
+    if text("role").as_deref() == Some("system") {
+        edits = edits.set_string("role", "developer");
+    }
+    for key in ["id", "call_id"] {
+        if let Some(id) = text(key).filter(|id| id.len() > 64) {
+            let short = if key == "id" { item_id(&id) } else { call_id(&id) };
+            edits = edits.set_string(key, &short);
+        }
+    }
+    for key in ["content", "output"] {
+        if let Some(parts) = top.raw(key).ok().flatten().and_then(without_breakpoints) {
+            edits = edits.set(key, parts);
+        }
+    }
+    if kind == "additional_tools"
+        && let Some(tools) = top.raw("tools").ok().flatten().and_then(super::encode::tools_without_previews)
+    {
+        edits = edits.set("tools", tools);
+    }
+    match edits.apply_str(json) {
+        Ok(std::borrow::Cow::Owned(changed)) => Fate::Changed(changed),
+        _ => Fate::Fine,
+    }
+}
+
+/// Parts without the member that Codex refuses; a text of that name stays (E319).
+fn without_breakpoints(parts: &str) -> Option<String> {
+    if !parts.starts_with('[') || memmem::find(parts.as_bytes(), b"prompt_cache_breakpoint").is_none() {
+        return None;
+    }
+    let items: Vec<&RawValue> = serde_json::from_str(parts).ok()?;
+    let mut changed = false;
+    let mut w = Writer::new(Vec::with_capacity(parts.len()));
+    w.begin_array();
+    for raw in items {
+        match Edits::new().remove("prompt_cache_breakpoint").apply_str(raw.get()) {
+            Ok(std::borrow::Cow::Owned(part)) => {
+                changed = true;
+                w.raw(&part);
+            }
+            _ => w.raw(raw.get()),
+        }
+    }
+    w.end_array();
+    changed.then(|| String::from_utf8(w.into_bytes()).unwrap_or_default())
+}

@@ -1,0 +1,13 @@
+//! Streams of events.
+
+mod decoder;
+mod encoder;
+mod frames;
+mod item;
+mod observer;
+mod open;
+mod output;
+
+pub(super) use decoder::Decoder;
+pub(super) use encoder::Encoder;
+pub(super) use observer::Observer;
