@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 
 use crate::json::{Raw, Text};
 use crate::model::{
-    Args, BlockKind, Candidate, Delta, Event, Finish, Opaque, Part, PartKind, Reasoning, Response, ServerPart,
-    Signature, Start, StreamError, ToolCall, owned_raw,
+    Args, BlockKind, Candidate, Delta, Event, Finish, Opaque, Part, PartKind, Reasoning, Response,
+    ServerPart, Signature, Start, StreamError, ToolCall, owned_raw,
 };
 use crate::splice::{Edits, TopLevel};
 
@@ -76,7 +76,8 @@ impl Aggregator {
                 self.error.get_or_insert_with(|| error.into_owned());
             }
             Event::Raw { format, name, data } if name == WHOLE => {
-                self.response.whole = Some(Opaque { format, kind: Cow::Borrowed(WHOLE), raw: owned_raw(data) });
+                self.response.whole =
+                    Some(Opaque { format, kind: Cow::Borrowed(WHOLE), raw: owned_raw(data) });
             }
             Event::BlockStop { .. } | Event::Ping | Event::End | Event::Raw { .. } => {}
         }

@@ -20,6 +20,7 @@ mod fuzz;
 mod golden;
 mod passes;
 mod registry;
+mod responses;
 mod schema;
 mod splice;
 mod toy;

@@ -100,7 +100,8 @@ fn with_tools<'e>(mut edits: Edits<'e>, top: &TopLevel<'e>) -> Result<Edits<'e>,
     {
         edits = edits.set("tool_choice", renamed);
     }
-    let late = memchr::memmem::find(top.value("input").unwrap_or_default(), b"\"additional_tools\"").is_some();
+    let late =
+        memchr::memmem::find(top.value("input").unwrap_or_default(), b"\"additional_tools\"").is_some();
     let some = late || tools.is_some_and(|json| json.trim_start_matches('[').trim_start() != "]");
     Ok(match top.value("parallel_tool_calls") {
         _ if !some => edits.remove("parallel_tool_calls"),

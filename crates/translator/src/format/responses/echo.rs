@@ -70,9 +70,7 @@ fn rendered(request: &Request<'_>) -> String {
     w.begin_object();
     write_reasoning_members(&mut w, &request.reasoning);
     w.end_object();
-    for (key, value) in
-        [("temperature", &request.sampling.temperature), ("top_p", &request.sampling.top_p)]
-    {
+    for (key, value) in [("temperature", &request.sampling.temperature), ("top_p", &request.sampling.top_p)] {
         w.field_raw(key, value.as_ref().map_or("1.0", |raw| raw.get()));
     }
     w.key("text");

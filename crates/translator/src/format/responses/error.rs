@@ -66,8 +66,7 @@ fn code_of(error: &ClientError) -> Option<&str> {
 
 /// Source: http-api.md A.8, cool-down body.
 fn write_cooldown(w: &mut Writer, error: &ClientError) {
-    let seconds =
-        error.retry_after.map_or(0, |after| after.as_secs() + u64::from(after.subsec_nanos() > 0));
+    let seconds = error.retry_after.map_or(0, |after| after.as_secs() + u64::from(after.subsec_nanos() > 0));
     w.field_string("type", "rate_limit_error");
     w.field_string("code", "model_cooldown");
     if let Some(model) = &error.model {
@@ -190,12 +189,20 @@ fn embedded_status(top: &TopLevel<'_>) -> Option<u16> {
 fn status_of(kind: &str, code: &str) -> Option<u16> {
     let known = |word: &str| {
         Some(match word {
-            "cyber_policy" | "bio_policy" | "invalid_request" | "invalid_request_error" | "bad_request_error"
-            | "invalid_prompt" | "context_length_exceeded" => 400,
+            "cyber_policy"
+            | "bio_policy"
+            | "invalid_request"
+            | "invalid_request_error"
+            | "bad_request_error"
+            | "invalid_prompt"
+            | "context_length_exceeded" => 400,
             "authentication_error" | "invalid_api_key" => 401,
             "permission_error" => 403,
             "not_found_error" | "model_not_found" => 404,
-            "rate_limit_error" | "rate_limit_exceeded" | "usage_limit_reached" | "insufficient_quota"
+            "rate_limit_error"
+            | "rate_limit_exceeded"
+            | "usage_limit_reached"
+            | "insufficient_quota"
             | "usage_not_included" => 429,
             "server_is_overloaded" | "service_unavailable_error" | "slow_down" | "overloaded_error" => 503,
             "server_error" | "api_error" => 500,

@@ -23,7 +23,10 @@ pub(super) fn peek(body: &[u8]) -> Result<Peek<'_>, CodecError> {
 
 /// Members that refer to what only the service itself keeps.
 const STORED: [(&str, &str); 2] = [
-    ("previous_response_id", "the provider of this model keeps no responses: send the whole conversation as input"),
+    (
+        "previous_response_id",
+        "the provider of this model keeps no responses: send the whole conversation as input",
+    ),
     ("prompt", "the provider of this model keeps no prompts: send instructions and input"),
 ];
 

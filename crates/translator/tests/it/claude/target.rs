@@ -6,8 +6,9 @@ use std::sync::Arc;
 use cliproxy_core::ModelInfo;
 use cliproxy_translator::json::{self, Raw};
 use cliproxy_translator::model::{
-    Args, Builtin, CacheMark, CustomTool, FunctionTool, Issuer, Media, MediaClass, MediaSource, OutputFormat,
-    Part, PartKind, Reasoning, Request, Role, Signature, Tool, ToolCall, ToolChoice, ToolResult, Turn,
+    Args, Builtin, CacheMark, CustomTool, FunctionTool, Issuer, Media, MediaClass, MediaSource, Namespace,
+    OutputFormat, Part, PartKind, Reasoning, Request, Role, Signature, Tool, ToolCall, ToolChoice,
+    ToolResult, Turn,
 };
 use cliproxy_translator::{Codec, Encoded, Profile};
 use serde_json::{Value, json};
@@ -272,8 +273,8 @@ fn a_marker_of_ours_never_reaches_claude() {
 #[test]
 fn tools_are_declared_as_claude_knows_them() {
     let mut request = hello();
-    let mut spaced = function("run");
-    spaced.namespace = Some(Cow::Borrowed("term"));
+    let mut spaced = function("term__run");
+    spaced.namespace = Some(Namespace { name: "term".into(), local: "run".into(), description: None });
     let mut other = function("term__run");
     other.description = Some("direct".into());
     request.tools = vec![

@@ -147,8 +147,7 @@ fn result(item: wire::Item<'_>) -> Result<Part<'_>, CodecError> {
     match item.output {
         Some(raw) => match Text::from_raw(raw) {
             Some(text) => {
-                result.content =
-                    part::unwrapped_images(&text).unwrap_or_else(|| vec![Part::text(text)]);
+                result.content = part::unwrapped_images(&text).unwrap_or_else(|| vec![Part::text(text)]);
             }
             None if raw.get().starts_with('[') => match part::content(raw, "output") {
                 Ok((parts, _)) => result.content = parts,
@@ -209,14 +208,14 @@ pub(in super::super) fn output_part<'a>(
 /// The picture that a call made.
 fn image<'a>(item: &wire::Item<'a>) -> Option<Media<'a>> {
     let data = filled(item.result)?;
-    let mime = image_mime(filled(item.output_format), &data);
+    let mime = image_mime(filled(item.output_format).as_ref(), &data);
     let source = MediaSource::Base64 { mime, data };
     Some(Media { class: MediaClass::Image, source, name: None, detail: None, context: None, citations: None })
 }
 
 /// The media type of a picture: as it says, else as its bytes say.
-pub(in super::super) fn image_mime(format: Option<Text<'_>>, data: &Text<'_>) -> Cow<'static, str> {
-    match format.as_ref().map(Text::decoded).as_deref() {
+pub(in super::super) fn image_mime(format: Option<&Text<'_>>, data: &Text<'_>) -> Cow<'static, str> {
+    match format.map(Text::decoded).as_deref() {
         Some("jpg" | "jpeg") => Cow::Borrowed("image/jpeg"),
         Some("svg") => Cow::Borrowed("image/svg+xml"),
         Some("webp") => Cow::Borrowed("image/webp"),

@@ -58,7 +58,8 @@ fn part(raw: &RawValue) -> Result<Part<'_>, CodecError> {
         return Ok(Part { cache, ..Part::new(kind) });
     };
     let mut extras = wire.extras;
-    extras.extend(wire.logprobs.filter(|raw| !is_empty_list(raw)).map(|raw| (Cow::Borrowed("logprobs"), raw)));
+    extras
+        .extend(wire.logprobs.filter(|raw| !is_empty_list(raw)).map(|raw| (Cow::Borrowed("logprobs"), raw)));
     if let PartKind::Media(media) = &known
         && media.class != MediaClass::Image
         && let Some(raw) = wire.detail
@@ -69,7 +70,10 @@ fn part(raw: &RawValue) -> Result<Part<'_>, CodecError> {
 }
 
 fn is_empty_list(raw: &RawValue) -> bool {
-    raw.get().strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(|rest| rest.trim().is_empty())
+    raw.get()
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .is_some_and(|rest| rest.trim().is_empty())
 }
 
 fn media(class: MediaClass, source: MediaSource<'_>) -> Media<'_> {
@@ -143,9 +147,7 @@ fn file<'a>(wire: &wire::Part<'a>) -> Option<Media<'a>> {
         let title = name.as_ref().map(|name| name.decoded().into_owned());
         split(data, |data| match (&mime, DataUrl::parse(data)) {
             (Some(mime), Some(url)) if url.mime.is_empty() => Some((Cow::Owned(mime.clone()), url.data)),
-            (Some(mime), None) if !data.starts_with("data:") => {
-                Some((Cow::Owned(mime.clone()), data.trim()))
-            }
+            (Some(mime), None) if !data.starts_with("data:") => Some((Cow::Owned(mime.clone()), data.trim())),
             _ => file_data(data, None, title.as_deref()).map(|file| (file.mime, file.data)),
         })?
     };
@@ -158,7 +160,8 @@ fn file<'a>(wire: &wire::Part<'a>) -> Option<Media<'a>> {
 
 /// Nested as the format has it, or flat as some clients write it (F24; B81).
 fn audio<'a>(wire: &wire::Part<'a>) -> Option<Media<'a>> {
-    let nested: Option<wire::Audio<'a>> = wire.input_audio.and_then(|raw| serde_json::from_str(raw.get()).ok());
+    let nested: Option<wire::Audio<'a>> =
+        wire.input_audio.and_then(|raw| serde_json::from_str(raw.get()).ok());
     let (data, format) = match nested {
         Some(audio) => (audio.data, audio.format),
         None => (filled(wire.data), filled(wire.format)),
@@ -185,7 +188,8 @@ pub(in super::super) fn unwrapped_images(text: &Text<'_>) -> Option<Vec<Part<'st
     let decoded = text.decoded();
     let raw: &RawValue = serde_json::from_str(decoded.trim()).ok()?;
     let (parts, _) = content(raw, "output").ok()?;
-    let is_image = |part: &Part<'_>| matches!(&part.kind, PartKind::Media(media) if media.class == MediaClass::Image);
+    let is_image =
+        |part: &Part<'_>| matches!(&part.kind, PartKind::Media(media) if media.class == MediaClass::Image);
     if !parts.iter().any(is_image) {
         return None;
     }

@@ -71,11 +71,8 @@ fn declaration<'a>(raw: &'a RawValue, late: bool, all: &mut Vec<(Rank, Tool<'a>)
         let place = |error: CodecError| at(&format!("tools[{index}]"), &error);
         let mut child: wire::Tool<'a> = read(raw, "").map_err(place)?;
         let kind = plain(child.kind.take());
-        let within = Namespace {
-            name: space.clone(),
-            local: Cow::default(),
-            description: tool.description.clone(),
-        };
+        let within =
+            Namespace { name: space.clone(), local: Cow::default(), description: tool.description.clone() };
         all.push((Rank { late, nested: true }, one(raw, child, kind, Some(within)).map_err(place)?));
     }
     Ok(())
@@ -186,9 +183,7 @@ pub(super) fn choice<'a>(
             "auto" => Ok(Some(ToolChoice::Auto)),
             "none" => Ok(Some(ToolChoice::None)),
             "required" | "any" => Ok(Some(ToolChoice::Any)),
-            other => {
-                Err(wrong("tool_choice", &format!("expected auto, none or required, found {other:?}")))
-            }
+            other => Err(wrong("tool_choice", &format!("expected auto, none or required, found {other:?}"))),
         };
     }
     if !raw.get().starts_with('{') {

@@ -261,7 +261,8 @@ fn write_extras(w: &mut Writer, extras: &Extras<'_>) {
 
 /// A reasoning item; nothing where only a foreign state would remain (B30).
 fn write_reasoning(w: &mut Writer, target: &Target<'_>, part: &Part<'_>, reasoning: &Reasoning<'_>) {
-    let state: Option<&Signature<'_>> = part.signature.as_ref().filter(|signature| replays(target, signature));
+    let state: Option<&Signature<'_>> =
+        part.signature.as_ref().filter(|signature| replays(target, signature));
     if part.signature.is_some() && state.is_none() || reasoning.redacted.is_some() {
         return;
     }

@@ -55,10 +55,14 @@ impl<'t> Kept<'t> {
             !bound && part.signature.as_ref().is_some_and(|signature| replays(self.target, signature));
         let unsigned = part.signature.is_none()
             && matches!(&part.kind, PartKind::Reasoning(reasoning) if reasoning.redacted.is_none());
-        let fine = role == Role::Assistant
-            && (replayable || unsigned && self.target.profile.keeps_reasoning_text);
+        let fine =
+            role == Role::Assistant && (replayable || unsigned && self.target.profile.keeps_reasoning_text);
         if !fine {
-            loss(&mut self.losses, "message.thinking", "the provider takes back only thoughts that it signed");
+            loss(
+                &mut self.losses,
+                "message.thinking",
+                "the provider takes back only thoughts that it signed",
+            );
         }
         fine
     }

@@ -243,7 +243,8 @@ fn write_stream(w: &mut Writer, target: &Target<'_>, request: &Request<'_>) {
     if target.is_codex() || target.profile.stream {
         w.field_boolean("stream", true);
     }
-    if let Some(options) = request.stream.options.as_ref().filter(|_| target.native && target.profile.stream) {
+    if let Some(options) = request.stream.options.as_ref().filter(|_| target.native && target.profile.stream)
+    {
         if target.is_codex() {
             if let Some(kept) = super::super::codex::stream_options(options.get()) {
                 w.field_raw("stream_options", &kept);
@@ -266,7 +267,8 @@ fn write_state(w: &mut Writer, target: &Target<'_>, request: &Request<'_>) {
     for (key, raw) in &request.extras {
         let nested = key.starts_with("reasoning.") || key.starts_with("text.");
         let written = matches!(&**key, "instructions")
-            || target.is_codex() && (matches!(&**key, "include" | "store") || super::super::codex::is_refused(key));
+            || target.is_codex()
+                && (matches!(&**key, "include" | "store") || super::super::codex::is_refused(key));
         if !nested && !written {
             w.field_raw(key, raw.get());
         }

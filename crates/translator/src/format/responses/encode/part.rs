@@ -223,7 +223,11 @@ fn write_list(w: &mut Writer, target: &Target<'_>, parts: &[Part<'_>], failed: b
             },
             PartKind::Media(media) if is_sendable(target, media) => write_media(w, target, media, None),
             PartKind::Media(_) => {
-                write_typed_text(w, "input_text", &Text::plain("[a file that cannot be sent to this provider]"));
+                write_typed_text(
+                    w,
+                    "input_text",
+                    &Text::plain("[a file that cannot be sent to this provider]"),
+                );
             }
             // Broken and unknown parts stay as their JSON (E265).
             PartKind::Opaque(opaque) if is_family(opaque.format) && target.native => w.raw(opaque.raw.get()),

@@ -21,8 +21,7 @@ pub(super) fn write(
 ) -> bool {
     // Those of the conversation are declared there again.
     let top = request.tools.len().saturating_sub(if target.native { request.late_tools } else { 0 });
-    let going: Vec<_> =
-        request.tools.iter().take(top).filter(|tool| goes(target, tool, losses)).collect();
+    let going: Vec<_> = request.tools.iter().take(top).filter(|tool| goes(target, tool, losses)).collect();
     if going.is_empty() {
         return target.native && request.late_tools > 0;
     }
@@ -97,7 +96,12 @@ fn name_of<'n>(target: &'n Target<'_>, name: &'n str, space: Option<&'n Namespac
     space.map_or_else(|| target.names.wire(name), |space| &*space.local)
 }
 
-fn write_function(w: &mut Writer, target: &Target<'_>, tool: &FunctionTool<'_>, space: Option<&Namespace<'_>>) {
+fn write_function(
+    w: &mut Writer,
+    target: &Target<'_>,
+    tool: &FunctionTool<'_>,
+    space: Option<&Namespace<'_>>,
+) {
     w.begin_object();
     w.field_string("type", "function");
     w.field_string("name", name_of(target, &tool.name, space));

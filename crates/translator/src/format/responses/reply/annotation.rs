@@ -12,19 +12,15 @@ use crate::splice::TopLevel;
 pub(in super::super) fn annotation(raw: &RawValue, start: usize, end: usize) -> Option<Cow<'_, str>> {
     let object = TopLevel::scan(raw.get().as_bytes()).ok()?;
     let kind = object.string("type").ok().flatten();
-    let own = matches!(
-        kind.as_deref(),
-        Some("file_citation" | "container_file_citation" | "file_path")
-    ) || kind.as_deref() == Some("url_citation") && object.has("url");
+    let own = matches!(kind.as_deref(), Some("file_citation" | "container_file_citation" | "file_path"))
+        || kind.as_deref() == Some("url_citation") && object.has("url");
     if own {
         return Some(Cow::Borrowed(raw.get()));
     }
     // Chat Completions nests it.
     let nested = object.object("url_citation");
     let object = nested.as_ref().unwrap_or(&object);
-    let text = |key: &str| -> Option<Text<'_>> {
-        serde_json::from_str(object.raw(key).ok().flatten()?).ok()
-    };
+    let text = |key: &str| -> Option<Text<'_>> { serde_json::from_str(object.raw(key).ok().flatten()?).ok() };
     let url = text("url")?;
     let title = text("title").unwrap_or_default();
     let count = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);

@@ -88,7 +88,8 @@ pub(in super::super) fn finish_of<'a>(wire: &wire::Response<'a>) -> Finish<'a> {
         match item.kind.as_ref().map(Text::decoded).as_deref() {
             Some("function_call" | "custom_tool_call") => calls = true,
             Some("message") => {
-                refused |= item.content.is_some_and(|raw| raw.get().contains(r#""refusal""#) && is_refusal(raw));
+                refused |=
+                    item.content.is_some_and(|raw| raw.get().contains(r#""refusal""#) && is_refusal(raw));
             }
             _ => {}
         }

@@ -4,10 +4,8 @@ use std::borrow::Cow;
 
 use cliproxy_core::{FinishReason, Usage};
 
-use super::item::{
-    CallHead, call_item, image_item, message_item, reasoning_item, refusal_part, text_part,
-};
 use super::annotation;
+use super::item::{CallHead, call_item, image_item, message_item, reasoning_item, refusal_part, text_part};
 use crate::codec::ReplyContext;
 use crate::format::responses::{carrier, echo, ids, is_family, is_tier, patch, shown_model, usage};
 use crate::json::{Raw, Text, Writer};
@@ -140,7 +138,8 @@ pub(in super::super) fn encode(response: &Response<'_>, context: &ReplyContext) 
     let finish = response.candidates.first().and_then(|first| first.finish.as_ref());
     let status = Status::of(finish, refused);
     let logprobs = response.candidates.first().and_then(|first| first.logprobs.as_ref());
-    let mut output = Output { context, native, head: &head, out: Vec::new(), next: 0, message: None, logprobs };
+    let mut output =
+        Output { context, native, head: &head, out: Vec::new(), next: 0, message: None, logprobs };
     for part in parts {
         output.part(part);
     }
@@ -267,7 +266,10 @@ impl Output<'_> {
         let id = self.id(part, "rs_");
         let state = match &reasoning.redacted {
             Some(data) => Some(Cow::Owned(carrier::redacted(data))),
-            None => part.signature.as_ref().map(|signature| carrier::for_client(signature, reasoning.bind, self.native)),
+            None => part
+                .signature
+                .as_ref()
+                .map(|signature| carrier::for_client(signature, reasoning.bind, self.native)),
         };
         let summary = typed("summary_text", &reasoning.summary);
         let content = typed("reasoning_text", &reasoning.raw);

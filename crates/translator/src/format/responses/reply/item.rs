@@ -152,7 +152,13 @@ pub(in super::super) fn call_item(w: &mut Writer, head: &CallHead, status: &str,
 }
 
 /// A picture that the model made.
-pub(in super::super) fn image_item(w: &mut Writer, id: &str, status: &str, mime: &str, data: Option<&Text<'_>>) {
+pub(in super::super) fn image_item(
+    w: &mut Writer,
+    id: &str,
+    status: &str,
+    mime: &str,
+    data: Option<&Text<'_>>,
+) {
     w.begin_object();
     w.field_string("id", id);
     w.field_string("type", "image_generation_call");

@@ -62,7 +62,7 @@ impl StreamDecoder for Decoder {
             }
             None => Cow::Borrowed(frame.event),
         };
-        self.event(&kind, event, text, sink)
+        self.event(&kind, &event, text, sink)
     }
 
     fn finish(&mut self, _sink: &mut dyn FnMut(Event<'_>)) -> Result<(), CodecError> {
@@ -74,39 +74,45 @@ impl StreamDecoder for Decoder {
 }
 
 impl Decoder {
-    fn event(&mut self, kind: &str, event: wire::Event<'_>, text: &str, sink: Sink<'_>) -> Result<(), CodecError> {
+    fn event(
+        &mut self,
+        kind: &str,
+        event: &wire::Event<'_>,
+        text: &str,
+        sink: Sink<'_>,
+    ) -> Result<(), CodecError> {
         match kind {
-            "response.output_text.delta" => self.say(&event, false, sink),
-            "response.refusal.delta" => self.say(&event, true, sink),
+            "response.output_text.delta" => self.say(event, false, sink),
+            "response.refusal.delta" => self.say(event, true, sink),
             "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta" => {
-                let at = self.call_of(&event, kind.contains("custom"));
+                let at = self.call_of(event, kind.contains("custom"));
                 if let (Some(item), Some(text)) = (self.items.get_mut(at), filled(event.delta)) {
                     item.grow_call(text, sink);
                 }
             }
             "response.reasoning_summary_text.delta" | "response.reasoning_text.delta" => {
-                self.think(&event, kind.contains("summary"), sink);
+                self.think(event, kind.contains("summary"), sink);
             }
-            "response.reasoning_summary_part.added" => self.next_summary(&event, sink),
-            "response.output_item.added" => self.added(&event, sink),
+            "response.reasoning_summary_part.added" => self.next_summary(event, sink),
+            "response.output_item.added" => self.added(event, sink),
             "response.output_item.done" => {
                 if let Some(raw) = event.item {
                     self.done(raw, event.output_index, sink)?;
                 }
             }
             "response.output_text.done" | "response.refusal.done" => {
-                self.said(&event, kind.contains("refusal"), sink);
+                self.said(event, kind.contains("refusal"), sink);
             }
             "response.function_call_arguments.done" | "response.custom_tool_call_input.done" => {
                 let custom = kind.contains("custom");
-                let at = self.call_of(&event, custom);
+                let at = self.call_of(event, custom);
                 let whole = if custom { event.input } else { event.arguments };
                 if let Some(item) = self.items.get_mut(at) {
                     item.complete_call(whole.filter(|raw| raw.get() != r#""""#), sink);
                 }
             }
-            "response.output_text.annotation.added" => self.cite(&event, sink),
-            "response.image_generation_call.partial_image" => self.picture(&event, sink),
+            "response.output_text.annotation.added" => self.cite(event, sink),
+            "response.image_generation_call.partial_image" => self.picture(event, sink),
             "response.created" | "response.in_progress" | "response.queued" => {
                 let response = event.response.and_then(|raw| serde_json::from_str(raw.get()).ok());
                 self.start(&response.unwrap_or_default(), sink);
@@ -155,8 +161,7 @@ impl Decoder {
     fn find(&self, id: &str, output_index: Option<u32>, class: Option<Class>) -> Option<usize> {
         let fits = |item: &Item| class.is_none_or(|class| item.class == class);
         let by_id = || self.items.iter().rposition(|item| item.id == id && fits(item));
-        let by_place =
-            || self.items.iter().rposition(|item| item.output_index == output_index && fits(item));
+        let by_place = || self.items.iter().rposition(|item| item.output_index == output_index && fits(item));
         let found = if id.is_empty() { None } else { by_id() };
         found.or_else(|| output_index.and_then(|_| by_place()))
     }
@@ -181,7 +186,11 @@ impl Decoder {
             return at;
         }
         if let Some(at) = self.items.iter().rposition(|item| item.class == Class::Call && !item.closed)
-            && (id.is_empty() || self.items.get(at).is_some_and(|item| item.output_index.is_none() || event.output_index.is_none()))
+            && (id.is_empty()
+                || self
+                    .items
+                    .get(at)
+                    .is_some_and(|item| item.output_index.is_none() || event.output_index.is_none()))
         {
             return at;
         }
@@ -233,7 +242,8 @@ impl Decoder {
         let part = (event.content_index.unwrap_or(0), refusal);
         let open = self.items.get(at).is_some_and(|item| item.block.is_some() && item.part == part);
         let whole = filled(if refusal { event.refusal } else { event.text });
-        let fresh = self.items.get(at).is_some_and(|item| !item.said || item.part != part && item.block.is_none());
+        let fresh =
+            self.items.get(at).is_some_and(|item| !item.said || item.part != part && item.block.is_none());
         if !open
             && fresh
             && let Some(text) = whole
@@ -247,7 +257,10 @@ impl Decoder {
         let at = self.item(event, Class::Message, sink);
         let Some(raw) = event.annotation else { return };
         if let Some(block) = self.items.get(at).and_then(|item| item.block) {
-            sink(Event::Delta { block, delta: Delta::Citation { format: RESPONSES, raw: Cow::Borrowed(raw) } });
+            sink(Event::Delta {
+                block,
+                delta: Delta::Citation { format: RESPONSES, raw: Cow::Borrowed(raw) },
+            });
         }
     }
 
@@ -313,7 +326,8 @@ impl Decoder {
 
     /// An item is whole: what did not go out yet does now, and its block closes.
     fn done(&mut self, raw: &RawValue, output_index: Option<u32>, sink: Sink<'_>) -> Result<(), CodecError> {
-        let item: wire::Item<'_> = serde_json::from_str(raw.get()).map_err(|error| misread(&error, "item"))?;
+        let item: wire::Item<'_> =
+            serde_json::from_str(raw.get()).map_err(|error| misread(&error, "item"))?;
         self.begun(sink);
         let kind = plain(item.kind.clone());
         let class = class_of(&kind);
@@ -458,10 +472,16 @@ impl Decoder {
     fn picture(&mut self, event: &wire::Event<'_>, sink: Sink<'_>) {
         let Some(data) = filled(event.partial_image_b64) else { return };
         let at = self.item(event, Class::Whole, sink);
-        let mime = image_mime(filled(event.output_format), &data);
+        let mime = image_mime(filled(event.output_format).as_ref(), &data);
         let source = MediaSource::Base64 { mime, data };
-        let media =
-            Media { class: MediaClass::Image, source, name: None, detail: None, context: None, citations: None };
+        let media = Media {
+            class: MediaClass::Image,
+            source,
+            name: None,
+            detail: None,
+            context: None,
+            citations: None,
+        };
         let hash = hash_of(&media);
         let known = self.items.get_mut(at).and_then(|item| item.picture.replace(hash));
         if known == Some(hash) {
@@ -512,7 +532,8 @@ impl Decoder {
 
     /// An item of the terminal event: one that is known is completed, one that never came is told (E244).
     fn hydrate(&mut self, raw: &RawValue, index: u32, sink: Sink<'_>) -> Result<(), CodecError> {
-        let item: wire::Item<'_> = serde_json::from_str(raw.get()).map_err(|error| misread(&error, "output"))?;
+        let item: wire::Item<'_> =
+            serde_json::from_str(raw.get()).map_err(|error| misread(&error, "output"))?;
         let class = class_of(&plain(item.kind.clone()));
         let id = of_raw(item.id);
         let known = |known: &Item| {

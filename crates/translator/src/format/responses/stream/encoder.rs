@@ -159,10 +159,8 @@ impl Encoder {
         let Some(at) = self.blocks.iter().rposition(|block| block.id == id) else { return };
         let Some(block) = self.blocks.get_mut(at) else { return };
         match (block.kind, delta) {
-            (Kind::Text | Kind::Refusal, Delta::Text(text)) => {
-                if !text.is_empty() {
-                    self.say(id, block_is_refusal(&self.blocks, at), &text, out);
-                }
+            (Kind::Text | Kind::Refusal, Delta::Text(text)) if !text.is_empty() => {
+                self.say(id, block_is_refusal(&self.blocks, at), &text, out);
             }
             (Kind::Text, Delta::Citation { raw, .. }) => {
                 self.open_part(id, false, out);

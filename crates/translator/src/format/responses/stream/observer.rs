@@ -113,7 +113,8 @@ impl Observer {
     }
 
     fn error(&mut self, data: &[u8]) {
-        let told = std::str::from_utf8(data).ok().and_then(|text| serde_json::from_str::<&RawValue>(text).ok());
+        let told =
+            std::str::from_utf8(data).ok().and_then(|text| serde_json::from_str::<&RawValue>(text).ok());
         self.seen.error = Some(match told {
             Some(raw) => from_event(raw).into_owned(),
             None => StreamError {
@@ -188,8 +189,12 @@ impl StreamObserver for Observer {
         };
         self.events += 1;
         match &*kind {
-            "response.created" | "response.in_progress" | "response.queued" => return self.begun(frame, &kind),
-            "response.completed" | "response.incomplete" | "response.done" => return self.ended(frame, &kind),
+            "response.created" | "response.in_progress" | "response.queued" => {
+                return self.begun(frame, &kind);
+            }
+            "response.completed" | "response.incomplete" | "response.done" => {
+                return self.ended(frame, &kind);
+            }
             "response.failed" | "error" => self.error(frame.data),
             "response.output_item.added" => {
                 if commits(frame.data) {

@@ -3,7 +3,8 @@
 use super::frames::{Place, Sequence};
 use super::output::Done;
 use crate::format::responses::reply::{
-    CallHead, annotation, body_string, call_item, message_item, reasoning_item, refusal_part, text_part, tokens,
+    CallHead, annotation, body_string, call_item, message_item, reasoning_item, refusal_part, text_part,
+    tokens,
 };
 use crate::json::{Raw, Text, Writer, one_line};
 use crate::pass::args::{unwrap_custom_input, wrap_custom_input};
@@ -226,7 +227,13 @@ impl Thought {
                 "response.reasoning_summary_text.done",
                 "response.reasoning_summary_part.done",
             ),
-            (&self.raw, &content, "content_index", "response.reasoning_text.done", "response.content_part.done"),
+            (
+                &self.raw,
+                &content,
+                "content_index",
+                "response.reasoning_text.done",
+                "response.content_part.done",
+            ),
         ] {
             if stretch.prefix.is_empty() {
                 continue;
