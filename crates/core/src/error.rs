@@ -273,6 +273,15 @@ impl<'a> Failure<'a> {
     ) -> Self {
         Self { stage: FailureStage::InStream, status, headers, body, now }
     }
+
+    /// The same failure in other words: for providers that keep the error where the standard reading does not look.
+    #[must_use]
+    pub fn with_body<'b>(&self, body: &'b [u8]) -> Failure<'b>
+    where
+        'a: 'b,
+    {
+        Failure { stage: self.stage, status: self.status, headers: self.headers, body, now: self.now }
+    }
 }
 
 /// What a failure proves.

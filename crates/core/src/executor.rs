@@ -192,6 +192,13 @@ pub trait ProviderExecutor: fmt::Debug + Send + Sync + 'static {
     /// When the list has to be fetched and cannot be.
     async fn models(&self, credential: &Credential) -> Result<Vec<ModelInfo>, ExecutorError>;
 
+    /// The models it knows without asking anybody, served until [`models`](Self::models) has answered, and when that
+    /// fails. `None` means that there is nothing to ask: `models` answers at once, and its failure is final.
+    fn known_models(&self, credential: &Credential) -> Option<Vec<ModelInfo>> {
+        let _ = credential;
+        None
+    }
+
     /// Sends one request and waits for the whole reply.
     ///
     /// # Errors
