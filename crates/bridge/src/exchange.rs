@@ -162,6 +162,10 @@ impl Exchange for BridgeExchange {
         let route = self.route(&target)?;
         let modes = target.executor.reply_modes(&target.model);
         let call = Call { exchange: self, target: &target, route: &route };
+        if self.request.operation == Operation::Compact {
+            // Source: providers-a.md 3.5 "Compact: real non-stream JSON", whatever the provider does otherwise.
+            return call.whole().await;
+        }
         match (self.request.stream, modes) {
             (true, ReplyModes::WholeOnly) => call.replayed().await,
             (true, _) => call.streamed().await,

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cliproxy_bridge::{Bridge, Options};
-use cliproxy_core::{ClientFormat, ErrorKind, Operation, ProviderFormat};
+use cliproxy_core::{ClientFormat, ErrorKind, Operation, ProviderFormat, ReplyModes};
 use cliproxy_translator::CodecError;
 use cliproxy_translator::StreamFrame;
 use cliproxy_translator::registry::{
@@ -50,9 +50,12 @@ async fn a_compacted_conversation_stays_in_its_format_and_passes_as_it_is() {
     let mut asked = request(HELLO, false);
     asked.operation = Operation::Compact;
     let answer = r#"{"object":"response.compaction","blob":"…"}"#;
-    let native = Arc::new(Scripted::new("alpha", [whole(answer)]));
-    let reply = open(&bridge(), asked.clone()).attempt(target(&native)).await.unwrap();
-    assert_eq!(body(reply).body, answer);
+    // Source: providers-a.md 3.5: whole, also where the provider only streams otherwise.
+    for modes in [ReplyModes::Both, ReplyModes::StreamOnly] {
+        let native = Arc::new(Scripted::new("alpha", [whole(answer)]).modes(modes));
+        let reply = open(&bridge(), asked.clone()).attempt(target(&native)).await.unwrap();
+        assert_eq!(body(reply).body, answer);
+    }
 
     let foreign = Arc::new(Scripted::new("beta", []));
     let error = open(&bridge(), asked).attempt(target(&foreign)).await.unwrap_err();
