@@ -33,7 +33,7 @@ pub struct Options {
     /// Whether prefixed credentials are reachable by prefix only (`force-model-prefix`).
     pub force_model_prefix: bool,
     /// Names for models of any provider. What a credential offers under the same name wins; a full name beats
-    /// a pattern.
+    /// a pattern, and a pattern one that says less.
     pub model_aliases: Vec<ModelAlias>,
     /// Names for models of a provider's accounts (`oauth-model-alias`), never of its API keys.
     pub channel_aliases: BTreeMap<ProviderId, Vec<ChannelAlias>>,

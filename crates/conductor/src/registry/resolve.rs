@@ -19,9 +19,12 @@ pub(crate) struct Resolution {
     pub(crate) shown: String,
 }
 
-/// Nothing offers the model; these names are near.
+/// Nothing offers the model.
 #[derive(Clone, Debug)]
 pub(crate) struct Unknown {
+    /// What an alias made of it.
+    pub(crate) meant: Option<String>,
+    /// Names that are near.
     pub(crate) near: Vec<String>,
 }
 
@@ -64,8 +67,9 @@ pub(crate) fn resolve(
             None => break,
         }
     }
-    let base = suffix::split(wanted).map_or(wanted, |(base, _)| base);
-    Err(Unknown { near: near::matches(base, index.models().map(|model| model.id.as_str())) })
+    let meant = (name != wanted).then(|| name.clone().into_owned());
+    let base = suffix::split(&name).map_or(&*name, |(base, _)| base);
+    Err(Unknown { meant, near: near::matches(base, index.models().map(|model| model.id.as_str())) })
 }
 
 fn found(model: &Arc<ModelRoutes>, suffix: Option<String>, wanted: &str) -> Resolution {
@@ -77,7 +81,8 @@ fn found(model: &Arc<ModelRoutes>, suffix: Option<String>, wanted: &str) -> Reso
     Resolution { model: Arc::clone(model), suffix, shown: shown.to_owned() }
 }
 
-/// The target of an alias, and whether the alias named the suffix too. Full names first, then patterns in order.
+/// The target of an alias, and whether the alias named the suffix too. Full names first, then the pattern that says
+/// the most; among equals the first.
 fn alias<'a>(aliases: &'a [ModelAlias], name: &str, base: &str) -> Option<(&'a str, bool)> {
     let plain = |wanted: &str| aliases.iter().find(|alias| alias.name.trim().eq_ignore_ascii_case(wanted));
     if let Some(alias) = plain(name) {
@@ -86,9 +91,9 @@ fn alias<'a>(aliases: &'a [ModelAlias], name: &str, base: &str) -> Option<(&'a s
     if let Some(alias) = plain(base) {
         return Some((alias.target.trim(), false));
     }
-    aliases
-        .iter()
-        .find(|alias| alias.name.contains('*') && pattern::matches(alias.name.trim(), base))
-        .map(|alias| (alias.target.trim(), false))
-        .filter(|(target, _)| !target.eq_ignore_ascii_case(base))
+    let fits = |alias: &&ModelAlias| alias.name.contains('*') && pattern::matches(alias.name.trim(), base);
+    let says = |alias: &&ModelAlias| alias.name.chars().filter(|letter| *letter != '*').count();
+    // `max_by_key` takes the last of equals.
+    let best = aliases.iter().rev().filter(fits).max_by_key(says)?;
+    Some((best.target.trim(), false)).filter(|(target, _)| !target.eq_ignore_ascii_case(base))
 }

@@ -7,16 +7,19 @@ use cliproxy_core::{
 };
 use http::StatusCode;
 
+use crate::registry::Unknown;
+
 use super::run::Run;
 use super::survey::{PROBE, Survey};
 
 /// Nothing offers the model. Source: http-api.md E 3, design.md §12.
-pub(super) fn unknown_model(model: &ModelId, near: &[String]) -> Box<ClientError> {
-    let hint = match near {
+pub(super) fn unknown_model(model: &ModelId, unknown: &Unknown) -> Box<ClientError> {
+    let meant = unknown.meant.as_ref().map_or(String::new(), |meant| format!(", an alias of {meant}"));
+    let hint = match &*unknown.near {
         [] => "; GET /v1/models lists what there is".to_owned(),
         names => format!("; did you mean {}?", names.join(", ")),
     };
-    let message = format!("no credential offers the model {model}{hint}");
+    let message = format!("no credential offers the model {model}{meant}{hint}");
     Box::new(
         ClientError::new(ClientErrorKind::ModelNotFound, message)
             .with_code("model_not_found")

@@ -72,7 +72,7 @@ pub(crate) async fn serve(inner: &Arc<Inner>, request: ClientRequest) -> Dispatc
         Err(unknown) => {
             trace.step(format!("no credential offers {}", ticket.model));
             return Dispatched::new(
-                Err(super::answer::unknown_model(&ticket.model, &unknown.near)),
+                Err(super::answer::unknown_model(&ticket.model, &unknown)),
                 trace.finish(),
             );
         }

@@ -192,6 +192,7 @@ async fn global_aliases_are_followed_and_beaten_by_what_is_offered() {
     let mut options = Options::default();
     for (name, target) in [
         ("claude-*", "chain"),
+        ("claude-haiku-*", "n(low)"),
         ("claude-special", "n"),
         ("chain", "m(low)"),
         ("m", "n"),
@@ -207,6 +208,8 @@ async fn global_aliases_are_followed_and_beaten_by_what_is_offered() {
     for (wanted, expected) in [
         ("claude-opus", told("m", Some("low"), Some("claude-opus"))),
         ("claude-opus(high)", told("m", Some("high"), Some("claude-opus"))),
+        // The pattern that says more, wherever it stands.
+        ("claude-haiku-4-5", told("n", Some("low"), Some("claude-haiku-4-5"))),
         ("Claude-Special", told("n", None, Some("Claude-Special"))),
         ("claude-special(high)", told("n", Some("high"), Some("claude-special"))),
         // A credential offers it: no alias.
@@ -217,6 +220,8 @@ async fn global_aliases_are_followed_and_beaten_by_what_is_offered() {
     ] {
         assert_eq!(asked(&world, wanted).await, expected, "{wanted}");
     }
+    let error = world.ask("nowhere(high)").await.result.unwrap_err();
+    assert!(error.message.contains("the model nowhere(high), an alias of unknown"), "{}", error.message);
     // Names can be listed, patterns cannot.
     assert_eq!(names(&world), ["chain", "claude-special", "m", "n"]);
     assert_eq!(world.conductor.model("chain").unwrap().info.id.as_str(), "chain");
