@@ -282,7 +282,8 @@ fn key_entries(at: &At<'_>, family: Family, report: &mut Report) -> Vec<KeyEntry
         let entry = key_entry(&item, family, report);
         let (no_key, no_url) = (entry.api_key.is_none(), entry.base_url.is_none());
         let lacks = match family {
-            Family::Codex if no_url => Some("it needs a `base-url`"),
+            // The reference drops an entry without `base-url`; ours goes to OpenAI's own platform.
+            Family::Codex if no_key && no_url => Some("it needs an `api-key` or a `base-url`"),
             Family::Vertex if no_key => Some("it needs an `api-key`"),
             Family::Gemini | Family::Xai if no_key && no_url => Some("it needs an `api-key` or a `base-url`"),
             // The reference keeps an empty claude entry and skips it later; the effect is the same.

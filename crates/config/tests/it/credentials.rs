@@ -118,7 +118,7 @@ fn each_family_drops_what_its_sanitizer_drops() {
         ("gemini-api-key", vec!["a", "a", "b", ""]),
         ("interactions-api-key", vec!["a", "a", "b", ""]),
         ("vertex-api-key", vec!["a", "b"]),
-        ("codex-api-key", vec!["a", "a", "a", ""]),
+        ("codex-api-key", vec!["a", "a", "a", "b", ""]),
         ("xai-api-key", vec!["a", "a", "a", "b", ""]),
         ("claude-api-key", vec!["a", "a", "a", "b", ""]),
     ];

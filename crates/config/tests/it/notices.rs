@@ -53,11 +53,11 @@ fn what_is_not_built_is_loud_once_and_only_when_it_asks_for_something() {
 
 #[test]
 fn what_stands_below_something_that_is_not_built_is_not_said_again() {
-    let loaded = load("codex-api-key: [{api-key: k, base-url: 'https://h', websockets: true, bogus: 1}]");
+    let loaded = load("xai-api-key: [{api-key: k, base-url: 'https://h', websockets: true, bogus: 1}]");
     let lines: Vec<String> = loaded.notices.iter().map(ToString::to_string).collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
-    assert!(lines[0].contains("`codex-api-key` is set, and this release"), "{lines:?}");
-    assert!(lines[1].contains("`codex-api-key[0].bogus` is not a known key"), "{lines:?}");
+    assert!(lines[0].contains("`xai-api-key` is set, and this release"), "{lines:?}");
+    assert!(lines[1].contains("`xai-api-key[0].bogus` is not a known key"), "{lines:?}");
 }
 
 #[test]
