@@ -3,10 +3,12 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use cliproxy_core::{
-    Credential, ErrorKind, ExecutorError, Failure, ProviderExecutor, Timestamp, WireReply, WireStream,
+    Credential, ErrorKind, Evidence, ExecutorError, Failure, ProviderExecutor, Timestamp, WireReply,
+    WireStream,
 };
 use cliproxy_transport::{BodyError, HttpClient, IncomingBody, ProxyChoice, ProxyUrlError, SendError, Via};
 use futures_core::Stream;
@@ -16,6 +18,8 @@ use http::{HeaderMap, Request, Response, StatusCode, header};
 const MAX_ERROR_BYTES: usize = 64 * 1024;
 /// Whole replies beyond this are refused.
 const MAX_REPLY_BYTES: usize = 64 * 1024 * 1024;
+/// A list of models is worth waiting for this long. Source: runtime.md K "model list calls 15 s".
+const LIST_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Sends requests for executors: through the proxy that the credential names, else the configured one, else what
 /// the environment says (Source: providers-a.md 1.6). Cheap to clone.
@@ -58,7 +62,8 @@ impl Egress {
         request: Request<Bytes>,
     ) -> Result<WireReply, ExecutorError> {
         let (head, body) = self.open(executor, credential, now, request).await?;
-        let bytes = body.collect_bounded(MAX_REPLY_BYTES).await.map_err(broken)?;
+        // Some gateways compress without saying so (Source: providers-a.md 2.7 [H]).
+        let bytes = body.collect_sniffed(MAX_REPLY_BYTES).await.map_err(broken)?;
         let mut reply = WireReply::new(head.headers, bytes);
         reply.status = head.status;
         Ok(reply)
@@ -95,6 +100,22 @@ impl Egress {
         Ok(Response::from_parts(head, bytes))
     }
 
+    /// As [`Self::whole`], for lists of models and the like: nobody waits for them for long.
+    ///
+    /// # Errors
+    /// As [`Self::whole`], and [`ErrorKind::Timeout`] after 15 seconds.
+    pub async fn listed(
+        &self,
+        executor: &dyn ProviderExecutor,
+        credential: &Credential,
+        request: Request<Bytes>,
+    ) -> Result<WireReply, ExecutorError> {
+        let call = self.whole(executor, credential, Timestamp::default(), request);
+        tokio::time::timeout(LIST_TIMEOUT, call).await.unwrap_or_else(|_| {
+            Err(ExecutorError::new(ErrorKind::Timeout, "the list of models did not come in time"))
+        })
+    }
+
     async fn open(
         &self,
         executor: &dyn ProviderExecutor,
@@ -126,6 +147,39 @@ impl Egress {
         let choice = if choice == ProxyChoice::Environment { self.proxy.clone() } else { choice };
         Ok(Via::new().with_proxy(choice))
     }
+}
+
+/// For calls to endpoints that not every service has: their absence says nothing about the model.
+// Source: runtime.md D.7 last row. A 404 may also mean the model: the conductor reads it by the operation.
+#[cfg(any(
+    feature = "claude",
+    feature = "codex",
+    feature = "openai-compat",
+    feature = "gemini",
+    feature = "vertex"
+))]
+pub(crate) fn optional(error: ExecutorError) -> ExecutorError {
+    let Some(status) = error.status().filter(|status| matches!(status.as_u16(), 405 | 501)) else {
+        return error;
+    };
+    let (headers, body) = (error.headers().clone(), error.body().clone());
+    ExecutorError::from_evidence(Evidence::new(ErrorKind::EndpointMissing), error.message())
+        .with_reply(status, headers, body)
+}
+
+/// A request as executors make it.
+#[cfg(any(
+    feature = "claude",
+    feature = "codex",
+    feature = "openai-compat",
+    feature = "gemini",
+    feature = "vertex"
+))]
+pub(crate) fn request(method: http::Method, uri: http::Uri, body: Bytes) -> Request<Bytes> {
+    let mut request = Request::new(body);
+    *request.method_mut() = method;
+    *request.uri_mut() = uri;
+    request
 }
 
 /// A reply with a failing status, or a page in place of the API's answer.

@@ -1,7 +1,12 @@
 //! Headers that the user configured for a credential.
 
 use cliproxy_core::{Credential, ErrorKind, ExecutorError};
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
+};
+
+/// These belong to the connection. A configured one would only break the message.
+const FRAMING: [HeaderName; 5] = [CONNECTION, CONTENT_LENGTH, TE, TRANSFER_ENCODING, UPGRADE];
 
 /// Sets the credential's extra headers, last, so that they override everything else. A value `$Name` takes the
 /// client's header of that name and is left out when the client sent none.
@@ -9,6 +14,9 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 pub fn apply_credential_headers(headers: &mut HeaderMap, credential: &Credential, client: &HeaderMap) {
     for (name, value) in &credential.settings().headers {
         let Ok(name) = HeaderName::try_from(name.as_str()) else { continue };
+        if FRAMING.contains(&name) {
+            continue;
+        }
         let value = match value.expose().strip_prefix('$') {
             Some(wanted) => client.get(wanted).cloned(),
             None => sensitive(value.expose()),
@@ -35,3 +43,8 @@ pub(crate) fn key_value(credential: &Credential, text: &str) -> Result<HeaderVal
         ExecutorError::new(ErrorKind::Misconfigured, message)
     })
 }
+
+/// Who we are, where no client speaks for itself.
+#[cfg(any(feature = "claude", feature = "codex", feature = "gemini", feature = "vertex"))]
+pub(crate) const OWN_AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("cliproxy/", env!("CARGO_PKG_VERSION")));

@@ -1,4 +1,4 @@
-//! The URLs of a provider: built in, each replaceable under `endpoints.<provider>.<name>`.
+//! The URLs of a provider: built in, each replaceable under `endpoints.<provider>.<name>`, or the credential's own.
 
 use cliproxy_core::{Credential, Endpoint, ErrorKind, ExecutorError};
 use http::Uri;
@@ -39,18 +39,109 @@ fn trimmed(url: &str) -> String {
     url.trim().trim_end_matches('/').to_owned()
 }
 
-/// The credential's own root without a slash at its end.
-pub(crate) fn own_base(credential: &Credential) -> Option<&str> {
-    let base = credential.settings().base_url.as_deref()?.trim().trim_end_matches('/');
-    (!base.is_empty()).then_some(base)
+/// A root to which paths are added. It may have a query of its own (`?api-version=…`), which stays at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Base<'a> {
+    root: &'a str,
+    query: &'a str,
 }
 
-/// Puts root and path together.
-pub(crate) fn join(base: &str, path: &str) -> Result<Uri, ExecutorError> {
-    format!("{base}{path}").parse().map_err(|_| {
-        ExecutorError::new(
-            ErrorKind::Misconfigured,
-            "the base URL of this credential is not a URL: correct `base-url`",
-        )
-    })
+impl<'a> Base<'a> {
+    pub(crate) fn new(url: &'a str) -> Self {
+        let url = url.trim();
+        let url = url.split_once('#').map_or(url, |(url, _)| url);
+        let (root, query) = url.split_once('?').unwrap_or((url, ""));
+        Self { root: root.trim_end_matches('/'), query }
+    }
+
+    /// The credential's own root.
+    pub(crate) fn of(credential: &'a Credential) -> Option<Self> {
+        let base = Self::new(credential.settings().base_url.as_deref()?);
+        (!base.root.is_empty()).then_some(base)
+    }
+
+    /// People paste whole URLs: these ends are taken off, in order, each once.
+    pub(crate) fn without(mut self, ends: &[&str]) -> Self {
+        for end in ends {
+            self.root = self.root.strip_suffix(end).unwrap_or(self.root).trim_end_matches('/');
+        }
+        self
+    }
+
+    pub(crate) fn root(&self) -> &'a str {
+        self.root
+    }
+
+    /// The host, without port; empty when there is none.
+    #[cfg(any(feature = "codex", feature = "gemini"))]
+    pub(crate) fn host(&self) -> &'a str {
+        let rest = self.root.split_once("://").map_or(self.root, |(_, rest)| rest);
+        let authority = rest.split('/').next().unwrap_or(rest);
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        host.split_once(':').map_or(host, |(host, _)| host)
+    }
+
+    /// The version at the end of the path: `v1`, `v1beta`.
+    #[cfg(any(feature = "gemini", feature = "vertex"))]
+    pub(crate) fn version(&self) -> Option<&'a str> {
+        let last = self.root.rsplit_once('/')?.1;
+        let digits = last.strip_prefix('v')?;
+        digits.starts_with(|first: char| first.is_ascii_digit()).then_some(last)
+    }
+
+    /// Root and path together. The path may have a query.
+    pub(crate) fn join(&self, path: &str) -> Result<Uri, ExecutorError> {
+        let mut url = format!("{}{path}", self.root);
+        if !self.query.is_empty() {
+            url.push(if path.contains('?') { '&' } else { '?' });
+            url.push_str(self.query);
+        }
+        url.parse().map_err(|_| {
+            ExecutorError::new(
+                ErrorKind::Misconfigured,
+                "the base URL of this credential is not a URL: correct `base-url`",
+            )
+        })
+    }
+}
+
+/// A model as one segment of a path.
+#[cfg(any(feature = "gemini", feature = "vertex"))]
+pub(crate) fn segment(model: &str) -> String {
+    let mut out = String::with_capacity(model.len());
+    for byte in model.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'@') {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            let hex =
+                |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0').to_ascii_uppercase();
+            out.push(hex(byte >> 4));
+            out.push(hex(byte & 15));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_root_and_a_path_make_one_url_however_the_root_is_written() {
+        for (base, ends, path, expected) in [
+            ("https://h/v1", &[][..], "/chat/completions", "https://h/v1/chat/completions"),
+            (" https://h/v1/// ", &[], "/chat/completions", "https://h/v1/chat/completions"),
+            ("https://h/v1/chat/completions/", &["/chat/completions"], "/models", "https://h/v1/models"),
+            ("https://h/v1/messages", &["/messages", "/v1"], "/v1/messages", "https://h/v1/messages"),
+            ("https://h/v1/", &["/messages", "/v1"], "/v1/messages", "https://h/v1/messages"),
+            ("https://h", &["/messages", "/v1"], "/v1/messages", "https://h/v1/messages"),
+            ("https://h/d?api-version=2", &[], "/x", "https://h/d/x?api-version=2"),
+            ("https://h/d/?api-version=2", &[], "/x?alt=sse", "https://h/d/x?alt=sse&api-version=2"),
+            ("https://h/#part", &[], "/x", "https://h/x"),
+        ] {
+            assert_eq!(Base::new(base).without(ends).join(path).unwrap().to_string(), expected, "{base}");
+        }
+        assert_eq!(Base::new("ht tp://h").join("/x").unwrap_err().kind(), ErrorKind::Misconfigured);
+    }
 }

@@ -62,6 +62,9 @@ fn take_from_body(body: &Bytes, call: &Call<'_>, list: &mut List) -> Result<Byte
     if mentions("\"1h\"") && mentions("\"ttl\"") && call.translated {
         list.add("extended-cache-ttl-2025-04-11");
     }
+    if call.translated && mentions("\"system\"") && has_inline_system(body) {
+        list.add("mid-conversation-system-2026-04-07");
+    }
     if !["\"betas\"", "\"speed\"", "\"output_config\"", "\"diagnostics\"", "\"thinking\""]
         .iter()
         .any(|word| mentions(word))
@@ -94,6 +97,19 @@ fn take_from_body(body: &Bytes, call: &Call<'_>, list: &mut List) -> Result<Byte
         ExecutorError::new(cliproxy_core::ErrorKind::InvalidRequest, "the request body is not a JSON object")
             .with_source(error)
     })
+}
+
+/// Whether a message inside the conversation has the role `system`.
+// Source: providers-a.md 2.4 rule 5 "system role inside messages".
+fn has_inline_system(body: &Bytes) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Message<'a> {
+        #[serde(borrow, default)]
+        role: std::borrow::Cow<'a, str>,
+    }
+    let messages = TopLevel::scan(body).ok().and_then(|top| top.value("messages"));
+    let messages = messages.and_then(|raw| serde_json::from_slice::<Vec<Message<'_>>>(raw).ok());
+    messages.is_some_and(|messages| messages.iter().any(|message| message.role == "system"))
 }
 
 fn contains(body: &[u8], word: &str) -> bool {

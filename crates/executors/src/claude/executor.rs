@@ -10,13 +10,17 @@ use cliproxy_translator::splice::Edits;
 use http::{HeaderMap, Request, Response};
 
 use super::{limits, models, request};
+use crate::egress::optional;
 use crate::headers::apply_credential_headers;
-use crate::urls::{join, own_base};
+use crate::urls::Base;
 use crate::{Egress, Urls};
 
 const PROVIDER: ProviderId = ProviderId::from_static("claude");
 static FORMATS: [ProviderFormat; 1] = [ProviderFormat::CLAUDE];
 const API: &str = "https://api.anthropic.com";
+
+/// Ends of whole URLs that people paste as a root.
+const ENDS: [&str; 3] = ["/count_tokens", "/messages", "/v1"];
 
 /// Where the API is.
 pub(crate) const ENDPOINTS: [Endpoint; 1] = [Endpoint::new("api", API)];
@@ -45,17 +49,17 @@ impl ClaudeExecutor {
 
     /// The root for a credential, and whether it is Anthropic's own: a replaced endpoint stands for it, a base URL
     /// of the credential does not, unless it names the very same host (Source: providers-a.md 2.7, exact test).
-    fn base<'a>(&'a self, credential: &'a Credential) -> (&'a str, bool) {
-        match own_base(credential) {
-            Some(own) => (own, own == API),
-            None => (self.urls.get("api").unwrap_or(API), true),
+    fn base<'a>(&'a self, credential: &'a Credential) -> (Base<'a>, bool) {
+        match Base::of(credential).map(|own| own.without(&ENDS)) {
+            Some(own) => (own, own.root() == API),
+            None => (Base::new(self.urls.get("api").unwrap_or(API)).without(&ENDS), true),
         }
     }
 
     fn request(&self, attempt: &Attempt) -> Result<Request<Bytes>, ExecutorError> {
         let (base, first_party) = self.base(&attempt.credential);
         let token = request::Token::of(&attempt.credential, first_party)?;
-        request::build(attempt, join(base, "/v1/messages?beta=true")?, &token, false)
+        request::build(attempt, base.join("/v1/messages?beta=true")?, &token, false)
     }
 }
 
@@ -103,9 +107,9 @@ impl ProviderExecutor for ClaudeExecutor {
             attempt.body = body;
         }
         let token = request::Token::of(&attempt.credential, first_party)?;
-        let uri = join(base, "/v1/messages/count_tokens?beta=true")?;
+        let uri = base.join("/v1/messages/count_tokens?beta=true")?;
         let request = request::build(&attempt, uri, &token, true)?;
-        self.egress.whole(self, &attempt.credential, attempt.now, request).await
+        self.egress.whole(self, &attempt.credential, attempt.now, request).await.map_err(optional)
     }
 
     async fn http_request(

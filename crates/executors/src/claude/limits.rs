@@ -5,21 +5,30 @@ use std::time::Duration;
 use cliproxy_core::{ErrorKind, Evidence, Failure, Scope, Timestamp};
 use http::HeaderMap;
 
+use crate::hints;
+
 /// The windows of the unified rate limit, by the prefix of their headers.
 // Source: providers-a.md 2.6 [H].
 const WINDOWS: [&str; 3] = ["5h-", "7d-", "7d_oi-"];
 
 pub(super) fn classify(failure: &Failure<'_>) -> Evidence {
     let evidence = Evidence::standard(failure);
-    if evidence.kind != ErrorKind::RateLimited {
-        return evidence;
+    if evidence.kind == ErrorKind::InvalidRequest && says(failure.body, "credit balance is too low") {
+        // The API blames the request (400) when the account has nothing left to spend.
+        // Source: Anthropic support, "credit balance", read 2026-11.
+        return Evidence::new(ErrorKind::PaymentRequired);
     }
-    if is_fast_mode(failure.body) {
+    let limits = Limits::read(failure.headers);
+    // Source: providers-a.md 2.6 "Parsed for every 4xx/5xx, not only 429".
+    let hint = limits.reset(failure.now).into_iter().chain(evidence.retry_after).max();
+    if evidence.kind != ErrorKind::RateLimited {
+        return evidence.with_retry_after(hint);
+    }
+    if says(failure.body, "fast mode") {
         // Source: providers-a.md 2.6 "Fast mode": a request fault, no rotation, no cooldown.
         return Evidence::new(ErrorKind::InvalidRequest);
     }
-    let limits = Limits::read(failure.headers);
-    let hint = limits.reset(failure.now).into_iter().chain(evidence.retry_after).max();
+    let hint = hint.or_else(|| hints::resets(failure.headers, "anthropic-ratelimit-", failure.now));
     evidence.with_retry_after(hint).with_scope(limits.scope())
 }
 
@@ -77,9 +86,8 @@ fn is_rejected(value: &str) -> bool {
     value.eq_ignore_ascii_case("rejected")
 }
 
-fn is_fast_mode(body: &[u8]) -> bool {
-    let body = String::from_utf8_lossy(body).to_lowercase();
-    body.contains("fast mode")
+fn says(body: &[u8], words: &str) -> bool {
+    String::from_utf8_lossy(body).to_lowercase().contains(words)
 }
 
 #[cfg(test)]
@@ -139,6 +147,31 @@ mod tests {
                 "{headers:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_plain_limit_ends_when_its_own_header_says() {
+        let mut map = HeaderMap::new();
+        for (name, value) in [
+            ("anthropic-ratelimit-requests-remaining", "7"),
+            ("anthropic-ratelimit-requests-reset", "2026-11-23T11:00:00Z"),
+            ("anthropic-ratelimit-input-tokens-remaining", "0"),
+            ("anthropic-ratelimit-input-tokens-reset", "2026-11-23T10:00:45Z"),
+        ] {
+            map.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        let evidence = classify(&Failure::http(StatusCode::TOO_MANY_REQUESTS, &map, b"{}", NOW));
+        assert_eq!(
+            (evidence.scope, evidence.retry_after.map(|wait| wait.as_secs())),
+            (Scope::Model, Some(45))
+        );
+    }
+
+    #[test]
+    fn an_empty_purse_moves_the_request_on() {
+        let body = br#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API."}}"#;
+        let evidence = classify(&Failure::http(StatusCode::BAD_REQUEST, &HeaderMap::new(), body, NOW));
+        assert_eq!((evidence.kind, evidence.scope), (ErrorKind::PaymentRequired, Scope::Credential));
     }
 
     #[test]

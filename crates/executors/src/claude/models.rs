@@ -1,6 +1,6 @@
 //! The static list. Source: providers-a.md 2.5 ([F] list, with the additions of [H]).
 
-use cliproxy_core::{Level, ModelInfo, ReasoningProfile};
+use cliproxy_core::{Level, Modality, ModelInfo, ReasoningProfile};
 
 const FULL: &[Level] = &[Level::Low, Level::Medium, Level::High, Level::Max];
 const EXTENDED: &[Level] = &[Level::Low, Level::Medium, Level::High, Level::Xhigh, Level::Max];
@@ -28,11 +28,13 @@ pub(super) fn list() -> Vec<ModelInfo> {
 
 impl Row {
     fn info(&self) -> ModelInfo {
-        let info = ModelInfo::new(self.id)
+        let mut info = ModelInfo::new(self.id)
             .with_display_name(self.name)
             .with_owner("anthropic")
             .with_created(self.created)
             .with_limits(self.context, self.output);
+        info.input = vec![Modality::Text, Modality::Image, Modality::Document];
+        info.output = vec![Modality::Text];
         let budget = Some((1024, 128_000));
         let profile = match self.reasoning {
             Reasons::No => return info,

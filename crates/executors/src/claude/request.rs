@@ -3,10 +3,11 @@
 use bytes::Bytes;
 use cliproxy_core::{Attempt, Credential, ErrorKind, ExecutorError, Secret};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use http::{Request, Uri};
+use http::{Method, Request, Uri};
 
 use super::betas::{Call, assemble};
-use crate::headers::{apply_credential_headers, key_value};
+use crate::egress::request;
+use crate::headers::{OWN_AGENT, apply_credential_headers, key_value};
 
 const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
@@ -69,15 +70,13 @@ pub(super) fn build(
     let call = Call { caller, oauth: token.is_oauth(), count, translated: !native };
     let (betas, body) = assemble(&attempt.body, &call)?;
 
-    let mut request = Request::post(uri).body(body).map_err(|error| {
-        ExecutorError::new(ErrorKind::Internal, "cannot build the request").with_source(error)
-    })?;
+    let mut request = request(Method::POST, uri, body);
     let headers = request.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let accept = if attempt.stream { "text/event-stream" } else { "application/json" };
     headers.insert(ACCEPT, HeaderValue::from_static(accept));
     headers.insert(VERSION, HeaderValue::from_static("2023-06-01"));
-    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("cliproxy/", env!("CARGO_PKG_VERSION"))));
+    headers.insert(USER_AGENT, OWN_AGENT);
     if native {
         forward(client, headers);
     }

@@ -10,9 +10,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cliproxy_core::{
-    Attempt, Credential, CredentialId, CredentialKind, Document, ErrorKind, ExecutorError, ModelInfo,
-    Operation, Origin, ProviderExecutor, ProviderFormat, ProviderId, Settings, UpstreamModel, WireReply,
-    WireStream,
+    Attempt, Credential, CredentialId, CredentialKind, Document, ErrorKind, ExecutorError, Modality,
+    ModelInfo, Operation, Origin, ProviderExecutor, ProviderFormat, ProviderId, Settings, UpstreamModel,
+    WireReply, WireStream,
 };
 use futures_core::Stream;
 use http::HeaderMap;
@@ -76,7 +76,8 @@ impl ProviderExecutor for DemoExecutor {
     }
 
     async fn models(&self, _credential: &Credential) -> Result<Vec<ModelInfo>, ExecutorError> {
-        let info = ModelInfo::new(DEMO_MODEL).with_display_name("Built-in demo").with_owner("cliproxy");
+        let mut info = ModelInfo::new(DEMO_MODEL).with_display_name("Built-in demo").with_owner("cliproxy");
+        (info.input, info.output) = (vec![Modality::Text], vec![Modality::Text]);
         Ok(vec![info.with_limits(32_000, 1_000)])
     }
 

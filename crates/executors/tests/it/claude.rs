@@ -1,11 +1,10 @@
 use bytes::Bytes;
-use cliproxy_core::{Attempt, ClientFormat, ErrorKind, ProviderExecutor as _, ProviderFormat};
+use cliproxy_core::{Attempt, ClientFormat, ErrorKind, ProviderExecutor as _, ProviderFormat, Scope};
 use cliproxy_executors::ClaudeExecutor;
 use cliproxy_testkit::{FakeUpstream, Received, json, status};
-use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::json;
 
-use crate::support::{attempt, credential, egress};
+use crate::support::{attempt, credential, egress, headers};
 
 const BODY: &str = r#"{"model":"m","max_tokens":1,"messages":[]}"#;
 
@@ -29,12 +28,8 @@ async fn sent(
     upstream.last()
 }
 
-fn with_headers(mut attempt: Attempt, headers: &[(&'static str, &'static str)], native: bool) -> Attempt {
-    let mut map = HeaderMap::new();
-    for (name, value) in headers {
-        map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
-    attempt.client_headers = map.into();
+fn with_headers(mut attempt: Attempt, pairs: &[(&'static str, &'static str)], native: bool) -> Attempt {
+    attempt.client_headers = headers(pairs);
     if !native {
         attempt.client_format = ClientFormat::OPENAI;
     }
@@ -65,6 +60,10 @@ async fn betas_are_the_callers_the_bodys_and_what_a_token_needs() {
     // Source: providers-a.md 2.4 "Beta list assembly" 2, 4, 5, 6; 2.7.
     const FAST: &str = r#"{"model":"m","speed":"fast"}"#;
     const LISTED: &str = r#"{"betas":["b","a"],"model":"m"}"#;
+    const INLINE: &str = r#"{"messages":[{"role":"user","content":"a"},{"role":"system","content":"b"}]}"#;
+    const QUOTED: &str = r#"{"messages":[{"role":"user","content":[{"input":{"role":"system"}}]}]}"#;
+    const HOUR: &str = r#"{"system":[{"cache_control":{"type":"ephemeral","ttl":"1h"}}]}"#;
+    const SHOWN: &str = r#"{"thinking":{"type":"enabled","display":"omitted"}}"#;
     for (key, body, caller, native, expected) in [
         ("sk-ant-api03-x", BODY, vec![], true, None),
         ("sk-ant-api03-x", BODY, vec!["a,b", "c"], true, Some("a,b,c")),
@@ -74,6 +73,13 @@ async fn betas_are_the_callers_the_bodys_and_what_a_token_needs() {
         ("sk-ant-api03-x", LISTED, vec!["a"], true, Some("a,b")),
         ("sk-ant-api03-x", r#"{"betas":"x,y","model":"m"}"#, vec![], true, Some("x,y")),
         ("sk-ant-api03-x", FAST, vec![], true, Some("fast-mode-2026-02-01")),
+        ("sk-ant-api03-x", INLINE, vec![], false, Some("mid-conversation-system-2026-04-07")),
+        ("sk-ant-api03-x", INLINE, vec![], true, None),
+        ("sk-ant-api03-x", QUOTED, vec![], false, None),
+        ("sk-ant-api03-x", r#"{"output_config":{"effort":"low"}}"#, vec![], false, Some("effort-2025-11-24")),
+        ("sk-ant-api03-x", r#"{"diagnostics":{"a":1}}"#, vec![], true, Some("cache-diagnosis-2026-04-07")),
+        ("sk-ant-api03-x", HOUR, vec![], false, Some("extended-cache-ttl-2025-04-11")),
+        ("sk-ant-api03-x", SHOWN, vec!["redact-thinking-2026-02-12,a"], true, Some("a")),
     ] {
         let headers: Vec<_> = caller.into_iter().map(|value| ("anthropic-beta", value)).collect();
         let received = sent(key, false, body, &headers, native).await;
@@ -85,19 +91,19 @@ async fn betas_are_the_callers_the_bodys_and_what_a_token_needs() {
 #[tokio::test]
 async fn a_native_caller_keeps_its_own_words_and_others_get_none_invented() {
     // Source: providers-a.md 2.4 "forward the caller's own, do not invent".
-    let headers = [
+    let words = [
         ("user-agent", "claude-cli/2.0"),
         ("x-app", "cli"),
         ("x-stainless-lang", "js"),
         ("anthropic-version", "2024-01-01"),
         ("cookie", "secret"),
     ];
-    let native = sent("sk-ant-api03-x", false, BODY, &headers, true).await;
-    for (name, value) in &headers[..4] {
+    let native = sent("sk-ant-api03-x", false, BODY, &words, true).await;
+    for (name, value) in &words[..4] {
         assert_eq!(native.header(name), Some(*value));
     }
     assert_eq!(native.header("cookie"), None);
-    let other = sent("sk-ant-api03-x", false, BODY, &headers, false).await;
+    let other = sent("sk-ant-api03-x", false, BODY, &words, false).await;
     assert_eq!((other.header("x-app"), other.header("x-stainless-lang")), (None, None));
     assert!(other.header("user-agent").unwrap().starts_with("cliproxy/"));
 }
@@ -155,4 +161,52 @@ async fn every_model_of_the_list_has_limits_and_the_newest_have_levels() {
     let opus = models.iter().find(|model| model.id.as_str() == "claude-opus-5").unwrap();
     let reasoning = opus.reasoning.as_ref().unwrap();
     assert!(reasoning.budget.is_none() && reasoning.dynamic_allowed && reasoning.levels.len() == 5);
+}
+
+#[tokio::test]
+async fn a_root_is_understood_however_it_is_written() {
+    let upstream = FakeUpstream::start().await;
+    upstream.script_all([json(&json!({"type": "message"}))]);
+    for (tail, path, query) in [
+        ("/", "/v1/messages", "beta=true"),
+        ("/v1", "/v1/messages", "beta=true"),
+        ("/v1/messages/", "/v1/messages", "beta=true"),
+        ("/anthropic", "/anthropic/v1/messages", "beta=true"),
+        ("/anthropic?region=eu", "/anthropic/v1/messages", "beta=true&region=eu"),
+    ] {
+        let base = format!("{}{tail}", upstream.url());
+        let own = credential("claude", "k", |settings| settings.base_url = Some(base));
+        ClaudeExecutor::new(egress()).execute(attempt(own, ProviderFormat::CLAUDE, BODY)).await.unwrap();
+        assert_eq!((upstream.last().path.as_str(), upstream.last().query.as_str()), (path, query), "{tail}");
+    }
+}
+
+#[tokio::test]
+async fn a_limit_ends_when_anthropics_headers_say() {
+    // Source: providers-a.md 2.6; the table of all headers is beside the code.
+    let upstream = FakeUpstream::start().await;
+    let reply = status(429)
+        .header("retry-after", "10")
+        .header("anthropic-ratelimit-unified-status", "rejected")
+        .header("anthropic-ratelimit-unified-reset", "90")
+        .json(&json!({"type": "error", "error": {"type": "rate_limit_error", "message": "m"}}));
+    upstream.script_all([reply]);
+    let executor = ClaudeExecutor::new(egress()).with_url("api", upstream.url());
+    let error = executor
+        .execute(attempt(credential("claude", "k", |_| {}), ProviderFormat::CLAUDE, BODY))
+        .await
+        .unwrap_err();
+    let evidence = error.evidence();
+    assert_eq!((evidence.kind, evidence.scope), (ErrorKind::RateLimited, Scope::Credential));
+    assert_eq!(evidence.retry_after.map(|wait| wait.as_secs()), Some(90), "the later of the two");
+    assert_eq!(error.headers().get("retry-after").unwrap(), "10");
+}
+
+#[tokio::test]
+async fn a_gateway_without_a_counter_is_no_failure_of_the_model() {
+    let upstream = FakeUpstream::start().await;
+    upstream.script_all([status(405)]);
+    let executor = ClaudeExecutor::new(egress()).with_url("api", upstream.url());
+    let own = attempt(credential("claude", "k", |_| {}), ProviderFormat::CLAUDE, BODY);
+    assert_eq!(executor.count_tokens(own).await.unwrap_err().kind(), ErrorKind::EndpointMissing);
 }

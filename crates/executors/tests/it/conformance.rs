@@ -1,10 +1,13 @@
 //! Every executor of ours passes the checks that a stranger's has to pass.
 
 use cliproxy_core::ProviderId;
-use cliproxy_executors::{ClaudeExecutor, DemoExecutor, Egress, OpenAiCompatExecutor};
-use cliproxy_testkit::conformance;
+use cliproxy_executors::{
+    ClaudeExecutor, CodexExecutor, DemoExecutor, Egress, GeminiExecutor, OpenAiCompatExecutor, VertexExecutor,
+};
 use cliproxy_testkit::conformance::{Site, Subject};
+use cliproxy_testkit::{Reply, conformance, json};
 use cliproxy_transport::{ClientOptions, HttpClient, ProxyChoice};
+use serde_json::json;
 
 fn egress(site: &Site) -> Egress {
     let options = ClientOptions::new().with_first_byte_timeout(site.first_byte_timeout());
@@ -13,6 +16,10 @@ fn egress(site: &Site) -> Egress {
 
 fn claude(site: &Site) -> ClaudeExecutor {
     ClaudeExecutor::new(egress(site)).with_url("api", site.url())
+}
+
+fn openai_models() -> Reply {
+    json(&json!({"data": [{"id": "gpt-5.2"}, {"id": "gpt-9"}]}))
 }
 
 // Anthropic's own host, as an endpoint that the configuration replaced.
@@ -25,5 +32,31 @@ conformance!(claude_at_a_base_url, Subject::new(|site| ClaudeExecutor::new(egres
 conformance!(
     openai_compatible,
     Subject::new(|site| OpenAiCompatExecutor::new(ProviderId::from_static("router"), egress(site)))
+);
+// A service in front of the Codex backend, and OpenAI's own platform as an endpoint that was replaced.
+conformance!(
+    codex_at_a_base_url,
+    Subject::new(|site| CodexExecutor::new(egress(site))).on_path("/models", openai_models()),
+    streams_only
+);
+conformance!(
+    codex_at_its_endpoint,
+    Subject::new(|site: &Site| CodexExecutor::new(egress(site)).with_url("api", site.url()))
+        .settings(|own| own.base_url = None)
+        .on_path("/models", openai_models()),
+    streams_only
+);
+conformance!(
+    gemini,
+    Subject::new(|site| GeminiExecutor::new(egress(site)))
+        .counts_tokens()
+        .on_path("/v1beta/models", json(&json!({"models": [{"name": "models/a"}, {"name": "models/b"}]})))
+);
+conformance!(vertex, Subject::new(|site| VertexExecutor::new(egress(site))).counts_tokens());
+conformance!(
+    openai_itself,
+    Subject::new(|site: &Site| OpenAiCompatExecutor::openai(egress(site)).with_url("api", site.url()))
+        .settings(|own| own.base_url = None)
+        .on_path("/models", openai_models())
 );
 conformance!(demo, Subject::new(|_| DemoExecutor::new()), in_process);

@@ -10,8 +10,12 @@
 )]
 
 mod claude;
+mod codex;
 mod conformance;
 mod demo;
+mod egress;
 mod faults;
+mod gemini;
 mod openai_compat;
 mod support;
+mod vertex;

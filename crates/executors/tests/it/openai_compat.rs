@@ -1,4 +1,4 @@
-use cliproxy_core::{ErrorKind, ProviderExecutor as _, ProviderFormat, ProviderId, Secret};
+use cliproxy_core::{ErrorKind, Operation, ProviderExecutor as _, ProviderFormat, ProviderId, Secret};
 use cliproxy_executors::OpenAiCompatExecutor;
 use cliproxy_testkit::{FakeUpstream, cut, data, done, json, sse, status};
 use http::{HeaderMap, HeaderValue};
@@ -26,6 +26,102 @@ async fn a_call_goes_to_the_base_url_with_a_bearer_key_and_the_body_as_it_is() {
     assert_eq!(received.body, BODY);
     assert_eq!(received.header("authorization"), Some("Bearer key-a"));
     assert_eq!(received.header("user-agent"), Some("cli-proxy-openai-compat"));
+}
+
+#[tokio::test]
+async fn a_root_is_understood_however_it_is_written() {
+    let upstream = FakeUpstream::start().await;
+    upstream.script_all([json(&json!({}))]);
+    for (tail, path, query) in [
+        ("/v1//", "/v1/chat/completions", ""),
+        ("/v1/chat/completions", "/v1/chat/completions", ""),
+        (
+            "/openai/deployments/d?api-version=2024-10-21",
+            "/openai/deployments/d/chat/completions",
+            "api-version=2024-10-21",
+        ),
+    ] {
+        let base = format!("{}{tail}", upstream.url());
+        let own = credential("router", "k", |settings| settings.base_url = Some(base));
+        executor().execute(attempt(own, ProviderFormat::OPENAI, BODY)).await.unwrap();
+        assert_eq!((upstream.last().path.as_str(), upstream.last().query.as_str()), (path, query), "{tail}");
+    }
+}
+
+#[tokio::test]
+async fn a_compaction_goes_to_its_own_path_without_stream() {
+    // Source: providers-b.md 6.2, 6.5 (5).
+    let upstream = FakeUpstream::start().await;
+    upstream.script_all([json(&json!({"id": "x"})), status(405)]);
+    let compact = || {
+        let own =
+            credential("router", "k", |settings| settings.base_url = Some(format!("{}/v1", upstream.url())));
+        let body = r#"{"model":"m","input":[],"stream":true}"#;
+        let mut attempt = attempt(own, ProviderFormat::OPENAI_RESPONSES, body);
+        attempt.operation = Operation::Compact;
+        attempt
+    };
+    executor().execute(compact()).await.unwrap();
+    assert_eq!(
+        (upstream.last().path.as_str(), upstream.last().body.as_ref()),
+        ("/v1/responses/compact", &br#"{"model":"m","input":[]}"#[..])
+    );
+    assert_eq!(executor().execute(compact()).await.unwrap_err().kind(), ErrorKind::EndpointMissing);
+    assert_eq!(executor().wire_formats(&"m".into(), Operation::Compact), [ProviderFormat::OPENAI_RESPONSES]);
+}
+
+#[tokio::test]
+async fn a_service_offers_what_is_configured_and_is_not_asked() {
+    // Source: providers-b.md 6.4.
+    let upstream = FakeUpstream::start().await;
+    let own = credential("router", "k", |settings| settings.base_url = Some(upstream.url()));
+    assert_eq!(executor().models(&own).await.unwrap(), []);
+    assert_eq!(executor().known_models(&own), None);
+    assert!(upstream.requests().is_empty());
+}
+
+#[tokio::test]
+async fn openai_itself_has_a_root_and_a_list() {
+    let upstream = FakeUpstream::start().await;
+    upstream.script_all([
+        json(&json!({"data": [{"id": "gpt-5.2"}, {"id": "gpt-5.2-codex"}, {"id": "gpt-5-pro"}, {"id": "gpt-4o"}]})),
+        json(&json!({})),
+    ]);
+    let executor = OpenAiCompatExecutor::openai(egress()).with_url("api", format!("{}/v1", upstream.url()));
+    let key = credential("openai", "key-o", |_| {});
+    let ids: Vec<String> =
+        executor.models(&key).await.unwrap().iter().map(|model| model.id.to_string()).collect();
+    assert_eq!(ids, ["gpt-5.2", "gpt-4o"], "what answers on Responses only is left out");
+    assert_eq!((upstream.last().path.as_str(), upstream.last().key.as_str()), ("/v1/models", "key-o"));
+    assert!(executor.known_models(&key).unwrap().iter().any(|model| model.id.as_str() == "gpt-5.4"));
+    executor.execute(attempt(key, ProviderFormat::OPENAI, BODY)).await.unwrap();
+    assert_eq!(upstream.last().path, "/v1/chat/completions");
+    assert_eq!(executor.endpoints()[0].default, "https://api.openai.com/v1");
+}
+
+#[tokio::test]
+async fn the_end_of_a_limit_is_found_in_headers_or_words() {
+    let upstream = FakeUpstream::start().await;
+    for (reply, wait) in [
+        (
+            status(429).header("retry-after", "3").header("x-ratelimit-reset-requests", "60s").body("{}"),
+            Some(3),
+        ),
+        (
+            status(429)
+                .header("x-ratelimit-remaining-tokens", "0")
+                .header("x-ratelimit-reset-tokens", "6m0s")
+                .body("{}"),
+            Some(360),
+        ),
+        (status(429).json(&json!({"error": {"message": "Please try again in 20s."}})), Some(20)),
+        (status(429).body("{}"), None),
+    ] {
+        upstream.script_all([reply]);
+        let own = credential("router", "k", |settings| settings.base_url = Some(upstream.url()));
+        let error = executor().execute(attempt(own, ProviderFormat::OPENAI, BODY)).await.unwrap_err();
+        assert_eq!(error.evidence().retry_after.map(|wait| wait.as_secs()), wait);
+    }
 }
 
 #[tokio::test]

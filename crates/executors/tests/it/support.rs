@@ -8,6 +8,7 @@ use cliproxy_core::{
 use cliproxy_executors::Egress;
 use cliproxy_transport::{ClientOptions, HttpClient, ProxyChoice};
 use futures_util::StreamExt as _;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 pub fn egress() -> Egress {
     Egress::new(HttpClient::new(ClientOptions::new()), ProxyChoice::Direct)
@@ -38,4 +39,13 @@ pub async fn read(mut stream: WireStream) -> (String, Option<ExecutorError>) {
         }
     }
     (String::from_utf8(text).unwrap(), None)
+}
+
+/// A client's headers.
+pub fn headers(pairs: &[(&'static str, &'static str)]) -> Arc<HeaderMap> {
+    let mut map = HeaderMap::new();
+    for (name, value) in pairs {
+        map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    Arc::new(map)
 }

@@ -1,0 +1,161 @@
+//! The executor.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cliproxy_core::{
+    Attempt, Credential, CredentialKind, Endpoint, ErrorKind, Evidence, ExecutorError, Failure, ModelInfo,
+    Operation, ProviderExecutor, ProviderFormat, ProviderId, ReplyModes, UpstreamModel, WireReply,
+    WireStream,
+};
+use http::{HeaderMap, Method, Request, Response};
+
+use super::body::{Call, shaped};
+use super::{error, request};
+use crate::egress::{self, optional};
+use crate::headers::apply_credential_headers;
+use crate::urls::Base;
+use crate::{Egress, Urls, openai_models};
+
+const PROVIDER: ProviderId = ProviderId::from_static("codex");
+const API: &str = "https://api.openai.com/v1";
+
+/// The dialect first, for clients of other formats; a Responses client is passed through.
+static GENERATE: [ProviderFormat; 2] = [ProviderFormat::CODEX, ProviderFormat::OPENAI_RESPONSES];
+static COMPACT: [ProviderFormat; 2] = [ProviderFormat::OPENAI_RESPONSES, ProviderFormat::CODEX];
+static ENDPOINTS: [Endpoint; 1] = [Endpoint::new("api", API)];
+
+/// Ends of whole URLs that people paste as a root.
+const ENDS: [&str; 4] = ["/compact", "/responses", "/chat/completions", "/models"];
+
+/// Serves models of OpenAI over Responses.
+#[derive(Clone, Debug)]
+pub struct CodexExecutor {
+    provider: ProviderId,
+    egress: Egress,
+    urls: Urls,
+}
+
+impl CodexExecutor {
+    /// An executor with the built-in URLs.
+    #[must_use]
+    pub fn new(egress: Egress) -> Self {
+        Self { provider: PROVIDER, egress, urls: Urls::new(&ENDPOINTS) }
+    }
+
+    /// Replaces a URL (`endpoints.codex.<name>`).
+    #[must_use]
+    pub fn with_url(mut self, name: impl Into<String>, url: impl AsRef<str>) -> Self {
+        self.urls = self.urls.with_override(name, url);
+        self
+    }
+
+    /// The root, and whether it is OpenAI's own platform: a replaced endpoint stands for it.
+    fn base<'a>(&'a self, credential: &'a Credential) -> (Base<'a>, bool) {
+        let Some(own) = Base::of(credential) else {
+            return (Base::new(self.urls.get("api").unwrap_or(API)).without(&ENDS), true);
+        };
+        let own = own.without(&ENDS);
+        let host = own.host().to_ascii_lowercase();
+        (own, host == "api.openai.com" || host.ends_with(".openai.azure.com"))
+    }
+
+    /// A login is not built yet, and a gateway may want no key.
+    fn check(&self, credential: &Credential) -> Result<(), ExecutorError> {
+        if credential.kind() == CredentialKind::Account {
+            return Err(ExecutorError::new(
+                ErrorKind::Unsupported,
+                "logins of codex are not built yet in this release: use an API key (codex-api-key)",
+            ));
+        }
+        if credential.api_key().is_none() && Base::of(credential).is_none() {
+            let message = format!("credential {} has no api-key", credential.masked_id());
+            return Err(ExecutorError::new(ErrorKind::Misconfigured, message));
+        }
+        Ok(())
+    }
+
+    fn request(&self, attempt: &Attempt) -> Result<Request<Bytes>, ExecutorError> {
+        self.check(&attempt.credential)?;
+        let (base, platform) = self.base(&attempt.credential);
+        let compact = attempt.operation == Operation::Compact;
+        let body = shaped(&attempt.body, Call { compact, platform, lite: request::is_lite(attempt) })?;
+        let uri = base.join(if compact { "/responses/compact" } else { "/responses" })?;
+        let mut request = egress::request(Method::POST, uri, Bytes::new());
+        request::set(request.headers_mut(), attempt, &body)?;
+        *request.body_mut() = body;
+        Ok(request)
+    }
+}
+
+#[async_trait]
+impl ProviderExecutor for CodexExecutor {
+    fn provider(&self) -> &ProviderId {
+        &self.provider
+    }
+
+    fn wire_formats(&self, _model: &UpstreamModel, operation: Operation) -> &[ProviderFormat] {
+        match operation {
+            Operation::Generate | Operation::CountTokens => &GENERATE,
+            Operation::Compact => &COMPACT,
+            _ => &[],
+        }
+    }
+
+    fn reply_modes(&self, _model: &UpstreamModel) -> ReplyModes {
+        // Source: providers-a.md 3.5 "always streamed, non-stream callers get the aggregated result".
+        ReplyModes::StreamOnly
+    }
+
+    async fn models(&self, credential: &Credential) -> Result<Vec<ModelInfo>, ExecutorError> {
+        self.check(credential)?;
+        let (base, _) = self.base(credential);
+        let mut request = egress::request(Method::GET, base.join("/models")?, Bytes::new());
+        request::authorize(request.headers_mut(), credential)?;
+        apply_credential_headers(request.headers_mut(), credential, &HeaderMap::new());
+        let reply = self.egress.listed(self, credential, request).await?;
+        openai_models::fetched(&reply.body).ok_or_else(|| {
+            ExecutorError::new(ErrorKind::BadReply, "the provider's list of models names none")
+        })
+    }
+
+    fn known_models(&self, credential: &Credential) -> Option<Vec<ModelInfo>> {
+        self.check(credential).is_ok().then(openai_models::known)
+    }
+
+    /// Compacts a conversation. Whole replies are not given otherwise: see [`Self::reply_modes`].
+    async fn execute(&self, attempt: Attempt) -> Result<WireReply, ExecutorError> {
+        if attempt.operation != Operation::Compact {
+            return Err(ExecutorError::unsupported(&self.provider, "whole replies, it only streams"));
+        }
+        let request = self.request(&attempt)?;
+        self.egress.whole(self, &attempt.credential, attempt.now, request).await.map_err(optional)
+    }
+
+    async fn execute_stream(&self, attempt: Attempt) -> Result<WireStream, ExecutorError> {
+        if attempt.operation == Operation::Compact {
+            // Source: providers-a.md 3.5 "a streaming caller gets 400".
+            return Err(ExecutorError::new(ErrorKind::InvalidRequest, "a compaction cannot be streamed"));
+        }
+        let request = self.request(&attempt)?;
+        self.egress.stream(self, &attempt.credential, attempt.now, request).await
+    }
+
+    fn classify(&self, failure: &Failure<'_>) -> Evidence {
+        error::classify(failure)
+    }
+
+    async fn http_request(
+        &self,
+        credential: &Credential,
+        mut request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, ExecutorError> {
+        self.check(credential)?;
+        request::authorize(request.headers_mut(), credential)?;
+        apply_credential_headers(request.headers_mut(), credential, &HeaderMap::new());
+        self.egress.raw(credential, request).await
+    }
+
+    fn endpoints(&self) -> &[Endpoint] {
+        &ENDPOINTS
+    }
+}

@@ -1,0 +1,367 @@
+use bytes::Bytes;
+use cliproxy_core::{
+    Attempt, ClientFormat, Credential, CredentialId, CredentialKind, Document, ErrorKind, Operation, Origin,
+    ProviderExecutor as _, ProviderFormat, ProviderId, ReplyModes, Scope, Settings, UpstreamModel,
+};
+use cliproxy_executors::CodexExecutor;
+use cliproxy_testkit::{FakeUpstream, Received, cut, event, json, sse, status};
+use serde_json::{Value, json};
+
+use crate::support::{attempt, credential, egress, headers, read};
+
+const BODY: &str = r#"{"model":"gpt-5","instructions":"be kind","input":[{"role":"user","content":"hi"}]}"#;
+
+/// An attempt of a Responses client, as the bridge makes it.
+fn streaming(credential: Credential, body: &str) -> Attempt {
+    let mut attempt = attempt(credential, ProviderFormat::OPENAI_RESPONSES, body);
+    attempt.stream = true;
+    attempt
+}
+
+/// A service in front of the Codex backend. The root is written with a slash too many.
+fn relay(upstream: &FakeUpstream, key: &str) -> Credential {
+    let base = format!("{}/backend-api/codex/", upstream.url());
+    credential("codex", key, |settings| settings.base_url = Some(base))
+}
+
+async fn sent(attempt: impl FnOnce(&FakeUpstream) -> Attempt) -> Received {
+    let upstream = FakeUpstream::start().await;
+    upstream.script_all([sse([event("response.completed", &json!({"type": "response.completed"}))])]);
+    CodexExecutor::new(egress()).execute_stream(attempt(&upstream)).await.unwrap();
+    upstream.last()
+}
+
+async fn body_sent(body: &Value) -> Value {
+    sent(|upstream| streaming(relay(upstream, "key-a"), &body.to_string())).await.json()
+}
+
+#[tokio::test]
+async fn a_call_is_always_a_stream_with_a_bearer_key_and_nothing_of_a_login() {
+    // Source: providers-a.md 3.5 "Headers", 3.8 "API-key credentials send neither".
+    let received = sent(|upstream| streaming(relay(upstream, "key-a"), BODY)).await;
+    assert_eq!((received.method.as_str(), received.path.as_str()), ("POST", "/backend-api/codex/responses"));
+    let mut shown: Vec<(String, String)> = received
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+        .filter(|(name, _)| !matches!(name.as_str(), "host" | "content-length"))
+        .collect();
+    shown.sort();
+    let agent = format!("cliproxy/{}", env!("CARGO_PKG_VERSION"));
+    let wanted = [
+        ("accept", "text/event-stream"),
+        ("authorization", "Bearer key-a"),
+        ("content-type", "application/json"),
+        ("user-agent", agent.as_str()),
+    ];
+    assert_eq!(shown, wanted.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    assert_eq!(received.json()["stream"], true);
+    let executor = CodexExecutor::new(egress());
+    assert_eq!(executor.reply_modes(&UpstreamModel::new("gpt-5")), ReplyModes::StreamOnly);
+    let whole = attempt(credential("codex", "k", |_| {}), ProviderFormat::CODEX, BODY);
+    assert_eq!(executor.execute(whole).await.unwrap_err().kind(), ErrorKind::Unsupported);
+}
+
+#[tokio::test]
+async fn a_root_is_understood_however_it_is_written_and_its_absence_means_openai() {
+    for (tail, path) in [
+        ("", "/responses"),
+        ("/v1", "/v1/responses"),
+        ("/v1/responses", "/v1/responses"),
+        ("/v1/responses/compact/", "/v1/responses"),
+    ] {
+        let received = sent(|upstream| {
+            let base = format!("{}{tail}", upstream.url());
+            streaming(credential("codex", "k", |settings| settings.base_url = Some(base)), BODY)
+        })
+        .await;
+        assert_eq!(received.path, path, "{tail}");
+    }
+    let upstream = FakeUpstream::start().await;
+    upstream.script_all([sse([])]);
+    let executor = CodexExecutor::new(egress()).with_url("api", format!("{}/v1", upstream.url()));
+    executor.execute_stream(streaming(credential("codex", "k", |_| {}), BODY)).await.unwrap();
+    assert_eq!(upstream.last().path, "/v1/responses");
+    assert_eq!(executor.endpoints()[0].default, "https://api.openai.com/v1");
+}
+
+#[tokio::test]
+async fn what_the_backend_refuses_is_taken_out_and_what_it_needs_is_put_in() {
+    // Source: providers-a.md 3.5 "Body rules", 3.8.
+    let sent = body_sent(&json!({
+        "model": "gpt-5", "input": "hi", "stream": false, "store": true, "instructions": null,
+        "max_output_tokens": 1, "max_completion_tokens": 1, "temperature": 0.5, "top_p": 0.5, "user": "u",
+        "truncation": "auto", "service_tier": "flex", "previous_response_id": null, "safety_identifier": "s",
+        "prompt_cache_retention": "24h", "prompt_cache_options": {}, "context_management": {}, "generate": true,
+        "stream_options": {"include_obfuscation": false}, "parallel_tool_calls": true, "metadata": {"a": "b"},
+        "include": ["message.output_text.logprobs"],
+    }))
+    .await;
+    let text =
+        json!([{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}]);
+    assert_eq!(
+        sent,
+        json!({
+            "model": "gpt-5", "input": text, "stream": true, "store": false, "instructions": "",
+            "metadata": {"a": "b"}, "include": ["reasoning.encrypted_content"],
+        })
+    );
+}
+
+#[tokio::test]
+async fn what_the_backend_takes_stays() {
+    let body = json!({
+        "model": "gpt-5", "instructions": "x", "service_tier": "priority", "parallel_tool_calls": true,
+        "stream_options": {"reasoning_summary_delivery": "live", "include_obfuscation": false},
+        "tools": [{"type": "function", "name": "f"}], "prompt_cache_key": "k", "reasoning": {"effort": "high"},
+        "text": {"verbosity": "low"}, "input": [{"role": "user", "content": "a system"}],
+    });
+    let sent = body_sent(&body).await;
+    for kept in
+        ["service_tier", "parallel_tool_calls", "tools", "prompt_cache_key", "reasoning", "text", "input"]
+    {
+        assert_eq!(sent[kept], body[kept], "{kept}");
+    }
+    assert_eq!(sent["stream_options"], json!({"reasoning_summary_delivery": "live"}));
+}
+
+#[tokio::test]
+async fn system_items_become_developer_items_wherever_they_stand() {
+    // Source: providers-a.md 3.8 "including nested later positions; other roles are untouched".
+    let sent = body_sent(&json!({"model": "m", "input": [
+        {"role": "system", "content": "one"},
+        {"role": "user", "content": "\"role\":\"system\""},
+        {"type": "message", "role": "system", "content": [{"type": "input_text", "text": "two"}]},
+        {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{\"role\":\"system\"}"},
+    ]}))
+    .await;
+    let roles: Vec<&Value> = sent["input"].as_array().unwrap().iter().map(|item| &item["role"]).collect();
+    assert_eq!(roles, [&json!("developer"), &json!("user"), &json!("developer"), &Value::Null]);
+    assert_eq!(sent["input"][3]["arguments"], "{\"role\":\"system\"}");
+}
+
+#[tokio::test]
+async fn the_search_tool_has_one_name() {
+    let sent = body_sent(&json!({"model": "m", "input": [], "tools": [
+            {"type": "web_search_preview", "search_context_size": "low"},
+            {"type": "web_search_preview_2025_03_11"}, {"type": "function", "name": "web_search_preview"}],
+        "tool_choice": {"type": "allowed_tools", "tools": [{"type": "web_search_preview"}]}}))
+    .await;
+    assert_eq!(
+        sent["tools"],
+        json!([{"type": "web_search", "search_context_size": "low"}, {"type": "web_search"},
+            {"type": "function", "name": "web_search_preview"}])
+    );
+    assert_eq!(sent["tool_choice"], json!({"type": "allowed_tools", "tools": [{"type": "web_search"}]}));
+    let single = body_sent(&json!({"model": "m", "tool_choice": {"type": "web_search_preview"}})).await;
+    assert_eq!(single["tool_choice"], json!({"type": "web_search"}));
+}
+
+#[tokio::test]
+async fn parallel_calls_go_where_there_is_nothing_to_call_and_where_a_light_caller_forbids_them() {
+    // Source: providers-a.md 3.5, 3.8 "`parallel_tool_calls` without tools is an upstream error".
+    for (body, lite, expected) in [
+        (json!({"parallel_tool_calls": true}), false, Value::Null),
+        (json!({"parallel_tool_calls": true, "tools": [ ]}), false, Value::Null),
+        (json!({"parallel_tool_calls": true, "tools": [{"type": "x"}]}), false, json!(true)),
+        (json!({"tools": [{"type": "x"}]}), true, json!(false)),
+    ] {
+        let received = sent(|upstream| {
+            let mut attempt = streaming(relay(upstream, "k"), &body.to_string());
+            if lite {
+                attempt.client_headers = headers(&[("x-openai-internal-codex-responses-lite", "True")]);
+            }
+            attempt
+        })
+        .await;
+        assert_eq!(received.json()["parallel_tool_calls"], expected, "{body} {lite}");
+    }
+}
+
+#[tokio::test]
+async fn openais_own_platform_takes_a_request_as_it_is_documented() {
+    let upstream = FakeUpstream::start().await;
+    upstream.script_all([sse([])]);
+    let executor = CodexExecutor::new(egress()).with_url("api", upstream.url());
+    let body = r#"{"model":"gpt-5","input":"hi","temperature":1,"max_output_tokens":9,"store":true,"previous_response_id":"resp_1","stream":true}"#;
+    executor.execute_stream(streaming(credential("codex", "k", |_| {}), body)).await.unwrap();
+    assert_eq!(upstream.last().body, body);
+}
+
+#[tokio::test]
+async fn a_reply_that_nobody_kept_is_refused_rather_than_forgotten() {
+    let upstream = FakeUpstream::start().await;
+    let body = r#"{"model":"m","input":[],"previous_response_id":"resp_1"}"#;
+    let error = CodexExecutor::new(egress())
+        .execute_stream(streaming(relay(&upstream, "k"), body))
+        .await
+        .unwrap_err();
+    assert_eq!((error.kind(), error.evidence().scope), (ErrorKind::ModelNotSupported, Scope::Request));
+    assert!(error.message().contains("previous_response_id"));
+    assert!(upstream.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_session_is_named_by_the_caller_else_by_the_cache_key() {
+    // Source: providers-a.md 3.5 `Session_id`, `Conversation_id`.
+    const KEYED: &str = r#"{"model":"m","input":[],"prompt_cache_key":"cache-1"}"#;
+    for (body, native, client, session, conversation) in [
+        (BODY, true, vec![], None, None),
+        (KEYED, true, vec![], Some("cache-1"), Some("cache-1")),
+        (KEYED, false, vec![("session_id", "mine")], Some("cache-1"), Some("cache-1")),
+        (KEYED, true, vec![("session_id", "mine")], Some("mine"), None),
+        (BODY, true, vec![("session_id", "mine"), ("conversation_id", "talk")], Some("mine"), Some("talk")),
+    ] {
+        let received = sent(|upstream| {
+            let mut attempt = streaming(relay(upstream, "k"), body);
+            attempt.client_headers = headers(&client);
+            if !native {
+                attempt.client_format = ClientFormat::CLAUDE;
+            }
+            attempt
+        })
+        .await;
+        assert_eq!(
+            (received.header("session_id"), received.header("conversation_id")),
+            (session, conversation),
+            "{body} {client:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_native_caller_keeps_its_own_words_and_others_get_none_invented() {
+    let own = [
+        ("user-agent", "codex_cli_rs/0.98.0"),
+        ("originator", "codex_cli_rs"),
+        ("openai-beta", "responses=experimental"),
+        ("version", "0.98.0"),
+        ("session-id", "s"),
+        ("x-codex-turn-metadata", "{}"),
+        ("cookie", "secret"),
+        ("chatgpt-account-id", "somebody"),
+    ];
+    for (format, kept) in
+        [(ClientFormat::OPENAI_RESPONSES, true), (ClientFormat::CODEX, true), (ClientFormat::CLAUDE, false)]
+    {
+        let received = sent(|upstream| {
+            let mut attempt = streaming(relay(upstream, "k"), BODY);
+            attempt.client_headers = headers(&own);
+            attempt.client_format = format.clone();
+            attempt
+        })
+        .await;
+        for (name, value) in &own[..6] {
+            assert_eq!(received.header(name) == Some(*value), kept, "{format} {name}");
+        }
+        assert_eq!((received.header("cookie"), received.header("chatgpt-account-id")), (None, None));
+    }
+}
+
+#[tokio::test]
+async fn a_compaction_is_whole_and_only_gets_its_instructions() {
+    // Source: providers-a.md 3.5 "Compact", 3.8.
+    let upstream = FakeUpstream::start().await;
+    upstream.script_all([json(&json!({"object": "response.compaction"}))]);
+    let executor = CodexExecutor::new(egress());
+    let body = r#"{"model":"gpt-5","input":"hi","stream":true,"temperature":1}"#;
+    let compact = |body: &str| {
+        let mut attempt = attempt(relay(&upstream, "k"), ProviderFormat::OPENAI_RESPONSES, body);
+        attempt.operation = Operation::Compact;
+        attempt
+    };
+    let reply = executor.execute(compact(body)).await.unwrap();
+    assert_eq!(reply.body, r#"{"object":"response.compaction"}"#);
+    let received = upstream.last();
+    assert_eq!(received.path, "/backend-api/codex/responses/compact");
+    assert_eq!(received.header("accept"), Some("application/json"));
+    assert_eq!(received.body, r#"{"model":"gpt-5","input":"hi","temperature":1,"instructions":""}"#);
+    let streamed = executor.execute_stream(compact(body)).await.unwrap_err();
+    assert_eq!(streamed.kind(), ErrorKind::InvalidRequest);
+
+    upstream.script_all([status(405)]);
+    assert_eq!(executor.execute(compact(body)).await.unwrap_err().kind(), ErrorKind::EndpointMissing);
+}
+
+#[tokio::test]
+async fn models_are_fetched_and_known_by_heart_meanwhile() {
+    let upstream = FakeUpstream::start().await;
+    upstream.script_all([json(&json!({"data": [{"id": "gpt-5.2"}, {"id": "tts-1"}, {"id": "gpt-99"}]}))]);
+    let executor = CodexExecutor::new(egress());
+    let key = relay(&upstream, "key-a");
+    let ids = |models: &[cliproxy_core::ModelInfo]| -> Vec<String> {
+        models.iter().map(|model| model.id.to_string()).collect()
+    };
+    assert_eq!(ids(&executor.models(&key).await.unwrap()), ["gpt-5.2", "gpt-99"]);
+    let received = upstream.last();
+    assert_eq!((received.method.as_str(), received.path.as_str()), ("GET", "/backend-api/codex/models"));
+    assert_eq!(received.header("authorization"), Some("Bearer key-a"));
+
+    // Source: providers-a.md 3.6.
+    let known = executor.known_models(&key).unwrap();
+    assert_eq!(known.len(), 17);
+    let max = known.iter().find(|model| model.id.as_str() == "gpt-5.1-codex-max").unwrap();
+    assert_eq!((max.context_length, max.max_output), (Some(400_000), Some(128_000)));
+    assert_eq!(max.reasoning.as_ref().unwrap().levels.len(), 4);
+    let zero = |id: &str| {
+        known.iter().find(|model| model.id.as_str() == id).unwrap().reasoning.as_ref().unwrap().zero_allowed
+    };
+    assert_eq!((zero("gpt-5.1"), zero("gpt-5")), (true, false));
+    for reply in
+        [status(404), json(&json!({})), status(200).header("content-type", "text/html").body("<html>")]
+    {
+        upstream.script_all([reply]);
+        executor.models(&key).await.unwrap_err();
+    }
+}
+
+#[tokio::test]
+async fn a_plans_limit_arrives_as_one_with_its_end() {
+    // Source: providers-a.md 3.7; the table of all kinds is beside the code.
+    let upstream = FakeUpstream::start().await;
+    let limit = json!({"error": {"type": "usage_limit_reached", "resets_in_seconds": 1234}});
+    upstream.script_all([status(403).header("retry-after", "5").json(&limit)]);
+    let error = CodexExecutor::new(egress())
+        .execute_stream(streaming(relay(&upstream, "k"), BODY))
+        .await
+        .unwrap_err();
+    let evidence = error.evidence();
+    assert_eq!((evidence.kind, evidence.scope), (ErrorKind::RateLimited, Scope::Credential));
+    assert_eq!(evidence.retry_after.map(|wait| wait.as_secs()), Some(1234));
+    assert_eq!(error.body(), &Bytes::from(limit.to_string()));
+}
+
+#[tokio::test]
+async fn a_cut_stream_ends_in_an_error() {
+    let upstream = FakeUpstream::start().await;
+    let created = event("response.created", &json!({"type": "response.created"}));
+    upstream.script_all([sse([created, cut()])]);
+    let stream =
+        CodexExecutor::new(egress()).execute_stream(streaming(relay(&upstream, "k"), BODY)).await.unwrap();
+    let (text, error) = read(stream).await;
+    assert!(text.starts_with("event: response.created"));
+    assert_eq!(error.unwrap().kind(), ErrorKind::Interrupted);
+}
+
+#[tokio::test]
+async fn logins_say_that_they_are_not_built_and_missing_keys_that_they_are_missing() {
+    let executor = CodexExecutor::new(egress());
+    let login = Credential::new(
+        CredentialId::new("codex-me@example.com.json"),
+        ProviderId::from_static("codex"),
+        CredentialKind::Account,
+        Origin::Store("codex-me@example.com.json".to_owned()),
+        Document::default(),
+        Settings::new("me"),
+    );
+    assert!(executor.known_models(&login).is_none());
+    for (credential, kind, words) in [
+        (login, ErrorKind::Unsupported, "not built yet"),
+        (credential("codex", "", |_| {}), ErrorKind::Misconfigured, "has no api-key"),
+    ] {
+        let error = executor.models(&credential).await.unwrap_err();
+        assert_eq!(error.kind(), kind);
+        assert!(error.message().contains(words), "{error}");
+        assert_eq!(executor.execute_stream(streaming(credential, BODY)).await.unwrap_err().kind(), kind);
+    }
+}
