@@ -2,6 +2,7 @@
 
 mod credentials;
 mod first_run;
+mod models;
 mod options;
 mod providers;
 mod service;

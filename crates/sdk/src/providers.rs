@@ -5,15 +5,25 @@ use std::sync::Arc;
 
 use cliproxy_config::Config;
 use cliproxy_core::{Credential, ProviderExecutor, ProviderId};
-use cliproxy_executors::{ClaudeExecutor, DemoExecutor, Egress, OpenAiCompatExecutor};
+#[cfg(feature = "claude")]
+use cliproxy_executors::ClaudeExecutor;
+#[cfg(feature = "codex")]
+use cliproxy_executors::CodexExecutor;
+#[cfg(feature = "gemini")]
+use cliproxy_executors::GeminiExecutor;
+#[cfg(feature = "vertex")]
+use cliproxy_executors::VertexExecutor;
+use cliproxy_executors::{DemoExecutor, Egress, OpenAiCompatExecutor};
 use cliproxy_transport::{ClientOptions, HttpClient, ProxyChoice};
 
-/// Providers that we know and do not serve yet: their credentials are listed and said to be waiting.
-const NOT_BUILT: [&str; 13] = [
+/// Providers that we know and do not serve yet: their credentials are listed and said to be waiting. Those that a
+/// feature switched off are among them.
+const NOT_BUILT: [&str; 14] = [
     "gemini",
     "gemini-cli",
     "vertex",
     "aistudio",
+    "claude",
     "codex",
     "antigravity",
     "kiro",
@@ -35,12 +45,7 @@ pub(crate) struct Providers {
 impl Providers {
     /// Ours, under the configuration's endpoints; what the embedder brought replaces ours of the same provider.
     pub(crate) fn new(config: &Config, egress: Egress, brought: &[Arc<dyn ProviderExecutor>]) -> Self {
-        let mut claude = ClaudeExecutor::new(egress.clone());
-        for (name, url) in config.endpoints.get("claude").into_iter().flatten() {
-            claude = claude.with_url(name, url.expose());
-        }
-        let ours: [Arc<dyn ProviderExecutor>; 2] = [Arc::new(claude), Arc::new(DemoExecutor::new())];
-        let own = ours
+        let own = ours(&egress, config)
             .into_iter()
             .chain(brought.iter().cloned())
             .map(|executor| (executor.provider().clone(), executor))
@@ -70,13 +75,37 @@ impl Providers {
     }
 }
 
+/// Our executors, with the URLs that the configuration replaces (`endpoints.<provider>.<name>`).
+fn ours(egress: &Egress, config: &Config) -> Vec<Arc<dyn ProviderExecutor>> {
+    let mut all: Vec<Arc<dyn ProviderExecutor>> = Vec::new();
+    macro_rules! add {
+        ($name:literal, $executor:expr) => {{
+            let replaced = config.endpoints.get($name).into_iter().flatten();
+            let executor = $executor(egress.clone());
+            all.push(Arc::new(
+                replaced.fold(executor, |executor, (name, url)| executor.with_url(name, url.expose())),
+            ));
+        }};
+    }
+    #[cfg(feature = "claude")]
+    add!("claude", ClaudeExecutor::new);
+    #[cfg(feature = "codex")]
+    add!("codex", CodexExecutor::new);
+    #[cfg(feature = "gemini")]
+    add!("gemini", GeminiExecutor::new);
+    add!("openai", OpenAiCompatExecutor::openai);
+    #[cfg(feature = "vertex")]
+    add!("vertex", VertexExecutor::new);
+    all.push(Arc::new(DemoExecutor::new()));
+    all
+}
+
 /// The URLs of our own executors, in the order provider, name, default: what `endpoints` may replace.
 #[must_use]
 pub fn known_endpoints() -> Vec<(String, &'static str, &'static str)> {
     let egress = Egress::new(HttpClient::new(ClientOptions::new()), ProxyChoice::Environment);
-    let ours: [Arc<dyn ProviderExecutor>; 2] =
-        [Arc::new(ClaudeExecutor::new(egress)), Arc::new(DemoExecutor::new())];
-    ours.iter()
+    ours(&egress, &Config::default())
+        .iter()
         .flat_map(|executor| {
             executor.endpoints().iter().map(|url| (executor.provider().to_string(), url.name, url.default))
         })

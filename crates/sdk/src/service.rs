@@ -20,6 +20,7 @@ use cliproxy_translator::registry::Registry;
 use cliproxy_transport::{HttpClient, RouteTable, Routes, Server, Shutdown};
 use tokio_util::task::TaskTracker;
 
+use crate::models::{self, Fetching, Start};
 use crate::providers::Providers;
 use crate::{StartError, credentials, options};
 
@@ -192,6 +193,7 @@ impl Builder {
             egress: ArcSwap::from_pointee(self.egress),
             store,
             parts,
+            fetching: Fetching::new(Arc::clone(&conductor)),
             conductor,
             keys,
             client_routes,
@@ -238,6 +240,7 @@ pub struct Service {
     egress: ArcSwap<Egress>,
     store: Arc<dyn CredentialStore>,
     parts: Parts,
+    fetching: Fetching,
     conductor: Arc<Conductor>,
     keys: Arc<ConfigKeys>,
     client_routes: ClientRoutes,
@@ -355,9 +358,15 @@ impl Service {
 
         let mut providers = Providers::new(&config, self.egress(), &self.parts.executors);
         let mut registrations = Vec::with_capacity(all.len());
+        let mut open = Vec::new();
         for credential in all {
-            match self.registration(&mut providers, credential).await {
-                Ok(registration) => registrations.push(registration),
+            match registration(&mut providers, credential).await {
+                Ok((registration, settled)) => {
+                    if !settled {
+                        open.push(registration.clone());
+                    }
+                    registrations.push(registration);
+                }
                 Err((credential, reason)) => {
                     tracing::warn!(
                         credential = credential.masked_id(),
@@ -367,23 +376,25 @@ impl Service {
                 }
             }
         }
-        self.conductor.sync(registrations);
+        self.fetching.load(registrations, open, &self.tasks, &self.shutdown.draining_token());
     }
+}
 
-    async fn registration(
-        &self,
-        providers: &mut Providers,
-        credential: Credential,
-    ) -> Result<Registration, (Credential, String)> {
-        let executor = match providers.executor(&credential) {
-            Ok(executor) => executor,
-            Err(reason) => return Err((credential, reason)),
-        };
-        match executor.models(&credential).await {
-            Ok(models) => Ok(Registration::new(executor, Arc::new(credential), models)),
-            Err(error) => Err((credential, error.to_string())),
-        }
-    }
+/// A credential with its executor and the models it begins with, and whether those are all there is to know.
+async fn registration(
+    providers: &mut Providers,
+    credential: Credential,
+) -> Result<(Registration, bool), (Credential, String)> {
+    let executor = match providers.executor(&credential) {
+        Ok(executor) => executor,
+        Err(reason) => return Err((credential, reason)),
+    };
+    let (models, settled) = match models::start(&*executor, &credential).await {
+        Ok(Start::Settled(models)) => (models, true),
+        Ok(Start::Known(models)) => (models, false),
+        Err(error) => return Err((credential, error.to_string())),
+    };
+    Ok((Registration::new(executor, Arc::new(credential), models), settled))
 }
 
 /// Why a reload did not happen.

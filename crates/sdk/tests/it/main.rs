@@ -9,4 +9,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod model_lists;
+mod providers;
 mod reload;
+mod support;
