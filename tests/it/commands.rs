@@ -24,6 +24,15 @@ async fn commands_answer_and_failures_have_their_exit_codes() {
         (&["check-config"], None, 1, "there is no config file yet"),
         (&["--nope"], None, 2, "there is no flag --nope"),
         (&["-claude-login"], None, 2, "not built yet"),
+        (&["-h"], None, 0, "usage: cliproxy-server"),
+        (&["--version"], None, 0, "cliproxy-server 0."),
+        (&["-version"], None, 0, "cliproxy-server 0."),
+        (&["dance"], None, 2, "there is no command dance"),
+        (&["-port", "many"], None, 2, "is not a port"),
+        (&["check-config", "-config", "config.yaml"], Some(good), 0, "1 credentials in the file"),
+        (&["check-config", "--config=config.yaml"], Some(bad), 1, "config.yaml:2:7: `port`"),
+        (&["check-config", "--config=nowhere.yaml"], None, 1, "nowhere.yaml"),
+        (&["-config", "nowhere.yaml"], None, 1, "nowhere.yaml"),
         (&["serve"], Some("host: 0.0.0.0\n"), 1, "api-keys"),
     ] {
         let (status, out, err) = run(arguments, config).await;

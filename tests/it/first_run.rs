@@ -29,3 +29,32 @@ async fn a_fresh_machine_gets_a_config_and_its_own_curl_line_is_answered() {
         .collect();
     assert!(text.contains("Hello from cliproxy"), "{text}");
 }
+
+/// The line that a person copies, as the shell would run it.
+fn curl_line(greeting: &str) -> String {
+    let lines: Vec<&str> =
+        greeting.lines().skip_while(|line| !line.trim_start().starts_with("curl")).collect();
+    let end = lines.iter().position(|line| !line.ends_with('\\')).unwrap();
+    lines[..=end].join("\n")
+}
+
+#[tokio::test]
+async fn the_printed_curl_line_pasted_into_a_shell_streams_an_answer_from_the_demo() {
+    let server = Server::start(TempDir::new().unwrap(), &["-port", "0"]).await;
+    let line = curl_line(&server.greeting);
+    let done = tokio::process::Command::new("sh").args(["-c", &line]).output().await.unwrap();
+    let said = String::from_utf8(done.stdout).unwrap();
+    assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
+    assert!(said.starts_with("data: {") && said.ends_with("data: [DONE]\n\n"), "{said}");
+    assert!(said.matches("chat.completion.chunk").count() > 3, "it is streamed: {said}");
+
+    // What it wrote is for its owner alone, and a second start uses it and prints no key.
+    let file = server.home.path().join(".cli-proxy-api").join("config.yaml");
+    use std::os::unix::fs::PermissionsExt as _;
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let before = std::fs::read_to_string(&file).unwrap();
+    let home = server.stop().await;
+    let again = Server::start(home, &["--port", "0"]).await;
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), before);
+    assert!(!again.greeting.contains("client key"), "{}", again.greeting);
+}

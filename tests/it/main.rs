@@ -4,14 +4,21 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stdout,
     missing_docs,
     unreachable_pub,
     reason = "tests fail by panicking"
 )]
 
+mod ask;
+mod broken_upstream;
+mod client;
 mod commands;
 mod first_run;
 mod matrix;
 mod pools;
+mod provider;
 mod server;
+mod signals;
+mod slow;
 mod wrong_input;

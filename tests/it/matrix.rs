@@ -1,117 +1,144 @@
-//! Chat and Claude clients × Chat and Claude providers × whole and streamed.
+//! Every client format × every provider kind × whole and streamed × every feature, through the real binary.
 
-use cliproxy_testkit::{FakeUpstream, TestReply, chat, claude};
-use serde_json::{Value, json};
+use cliproxy_testkit::FakeUpstream;
 
-use crate::server::Server;
+use crate::ask::{Answer, Ask, Feature, Got, Part, Said, Turn, features};
+use crate::client::{Client, clients, data_events, said};
+use crate::provider::{Provider, providers};
+use crate::server::{KEY, Server};
 
-async fn world() -> (Server, FakeUpstream, FakeUpstream) {
-    let (anthropic, openai) = (FakeUpstream::start().await, FakeUpstream::start().await);
-    let yaml = format!(
-        "claude-api-key: [{{api-key: key-claude, base-url: '{}', models: [{{name: claude-sonnet-4-5, alias: sonnet}}]}}]\n\
-         openai-compatibility: [{{name: router, base-url: '{}/v1', api-key-entries: [{{api-key: key-chat}}], models: [{{name: gpt-5, alias: gpt}}]}}]\n",
-        anthropic.url(),
-        openai.url()
-    );
-    (Server::with_config(&yaml).await, anthropic, openai)
+/// A provider, and the alias under which its model is served.
+pub struct Behind {
+    pub provider: &'static dyn Provider,
+    pub upstream: FakeUpstream,
+    pub alias: String,
+    pub model: String,
 }
 
-fn request(path: &str, model: &str, stream: bool) -> Value {
-    let mut body = json!({"model": model, "stream": stream, "messages": [{"role": "user", "content": "What is the weather?"}]});
-    if path == "/v1/messages" {
-        body["max_tokens"] = json!(100);
-        body["tools"] = json!([{"name": "weather", "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}}}]);
-    } else {
-        let parameters = json!({"type": "object", "properties": {"city": {"type": "string"}}});
-        body["tools"] =
-            json!([{"type": "function", "function": {"name": "weather", "parameters": parameters}}]);
+/// One server with a provider of each kind behind it, each with one key.
+pub async fn world(more: &str) -> (Server, Vec<Behind>) {
+    let mut yaml = more.to_owned();
+    let mut all = Vec::new();
+    for provider in providers() {
+        let upstream = FakeUpstream::start().await;
+        let (model, alias) = (format!("upstream-{}", provider.name()), format!("m-{}", provider.name()));
+        let key = format!("key-{}-CANARY", provider.name());
+        yaml += &provider.config(&upstream.url(), &[&key], &model, &alias);
+        all.push(Behind { provider, upstream, alias, model });
     }
-    body
+    (Server::with_config(&yaml).await, all)
 }
 
-/// Text, tool names and arguments of a reply, whatever its format and mode.
-async fn said(path: &str, stream: bool, reply: TestReply) -> (String, Vec<(String, Value)>) {
-    assert_eq!(reply.status(), 200);
-    if !stream {
-        let body = reply.json().await;
-        return if path == "/v1/messages" { of_claude(&body) } else { of_chat(&body) };
-    }
-    let events = reply.events().await;
-    let mut text = String::new();
-    let mut calls: Vec<(String, String)> = Vec::new();
-    for event in &events {
-        let Ok(data) = serde_json::from_str::<Value>(&event.data) else { continue };
-        if path == "/v1/messages" {
-            text += data["delta"]["text"].as_str().unwrap_or("");
-            if let Some(name) = data["content_block"]["name"].as_str() {
-                calls.push((name.to_owned(), String::new()));
-            }
-            if let (Some(json), Some(last)) = (data["delta"]["partial_json"].as_str(), calls.last_mut()) {
-                last.1 += json;
-            }
-        } else {
-            let delta = &data["choices"][0]["delta"];
-            text += delta["content"].as_str().unwrap_or("");
-            for call in delta["tool_calls"].as_array().into_iter().flatten() {
-                if let Some(name) = call["function"]["name"].as_str() {
-                    calls.push((name.to_owned(), String::new()));
-                }
-                calls.last_mut().unwrap().1 += call["function"]["arguments"].as_str().unwrap_or("");
-            }
-        }
-    }
-    let end = if path == "/v1/messages" { "message_stop" } else { "[DONE]" };
-    assert!(events.last().unwrap().data.contains(end), "a stream ends with {end}");
-    let calls = calls.into_iter().map(|(name, args)| (name, serde_json::from_str(&args).unwrap())).collect();
-    (text, calls)
+/// What this pair of formats cannot carry, or carries otherwise, with the reason.
+fn adjust(client: &dyn Client, provider: &dyn Provider, feature: &Feature, got: &mut Got, said: &mut Said) {
+    let _ = (client, provider, feature, got, said);
 }
 
-fn of_claude(body: &Value) -> (String, Vec<(String, Value)>) {
-    let blocks = body["content"].as_array().unwrap();
-    let text = blocks.iter().filter_map(|block| block["text"].as_str()).collect();
-    let calls = blocks.iter().filter(|block| block["type"] == "tool_use");
-    (text, calls.map(|call| (call["name"].as_str().unwrap().to_owned(), call["input"].clone())).collect())
-}
-
-fn of_chat(body: &Value) -> (String, Vec<(String, Value)>) {
-    let message = &body["choices"][0]["message"];
-    let calls = message["tool_calls"].as_array().into_iter().flatten().map(|call| {
-        let arguments = call["function"]["arguments"].as_str().unwrap();
-        (call["function"]["name"].as_str().unwrap().to_owned(), serde_json::from_str(arguments).unwrap())
+async fn check(server: &Server, client: &dyn Client, behind: &Behind, feature: &Feature, stream: bool) {
+    let case = format!("{} → {}, {}, stream={stream}", client.name(), behind.provider.name(), feature.name);
+    behind.upstream.answer_with({
+        let (provider, answer) = (behind.provider, feature.answer.clone());
+        // The provider is asked for what its own mode gives.
+        move |request| provider.answer(&answer, provider.asked(request).1)
     });
-    (message["content"].as_str().unwrap_or("").to_owned(), calls.collect())
+    let before = behind.upstream.requests().len();
+    let body = client.body(&behind.alias, &feature.ask, stream);
+    let reply = server.client().post(&client.path(&behind.alias, stream), &body).await;
+    let (mut got, mut told) = (feature.ask.expected(), feature.answer.expected(&behind.alias));
+    adjust(client, behind.provider, feature, &mut got, &mut told);
+    println!("{case}"); // the last line names the case that a reader panics in
+    assert_eq!(said(client, stream, reply).await, told, "{case}: what the client was told");
+    let requests = behind.upstream.requests();
+    assert_eq!(requests.len(), before + 1, "{case}: the provider is asked once");
+    let request = requests.last().unwrap();
+    assert_eq!(behind.provider.asked(request).0, behind.model, "{case}");
+    assert_eq!(behind.provider.got(request), got, "{case}: what the provider was sent");
+    assert!(!request.headers.iter().any(|(_, value)| value.as_bytes() == KEY.as_bytes()), "{case}");
 }
 
 #[tokio::test]
-async fn every_client_gets_text_and_parallel_calls_from_every_provider_whole_and_streamed() {
-    let (server, anthropic, openai) = world().await;
-    let (paris, rome) = (json!({"city": "Paris"}), json!({"city": "Rome"}));
-    for path in ["/v1/chat/completions", "/v1/messages"] {
-        for model in ["sonnet", "gpt"] {
-            for stream in [false, true] {
-                let from_claude = claude::Message::new()
-                    .text("Let me look.")
-                    .tool_use("toolu_1", "weather", paris.clone())
-                    .tool_use("toolu_2", "weather", rome.clone());
-                let from_chat = chat::Completion::new()
-                    .text("Let me look.")
-                    .tool_call("call_1", "weather", &paris.to_string())
-                    .tool_call("call_2", "weather", &rome.to_string());
-                anthropic.script_all([if stream { from_claude.stream() } else { from_claude.whole() }]);
-                openai.script_all([if stream { from_chat.stream() } else { from_chat.whole() }]);
-                let reply = server.client().post(path, &request(path, model, stream)).await;
-                let (text, calls) = said(path, stream, reply).await;
-                let wanted =
-                    vec![("weather".to_owned(), paris.clone()), ("weather".to_owned(), rome.clone())];
-                assert_eq!(
-                    (text.as_str(), calls),
-                    ("Let me look.", wanted),
-                    "{path} {model} stream={stream}"
-                );
+async fn every_pair_of_formats_carries_every_feature_whole_and_streamed() {
+    let (server, all) = world("").await;
+    for client in clients() {
+        for behind in &all {
+            for feature in features() {
+                for stream in [false, true] {
+                    check(&server, client, behind, &feature, stream).await;
+                }
             }
         }
     }
-    assert_eq!(anthropic.last().json()["model"], "claude-sonnet-4-5");
-    assert_eq!(openai.last().json()["model"], "gpt-5");
-    assert!(anthropic.requests().iter().all(|request| !request.headers.contains_key("x-request-id")));
+    let log = server.log();
+    assert!(!log.contains("CANARY") && !log.contains(KEY), "no key is in the log");
+}
+
+/// A small request and what a good answer to it says.
+pub fn hello() -> Feature {
+    let ask = Ask { turns: vec![Turn::User(vec![Part::Text("Hello")])], ..Ask::default() };
+    let answer = Answer { text: Some("fine — 日本語 🦀"), ..Answer::default() };
+    Feature { name: "hello", ask, answer }
+}
+
+#[tokio::test]
+async fn every_providers_failure_has_the_right_status_in_every_clients_shape() {
+    // Status of the provider, status for the client.
+    let cases = [
+        (400, 400),
+        // Our credential, not the client's: it could do nothing about it.
+        (401, 503),
+        (403, 503),
+        (404, 404),
+        (413, 413),
+        (429, 429),
+        (500, 500),
+        (503, 503),
+    ];
+    let feature = hello();
+    for (status, expected) in cases {
+        // One server a status: what one client learns must not cool anything for the next.
+        let (server, all) = world("disable-cooling: true\nrequest-retry: 0\n").await;
+        for client in clients() {
+            for behind in &all {
+                behind.upstream.answer_with({
+                    let provider = behind.provider;
+                    move |_| provider.error(status, "these words")
+                });
+                for stream in [false, true] {
+                    let case = format!("{} → {}, {status}, {stream}", client.name(), behind.provider.name());
+                    let body = client.body(&behind.alias, &feature.ask, stream);
+                    let reply = server.client().post(&client.path(&behind.alias, stream), &body).await;
+                    assert_eq!(reply.status(), expected, "{case}: {}", reply.text().await);
+                    assert_eq!(reply.header("content-type"), Some("application/json"), "{case}");
+                    let body = reply.json().await;
+                    let message = client.error(expected, &body);
+                    assert!(message.contains("these words"), "{case}: {body}");
+                    assert!(!body.to_string().contains("CANARY"), "{case}: {body}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_error_inside_a_stream_is_told_in_every_clients_words_and_never_taken_for_an_end() {
+    let feature = hello();
+    // What one client learns must not cool anything for the next.
+    let (server, all) = world("disable-cooling: true\n").await;
+    for client in clients() {
+        for behind in &all {
+            let case = format!("{} → {}", client.name(), behind.provider.name());
+            println!("{case}");
+            let provider = behind.provider;
+            behind.upstream.answer_with(move |_| provider.broken_stream("these words"));
+            let body = client.body(&behind.alias, &feature.ask, true);
+            let reply = server.client().post(&client.path(&behind.alias, true), &body).await;
+            assert_eq!(reply.status(), 200, "{case}: it had begun");
+            let events = data_events(reply.events().await);
+            let message = client.broken(&events);
+            assert!(
+                message.as_deref().is_some_and(|text| text.contains("these words")),
+                "{case}: {events:?}"
+            );
+        }
+    }
 }

@@ -25,11 +25,15 @@ pub fn command(home: &TempDir, arguments: &[&str]) -> Command {
     command
 }
 
+fn with_head(yaml: &str) -> String {
+    format!("host: 127.0.0.1\nport: 0\napi-keys: [{KEY}]\nauth-dir: ./credentials\n{yaml}")
+}
+
 /// A running server.
 pub struct Server {
     pub home: TempDir,
     /// Killed when this is dropped.
-    _child: Child,
+    child: Child,
     pub address: String,
     /// What it printed on standard output before it served.
     pub greeting: String,
@@ -39,14 +43,15 @@ impl Server {
     /// Starts with a config file of this text behind `host`, `port`, `api-keys`.
     pub async fn with_config(yaml: &str) -> Self {
         let home = TempDir::new().unwrap();
-        let text = format!("host: 127.0.0.1\nport: 0\napi-keys: [{KEY}]\nauth-dir: ./credentials\n{yaml}");
-        std::fs::write(home.path().join("config.yaml"), text).unwrap();
+        std::fs::write(home.path().join("config.yaml"), with_head(yaml)).unwrap();
         Self::start(home, &[]).await
     }
 
     /// Starts, and waits until the log names the address.
     pub async fn start(home: TempDir, arguments: &[&str]) -> Self {
         let (out, log) = (home.path().join("stdout"), home.path().join("stderr"));
+        let configs = [home.path().join("config.yaml"), home.path().join(".cli-proxy-api/config.yaml")];
+        let first_run = !configs.iter().any(|path| path.exists());
         let file = |path: &PathBuf| Stdio::from(std::fs::File::create(path).unwrap());
         let mut child = command(&home, arguments).stdout(file(&out)).stderr(file(&log)).spawn().unwrap();
         let address = loop {
@@ -58,7 +63,6 @@ impl Server {
             assert!(child.try_wait().unwrap().is_none(), "it ended: {text}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         };
-        let first_run = !home.path().join("config.yaml").exists();
         let greeting = loop {
             let text = std::fs::read_to_string(&out).unwrap();
             if !first_run || text.contains("makes way") {
@@ -66,7 +70,42 @@ impl Server {
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         };
-        Self { home, _child: child, address, greeting }
+        Self { home, child, address, greeting }
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.home.path().join("stderr")).unwrap()
+    }
+
+    /// Waits until the log has these words this often.
+    pub async fn wait_for_log(&self, words: &str, times: usize) {
+        while self.log().matches(words).count() < times {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Sends a signal by its name.
+    pub async fn signal(&self, name: &str) {
+        let pid = self.child.id().expect("it runs").to_string();
+        let done = Command::new("kill").args([format!("-{name}"), pid]).status().await.unwrap();
+        assert!(done.success());
+    }
+
+    /// Ends it and gives back its home.
+    pub async fn stop(mut self) -> TempDir {
+        self.child.kill().await.unwrap();
+        self.home
+    }
+
+    /// Waits for its end and gives its exit code.
+    pub async fn exit_code(mut self) -> Option<i32> {
+        self.child.wait().await.unwrap().code()
+    }
+
+    /// Replaces the config file's text behind the head that every test has.
+    pub fn write_config(&self, yaml: &str) {
+        std::fs::write(self.home.path().join("config.yaml"), with_head(yaml)).unwrap();
     }
 
     pub fn client(&self) -> TestClient {

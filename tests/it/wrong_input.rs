@@ -1,50 +1,162 @@
 //! Bad input gets a clear error in the client's own format, and the server goes on.
 
-use cliproxy_testkit::{FakeUpstream, TestClient, TestReply, status};
+use cliproxy_testkit::{Encoding, TestClient, TestReply};
+use http::Method;
 use serde_json::Value;
 
+use crate::client::{Client, clients};
+use crate::matrix::{hello, world};
 use crate::server::Server;
 
-async fn error(reply: TestReply) -> (u16, Value) {
-    (reply.status(), reply.json().await)
+#[track_caller]
+fn check(case: &str, client: &dyn Client, status: u16, expected: u16, body: &str, words: &str) {
+    assert_eq!(status, expected, "{case}: {body}");
+    let error: Value = serde_json::from_str(body).unwrap_or_else(|_| panic!("{case}: no JSON: {body}"));
+    let message = client.error(expected, &error);
+    assert!(message.contains(words), "{case}: {message}");
+}
+
+async fn refused(case: &str, client: &dyn Client, reply: TestReply, expected: u16, words: &str) {
+    let status = reply.status();
+    check(case, client, status, expected, &reply.text().await, words);
 }
 
 #[tokio::test]
 async fn each_mistake_is_told_in_the_clients_own_format() {
-    let upstream = FakeUpstream::start().await;
-    upstream.script_all([status(500).header("content-type", "text/html").body("<html>oops</html>")]);
-    let yaml = format!(
-        "openai-compatibility: [{{name: r, base-url: '{}', models: [{{name: m}}]}}]\n",
-        upstream.url()
-    );
-    let server = Server::with_config(&yaml).await;
-    let client = server.client();
-    for (path, body, code, words) in [
-        ("/v1/chat/completions", &b"{"[..], 400, "Invalid request"),
-        ("/v1/chat/completions", b"{\"model\":5}", 400, "model"),
-        ("/v1/chat/completions", b"{\"messages\":[]}", 400, "`model` is missing"),
-        ("/v1/chat/completions", b"\xff\xfe", 400, "Invalid request"),
-        ("/v1/chat/completions", b"{\"model\":\"mm\",\"messages\":[]}", 404, "mm"),
-        ("/v1/messages", b"{\"model\":\"mm\",\"max_tokens\":1,\"messages\":[]}", 404, "mm"),
-        ("/v1/messages", b"[]", 400, "Invalid request"),
-        ("/v1/responses", b"{}", 501, "not built yet"),
-        ("/v1/v1/messages", b"{}", 404, "without /v1"),
-        ("/chat/completions", b"{}", 404, "with /v1"),
-        ("/nowhere", b"{}", 404, "nowhere"),
-    ] {
-        let reply = client.call("POST".parse().unwrap(), path, body.to_vec()).await;
-        let (status, said) = error(reply).await;
-        let message = said["error"]["message"].as_str().unwrap_or_default();
-        assert_eq!(status, code, "{path} {body:?}: {said}");
-        assert!(message.contains(words), "{path}: {said}");
-        assert_eq!(said["type"] == "error", path == "/v1/messages", "{path}: {said}");
+    let limits = "limits: {max-body-bytes: 1048576, max-decompressed-bytes: 1048576}\n";
+    let (server, all) = world(limits).await;
+    let alias = &all[0].alias;
+    for client in clients() {
+        for stream in [false, true] {
+            let case = |what: &str| format!("{} {what} stream={stream}", client.name());
+            let path = client.path(alias, stream);
+            let send = async |body: Vec<u8>| server.client().call(Method::POST, &path, body).await;
+            let good = client.body(alias, &hello().ask, stream).to_string();
+            let text = |text: &str| text.as_bytes().to_vec();
+
+            for (what, body, words) in [
+                ("nothing", vec![], "Invalid request"),
+                ("half", good.as_bytes()[..good.len() / 2].to_vec(), "Invalid request"),
+                ("no object", text("[1]"), "Invalid request"),
+                ("no JSON", text("model=x"), "Invalid request"),
+                ("not UTF-8 behind it", [good.as_bytes(), b"\xff"].concat(), "Invalid request"),
+                ("not UTF-8 in a string", broken_string(&good), "UTF-8"),
+            ] {
+                refused(&case(what), client, send(body).await, 400, words).await;
+            }
+            // A provider of the client's own format judges itself; every other one needs a request that can be read.
+            let other = if client.name() == "chat" { "m-claude" } else { "m-openai-compatibility" };
+            let path_to_other = client.path(other, stream);
+            for (what, body) in wrong_types(client, &client.body(other, &hello().ask, stream)) {
+                let reply = server.client().call(Method::POST, &path_to_other, body).await;
+                refused(&case(what), client, reply, 400, "").await;
+            }
+            let large = vec![b' '; 12 * 1024 * 1024];
+            refused(&case("large"), client, send(large).await, 413, "1048576").await;
+            for encoding in [Encoding::Gzip, Encoding::Zstd] {
+                let bomb = encoding.compress(&vec![b' '; 32 * 1024 * 1024]);
+                let packed = server.client().header("content-encoding", encoding.name());
+                refused(&case("bomb"), client, packed.call(Method::POST, &path, bomb).await, 413, "decoded")
+                    .await;
+                // The same coding with a good request inside is served, so it is not the coding that is refused.
+                let (provider, answer) = (all[0].provider, hello().answer);
+                all[0]
+                    .upstream
+                    .answer_with(move |request| provider.answer(&answer, provider.asked(request).1));
+                let packed = server.client().header("content-encoding", encoding.name());
+                let reply = packed.call(Method::POST, &path, encoding.compress(good.as_bytes())).await;
+                assert_eq!(reply.status(), 200, "{}", case("packed"));
+            }
+            let near = alias.replace("m-", "n-");
+            let body = client.body(&near, &hello().ask, stream).to_string();
+            let reply = server.client().call(Method::POST, &client.path(&near, stream), body).await;
+            refused(&case("an unknown model"), client, reply, 404, alias).await;
+            let stranger = TestClient::new(format!("http://{}", server.address));
+            let reply = stranger.call(Method::POST, &path, good.clone()).await;
+            refused(&case("no key"), client, reply, 401, "Missing API key").await;
+            let reply = stranger.bearer("wrong").call(Method::POST, &path, good.clone()).await;
+            refused(&case("a wrong key"), client, reply, 401, "Invalid API key").await;
+            let reply = server.client().call(Method::GET, &path, "").await;
+            refused(&case("a wrong method"), client, reply, 405, "POST").await;
+        }
     }
-    let (status, said) = error(client.get("/v1/chat/completions").await).await;
-    assert_eq!(status, 405, "{said}");
-    let stranger = TestClient::new(format!("http://{}", server.address));
-    let (status, said) = error(stranger.get("/v1/models").await).await;
-    assert_eq!((status, said["error"]["message"].as_str()), (401, Some("Missing API key")));
-    let (status, said) = error(stranger.bearer("wrong").get("/v1/models").await).await;
-    assert_eq!((status, said["error"]["message"].as_str()), (401, Some("Invalid API key")));
-    assert_eq!(client.get("/healthz").await.status(), 200, "the server goes on");
+    assert_eq!(server.client().get("/healthz").await.status(), 200, "the server goes on");
+    assert!(!server.log().contains("panicked"), "{}", server.log());
+}
+
+/// The good request with a byte in its text that no character has.
+fn broken_string(good: &str) -> Vec<u8> {
+    let mut bytes = good.as_bytes().to_vec();
+    let at = good.find("Hello").unwrap();
+    bytes[at] = 0xff;
+    bytes
+}
+
+/// The good request with members of wrong types.
+fn wrong_types(client: &dyn Client, good: &Value) -> Vec<(&'static str, String)> {
+    let with = |key: &str, value: Value| {
+        let mut body = good.clone();
+        body[key] = value;
+        body.to_string()
+    };
+    let list = match client.name() {
+        "gemini" => "contents",
+        "responses" => "input",
+        _ => "messages",
+    };
+    let mut cases = vec![
+        ("a number for the conversation", with(list, 5.into())),
+        ("numbers in the conversation", with(list, Value::from(vec![5]))),
+        ("a word for tools", with("tools", "x".into())),
+    ];
+    if client.name() != "gemini" {
+        cases.push(("a number for the model", with("model", 5.into())));
+        cases.push(("no model", with("model", Value::Null)));
+    }
+    cases
+}
+
+#[tokio::test]
+async fn a_wrong_base_url_is_explained() {
+    let server = Server::with_config("").await;
+    for client in clients() {
+        let path = client.path("demo", false);
+        let path = path.split('?').next().unwrap();
+        let version = path.split('/').nth(1).unwrap();
+        let bare = path.strip_prefix(&format!("/{version}")).unwrap();
+        for (wrong, words) in [
+            (format!("/{version}{path}"), "without"),
+            (bare.to_owned(), "at its end"),
+            (format!("{path}/{version}{bare}"), ""),
+        ] {
+            let mut caller = server.client();
+            for (format, name) in
+                [("claude", "anthropic-version"), ("gemini", "x-goog-api-client"), ("chat", "x-nothing")]
+            {
+                if client.name() == format {
+                    caller = caller.header(name, "x");
+                }
+            }
+            let reply = caller.call(Method::POST, &wrong, "{}").await;
+            refused(&wrong, client, reply, 404, words).await;
+        }
+    }
+    assert_eq!(server.client().get("/nowhere").await.status(), 404);
+}
+
+#[tokio::test]
+async fn without_any_credential_for_a_model_the_demo_is_all_there_is() {
+    let server = Server::with_config("").await;
+    for client in clients() {
+        for stream in [false, true] {
+            let body = client.body("demo", &hello().ask, stream);
+            let reply = server.client().post(&client.path("demo", stream), &body).await;
+            assert_eq!(reply.status(), 200, "{} {stream}", client.name());
+            let told = reply.text().await;
+            assert!(told.contains("cliproxy"), "{} {stream}: {told}", client.name());
+            let body = client.body("gpt-5", &hello().ask, stream);
+            let reply = server.client().post(&client.path("gpt-5", stream), &body).await;
+            refused("no such model", client, reply, 404, "gpt-5").await;
+        }
+    }
 }

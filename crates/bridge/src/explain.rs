@@ -12,8 +12,8 @@ use cliproxy_core::{
 use cliproxy_translator::{Codec, CodecError, ErrorText};
 use http::{StatusCode, header};
 
-use crate::headers;
 use crate::mask::{Mask, bounded};
+use crate::{headers, page};
 
 /// Everything needed to tell a client of a failure. Owns what it needs, so that a stream can keep it.
 #[derive(Clone)]
@@ -94,11 +94,12 @@ impl Teller {
                 _ => "the credential that serves this model was refused",
             };
             let provider = &self.provider;
-            return if said.message.is_empty() {
-                format!("{provider}: {why}; the operator of this proxy has to look at it")
-            } else {
-                format!("{provider}: {why}; the operator of this proxy has to look at it: {}", said.message)
-            };
+            let words = page::gist(&said.message).unwrap_or_else(|| said.message.clone());
+            let gap = if words.is_empty() { "" } else { ": " };
+            return format!("{provider}: {why}; the operator of this proxy has to look at it{gap}{words}");
+        }
+        if let Some(gist) = page::gist(&said.message) {
+            return format!("{} answered with {gist}", self.provider);
         }
         if !said.message.is_empty() && error.kind() != ErrorKind::Challenge {
             return said.message.clone();

@@ -2,6 +2,7 @@
 
 mod bridge;
 mod options;
+mod page;
 mod profile;
 
 mod call;

@@ -1,5 +1,6 @@
 //! Failures of the edge itself, before any provider is asked.
 
+use std::str::Utf8Error;
 use std::time::Duration;
 
 use cliproxy_core::{ClientError, ClientErrorKind};
@@ -27,6 +28,15 @@ pub(crate) fn codec(error: &CodecError) -> ClientError {
         Some(param) => failure.with_param(param),
         None => failure,
     }
+}
+
+/// The body is not text.
+pub(crate) fn not_utf8(error: Utf8Error) -> ClientError {
+    let at = error.valid_up_to();
+    ClientError::new(
+        ClientErrorKind::InvalidRequest,
+        format!("Invalid request: the body is not UTF-8 from byte {at} on"),
+    )
 }
 
 /// No model was named.

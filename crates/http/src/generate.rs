@@ -84,6 +84,8 @@ async fn read(
     body: InboundBody,
 ) -> Result<ClientRequest, Box<ClientError>> {
     let bytes = body.read(&call.options.body).await.map_err(|error| failure::body(&error))?;
+    // Every format is JSON, and where bytes pass through nobody else would look at every one of them.
+    std::str::from_utf8(&bytes).map_err(failure::not_utf8)?;
     let bytes = match call.endpoint {
         Endpoint::ChatCompletions => foreign::as_chat(&inner.codecs, bytes)?,
         Endpoint::Compact => foreign::without_stream(bytes)?,

@@ -67,10 +67,12 @@ impl Event<'_> {
     #[must_use]
     pub fn is_semantic(&self) -> bool {
         match self {
-            Self::Delta { .. } | Self::Finish { .. } | Self::End | Self::Raw { .. } => true,
+            Self::Delta { .. } | Self::Finish { .. } | Self::End => true,
             Self::BlockStart { kind, .. } => {
                 !matches!(kind, BlockKind::Text | BlockKind::Reasoning | BlockKind::Refusal)
             }
+            // What we cannot read may be anything, a gateway's chatter included: it waits with the preamble.
+            Self::Raw { .. } => false,
             Self::Start(_) | Self::BlockStop { .. } | Self::Usage(_) | Self::Error(_) | Self::Ping => false,
         }
     }

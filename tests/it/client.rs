@@ -1,0 +1,82 @@
+//! Client formats: one row each.
+
+mod chat;
+mod claude;
+
+use cliproxy_testkit::{SseEvent, TestReply};
+use serde_json::Value;
+
+use crate::ask::{Ask, Said};
+
+/// How a client of a format speaks and reads.
+pub trait Client: Sync {
+    fn name(&self) -> &'static str;
+    fn path(&self, model: &str, stream: bool) -> String;
+    fn body(&self, model: &str, ask: &Ask, stream: bool) -> Value;
+    /// Reads a whole reply.
+    fn whole(&self, body: &Value) -> Said;
+    /// Reads a stream that ended well, checking its order and its end.
+    fn stream(&self, events: &[SseEvent]) -> Said;
+    /// The message of an error, after checking its shape.
+    fn error(&self, status: u16, body: &Value) -> String;
+    /// The message of the error that a broken stream ends with; `None` when it claims to have ended well.
+    fn broken(&self, events: &[SseEvent]) -> Option<String>;
+}
+
+pub fn clients() -> Vec<&'static dyn Client> {
+    vec![&chat::Chat, &claude::Claude]
+}
+
+/// A good reply, whole or streamed.
+pub async fn said(client: &dyn Client, stream: bool, reply: TestReply) -> Said {
+    let kind = if stream { "text/event-stream" } else { "application/json" };
+    let head = (reply.status(), reply.header("content-type").map(str::to_owned));
+    if head != (200, Some(kind.to_owned())) {
+        panic!("{}: {head:?}: {}", client.name(), reply.text().await);
+    }
+    if stream { client.stream(&data_events(reply.events().await)) } else { client.whole(&reply.json().await) }
+}
+
+/// Events without keep-alive comments.
+pub fn data_events(events: Vec<SseEvent>) -> Vec<SseEvent> {
+    events.into_iter().filter(|event| !event.data.is_empty()).collect()
+}
+
+/// Fragments of calls, in the order in which they began.
+#[derive(Default)]
+pub struct Calls(Vec<(String, String)>);
+
+impl Calls {
+    pub fn begin(&mut self, name: &str) {
+        self.0.push((name.to_owned(), String::new()));
+    }
+
+    #[track_caller]
+    pub fn more(&mut self, arguments: &str) {
+        self.0.last_mut().expect("a call has begun").1.push_str(arguments);
+    }
+
+    #[track_caller]
+    pub fn done(self) -> Vec<(String, Value)> {
+        self.0.into_iter().map(|(name, text)| (name, parsed(&text))).collect()
+    }
+}
+
+#[track_caller]
+pub fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("no JSON ({error}): {text}"))
+}
+
+#[track_caller]
+pub fn text_of(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+}
+
+#[track_caller]
+pub fn count_of(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_else(|| panic!("no count: {value}"))
+}
+
+pub fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}

@@ -1,0 +1,103 @@
+//! Clients that read or write slowly, and those that stop.
+
+use std::time::Duration;
+
+use cliproxy_testkit::{FakeUpstream, Reply, chat, data, sse};
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::client::{clients, said};
+use crate::matrix::{hello, world};
+use crate::provider::providers;
+use crate::server::{KEY, Server};
+
+fn head(path: &str, length: usize) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+    )
+}
+
+#[tokio::test]
+async fn a_request_that_drips_in_is_answered_like_any_other() {
+    let feature = hello();
+    let (server, all) = world("").await;
+    for client in clients() {
+        let behind = &all[0];
+        let (provider, answer) = (behind.provider, feature.answer.clone());
+        behind.upstream.answer_with(move |request| provider.answer(&answer, provider.asked(request).1));
+        let body = client.body(&behind.alias, &feature.ask, false).to_string();
+        let whole = head(&client.path(&behind.alias, false), body.len()) + &body;
+        let mut socket = TcpStream::connect(&server.address).await.unwrap();
+        socket.set_nodelay(true).unwrap();
+        // Three bytes at a time: inside characters, headers and members.
+        for piece in whole.as_bytes().chunks(3) {
+            socket.write_all(piece).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        let mut text = String::new();
+        socket.read_to_string(&mut text).await.unwrap();
+        assert!(text.starts_with("HTTP/1.1 200 "), "{}: {text}", client.name());
+        let body = text.split_once("\r\n\r\n").unwrap().1;
+        let told = client.whole(&serde_json::from_str(body).unwrap());
+        assert_eq!(told, feature.answer.expected(&behind.alias), "{}", client.name());
+    }
+}
+
+/// A stream of four megabytes.
+fn flood() -> Reply {
+    let word = "x".repeat(4000);
+    let chunk = |delta| {
+        data(&json!({
+            "id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
+            "choices": [{"index": 0, "delta": delta, "finish_reason": null}],
+        }))
+    };
+    let mut pieces = vec![chunk(json!({"role": "assistant", "content": ""}))];
+    pieces.extend((0..1000).map(|_| chunk(json!({"content": word}))));
+    let last: Vec<_> = chat::stream("end").into();
+    pieces.extend(last.into_iter().skip(1));
+    sse(pieces)
+}
+
+#[tokio::test]
+async fn a_client_that_reads_late_misses_nothing_and_holds_nobody_up() {
+    let (server, all) = world("").await;
+    let behind = all.iter().find(|behind| behind.provider.name() == "openai-compatibility").unwrap();
+    behind.upstream.answer_with(|_| flood());
+    for client in clients() {
+        let body = client.body(&behind.alias, &hello().ask, true);
+        let mut late = server.client().post(&client.path(&behind.alias, true), &body).await;
+        let first = late.event().await.unwrap();
+        // While it does not read, the others are served.
+        for _ in 0..5 {
+            let reply = server.client().post(&client.path(&behind.alias, true), &body).await;
+            assert_eq!(said(client, true, reply).await.text.len(), 4_000_003, "{}", client.name());
+        }
+        let mut events = vec![first];
+        events.extend(late.events().await);
+        let told = client.stream(&crate::client::data_events(events));
+        assert_eq!(told.text.len(), 4_000_003, "{}", client.name());
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_stops_half_way_is_408_or_closed_and_the_server_goes_on() {
+    let upstream = FakeUpstream::start().await;
+    let yaml = providers()[0].config(&upstream.url(), &["k"], "u", "m");
+    let server =
+        Server::with_config(&format!("limits: {{header-read-timeout: 1, idle-timeout: 1}}\n{yaml}")).await;
+    for (sent, expected) in [
+        (head("/v1/messages", 100) + "{\"model\":", "HTTP/1.1 408 "),
+        ("POST /v1/messages HTT".to_owned(), ""),
+    ] {
+        let mut socket = TcpStream::connect(&server.address).await.unwrap();
+        socket.write_all(sent.as_bytes()).await.unwrap();
+        let mut text = String::new();
+        let read = tokio::time::timeout(Duration::from_secs(30), socket.read_to_string(&mut text)).await;
+        assert!(read.is_ok(), "the connection is closed in the end");
+        assert!(text.starts_with(expected), "{text}");
+    }
+    assert_eq!(server.client().get("/healthz").await.status(), 200);
+    assert!(upstream.requests().is_empty());
+}
