@@ -107,7 +107,10 @@ pub fn from_gemini(word: &str) -> FinishReason {
 pub fn settle(reason: FinishReason, calls: bool) -> FinishReason {
     match (reason, calls) {
         (FinishReason::ToolUse, false) => FinishReason::Stop,
-        (FinishReason::Stop | FinishReason::Other, true) => FinishReason::ToolUse,
+        (
+            FinishReason::Stop | FinishReason::StopSequence | FinishReason::Pause | FinishReason::Other,
+            true,
+        ) => FinishReason::ToolUse,
         (reason, _) => reason,
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use cliproxy_translator::model::Response;
+
 /// Runs `answer` on every case of a folder whose name ends so.
 pub fn each(folder: &str, ending: &str, answer: &dyn Fn(&str) -> String) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(folder);
@@ -23,4 +25,11 @@ pub fn each(folder: &str, ending: &str, answer: &dyn Fn(&str) -> String) {
 
 pub fn pretty(value: &serde_json::Value) -> String {
     serde_json::to_string_pretty(value).unwrap()
+}
+
+/// A reply as the events that would make it: what a reader wants to compare.
+pub fn shown(response: &Response<'_>) -> String {
+    let mut lines = Vec::new();
+    cliproxy_translator::replay(response, &mut |event| lines.push(format!("{event:?}")));
+    lines.join("\n")
 }

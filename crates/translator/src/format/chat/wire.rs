@@ -222,16 +222,16 @@ wire_struct! {
 }
 
 wire_struct! {
-    /// A whole reply, or one chunk of a stream.
+    /// A whole reply.
     pub(super) struct Reply<'a> {
         id: &'a RawValue = "id",
-        object: &'a RawValue = "object",
+        /// Known, and written by us: no extras.
+        ours: IgnoredAny = "object" | "error",
         created: &'a RawValue = "created",
         model: &'a RawValue = "model",
         choices: List<Choice<'a>> = "choices",
         usage: &'a RawValue = "usage",
         service_tier: &'a RawValue = "service_tier",
-        error: &'a RawValue = "error",
     }
 }
 
@@ -239,13 +239,43 @@ wire_struct! {
     pub(super) struct Choice<'a> {
         index: u32 = "index",
         message: Message<'a> = "message",
-        delta: Delta<'a> = "delta",
         /// Legacy completions only.
         text: &'a RawValue = "text",
         finish_reason: &'a RawValue = "finish_reason",
         logprobs: &'a RawValue = "logprobs",
-        /// Where Moonshot puts it in streams.
+        /// Where Moonshot puts it.
         usage: &'a RawValue = "usage",
+    }
+}
+
+wire_struct! {
+    /// One chunk of a stream. What every chunk repeats is named, so that it takes no place among the extras.
+    pub(super) struct Chunk<'a> {
+        id: &'a RawValue = "id",
+        object: &'a RawValue = "object",
+        created: &'a RawValue = "created",
+        model: &'a RawValue = "model",
+        choices: List<ChunkChoice<'a>> = "choices",
+        usage: &'a RawValue = "usage",
+        service_tier: &'a RawValue = "service_tier",
+        error: &'a RawValue = "error",
+        repeated: IgnoredAny = "system_fingerprint" | "obfuscation" | "provider",
+    }
+}
+
+wire_struct! {
+    pub(super) struct ChunkChoice<'a> {
+        index: u32 = "index",
+        delta: Delta<'a> = "delta",
+        /// A whole message where a delta belongs. Source: providers-b.md 6.3.
+        message: &'a RawValue = "message",
+        /// Legacy completions only.
+        text: &'a RawValue = "text",
+        finish_reason: &'a RawValue = "finish_reason",
+        logprobs: &'a RawValue = "logprobs",
+        /// Where Moonshot puts it.
+        usage: &'a RawValue = "usage",
+        repeated: IgnoredAny = "native_finish_reason",
     }
 }
 

@@ -10,7 +10,7 @@ use cliproxy_translator::format::claude::ClaudeCodec;
 use cliproxy_translator::framing::SseParser;
 
 use super::{check_stream, codec, context, events, lenient, strict};
-use crate::golden::{each, pretty};
+use crate::golden::{each, pretty, shown};
 use crate::schema::assert_valid_bytes;
 
 #[test]
@@ -65,7 +65,7 @@ fn streams_of_claude() {
 #[test]
 fn replies_of_chat_providers() {
     each("chat-provider", ".reply.json", &|text| {
-        format!("{:#?}", codec().decode_reply(text.as_bytes(), &context()).unwrap())
+        shown(&codec().decode_reply(text.as_bytes(), &context()).unwrap())
     });
 }
 

@@ -10,6 +10,7 @@ mod request;
 mod round_trip;
 mod stream;
 mod target;
+mod thinking;
 
 use cliproxy_translator::format::chat::ChatCodec;
 use cliproxy_translator::framing::SseParser;

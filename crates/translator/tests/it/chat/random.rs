@@ -166,3 +166,23 @@ pub fn reply() -> impl Strategy<Value = Value> {
             reply
         })
 }
+
+/// A whole reply of Claude.
+pub fn claude_reply() -> impl Strategy<Value = Value> {
+    let block = prop_oneof![
+        text().prop_map(|text| json!({"type":"text","text":text})),
+        text().prop_map(|text| json!({"type":"thinking","thinking":text,"signature":super::CLAUDE})),
+        Just(json!({"type":"redacted_thinking","data":"Eo"})),
+        text().prop_map(|text| json!({"type":"tool_use","name":"f","input":{"a":text}})),
+        Just(json!({"type":"tool_use","name":"f","input":{}})),
+    ];
+    let stop = prop::sample::select(vec!["end_turn", "max_tokens", "stop_sequence", "refusal", "pause_turn"]);
+    (prop::collection::vec(block, 0..5), stop, 0..50_u32, 0..50_u32).prop_map(|(mut blocks, stop, input, output)| {
+        for (index, block) in blocks.iter_mut().enumerate().filter(|(_, block)| block["type"] == "tool_use") {
+            block["id"] = format!("toolu_{index}").into();
+        }
+        let sequence = if stop == "stop_sequence" { json!("END") } else { Value::Null };
+        json!({"id":"msg_1","type":"message","role":"assistant","model":"claude-x","content":blocks,"stop_reason":stop,
+            "stop_sequence":sequence,"usage":{"input_tokens":input,"cache_read_input_tokens":3,"output_tokens":output}})
+    })
+}

@@ -162,6 +162,8 @@ fn b51_b52_each_reason_has_its_word() {
         (FinishReason::ToolUse, false, "stop"),
         (FinishReason::ToolUse, true, "tool_calls"),
         (FinishReason::Stop, true, "tool_calls"),
+        (FinishReason::StopSequence, true, "tool_calls"),
+        (FinishReason::Pause, true, "tool_calls"),
         (FinishReason::Length, true, "length"),
     ] {
         let parts = if calls { vec![call("c", Args::Encoded("{}".into()))] } else { vec![Part::text("a")] };

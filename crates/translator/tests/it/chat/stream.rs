@@ -625,6 +625,24 @@ proptest! {
     }
 
     #[test]
+    fn b74_e035_chat_clients_get_the_same_of_claudes_stream_and_reply(reply in random::claude_reply()) {
+        let claude = ClaudeCodec::default();
+        let text = reply.to_string();
+        let response = claude.decode_reply(text.as_bytes(), &context()).unwrap();
+        let whole = codec().encode_reply(&response, &context());
+        let (mut sse, mut out) = (Vec::new(), Vec::new());
+        let mut provider = claude.stream_encoder(&context());
+        cliproxy_translator::replay(&response, &mut |event| provider.encode(event, &mut sse));
+        let mut with_usage = context();
+        with_usage.include_usage = true;
+        let mut encoder = codec().stream_encoder(&with_usage);
+        crate::claude::decode(&sse, 64, &mut |event| encoder.encode(event, &mut out)).unwrap();
+        check_stream(&out);
+        let value: Value = serde_json::from_slice(&whole).unwrap();
+        prop_assert_eq!(aggregate(std::str::from_utf8(&out).unwrap()), value);
+    }
+
+    #[test]
     fn noise_never_panics(noise in prop::collection::vec(any::<u8>(), 0..200)) {
         drop(decode(&noise, 7, &mut |_| {}));
     }

@@ -10,7 +10,7 @@ use cliproxy_translator::{Codec, Profile};
 
 use super::with_chat::chat_codec;
 use super::{check_stream, codec, context, events};
-use crate::golden::{each, pretty};
+use crate::golden::{each, pretty, shown};
 use crate::schema::assert_valid_bytes;
 
 #[test]
@@ -57,7 +57,7 @@ fn streams_of_chat_providers() {
 #[test]
 fn replies_of_claude() {
     each("claude-provider", ".reply.json", &|text| {
-        format!("{:#?}", codec().decode_reply(text.as_bytes(), &context()).unwrap())
+        shown(&codec().decode_reply(text.as_bytes(), &context()).unwrap())
     });
 }
 

@@ -56,7 +56,7 @@ impl Choice {
     /// Takes what a chunk says of the choice. Behind its finish nothing counts (E139).
     pub(super) fn take(
         &mut self,
-        wire: wire::Choice<'_>,
+        wire: wire::ChunkChoice<'_>,
         next: &mut u32,
         sink: Sink<'_>,
     ) -> Result<(), CodecError> {
@@ -66,8 +66,7 @@ impl Choice {
         if let Some(delta) = wire.delta {
             self.delta(delta, false, next, sink);
         } else if let Some(message) = wire.message {
-            // A whole reply where a chunk belongs. Source: providers-b.md 6.3.
-            self.delta(delta_of(message)?, true, next, sink);
+            self.delta(delta_of(wire::read(message, "choices.message")?)?, true, next, sink);
         } else if let Some(text) = wire::filled(wire.text) {
             self.say(Kind::Text, Delta::Text(text), next, sink);
         }

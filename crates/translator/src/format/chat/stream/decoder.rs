@@ -38,7 +38,7 @@ impl StreamDecoder for Decoder {
         }
         let text =
             std::str::from_utf8(frame.data).map_err(|_| CodecError::protocol("a chunk is not UTF-8"))?;
-        let chunk: wire::Reply<'_> = match serde_json::from_str(text) {
+        let chunk: wire::Chunk<'_> = match serde_json::from_str(text) {
             Ok(chunk) => chunk,
             // An error may have any shape.
             Err(_) if frame.event == "error" => return self.fail(text, sink),
@@ -65,7 +65,7 @@ impl StreamDecoder for Decoder {
 }
 
 /// Whether a chunk is none, but the failure of a service. Source: providers-b.md 6.3.
-pub(super) fn is_error(chunk: &wire::Reply<'_>) -> bool {
+pub(super) fn is_error(chunk: &wire::Chunk<'_>) -> bool {
     let says = |(key, raw): &(Cow<'_, str>, &RawValue)| {
         matches!(&**key, "message" | "detail" | "msg" | "errors" | "code" | "error_code")
             && raw.get() != "null"
@@ -85,7 +85,7 @@ impl Decoder {
         Err(CodecError::protocol(format!("the provider failed: {}", text.trim())))
     }
 
-    fn chunk(&mut self, chunk: wire::Reply<'_>, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), CodecError> {
+    fn chunk(&mut self, chunk: wire::Chunk<'_>, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), CodecError> {
         let choices = chunk.choices.unwrap_or_default().0;
         let id = wire::filled(chunk.id);
         // What comes before the reply (Azure's prompt filter results) has neither, nor knows the model yet.

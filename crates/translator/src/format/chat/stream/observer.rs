@@ -73,7 +73,7 @@ impl Observer {
 
     /// Reads a chunk. True when it has nothing but usage.
     fn read(&mut self, frame: StreamFrame<'_>) -> bool {
-        let Ok(chunk) = serde_json::from_slice::<wire::Reply<'_>>(frame.data) else {
+        let Ok(chunk) = serde_json::from_slice::<wire::Chunk<'_>>(frame.data) else {
             if frame.event == "error"
                 && let Ok(data) = serde_json::from_slice::<&RawValue>(frame.data)
             {
@@ -105,7 +105,7 @@ impl Observer {
     fn renamed(&mut self, frame: StreamFrame<'_>) -> Option<Bytes> {
         let shown = self.shown_model.as_deref()?;
         if matches!(self.renaming, Renaming::Undecided) {
-            let chunk: wire::Reply<'_> = serde_json::from_slice(frame.data).ok()?;
+            let chunk: wire::Chunk<'_> = serde_json::from_slice(frame.data).ok()?;
             let named = wire::filled(chunk.model)?;
             self.renaming = match named == shown {
                 true => Renaming::Not,
@@ -150,7 +150,7 @@ impl Renaming {
 }
 
 /// Whether a delta adds anything: the first one of most providers does not.
-fn says_something(choice: &wire::Choice<'_>) -> bool {
+fn says_something(choice: &wire::ChunkChoice<'_>) -> bool {
     let filled = |raw: Option<&RawValue>| raw.is_some_and(|raw| !matches!(raw.get(), r#""""# | "[]"));
     let delta = choice.delta.as_ref().is_some_and(|delta| {
         filled(delta.content)
