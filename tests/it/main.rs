@@ -18,6 +18,7 @@ mod first_run;
 mod matrix;
 mod pools;
 mod provider;
+mod reload;
 mod server;
 mod signals;
 mod slow;

@@ -22,8 +22,7 @@ pub(crate) fn run(overrides: &Overrides, environment: Environment) -> Result<(),
     }
     let (located, loader, loaded) = load(overrides, environment.clone())?;
     let config = loaded.config;
-    let level = if config.log.trace { LogLevel::Trace } else { config.log.level };
-    log_to_stderr(level);
+    let set_level = log_to_stderr(config.log.level);
     tell(&loaded.notices);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -41,7 +40,7 @@ pub(crate) fn run(overrides: &Overrides, environment: Environment) -> Result<(),
         if let Some(made) = greeting {
             greet(&service, &made.path, made.api_key.expose(), made.management_key.expose())?;
         }
-        until_stopped(&service).await
+        until_stopped(&service, &set_level).await
     })
 }
 
@@ -65,7 +64,7 @@ Add an API key to the file and send SIGHUP: the demo makes way for it.
     ))
 }
 
-async fn until_stopped(service: &Service) -> Result<(), String> {
+async fn until_stopped(service: &Service, set_level: &dyn Fn(LogLevel)) -> Result<(), String> {
     let open = |kind| signal(kind).map_err(|error| format!("cannot listen for signals: {error}"));
     let (mut hang_up, mut interrupt, mut terminate) =
         (open(SignalKind::hangup())?, open(SignalKind::interrupt())?, open(SignalKind::terminate())?);
@@ -73,6 +72,8 @@ async fn until_stopped(service: &Service) -> Result<(), String> {
         tokio::select! {
             _ = hang_up.recv() => match service.reload().await {
                 Ok(notices) => {
+                    // Source: runtime.md A.2 `debug` "Hot: yes (log level)".
+                    set_level(service.config().log.level);
                     tell(&notices);
                     tracing::info!("reloaded");
                 }
@@ -104,20 +105,24 @@ fn tell(notices: &[Notice]) {
     }
 }
 
-fn log_to_stderr(level: LogLevel) {
-    let level = match level {
-        LogLevel::Error => "error",
-        LogLevel::Warn => "warn",
-        LogLevel::Debug => "debug",
-        LogLevel::Trace => "trace",
-        _ => "info",
-    };
-    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+/// Sends the log to standard error. What it gives back changes the level.
+fn log_to_stderr(level: LogLevel) -> impl Fn(LogLevel) {
     // A log that nobody reads any more must not bring the server down.
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let log = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .log_internal_errors(false)
-        .init();
+        .with_env_filter(filter(level))
+        .with_filter_reloading();
+    let handle = log.reload_handle();
+    log.init();
+    move |level| {
+        if let Err(error) = handle.reload(filter(level)) {
+            tracing::error!(%error, "the log level stays as it was");
+        }
+    }
+}
+
+fn filter(level: LogLevel) -> EnvFilter {
+    EnvFilter::try_new(level.as_str()).unwrap_or_else(|_| EnvFilter::new("info"))
 }

@@ -32,7 +32,7 @@ pub(crate) async fn answer(
     parts: Parts,
     body: InboundBody,
 ) -> Response<OutboundBody> {
-    let explain = parts.headers.contains_key(EXPLAIN);
+    let explain = call.options.explain || parts.headers.contains_key(EXPLAIN);
     let addressed = Addressed::read(call.endpoint, &parts);
     let request = match read(&inner, &call, &addressed, parts, body).await {
         Ok(request) => request,

@@ -71,6 +71,8 @@ pub struct Options {
     pub safe_mode: bool,
     /// The host names under which a keyless server may be called, beside loopback names.
     pub own_hosts: Vec<String>,
+    /// Every reply carries the explanation of how it came about, not only those whose client asks (`trace`).
+    pub explain: bool,
 }
 
 impl Default for Options {
@@ -82,6 +84,7 @@ impl Default for Options {
             keyed: true,
             safe_mode: false,
             own_hosts: Vec::new(),
+            explain: false,
         }
     }
 }

@@ -78,6 +78,7 @@ pub(crate) fn routes(config: &Config) -> cliproxy_http::Options {
     options.whole_keepalive = config.streaming.nonstream_keepalive;
     options.keyed = !config.access.api_keys.is_empty();
     options.safe_mode = config.access.safe_mode;
+    options.explain = config.log.trace;
     if let Host::Name(name) = &config.server.host {
         options.own_hosts.push(name.clone());
     }

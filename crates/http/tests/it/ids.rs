@@ -1,7 +1,9 @@
 use std::collections::HashSet;
 
 use cliproxy_core::{ClientError, ClientErrorKind, Dispatched, Explanation, UpstreamReply, WholeReply};
+use cliproxy_http::Options;
 use http::{HeaderMap, HeaderValue};
+use serde_json::json;
 
 use crate::formats::rows;
 use crate::support::{Edge, Step, failed, replied, steps, with_headers};
@@ -126,4 +128,10 @@ async fn how_it_came_is_told_to_those_who_ask() {
         let told = reply.header("x-cliproxy-explanation").unwrap();
         assert!(told.starts_with("picked a; ?: 429, next; xxx") && told.len() == 4096, "{told}");
     }
+    // The operator asks for everybody.
+    let mut options = Options::default();
+    options.explain = true;
+    let edge = Edge::with_options(options).await;
+    let reply = edge.client().post("/v1/messages", &json!({"model": "m", "messages": []})).await;
+    assert!(reply.header("x-cliproxy-explanation").is_some());
 }

@@ -1,0 +1,52 @@
+//! SIGHUP.
+
+use cliproxy_testkit::{FakeUpstream, TestClient, chat, status};
+use serde_json::json;
+
+use crate::server::{KEY, Server};
+
+async fn ask(server: &Server, key: &str) -> u16 {
+    let client = TestClient::new(format!("http://{}", server.address)).bearer(key);
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]});
+    client.post("/v1/chat/completions", &body).await.status()
+}
+
+/// Sends SIGHUP, and waits until the log says what came of it.
+async fn hang_up(server: &Server, said: &str) {
+    let before = server.log().matches(said).count();
+    server.signal("HUP").await;
+    server.wait_for_log(said, before + 1).await;
+}
+
+#[tokio::test]
+async fn a_hang_up_reloads_keys_and_log_level_and_keeps_cooldowns() {
+    let upstream = FakeUpstream::start().await;
+    upstream
+        .script("a", [status(429).header("retry-after", "600").json(&json!({"error": {"message": "slow"}}))]);
+    upstream.script("b", [chat::completion("fine")]);
+    let pool = |keys: &str| {
+        format!(
+            "request-retry: 0\nrouting: {{strategy: fill-first}}\nopenai-compatibility: [{{name: router, base-url: '{}/v1', api-key-entries: [{keys}], models: [{{name: m}}]}}]\n",
+            upstream.url()
+        )
+    };
+    let server = Server::with_config(&pool("a")).await;
+    assert_eq!(ask(&server, KEY).await, 429);
+    assert!(!server.log().contains(" DEBUG "), "{}", server.log());
+
+    let path = server.home.path().join("config.yaml");
+    let write = |keys: &str, more: &str| {
+        let head = "host: 127.0.0.1\nport: 0\napi-keys: [new-key]\nauth-dir: ./credentials\n";
+        std::fs::write(&path, format!("{head}{}{more}", pool(keys))).unwrap();
+    };
+    write("a, b", "debug: true\n");
+    hang_up(&server, "reloaded").await;
+    assert_eq!((ask(&server, KEY).await, ask(&server, "new-key").await), (401, 200));
+    assert_eq!(upstream.keys_seen(), ["a", "b"], "the first still rests");
+    assert!(server.log().contains(" DEBUG "), "{}", server.log());
+
+    // What does not validate changes nothing, and says all that is wrong with it.
+    write("a", "port: many\nrequest-retry: lots\n");
+    hang_up(&server, "the old one stays in force").await;
+    assert_eq!(ask(&server, "new-key").await, 200);
+}
