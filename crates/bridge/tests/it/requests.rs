@@ -155,17 +155,24 @@ async fn rules_say_what_a_target_understands_and_the_later_rule_wins() {
 
 #[tokio::test]
 async fn a_stream_does_not_hold_on_to_the_request_s_body() {
-    let executor = Arc::new(Scripted::new("beta", [streamed([chunk(toy::stream("beta"))])]));
-    let asked = request(HELLO, true);
-    let weak = asked.body.clone();
-    let exchange = open(&bridge(), asked);
-    let reply = exchange.attempt(target(&executor)).await.unwrap();
-    drop(exchange);
-    executor.watch.attempts.lock().clear();
-    // Unique again: nobody but this test holds the buffer, though the stream is alive.
-    assert!(weak.is_unique());
-    drop(reply);
-    let _: Bytes = weak;
+    // Passed through the body is the client's own buffer, or a spliced copy of it; translated it is another one.
+    for (wire, asked) in [
+        ("alpha", HELLO),
+        ("alpha", r#"{"model":"up-model","prompt":"hi","include_usage":true}"#),
+        ("beta", HELLO),
+    ] {
+        let executor = Arc::new(Scripted::new(wire, [streamed([chunk(toy::stream(wire))])]));
+        let asked = request(asked, true);
+        let weak = asked.body.clone();
+        let exchange = open(&bridge(), asked);
+        let reply = exchange.attempt(target(&executor)).await.unwrap();
+        drop(exchange);
+        executor.watch.attempts.lock().clear();
+        // Unique again: nobody but this test holds the buffer, though the stream is alive.
+        assert!(weak.is_unique(), "{wire}");
+        drop(reply);
+        let _: Bytes = weak;
+    }
 }
 
 #[tokio::test]
