@@ -7,6 +7,10 @@ use bytes::Bytes;
 use crate::codec::CodecError;
 use crate::frame::StreamFrame;
 
+mod array;
+
+pub use array::JsonArrayFramer;
+
 /// The largest frame that is accepted, framing included. Source: runtime.md, scanner buffer of the reference (50 MiB).
 pub const MAX_FRAME: usize = 50 * 1024 * 1024;
 

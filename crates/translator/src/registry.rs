@@ -67,13 +67,15 @@ impl Registry {
     /// A registry with every codec of this crate.
     #[must_use]
     pub fn with_builtin() -> Self {
-        use crate::format::{chat, claude::ClaudeCodec, responses::ResponsesCodec};
+        use crate::format::{chat, claude::ClaudeCodec, gemini::GeminiCodec, responses::ResponsesCodec};
         let mut registry = Self::new();
         registry.add_codec(Arc::new(chat::ChatCodec::default()));
         registry.add_codec(Arc::new(chat::CompletionsCodec::default()));
         registry.add_codec(Arc::new(ClaudeCodec::default()));
         registry.add_codec(Arc::new(ResponsesCodec::default()));
         registry.add_codec(Arc::new(ResponsesCodec::codex()));
+        registry.add_codec(Arc::new(GeminiCodec::default()));
+        registry.add_codec(Arc::new(GeminiCodec::cli()));
         registry
     }
 

@@ -2,4 +2,5 @@
 
 pub mod chat;
 pub mod claude;
+pub mod gemini;
 pub mod responses;

@@ -5,7 +5,9 @@
 
 pub mod args;
 pub mod cache;
+pub mod call_ids;
 pub mod carrier;
+pub mod custom;
 pub mod errors;
 pub mod finish;
 pub mod identity;
@@ -14,5 +16,6 @@ pub mod media;
 pub mod names;
 pub mod reasoning;
 pub mod schema;
+pub mod services;
 pub mod signature;
 pub mod turns;

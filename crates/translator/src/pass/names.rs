@@ -1,7 +1,10 @@
-//! Tool names on the wire. Source: translation.md B5, B6, B8.
+//! Tool names on the wire. Source: translation.md B5 to B9.
 
 use std::borrow::Cow;
 
+use sha2::{Digest, Sha256};
+
+use super::ids::hex;
 use crate::model::{PartKind, Request, Tool, ToolChoice};
 use crate::names::NameMap;
 
@@ -133,4 +136,82 @@ pub fn restore_case<'n>(declared: impl IntoIterator<Item = &'n str>, returned: &
 /// What B8 compares, but for case.
 fn folded(name: &str) -> &str {
     name.trim().trim_start_matches('_')
+}
+
+/// The longest tool name that goes to Gemini. Source: translation.md B7; the API takes 128 by now, its dialects 64.
+pub const MAX_GEMINI_NAME: usize = 64;
+
+/// The names of all tools of a request as Gemini takes them: letters, digits, `_`, `.`, `:` and `-`, beginning with a
+/// letter or `_` (B7, E576, E577). Empty when all go unchanged.
+#[must_use]
+pub fn gemini_names(request: &Request<'_>) -> NameMap {
+    let mut names: Vec<Cow<'_, str>> = Vec::new();
+    for tool in &request.tools {
+        match tool {
+            Tool::Function(tool) => names.push(Cow::Borrowed(&*tool.name)),
+            Tool::Custom(tool) => names.push(Cow::Borrowed(&*tool.name)),
+            Tool::Builtin(_) => {}
+        }
+    }
+    match &request.tool_choice {
+        Some(ToolChoice::Tool { name, .. }) => names.push(Cow::Borrowed(&**name)),
+        Some(ToolChoice::Allowed { names: allowed, .. }) => {
+            names.extend(allowed.iter().map(|name| Cow::Borrowed(&**name)));
+        }
+        _ => {}
+    }
+    for part in request.turns.iter().flat_map(|turn| &turn.parts) {
+        match &part.kind {
+            PartKind::ToolCall(call) => names.push(Cow::Borrowed(&*call.name)),
+            PartKind::ToolResult(result) => {
+                names.extend(result.name.as_deref().filter(|name| !name.is_empty()).map(Cow::Borrowed));
+            }
+            _ => {}
+        }
+    }
+    let mut map = NameMap::default();
+    if names.iter().all(|name| matches!(gemini_name(name), Cow::Borrowed(_))) {
+        return map;
+    }
+    for name in &names {
+        if !map.has_declared(name) {
+            let wire = free_gemini_name(name, &names, &map);
+            map.insert(name.clone().into_owned(), wire);
+        }
+    }
+    map
+}
+
+/// One name as Gemini takes it; borrowed when it is fine.
+#[must_use]
+pub fn gemini_name(name: &str) -> Cow<'_, str> {
+    let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '-');
+    let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if begins && name.len() <= MAX_GEMINI_NAME && name.chars().all(fine) {
+        return Cow::Borrowed(name);
+    }
+    let mut clean: String = name.chars().map(|c| if fine(c) { c } else { '_' }).collect();
+    if !clean.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
+        clean.insert(0, '_');
+    }
+    Cow::Owned(cut(&clean, MAX_GEMINI_NAME).to_owned())
+}
+
+/// Names that would become one stay several: each gets twelve digits of its hash (B7).
+fn free_gemini_name(name: &str, all: &[Cow<'_, str>], map: &NameMap) -> String {
+    let clean = gemini_name(name);
+    let shared = all.iter().any(|other| **other != *name && gemini_name(other) == clean);
+    if matches!(clean, Cow::Borrowed(_)) || !shared && !map.has_wire(&clean) {
+        return clean.into_owned();
+    }
+    let base = cut(&clean, MAX_GEMINI_NAME - 13);
+    let mut attempt = 0_u32;
+    loop {
+        let digest = hex(&Sha256::digest(format!("{name}\0{attempt}").as_bytes()));
+        let wire = format!("{base}_{}", cut(&digest, 12));
+        if !map.has_wire(&wire) {
+            return wire;
+        }
+        attempt += 1;
+    }
 }

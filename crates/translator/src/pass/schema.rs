@@ -6,6 +6,13 @@ use std::borrow::Cow;
 use crate::json::Writer;
 use crate::splice::{Edits, TopLevel};
 
+mod gemini;
+mod openapi;
+mod walk;
+
+pub use gemini::gemini_parameters;
+pub use openapi::from_openapi;
+
 /// An object schema without properties.
 const EMPTY: &str = r#"{"type":"object","properties":{}}"#;
 

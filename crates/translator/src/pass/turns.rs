@@ -305,6 +305,7 @@ impl<'r> Assembly<'r, '_> {
         }
         match self.policy.results {
             Results::InUserTurn => self.merger.push(OutTurn::new(Role::User, results)),
+            Results::OneTurn => self.merger.push(OutTurn::new(Role::Tool, results)),
             Results::OwnTurns => {
                 for result in results {
                     self.merger.push(OutTurn::new(Role::Tool, vec![result]));

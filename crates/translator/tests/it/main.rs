@@ -17,6 +17,7 @@ mod chat;
 mod claude;
 mod framing;
 mod fuzz;
+mod gemini;
 mod golden;
 mod passes;
 mod registry;

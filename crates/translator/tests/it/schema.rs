@@ -20,6 +20,10 @@ static SCHEMAS: LazyLock<HashMap<&'static str, Arc<Validator>>> = LazyLock::new(
         ("openai-responses.request", include_str!("../schemas/openai-responses.request.json")),
         ("openai-responses.reply", include_str!("../schemas/openai-responses.reply.json")),
         ("openai-responses.event", include_str!("../schemas/openai-responses.event.json")),
+        ("gemini.content", include_str!("../schemas/gemini.content.json")),
+        ("gemini.tool", include_str!("../schemas/gemini.tool.json")),
+        ("gemini.generationConfig", include_str!("../schemas/gemini.generationConfig.json")),
+        ("gemini.reply", include_str!("../schemas/gemini.reply.json")),
     ]
     .into_iter()
     .map(|(name, text)| {
@@ -30,7 +34,8 @@ static SCHEMAS: LazyLock<HashMap<&'static str, Arc<Validator>>> = LazyLock::new(
 });
 
 /// Fails with every violation when `value` is not valid by the schema of that name: `openai-chat.{request,reply,
-/// chunk}`, `claude.{request,reply,event}`, `openai-responses.{request,reply,event}`. Claude's `ping` and `error` events occur, but are missing in the
+/// chunk}`, `claude.{request,reply,event}`, `openai-responses.{request,reply,event}`,
+/// `gemini.{content,tool,generationConfig,reply}`. Claude's `ping` and `error` events occur, but are missing in the
 /// schema: they are let through.
 #[track_caller]
 pub fn assert_valid(schema: &str, value: &Value) {

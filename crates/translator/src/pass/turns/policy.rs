@@ -10,6 +10,8 @@ pub enum Results {
     InUserTurn,
     /// Each a message of its own (Chat Completions).
     OwnTurns,
+    /// All of one round in one message of their own (Gemini).
+    OneTurn,
 }
 
 /// What becomes of system text inside the conversation. Source: translation.md B25.
@@ -62,6 +64,22 @@ impl TurnPolicy {
             drop_blank: true,
             strip_attribution: false,
             needs_user: true,
+        }
+    }
+
+    /// What Gemini wants: the results of a round in one content right behind its calls, as many as these.
+    #[must_use]
+    pub fn gemini() -> Self {
+        Self {
+            merge_users: false,
+            calls_last: false,
+            results: Results::OneTurn,
+            answer_missing: true,
+            hoist_leading_system: true,
+            later_system: LaterSystem::Hoist,
+            drop_blank: false,
+            strip_attribution: true,
+            needs_user: false,
         }
     }
 

@@ -11,6 +11,7 @@ use crate::json::{List, Text};
 use crate::model::{
     Args, Issuer, Media, MediaClass, Part, PartKind, Reasoning, Role, Signature, ToolCall, ToolResult, Turn,
 };
+use crate::pass::signature;
 use crate::splice::TopLevel;
 
 pub(super) fn turn(raw: &RawValue) -> Result<Turn<'_>, CodecError> {
@@ -166,7 +167,15 @@ fn function_call<'a>(id: Text<'a>, function: Option<wire::Function<'a>>) -> Tool
 pub(in super::super) fn thought_signature(raw: &RawValue) -> Option<Signature<'_>> {
     let google = TopLevel::scan(raw.get().as_bytes()).ok()?.object("google")?;
     let value: Text<'_> = serde_json::from_str(google.raw("thought_signature").ok()??).ok()?;
-    Some(Signature { issuer: Issuer::Gemini, value }).filter(|signature| !signature.value.is_empty())
+    if value.is_empty() {
+        return None;
+    }
+    // The slot is Google's; what has another issuer's form did not come from there (E363).
+    let issuer = match signature::classify(&value.decoded()) {
+        Issuer::Unknown => Issuer::Gemini,
+        known => known,
+    };
+    Some(Signature { issuer, value })
 }
 
 /// A `tool` message, or a legacy `function` message, which names the function in place of the call.

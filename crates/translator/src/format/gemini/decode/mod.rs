@@ -1,0 +1,246 @@
+//! Requests into canonical form: one turn per content, nothing merged, hoisted or reordered.
+
+use std::borrow::Cow;
+
+use cliproxy_core::Level;
+use serde_json::value::RawValue;
+
+use super::dialect::Dialect;
+use super::{GEMINI, wire};
+use crate::codec::CodecError;
+use crate::json::read::{at, misread, plain, read, wrong};
+use crate::json::{Extras, Text};
+use crate::model::{
+    Identity, OutputFormat, OutputSpec, ReasoningControl, ReasoningMode, Request, Role, Sampling, Summary,
+    Turn,
+};
+use crate::pass::{call_ids, schema};
+
+pub(super) mod part;
+mod tools;
+
+pub(super) fn request(body: &[u8], dialect: Dialect) -> Result<Request<'_>, CodecError> {
+    let text = std::str::from_utf8(body).map_err(|_| CodecError::malformed("the body is not UTF-8"))?;
+    if dialect.wraps() {
+        let envelope: wire::Envelope<'_> = serde_json::from_str(text).map_err(|error| misread(&error, ""))?;
+        let Some(inner) = envelope.request else { return Err(wrong("request", "missing")) };
+        let mut request = read(inner, "request").and_then(unwrapped).map_err(|error| inside(&error))?;
+        request.model = plain(envelope.model);
+        return Ok(request);
+    }
+    unwrapped(serde_json::from_str(text).map_err(|error| misread(&error, ""))?)
+}
+
+/// Errors of what an envelope holds name the whole path.
+fn inside(error: &CodecError) -> CodecError {
+    if error.param().is_some_and(|param| param.starts_with("request")) {
+        error.clone()
+    } else {
+        at("request", error)
+    }
+}
+
+fn unwrapped(wire: wire::Request<'_>) -> Result<Request<'_>, CodecError> {
+    if let Some(counted) = wire.counted
+        && wire.contents.is_none()
+    {
+        return read(counted, "generateContentRequest").and_then(direct);
+    }
+    direct(wire)
+}
+
+fn direct(wire: wire::Request<'_>) -> Result<Request<'_>, CodecError> {
+    let mut extras = wire.extras;
+    let Some(contents) = wire.contents else { return Err(wrong("contents", "missing")) };
+    let mut turns = turns(contents.0)?;
+    call_ids::complete(&mut turns);
+    let (instructions, instructions_plain) = match wire.system_instruction {
+        Some(raw) => instructions(raw)?,
+        None => (Vec::new(), false),
+    };
+    let mut config = Config::default();
+    if let Some(raw) = wire.generation_config {
+        config.read(raw, &mut extras)?;
+    }
+    let tool_choice = tools::choice(wire.tool_config, &mut extras)?;
+    Ok(Request {
+        source: GEMINI,
+        // `models/x` is the resource's name, `x` the model's.
+        model: string(wire.model).map(|model| without_prefix(model.into_decoded())).unwrap_or_default(),
+        instructions,
+        instructions_plain,
+        turns,
+        tools: tools::declarations(wire.tools.unwrap_or_default().0)?,
+        tool_choice,
+        sampling: config.sampling,
+        max_output: config.max_output,
+        output: config.output,
+        reasoning: config.reasoning,
+        identity: Identity { session: string(wire.session_id), ..Identity::default() },
+        service_tier: string(wire.service_tier),
+        extras,
+        ..Request::default()
+    })
+}
+
+fn without_prefix(model: Cow<'_, str>) -> Cow<'_, str> {
+    match model {
+        Cow::Borrowed(name) => Cow::Borrowed(name.strip_prefix("models/").unwrap_or(name)),
+        Cow::Owned(name) => Cow::Owned(name.strip_prefix("models/").map(str::to_owned).unwrap_or(name)),
+    }
+}
+
+/// A member that is a string; anything else counts as absent.
+pub(super) fn string(raw: Option<&RawValue>) -> Option<Text<'_>> {
+    raw.and_then(Text::from_raw).filter(|text| !text.is_empty())
+}
+
+fn turns(contents: Vec<&RawValue>) -> Result<Vec<Turn<'_>>, CodecError> {
+    let mut turns: Vec<Turn<'_>> = Vec::with_capacity(contents.len());
+    for (index, raw) in contents.into_iter().enumerate() {
+        let place = || format!("contents[{index}]");
+        let content: wire::Content<'_> = read(raw, "").map_err(|error| at(&place(), &error))?;
+        let role = role(string(content.role).as_ref(), turns.last().map(|turn| turn.role));
+        let parts = match content.parts {
+            Some(raw) => part::list(raw).map_err(|error| at(&place(), &error))?,
+            None => Vec::new(),
+        };
+        turns.push(Turn { extras: content.extras, ..Turn::new(role, parts) });
+    }
+    Ok(turns)
+}
+
+/// Roles are `user` and `model`; results were once `function`'s. One that is missing or unknown is the other than the
+/// one before, beginning with the user (B24).
+pub(super) fn role(role: Option<&Text<'_>>, before: Option<Role>) -> Role {
+    match role.map(Text::decoded).as_deref() {
+        Some("user" | "function" | "tool") => Role::User,
+        Some("model" | "assistant") => Role::Assistant,
+        Some("system") => Role::System,
+        _ if before == Some(Role::User) => Role::Assistant,
+        _ => Role::User,
+    }
+}
+
+/// A content, its parts alone, or a string. The flag says that it was one text.
+fn instructions(raw: &RawValue) -> Result<(Vec<crate::model::Part<'_>>, bool), CodecError> {
+    const PLACE: &str = "systemInstruction";
+    if let Some(text) = Text::from_raw(raw) {
+        return Ok((vec![crate::model::Part::text(text)], true));
+    }
+    let parts = match raw.get().starts_with('{') {
+        true => read::<wire::Content<'_>>(raw, PLACE)?.parts,
+        false => Some(raw),
+    };
+    let parts = match parts {
+        Some(raw) => part::list(raw).map_err(|error| at(PLACE, &error))?,
+        None => Vec::new(),
+    };
+    let plain = parts.len() == 1;
+    Ok((parts, plain))
+}
+
+/// What `generationConfig` says. Members without a canonical place are kept under a path.
+#[derive(Default)]
+struct Config<'a> {
+    sampling: Sampling<'a>,
+    max_output: Option<u64>,
+    output: OutputSpec<'a>,
+    reasoning: ReasoningControl,
+}
+
+impl<'a> Config<'a> {
+    fn read(&mut self, raw: &'a RawValue, extras: &mut Extras<'a>) -> Result<(), CodecError> {
+        const PLACE: &str = "generationConfig";
+        let wire: wire::GenerationConfig<'a> = read(raw, PLACE)?;
+        let kept = Cow::Borrowed;
+        let count = |raw: Option<&RawValue>, name: &str| match raw.map(|raw| raw.get().parse::<u64>()) {
+            None => Ok(None),
+            Some(Ok(count)) => Ok(Some(count)),
+            Some(Err(_)) => Err(wrong(&format!("{PLACE}.{name}"), "expected a whole number")),
+        };
+        self.sampling = Sampling {
+            temperature: wire.temperature.map(kept),
+            top_p: wire.top_p.map(kept),
+            top_k: wire.top_k.map(kept),
+            frequency_penalty: wire.frequency_penalty.map(kept),
+            presence_penalty: wire.presence_penalty.map(kept),
+            seed: wire.seed.map(kept),
+            stop: wire.stop_sequences.unwrap_or_default().0,
+            candidates: count(wire.candidate_count, "candidateCount")?,
+            logprobs: wire.response_logprobs.map(|raw| raw.get() == "true"),
+            top_logprobs: wire.logprobs.map(kept),
+            ..Sampling::default()
+        };
+        self.max_output = count(wire.max_output_tokens, "maxOutputTokens")?;
+        self.output.modalities = wire.response_modalities.map(kept);
+        extras.extend(wire.extras.into_iter().map(|(key, raw)| (Cow::Owned(format!("{PLACE}.{key}")), raw)));
+        let schema = wire.response_json_schema.map(Cow::Borrowed).or_else(|| {
+            // The subset of OpenAPI spells types in capitals: canonical schemas are JSON Schema.
+            let raw = wire.response_schema?;
+            extras.push((Cow::Borrowed("generationConfig.responseSchema"), raw));
+            Some(schema::from_openapi(raw))
+        });
+        match (string(wire.response_mime_type).as_ref().map(Text::decoded).as_deref(), schema) {
+            (Some("application/json") | None, Some(schema)) => {
+                self.output.format = Some(OutputFormat::JsonSchema {
+                    name: None,
+                    description: None,
+                    strict: None,
+                    schema: Some(schema),
+                });
+            }
+            (Some("application/json"), None) => self.output.format = Some(OutputFormat::JsonObject),
+            (Some("text/plain"), None) => self.output.format = Some(OutputFormat::Text),
+            (None, None) => {}
+            // `text/x.enum` and what may come.
+            (Some(_), _) => {
+                extras.extend(
+                    wire.response_mime_type
+                        .map(|raw| (Cow::Borrowed("generationConfig.responseMimeType"), raw)),
+                );
+                extras.extend(
+                    wire.response_json_schema
+                        .map(|raw| (Cow::Borrowed("generationConfig.responseJsonSchema"), raw)),
+                );
+            }
+        }
+        if let Some(thinking) = wire.thinking_config {
+            self.reasoning = reasoning(&thinking);
+            extras.extend(
+                thinking
+                    .extras
+                    .into_iter()
+                    .map(|(key, raw)| (Cow::Owned(format!("{PLACE}.thinkingConfig.{key}")), raw)),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// `thinkingConfig`: a budget of 0 is off, -1 automatic. Source: translation.md A.10, B44.
+pub(super) fn reasoning(wire: &wire::ThinkingConfig<'_>) -> ReasoningControl {
+    let summary = match wire.include_thoughts.map(RawValue::get) {
+        Some("true") => Summary::Enabled(None),
+        Some("false") => Summary::Disabled,
+        _ => Summary::Unspecified,
+    };
+    let mut control = ReasoningControl { summary, ..ReasoningControl::default() };
+    let level = string(wire.thinking_level).and_then(|level| Level::parse(&level.decoded()));
+    match (level, wire.thinking_budget.and_then(|raw| raw.get().parse::<i64>().ok())) {
+        (Some(level), _) => {
+            control.mode = Some(ReasoningMode::On);
+            control.level = Some(level);
+        }
+        (None, Some(0)) => control.mode = Some(ReasoningMode::Off),
+        (None, Some(-1)) => control.mode = Some(ReasoningMode::Auto),
+        (None, Some(budget)) => {
+            if let Ok(budget) = u32::try_from(budget) {
+                control.mode = Some(ReasoningMode::On);
+                control.budget = Some(budget);
+            }
+        }
+        (None, None) => {}
+    }
+    control
+}

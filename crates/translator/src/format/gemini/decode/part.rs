@@ -1,0 +1,220 @@
+//! Parts, of contents, results and replies alike.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::super::{GEMINI, carrier, wire};
+use super::string;
+use crate::codec::CodecError;
+use crate::json::read::{at, plain, read, wrong};
+use crate::json::{List, Text, kind_of};
+use crate::model::{
+    Args, Bind, Media, MediaClass, MediaSource, Opaque, Part, PartKind, Reasoning, ServerPart, Signature,
+    ToolCall, ToolResult,
+};
+use crate::pass::media::{class_of, lower, mime_of_name};
+use crate::splice::TopLevel;
+
+/// `parts` of a request: a list, or one part alone.
+pub(in super::super) fn list(raw: &RawValue) -> Result<Vec<Part<'_>>, CodecError> {
+    let items: List<&RawValue> = match raw.get().as_bytes().first() {
+        Some(b'[') => read(raw, "parts")?,
+        Some(b'{') => List(vec![raw]),
+        _ => return Err(wrong("parts", &format!("expected an array, found {}", kind_of(raw)))),
+    };
+    let mut parts = Vec::with_capacity(items.0.len());
+    for (index, raw) in items.0.into_iter().enumerate() {
+        // Some clients leave holes.
+        if raw.get() != "null" {
+            parts.push(part(raw, &mut of_client).map_err(|error| at(&format!("parts[{index}]"), &error))?);
+        }
+    }
+    Ok(parts)
+}
+
+/// Reads the signature of a part.
+type ReadSignature<'f, 'a> = &'f mut dyn FnMut(Text<'a>) -> Option<(Signature<'a>, Bind)>;
+
+fn of_client(text: Text<'_>) -> Option<(Signature<'_>, Bind)> {
+    carrier::of_client(text)
+}
+
+/// One part.
+pub(in super::super) fn part<'a>(
+    raw: &'a RawValue,
+    signature: ReadSignature<'_, 'a>,
+) -> Result<Part<'a>, CodecError> {
+    let wire: wire::Part<'_> = read(raw, "")?;
+    let thought = wire.thought.is_some_and(|raw| raw.get() == "true");
+    // A signature of another type is none.
+    let (signature, bind) = string(wire.signature).and_then(signature).unzip();
+    let mut extras = wire.extras;
+    let kind = if let Some(call) = wire.function_call {
+        call_of(call, &mut extras)
+    } else if let Some(response) = wire.function_response {
+        PartKind::ToolResult(result(response, &mut extras)?)
+    } else if let Some(blob) = wire.inline_data {
+        PartKind::Media(inline(blob, &mut extras))
+    } else if let Some(file) = wire.file_data {
+        PartKind::Media(file_data(file, &mut extras))
+    } else if let Some(text) = wire.text {
+        // Only `thought` makes it a thought: a signature is an attachment (F53). An empty text that is signed carries
+        // nothing but state (B28).
+        match thought || text.is_empty() && signature.is_some() {
+            true => {
+                if let (true, Some(thought)) = (text.is_empty(), wire.thought) {
+                    extras.push((Cow::Borrowed("thought"), thought));
+                }
+                let summary = if text.is_empty() { Vec::new() } else { vec![text] };
+                let bind = bind.unwrap_or_default();
+                PartKind::Reasoning(Reasoning { summary, bind, ..Reasoning::default() })
+            }
+            false => PartKind::Text { text, citations: None },
+        }
+    } else {
+        let head = wire_head([
+            ("executableCode", wire.executable_code),
+            ("codeExecutionResult", wire.code_execution_result),
+            ("toolCall", wire.tool_call),
+            ("toolResponse", wire.tool_response),
+        ]);
+        return Ok(whole(raw, head));
+    };
+    Ok(Part { signature, extras, ..Part::new(kind) })
+}
+
+/// Which of the members is there, and its id.
+fn wire_head<'a>(
+    members: [(&'static str, Option<wire::Head<'a>>); 4],
+) -> Option<(&'static str, Option<Text<'a>>)> {
+    members.into_iter().find_map(|(name, head)| head.map(|head| (name, string(head.id))))
+}
+
+/// What runs at the provider, or what we do not know: whole.
+fn whole<'a>(raw: &'a RawValue, head: Option<(&'static str, Option<Text<'a>>)>) -> Part<'a> {
+    let raw_part = Cow::Borrowed(raw);
+    Part::new(match head {
+        Some((kind, id)) => PartKind::Server(ServerPart {
+            format: GEMINI,
+            kind: Cow::Borrowed(kind),
+            id,
+            name: matches!(kind, "executableCode" | "codeExecutionResult")
+                .then_some(Cow::Borrowed("code_execution")),
+            raw: raw_part,
+        }),
+        None => PartKind::Opaque(Opaque { format: GEMINI, kind: first_key(raw), raw: raw_part }),
+    })
+}
+
+fn first_key(raw: &RawValue) -> Cow<'_, str> {
+    TopLevel::scan(raw.get().as_bytes())
+        .ok()
+        .and_then(|part| part.members().next().map(|(key, _)| Cow::Owned(key.to_owned())))
+        .unwrap_or_default()
+}
+
+/// A name or an id that is no string is taken for its text (E516).
+fn word(raw: Option<&RawValue>) -> Cow<'_, str> {
+    let Some(raw) = raw else { return Cow::default() };
+    match Text::from_raw(raw) {
+        Some(text) => text.into_decoded(),
+        None => Cow::Borrowed(raw.get()),
+    }
+}
+
+fn call_of<'a>(call: wire::FunctionCall<'a>, extras: &mut crate::json::Extras<'a>) -> PartKind<'a> {
+    extras.extend(call.extras.into_iter().map(|(key, raw)| (Cow::Owned(format!("functionCall.{key}")), raw)));
+    let args = call.args.map_or_else(|| Args::Encoded(Text::default()), |raw| Args::Json(Cow::Borrowed(raw)));
+    PartKind::ToolCall(ToolCall {
+        id: Text::plain(word(call.id)),
+        name: word(call.name),
+        namespace: None,
+        args,
+    })
+}
+
+/// A result: text under `output` or `result`, an error under `error`, any other object as it is (B20).
+fn result<'a>(
+    wire: wire::FunctionResponse<'a>,
+    extras: &mut crate::json::Extras<'a>,
+) -> Result<ToolResult<'a>, CodecError> {
+    extras.extend(
+        wire.extras.into_iter().map(|(key, raw)| (Cow::Owned(format!("functionResponse.{key}")), raw)),
+    );
+    let mut result = ToolResult {
+        call_id: Text::plain(word(wire.id)),
+        name: Some(word(wire.name)).filter(|name| !name.is_empty()),
+        content: Vec::new(),
+        is_error: None,
+        raw: None,
+    };
+    if let Some(raw) = wire.response {
+        read_response(raw, &mut result);
+        extras.push((Cow::Borrowed("functionResponse.response"), raw));
+    }
+    for (index, raw) in wire.parts.unwrap_or_default().0.into_iter().enumerate() {
+        let part = part(raw, &mut |_| None);
+        let part = part.map_err(|error| at(&format!("functionResponse.parts[{index}]"), &error))?;
+        result.content.push(part);
+    }
+    Ok(result)
+}
+
+fn read_response<'a>(raw: &'a RawValue, result: &mut ToolResult<'a>) {
+    let value = only_member(raw).map_or(raw, |(key, value)| {
+        if key == "error" {
+            result.is_error = Some(true);
+        }
+        value
+    });
+    match Text::from_raw(value) {
+        Some(text) => result.content.push(Part::text(text)),
+        None => result.raw = Some(Cow::Borrowed(value)),
+    }
+}
+
+/// The value of `output`, `result` or `error` where it is the whole response.
+fn only_member(raw: &RawValue) -> Option<(&'static str, &RawValue)> {
+    let object = TopLevel::scan(raw.get().as_bytes()).ok()?;
+    let mut members = object.members();
+    let (key, value) = members.next()?;
+    if members.next().is_some() {
+        return None;
+    }
+    let key = ["output", "result", "error"].into_iter().find(|known| *known == key)?;
+    Some((key, serde_json::from_slice(value).ok()?))
+}
+
+fn inline<'a>(blob: wire::Blob<'a>, extras: &mut crate::json::Extras<'a>) -> Media<'a> {
+    extras.extend(blob.extras.into_iter().map(|(key, raw)| (Cow::Owned(format!("inlineData.{key}")), raw)));
+    let mime = match plain(blob.mime_type) {
+        Cow::Borrowed(mime) => lower(mime),
+        Cow::Owned(mime) => Cow::Owned(mime.to_ascii_lowercase()),
+    };
+    let class = class_of(&mime);
+    let source = MediaSource::Base64 { mime, data: blob.data.unwrap_or_default() };
+    media(class, source, blob.display_name)
+}
+
+/// A file of Google's stores, or any URL.
+fn file_data<'a>(file: wire::FileData<'a>, extras: &mut crate::json::Extras<'a>) -> Media<'a> {
+    extras.extend(file.extras.into_iter().map(|(key, raw)| (Cow::Owned(format!("fileData.{key}")), raw)));
+    extras.extend(file.mime_type.map(|raw| (Cow::Borrowed("fileData.mimeType"), raw)));
+    let uri = file.file_uri.unwrap_or_default();
+    let text = uri.decoded();
+    let is_stored = !(text.starts_with("https://") || text.starts_with("http://"))
+        || text.starts_with("https://generativelanguage.googleapis.com/");
+    let class = match string(file.mime_type) {
+        Some(mime) => class_of(&mime.decoded()),
+        None if text.contains("://www.youtube.com/") || text.contains("://youtu.be/") => MediaClass::Video,
+        None => mime_of_name(&text).map_or(MediaClass::Document, class_of),
+    };
+    drop(text);
+    let source = if is_stored { MediaSource::File(uri) } else { MediaSource::Url(uri) };
+    media(class, source, file.display_name)
+}
+
+fn media<'a>(class: MediaClass, source: MediaSource<'a>, name: Option<Text<'a>>) -> Media<'a> {
+    Media { class, source, name, detail: None, context: None, citations: None }
+}

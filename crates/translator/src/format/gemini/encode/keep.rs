@@ -1,0 +1,64 @@
+//! Which parts go to Gemini. Source: translation.md B28 to B31, B36, A.16.
+
+use super::{Target, loss};
+use crate::codec::Loss;
+use crate::format::gemini::dialect::is_family;
+use crate::model::{Issuer, Part, PartKind, Reasoning, Role, Signature};
+use crate::pass::turns::OutPart;
+
+/// Decides about parts, one after the other.
+pub(super) struct Keep<'k, 'r> {
+    pub(super) target: &'k Target<'r>,
+    pub(super) losses: &'k mut Vec<Loss>,
+}
+
+impl Keep<'_, '_> {
+    /// The part, or nothing when Gemini cannot have it.
+    pub(super) fn part<'p>(&mut self, role: Role, part: &'p Part<'p>) -> Option<OutPart<'p>> {
+        let refused = match &part.kind {
+            PartKind::Text { .. } | PartKind::Refusal(_) => None,
+            // Thoughts are no instructions, and a user has none.
+            PartKind::Reasoning(_) if role != Role::Assistant => {
+                Some(("message.thinking", "only the model thinks"))
+            }
+            _ if matches!(role, Role::System | Role::Developer) => Some(("system", "instructions are text")),
+            PartKind::Media(_) | PartKind::ToolCall(_) | PartKind::ToolResult(_) => None,
+            PartKind::Reasoning(reasoning) => (!self.keeps(part, reasoning))
+                .then_some(("message.thinking", "Gemini takes back only thoughts that it signed")),
+            PartKind::Server(server) if is_family(server.format) => None,
+            PartKind::Opaque(opaque) if is_family(opaque.format) => None,
+            PartKind::Server(_) | PartKind::Opaque(_) => Some(("message.part", "only its own format has it")),
+        };
+        if let Some((what, why)) = refused {
+            loss(self.losses, what, why);
+            return None;
+        }
+        Some(OutPart::kept(part))
+    }
+
+    /// Its own thoughts, and unsigned ones that can be read. Those that another provider signed go only to backends
+    /// that want any text back (E342, E392).
+    fn keeps(&self, part: &Part<'_>, reasoning: &Reasoning<'_>) -> bool {
+        if reasoning.redacted.is_some() {
+            return false;
+        }
+        match &part.signature {
+            Some(signature) if is_replayable(signature, self.target.family) => true,
+            Some(_) => self.target.profile.keeps_reasoning_text && is_told(reasoning),
+            None => is_told(reasoning),
+        }
+    }
+}
+
+fn is_told(reasoning: &Reasoning<'_>) -> bool {
+    reasoning.summary.iter().chain(&reasoning.raw).any(|text| !text.is_empty())
+}
+
+/// Whether Gemini issued it. One of unknown form is taken only from a client of this format, which had it from there.
+pub(super) fn is_replayable(signature: &Signature<'_>, family: bool) -> bool {
+    match signature.issuer {
+        Issuer::Gemini => true,
+        Issuer::Unknown => family,
+        _ => false,
+    }
+}

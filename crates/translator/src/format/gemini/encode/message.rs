@@ -1,0 +1,218 @@
+//! Contents. Source: translation.md B12, B18 to B21, B24, B31, B35.
+
+use std::borrow::Cow;
+
+use super::keep::is_replayable;
+use super::part;
+use super::{Content, Target};
+use crate::format::gemini::carrier::SENTINELS;
+use crate::format::gemini::hygiene::needs_signatures;
+use crate::json::{Text, Writer};
+use crate::model::{Media, MediaClass, MediaSource, Part, PartKind, Role, ToolCall, ToolResult};
+use crate::pass::args::json_object;
+use crate::pass::call_ids::is_derived;
+use crate::pass::turns::NEUTRAL;
+
+pub(super) fn write_all(w: &mut Writer, target: &Target<'_>, turns: &[Content<'_, '_>]) {
+    w.begin_array();
+    // A call has to follow the user. Source: providers-a.md 4.2 [H].
+    if !target.family && turns.first().is_some_and(|first| first.role == Role::Assistant) {
+        w.raw(&format!(r#"{{"role":"user","parts":[{{"text":"{NEUTRAL}"}}]}}"#));
+    }
+    let mut calls = Vec::new();
+    for content in turns {
+        write_content(w, target, content, &mut calls);
+    }
+    w.end_array();
+}
+
+/// A call that was written: its id and its tool.
+type Called<'c> = (Cow<'c, str>, &'c str);
+
+fn write_content<'c>(
+    w: &mut Writer,
+    target: &Target<'_>,
+    content: &Content<'c, '_>,
+    called: &mut Vec<Called<'c>>,
+) {
+    w.begin_object();
+    w.field_string("role", if content.role == Role::Assistant { "model" } else { "user" });
+    w.key("parts");
+    w.begin_array();
+    let mut first = true;
+    let mut siblings = Vec::new();
+    for part in content.parts {
+        let part = part.part();
+        match &part.kind {
+            PartKind::ToolCall(call) => {
+                if first {
+                    called.clear();
+                }
+                called.push((call.id.decoded(), &call.name));
+                write_call(w, target, part, call, std::mem::take(&mut first));
+            }
+            PartKind::ToolResult(result) => {
+                let name = name_of(result, called);
+                write_result(w, target, part, (result, &name), &mut siblings);
+            }
+            _ => part::write(w, target, part),
+        }
+    }
+    for media in siblings {
+        part::write_media(w, target, &Part::new(PartKind::Media(media)));
+    }
+    w.end_array();
+    if target.family
+        && let Some(turn) = content.turn
+    {
+        for (key, raw) in turn.extras {
+            w.field_raw(key, raw.get());
+        }
+    }
+    w.end_object();
+}
+
+/// An id goes along where the client itself set it: other versions of the API refuse the member.
+/// Source: providers-a.md 6.4 [H].
+fn write_id(w: &mut Writer, target: &Target<'_>, id: &Text<'_>) {
+    if target.family && !id.is_empty() && !is_derived(id) {
+        w.field_text("id", id);
+    }
+}
+
+/// In each content the first call must be signed, its siblings are as Gemini signed them (B31).
+fn write_call(w: &mut Writer, target: &Target<'_>, part: &Part<'_>, call: &ToolCall<'_>, first: bool) {
+    w.begin_object();
+    w.key("functionCall");
+    w.begin_object();
+    write_id(w, target, &call.id);
+    w.field_string("name", target.names.wire(&call.name));
+    w.field_raw("args", &json_object(&call.args));
+    part::write_nested(w, target, part, "functionCall.");
+    w.end_object();
+    match part.signature.as_ref().filter(|signature| is_replayable(signature, target.family)) {
+        Some(signature) => w.field_text("thoughtSignature", &signature.value),
+        None if first && needs_signatures(&target.profile.model) => {
+            w.field_string("thoughtSignature", SENTINELS[0])
+        }
+        None => {}
+    }
+    part::write_extras(w, target, part);
+    w.end_object();
+}
+
+fn write_result<'r>(
+    w: &mut Writer,
+    target: &Target<'_>,
+    part: &Part<'_>,
+    (result, name): (&'r ToolResult<'r>, &str),
+    siblings: &mut Vec<Media<'r>>,
+) {
+    let (texts, media) = pieces(result);
+    w.begin_object();
+    w.key("functionResponse");
+    w.begin_object();
+    write_id(w, target, &result.call_id);
+    w.field_string("name", target.names.wire(name));
+    w.key("response");
+    match part.extras.iter().find(|(key, _)| target.family && key == "functionResponse.response") {
+        Some((_, raw)) => w.raw(raw.get()),
+        None => write_response(w, result, &texts),
+    }
+    if !media.is_empty() {
+        if takes_media_in_results(&target.profile.model) {
+            w.key("parts");
+            w.begin_array();
+            for media in media {
+                part::write_media(w, target, &Part::new(PartKind::Media(media)));
+            }
+            w.end_array();
+        } else {
+            siblings.extend(media);
+        }
+    }
+    part::write_nested(w, target, part, "functionResponse.");
+    w.end_object();
+    part::write_extras(w, target, part);
+    w.end_object();
+}
+
+/// Since Gemini 3 results hold media themselves; before, they stand beside them (B21).
+fn takes_media_in_results(model: &str) -> bool {
+    !(model.starts_with("gemini-1") || model.starts_with("gemini-2"))
+}
+
+/// The name of the tool: its own, or that of the call with its id; an id stands in for one that nobody knows. Results
+/// come in the order of their calls. Source: translation.md B19, E465, E466.
+fn name_of<'r>(result: &'r ToolResult<'_>, called: &mut Vec<Called<'r>>) -> Cow<'r, str> {
+    let id = result.call_id.decoded();
+    let at = match id.is_empty() {
+        true => (!called.is_empty()).then_some(0),
+        false => called.iter().position(|(known, _)| *known == id),
+    };
+    let call = at.map(|at| called.remove(at).1);
+    if let Some(name) = result.name.as_deref().filter(|name| !name.is_empty()).or(call) {
+        return Cow::Borrowed(name);
+    }
+    let mut name = &*id;
+    while let Some((head, tail)) = name.rsplit_once('-') {
+        if head.is_empty() || tail.is_empty() || !tail.bytes().all(|byte| byte.is_ascii_digit()) {
+            break;
+        }
+        name = head;
+    }
+    match name.is_empty() {
+        true => Cow::Borrowed("tool"),
+        false => Cow::Owned(name.to_owned()),
+    }
+}
+
+/// `{"output":…}`, or `{"error":…}`: one text is a string, several are an array, JSON stays JSON (B20).
+fn write_response(w: &mut Writer, result: &ToolResult<'_>, texts: &[Text<'_>]) {
+    w.begin_object();
+    w.key(if result.is_error == Some(true) { "error" } else { "output" });
+    match (&result.raw, texts) {
+        (Some(raw), _) => w.raw(raw.get()),
+        (None, []) => w.string(""),
+        (None, [only]) => w.text(only),
+        (None, several) => {
+            w.begin_array();
+            several.iter().for_each(|text| w.text(text));
+            w.end_array();
+        }
+    }
+    w.end_object();
+}
+
+/// What a tool said, and what it showed.
+fn pieces<'r>(result: &'r ToolResult<'r>) -> (Vec<Text<'r>>, Vec<Media<'r>>) {
+    let (mut texts, mut media) = (Vec::new(), Vec::new());
+    for part in &result.content {
+        piece(part, &mut texts, &mut media);
+    }
+    (texts, media)
+}
+
+fn piece<'r>(part: &'r Part<'r>, texts: &mut Vec<Text<'r>>, media: &mut Vec<Media<'r>>) {
+    match &part.kind {
+        PartKind::Text { text, .. } | PartKind::Refusal(text) if !text.is_empty() => {
+            texts.push(text.reborrow())
+        }
+        PartKind::Media(found) => match &found.source {
+            // Without payload there is nothing to show (E345).
+            MediaSource::Base64 { data, .. } if data.is_empty() => {}
+            MediaSource::Base64 { .. }
+                if found.class == MediaClass::Image || found.class == MediaClass::Document =>
+            {
+                media.push(found.clone());
+            }
+            MediaSource::Text(text) => texts.push(text.reborrow()),
+            MediaSource::Parts(parts) => parts.iter().for_each(|part| piece(part, texts, media)),
+            MediaSource::Url(url) | MediaSource::File(url) => texts.push(url.reborrow()),
+            MediaSource::Base64 { .. } => media.push(found.clone()),
+        },
+        PartKind::Opaque(opaque) => texts.push(Text::plain(opaque.raw.get())),
+        PartKind::Server(server) => texts.push(Text::plain(server.raw.get())),
+        _ => {}
+    }
+}

@@ -1,0 +1,163 @@
+//! Canonical requests for a provider of this format. Source: translation.md A (columns GE), B, D.19 to D.23.
+
+use std::borrow::Cow;
+
+use super::dialect::{Dialect, is_family};
+use crate::codec::{CodecError, Encoded, Loss, Profile};
+use crate::json::{Text, Writer};
+use crate::model::{PartKind, Request, Role};
+use crate::names::NameMap;
+use crate::pass::names::gemini_names;
+use crate::pass::turns::{Arranged, OutPart, OutTurn, TurnPolicy, arrange};
+
+mod config;
+mod keep;
+mod message;
+mod part;
+mod tools;
+
+pub(super) use config::Thinking;
+
+/// What every piece of the encoder knows.
+struct Target<'r> {
+    request: &'r Request<'r>,
+    profile: &'r Profile,
+    /// The request came in a dialect of this format: what only it can say means the same.
+    family: bool,
+    names: NameMap,
+}
+
+pub(super) fn request(
+    request: &Request<'_>,
+    profile: &Profile,
+    dialect: Dialect,
+) -> Result<Encoded, CodecError> {
+    let target = Target { request, profile, family: is_family(request.source), names: gemini_names(request) };
+    let mut losses = Vec::new();
+    let mut kept = keep::Keep { target: &target, losses: &mut losses };
+    let mut arranged = arrange(request, &TurnPolicy::gemini(), &mut |role, part| kept.part(role, part));
+    losses.append(&mut arranged.losses);
+    let conversation = Conversation::of(&arranged, target.family)?;
+    let mut w = Writer::new(Vec::with_capacity(size_hint(&conversation)));
+    w.begin_object();
+    if dialect.wraps() {
+        w.field_string("model", &profile.model);
+        // The project is the credential's: the executor puts it in.
+        w.key("request");
+        w.begin_object();
+    }
+    w.key("contents");
+    message::write_all(&mut w, &target, &conversation.turns);
+    if !conversation.system.is_empty() {
+        w.key("systemInstruction");
+        w.begin_object();
+        if dialect.wraps() {
+            w.field_string("role", "user");
+        }
+        w.key("parts");
+        w.begin_array();
+        for part in conversation.system {
+            part::write_instruction(&mut w, part.part());
+        }
+        w.end_array();
+        w.end_object();
+    }
+    tools::write(&mut w, &target, &mut losses);
+    config::write(&mut w, &target, &mut losses)?;
+    write_rest(&mut w, &target, &mut losses);
+    if dialect.wraps() {
+        w.end_object();
+    }
+    w.end_object();
+    Ok(Encoded { body: w.into_bytes(), names: target.names, losses })
+}
+
+/// What only this format has.
+fn write_rest(w: &mut Writer, target: &Target<'_>, losses: &mut Vec<Loss>) {
+    let request = target.request;
+    if !target.family {
+        if target.profile.safety_off {
+            w.field_raw("safetySettings", SAFETY_OFF);
+        }
+        if !request.extras.is_empty() {
+            loss(losses, "extras", "members that only the client's format has");
+        }
+        return;
+    }
+    if let Some(tier) = &request.service_tier {
+        w.field_text("serviceTier", tier);
+    }
+    let mut safety = false;
+    for (key, raw) in request.extras.iter().filter(|(key, _)| !key.contains('.') && key != "toolConfig") {
+        safety |= matches!(&**key, "safetySettings" | "safety_settings");
+        w.field_raw(key, raw.get());
+    }
+    if target.profile.safety_off && !safety {
+        w.field_raw("safetySettings", SAFETY_OFF);
+    }
+}
+
+/// Nothing is blocked. Source: providers-a.md 4.2 "Safety"; sent only where the operator wants it (F46).
+pub(super) const SAFETY_OFF: &str = concat!(
+    r#"[{"category":"HARM_CATEGORY_HARASSMENT","threshold":"OFF"},"#,
+    r#"{"category":"HARM_CATEGORY_HATE_SPEECH","threshold":"OFF"},"#,
+    r#"{"category":"HARM_CATEGORY_SEXUALLY_EXPLICIT","threshold":"OFF"},"#,
+    r#"{"category":"HARM_CATEGORY_DANGEROUS_CONTENT","threshold":"OFF"},"#,
+    r#"{"category":"HARM_CATEGORY_CIVIC_INTEGRITY","threshold":"BLOCK_NONE"}]"#
+);
+
+/// The conversation as Gemini takes it: not empty, begun and ended by the user.
+struct Conversation<'c, 'r> {
+    system: &'c [OutPart<'r>],
+    turns: Vec<Content<'c, 'r>>,
+}
+
+/// One content: of a turn, or made of parts.
+struct Content<'c, 'r> {
+    role: Role,
+    parts: &'c [OutPart<'r>],
+    turn: Option<&'c OutTurn<'r>>,
+}
+
+impl<'c, 'r> Conversation<'c, 'r> {
+    fn of(arranged: &'c Arranged<'r>, family: bool) -> Result<Self, CodecError> {
+        let mut system = arranged.system.as_slice();
+        let mut turns: Vec<_> = arranged
+            .turns
+            .iter()
+            .map(|turn| Content { role: turn.role, parts: &turn.parts, turn: Some(turn) })
+            .collect();
+        // A conversation that ends with the model's own words is refused (B27a).
+        if !family && turns.len() > 1 && turns.last().is_some_and(is_prefill) {
+            turns.pop();
+        }
+        if turns.is_empty() {
+            // Instructions alone are what the user says (B26).
+            if system.is_empty() {
+                return Err(CodecError::inexpressible("the conversation is empty").with_param("contents"));
+            }
+            turns.push(Content { role: Role::User, parts: std::mem::take(&mut system), turn: None });
+        }
+        Ok(Self { system, turns })
+    }
+}
+
+fn is_prefill(content: &Content<'_, '_>) -> bool {
+    content.role == Role::Assistant
+        && content.parts.iter().all(|part| {
+            let part = part.part();
+            part.signature.is_none() && matches!(part.kind, PartKind::Text { .. } | PartKind::Refusal(_))
+        })
+}
+
+fn size_hint(conversation: &Conversation<'_, '_>) -> usize {
+    let parts = conversation.turns.iter().flat_map(|turn| turn.parts).chain(conversation.system);
+    parts.map(|part| part.part().as_text().map_or(256, Text::size_hint) + 32).sum::<usize>() + 1024
+}
+
+/// Notes a loss, once.
+fn loss(losses: &mut Vec<Loss>, what: &'static str, why: &'static str) {
+    if !losses.iter().any(|loss| loss.what == what && loss.why == why) {
+        losses.push(Loss { what: Cow::Borrowed(what), why: Cow::Borrowed(why) });
+    }
+}

@@ -1,0 +1,28 @@
+//! What routing needs of a request, without decoding it: the model and the stream stand in the URL.
+
+use std::borrow::Cow;
+
+use super::dialect::Dialect;
+use crate::codec::{CodecError, Peek};
+use crate::splice::TopLevel;
+
+pub(super) fn peek(body: &[u8], dialect: Dialect) -> Result<Peek<'_>, CodecError> {
+    let top = TopLevel::scan(body)?;
+    let inner = if dialect.wraps() { top.object("request") } else { None };
+    let model = top.string("model")?.unwrap_or_default();
+    Ok(Peek {
+        model: match model {
+            Cow::Borrowed(name) => Cow::Borrowed(name.strip_prefix("models/").unwrap_or(name)),
+            owned @ Cow::Owned(_) => owned,
+        },
+        stream: false,
+        session: session(&top).or_else(|| session(&inner?)),
+        cache_key: None,
+    })
+}
+
+/// Source: providers-a.md 4.2, 5.4.
+fn session<'a>(object: &TopLevel<'a>) -> Option<Cow<'a, str>> {
+    let member = |key: &str| object.string(key).ok().flatten().filter(|id| !id.is_empty());
+    member("session_id").or_else(|| member("sessionId"))
+}

@@ -1,0 +1,193 @@
+//! Canonical replies for a client of this format. Source: translation.md A.12, B4, B28, B56, B69, B75.
+
+use super::super::dialect::{Dialect, is_family};
+use super::super::{call_id, carrier, shown_id, shown_model, usage};
+use crate::codec::ReplyContext;
+use crate::json::{Text, Writer};
+use crate::model::{Args, Finish};
+use crate::model::{Candidate, Media, MediaSource, Part, PartKind, Reasoning, Response, ToolCall};
+use crate::pass::args::{freeform, json_object, wrap_custom_input};
+use crate::pass::finish::gemini_reason;
+use cliproxy_core::FinishReason;
+
+pub(in super::super) fn encode(response: &Response<'_>, context: &ReplyContext, dialect: Dialect) -> Vec<u8> {
+    let family = is_family(response.source);
+    let mut w = Writer::new(Vec::with_capacity(512));
+    w.begin_object();
+    if dialect.wraps() {
+        w.key("response");
+        w.begin_object();
+    }
+    w.key("candidates");
+    w.begin_array();
+    for candidate in &response.candidates {
+        write_candidate(&mut w, candidate, context, family);
+    }
+    if response.candidates.is_empty() {
+        write_candidate(&mut w, &Candidate::default(), context, family);
+    }
+    w.end_array();
+    if let Some(used) = &response.usage {
+        w.key("usageMetadata");
+        usage::write(&mut w, used);
+    }
+    w.field_string("modelVersion", shown_model(context, &response.model));
+    w.field_string("responseId", &shown_id(&response.id, context));
+    if family {
+        for (key, raw) in &response.extras {
+            w.field_raw(key, raw.get());
+        }
+    }
+    if dialect.wraps() {
+        w.end_object();
+    }
+    w.end_object();
+    w.into_bytes()
+}
+
+fn write_candidate(w: &mut Writer, candidate: &Candidate<'_>, context: &ReplyContext, family: bool) {
+    w.begin_object();
+    w.key("content");
+    w.begin_object();
+    w.key("parts");
+    w.begin_array();
+    let mut calls = 0;
+    let mut said = false;
+    for part in &candidate.parts {
+        said |= write_part(w, part, context, (candidate.index, &mut calls));
+    }
+    if !said {
+        // As Google itself says nothing.
+        w.raw(r#"{"text":""}"#);
+    }
+    w.end_array();
+    w.field_string("role", "model");
+    w.end_object();
+    write_finish(w, candidate.finish.as_ref());
+    w.field_unsigned("index", u64::from(candidate.index));
+    if family {
+        if let Some(logprobs) = &candidate.logprobs {
+            w.field_raw("logprobsResult", logprobs.get());
+        }
+        for (key, raw) in &candidate.extras {
+            w.field_raw(key, raw.get());
+        }
+    }
+    w.end_object();
+}
+
+/// Gemini's own word where it is one: it says more than ours.
+pub(in super::super) fn write_finish(w: &mut Writer, finish: Option<&Finish<'_>>) {
+    let word = match finish {
+        Some(Finish { native: Some(native), .. }) if is_own_word(native) => native,
+        Some(finish) => gemini_reason(finish.reason),
+        None => gemini_reason(FinishReason::Stop),
+    };
+    w.field_string("finishReason", word);
+}
+
+fn is_own_word(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+}
+
+/// One part. False for what this format has no part for.
+fn write_part(
+    w: &mut Writer,
+    part: &Part<'_>,
+    context: &ReplyContext,
+    (candidate, calls): (u32, &mut u32),
+) -> bool {
+    match &part.kind {
+        PartKind::Text { text, .. } | PartKind::Refusal(text) => {
+            if text.is_empty() && part.signature.is_none() {
+                return false;
+            }
+            w.begin_object();
+            w.field_text("text", text);
+            end(w, part);
+        }
+        PartKind::Reasoning(reasoning) => return write_reasoning(w, part, reasoning),
+        PartKind::ToolCall(call) => {
+            write_call(w, part, call, context, &call_id(&call.id, context, candidate, *calls));
+            *calls += 1;
+        }
+        PartKind::Media(media) => {
+            w.begin_object();
+            write_media(w, media);
+            end(w, part);
+        }
+        PartKind::Server(server) if is_family(server.format) => w.raw(server.raw.get()),
+        PartKind::Opaque(opaque) if is_family(opaque.format) => w.raw(opaque.raw.get()),
+        PartKind::Server(_) | PartKind::Opaque(_) | PartKind::ToolResult(_) => return false,
+    }
+    true
+}
+
+/// Thoughts and their signature are one part (E110). Encrypted ones have no place but a signature's.
+fn write_reasoning(w: &mut Writer, part: &Part<'_>, reasoning: &Reasoning<'_>) -> bool {
+    let texts = if reasoning.summary.is_empty() { &reasoning.raw } else { &reasoning.summary };
+    if reasoning.redacted.is_some() || part.signature.is_none() && texts.iter().all(Text::is_empty) {
+        return false;
+    }
+    w.begin_object();
+    w.key("text");
+    w.texts(
+        texts
+            .iter()
+            .enumerate()
+            .flat_map(|(index, text)| [Text::plain(if index == 0 { "" } else { "\n\n" }), text.reborrow()]),
+    );
+    w.field_boolean("thought", true);
+    if let Some(signature) = &part.signature {
+        w.field_text("thoughtSignature", &carrier::for_client(signature, reasoning.bind));
+    }
+    w.end_object();
+    true
+}
+
+fn end(w: &mut Writer, part: &Part<'_>) {
+    if let Some(signature) = &part.signature {
+        w.field_text("thoughtSignature", &carrier::for_client(signature, crate::model::Bind::Own));
+    }
+    w.end_object();
+}
+
+fn write_call(w: &mut Writer, part: &Part<'_>, call: &ToolCall<'_>, context: &ReplyContext, id: &str) {
+    w.begin_object();
+    w.key("functionCall");
+    w.begin_object();
+    w.field_string("id", id);
+    w.field_string("name", context.names.declared(&call.name));
+    w.field_raw("args", &json_object(&call.args));
+    w.end_object();
+    end(w, part);
+}
+
+/// `inlineData` or `fileData`, within a part.
+pub(in super::super) fn write_media(w: &mut Writer, media: &Media<'_>) {
+    match &media.source {
+        MediaSource::Base64 { mime, data } => {
+            w.key("inlineData");
+            w.begin_object();
+            w.field_string("mimeType", mime);
+            w.field_text("data", data);
+            w.end_object();
+        }
+        MediaSource::Url(uri) | MediaSource::File(uri) => {
+            w.key("fileData");
+            w.begin_object();
+            w.field_text("fileUri", uri);
+            w.end_object();
+        }
+        MediaSource::Text(text) => w.field_text("text", text),
+        MediaSource::Parts(_) => w.field_string("text", ""),
+    }
+}
+
+/// The arguments of a call that was read from a stream, as an object.
+pub(in super::super) fn arguments(custom: bool, text: Text<'_>) -> String {
+    match custom {
+        true => wrap_custom_input(&freeform(&Args::Freeform(text))),
+        false => json_object(&Args::Encoded(text)).into_owned(),
+    }
+}

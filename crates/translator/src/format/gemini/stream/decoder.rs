@@ -1,0 +1,291 @@
+//! Chunks of a provider into canonical events. Source: translation.md B28, B52, B53, B68 to B70.
+
+use std::borrow::Cow;
+
+use cliproxy_core::FinishReason;
+use serde_json::value::RawValue;
+
+use super::super::decode::part::part;
+use super::super::reply::{blocked, finish, unix_seconds};
+use super::super::{GEMINI, carrier, error, usage, wire};
+use super::is_done;
+use crate::codec::{CodecError, StreamDecoder};
+use crate::frame::StreamFrame;
+use crate::json::List;
+use crate::json::read::{plain, read};
+use crate::model::{Bind, BlockKind, Delta, Event, Finish, Part, PartKind, Start};
+use crate::pass::args::json_text;
+use crate::pass::finish::settle;
+
+type Sink<'s> = &'s mut dyn FnMut(Event<'_>);
+
+/// Reads a stream of chunks.
+#[derive(Debug, Default)]
+pub(in super::super) struct Decoder {
+    state: State,
+    candidates: Vec<Candidate>,
+    next: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Fresh,
+    Started,
+    Over,
+}
+
+/// What is known of one candidate.
+#[derive(Debug)]
+struct Candidate {
+    index: u32,
+    open: Option<(Kind, u32)>,
+    calls: bool,
+    /// Held until the end: usage, signatures and grounding come behind it (B53).
+    finish: Option<Finish<'static>>,
+}
+
+/// A block that the next part of its kind continues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Reasoning,
+}
+
+impl StreamDecoder for Decoder {
+    fn decode(&mut self, frame: StreamFrame<'_>, sink: Sink<'_>) -> Result<(), CodecError> {
+        let data = frame.data.trim_ascii();
+        if self.state == State::Over || data.is_empty() {
+            return Ok(());
+        }
+        if is_done(data) {
+            // Nothing began: the caller sees a stream without an end (E422).
+            return if self.state == State::Fresh { Ok(()) } else { self.end(true, sink) };
+        }
+        let text = std::str::from_utf8(data).map_err(|_| CodecError::protocol("a chunk is not UTF-8"))?;
+        let unreadable = |error| CodecError::protocol(format!("a chunk cannot be read: {error}"));
+        if text.starts_with('[') {
+            // Without `alt=sse` failures come as a list. Source: providers-a.md 5.6.
+            let items: List<&RawValue> = serde_json::from_str(text).map_err(unreadable)?;
+            return items.0.into_iter().try_for_each(|raw| self.chunk(raw, frame.event, sink));
+        }
+        let raw: &RawValue = serde_json::from_str(text).map_err(unreadable)?;
+        self.chunk(raw, frame.event, sink)
+    }
+
+    fn finish(&mut self, sink: Sink<'_>) -> Result<(), CodecError> {
+        match self.state {
+            State::Over => Ok(()),
+            State::Fresh => Err(CodecError::protocol("the stream ended before it began")),
+            State::Started => self.end(false, sink),
+        }
+    }
+}
+
+impl Decoder {
+    fn chunk(&mut self, raw: &RawValue, event: &str, sink: Sink<'_>) -> Result<(), CodecError> {
+        let outer: wire::Reply<'_> = serde_json::from_str(raw.get())
+            .map_err(|error| CodecError::protocol(format!("a chunk cannot be read: {error}")))?;
+        if outer.error.is_some() || event == "error" {
+            self.state = State::Over;
+            sink(Event::Error(error::from_frame(raw)));
+            return Ok(());
+        }
+        let wire = match outer.response {
+            Some(inner) if outer.candidates.is_none() => read(inner, "response")?,
+            _ => outer,
+        };
+        let blocked = blocked(&wire)?;
+        let candidates = wire.candidates.unwrap_or_default().0;
+        // What holds only trace data is no chunk of the reply. Source: providers-a.md 5.7.
+        if self.state == State::Fresh
+            && (!candidates.is_empty() || blocked.is_some() || wire.response_id.is_some())
+        {
+            self.state = State::Started;
+            sink(Event::Start(Start {
+                id: plain(wire.response_id),
+                model: plain(wire.model_version),
+                created: wire.create_time.and_then(|time| unix_seconds(&time.decoded())),
+                service_tier: None,
+            }));
+        }
+        for (place, candidate) in candidates.into_iter().enumerate() {
+            self.candidate(candidate, place, sink)?;
+        }
+        if let Some(finish) = blocked {
+            let at = self.place_of(0);
+            if let Some(candidate) = self.candidates.get_mut(at) {
+                candidate.finish.get_or_insert(finish.into_owned());
+            }
+        }
+        if let Some(used) = wire.usage.as_ref().map(usage::decode).filter(|usage| !usage.is_empty()) {
+            sink(Event::Usage(used));
+        }
+        Ok(())
+    }
+
+    fn candidate(
+        &mut self,
+        wire: wire::Candidate<'_>,
+        place: usize,
+        sink: Sink<'_>,
+    ) -> Result<(), CodecError> {
+        let index = wire.index.unwrap_or_else(|| u32::try_from(place).unwrap_or(u32::MAX));
+        let at = self.place_of(index);
+        let Self { candidates, next, .. } = self;
+        let Some(candidate) = candidates.get_mut(at) else { return Ok(()) };
+        let parts: List<&RawValue> = match wire.content.and_then(|content| content.parts) {
+            Some(raw) => read(raw, "candidates.content.parts")?,
+            None => List::default(),
+        };
+        for raw in parts.0 {
+            let part =
+                part(raw, &mut |text| carrier::of_provider(text).map(|signature| (signature, Bind::Own)))?;
+            candidate.take(part, next, sink);
+        }
+        if let Some(data) = wire.grounding {
+            sink(Event::Raw {
+                format: GEMINI,
+                name: Cow::Borrowed("groundingMetadata"),
+                data: Cow::Borrowed(data),
+            });
+        }
+        if let Some(reason) = wire.finish_reason.filter(|reason| *reason != "FINISH_REASON_UNSPECIFIED") {
+            candidate.finish = Some(finish(reason, false).into_owned());
+        }
+        Ok(())
+    }
+
+    fn place_of(&mut self, index: u32) -> usize {
+        self.candidates.iter().position(|candidate| candidate.index == index).unwrap_or_else(|| {
+            self.candidates.push(Candidate { index, open: None, calls: false, finish: None });
+            self.candidates.len() - 1
+        })
+    }
+
+    /// The reply is whole when every candidate said why it ended, or the provider said that this is all (B68).
+    fn end(&mut self, said: bool, sink: Sink<'_>) -> Result<(), CodecError> {
+        self.state = State::Over;
+        if !said
+            && (self.candidates.is_empty()
+                || self.candidates.iter().any(|candidate| candidate.finish.is_none()))
+        {
+            return Err(CodecError::protocol("the stream ended before its finish reason"));
+        }
+        for candidate in &mut self.candidates {
+            candidate.end(sink);
+        }
+        sink(Event::End);
+        Ok(())
+    }
+}
+
+impl Candidate {
+    fn take(&mut self, part: Part<'_>, next: &mut u32, sink: Sink<'_>) {
+        match part.kind {
+            PartKind::Text { text, .. } => {
+                if !text.is_empty() {
+                    self.say(Kind::Text, Delta::Text(text), next, sink);
+                }
+                self.sign(Kind::Text, part.signature, next, sink);
+            }
+            PartKind::Reasoning(reasoning) => {
+                for text in reasoning.summary {
+                    self.say(Kind::Reasoning, Delta::Reasoning(text), next, sink);
+                }
+                self.sign(Kind::Reasoning, part.signature, next, sink);
+            }
+            PartKind::ToolCall(call) => {
+                self.close(sink);
+                self.calls = true;
+                let block = number(next);
+                let kind = BlockKind::ToolCall {
+                    id: call.id.reborrow(),
+                    name: Cow::Borrowed(&call.name),
+                    custom: false,
+                };
+                sink(Event::BlockStart { block, candidate: self.index, kind });
+                if let Some(signature) = part.signature {
+                    sink(Event::Delta { block, delta: Delta::Signature(signature) });
+                }
+                sink(Event::Delta { block, delta: Delta::Args(json_text(&call.args)) });
+                sink(Event::BlockStop { block });
+            }
+            PartKind::Media(media) => self.whole(BlockKind::Media(media), part.signature, next, sink),
+            PartKind::Server(server) => self.whole(BlockKind::Server(server), part.signature, next, sink),
+            PartKind::Opaque(opaque) => self.whole(BlockKind::Opaque(opaque), part.signature, next, sink),
+            PartKind::Refusal(_) | PartKind::ToolResult(_) => {}
+        }
+    }
+
+    /// A signature ends the segment that it signs: what follows is another (E408, E409, E418).
+    fn sign(
+        &mut self,
+        kind: Kind,
+        signature: Option<crate::model::Signature<'_>>,
+        next: &mut u32,
+        sink: Sink<'_>,
+    ) {
+        if let Some(signature) = signature {
+            self.say(kind, Delta::Signature(signature), next, sink);
+            self.close(sink);
+        }
+    }
+
+    fn whole(
+        &mut self,
+        kind: BlockKind<'_>,
+        signature: Option<crate::model::Signature<'_>>,
+        next: &mut u32,
+        sink: Sink<'_>,
+    ) {
+        self.close(sink);
+        let block = number(next);
+        sink(Event::BlockStart { block, candidate: self.index, kind });
+        if let Some(signature) = signature {
+            sink(Event::Delta { block, delta: Delta::Signature(signature) });
+        }
+        sink(Event::BlockStop { block });
+    }
+
+    /// Continues the open block, or closes it and opens one of the kind.
+    fn say(&mut self, kind: Kind, delta: Delta<'_>, next: &mut u32, sink: Sink<'_>) {
+        let block = match self.open {
+            Some((open, block)) if open == kind => block,
+            _ => {
+                self.close(sink);
+                let block = number(next);
+                self.open = Some((kind, block));
+                let kind = match kind {
+                    Kind::Text => BlockKind::Text,
+                    Kind::Reasoning => BlockKind::Reasoning,
+                };
+                sink(Event::BlockStart { block, candidate: self.index, kind });
+                block
+            }
+        };
+        sink(Event::Delta { block, delta });
+    }
+
+    fn close(&mut self, sink: Sink<'_>) {
+        if let Some((_, block)) = self.open.take() {
+            sink(Event::BlockStop { block });
+        }
+    }
+
+    fn end(&mut self, sink: Sink<'_>) {
+        self.close(sink);
+        let mut finish = self.finish.take().unwrap_or_else(|| Finish::new(FinishReason::Stop));
+        finish.reason = match settle(finish.reason, self.calls) {
+            FinishReason::Length if self.calls => FinishReason::ToolUse,
+            reason => reason,
+        };
+        sink(Event::Finish { candidate: self.index, finish });
+    }
+}
+
+fn number(next: &mut u32) -> u32 {
+    let block = *next;
+    *next += 1;
+    block
+}

@@ -1,0 +1,316 @@
+//! Canonical events as chunks for a client. Source: translation.md B56, B69, B77.
+
+use cliproxy_core::{ClientError, Usage};
+
+use super::super::dialect::{Dialect, is_family};
+use super::super::reply::{arguments, write_finish, write_media};
+use super::super::{call_id, carrier, error, shown_id, shown_model, usage};
+use crate::codec::{ReplyContext, StreamEncoder};
+use crate::json::{Text, Writer};
+use crate::model::{Bind, BlockKind, Delta, Event, Finish, Signature, Start};
+
+/// What every chunk begins with, up to its candidates.
+const HEAD: &[u8] = br#"{"candidates":["#;
+
+/// What a candidate begins with, up to its parts.
+const CONTENT: &[u8] = br#"{"content":{"parts":["#;
+
+/// Writes a stream of chunks.
+#[derive(Debug)]
+pub(in super::super) struct Encoder {
+    context: ReplyContext,
+    dialect: Dialect,
+    /// `,"modelVersion":…,"responseId":…}` and the end of the frame; empty before the start.
+    tail: Vec<u8>,
+    blocks: Vec<Block>,
+    /// How many calls each candidate made.
+    calls: Vec<(u32, u32)>,
+    finishes: Vec<(u32, Finish<'static>)>,
+    usage: Usage,
+    over: bool,
+}
+
+#[derive(Debug)]
+struct Block {
+    id: u32,
+    candidate: u32,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Text,
+    /// Whether a summary came: a raw chain beside it would say the same again.
+    Reasoning {
+        summarised: bool,
+    },
+    Call(Call),
+    /// Nothing of it can be said here.
+    Mute,
+}
+
+/// A call; calls are whole here, so that it waits for its end (B69).
+#[derive(Debug)]
+struct Call {
+    id: String,
+    name: String,
+    custom: bool,
+    args: Text<'static>,
+    signature: Option<Signature<'static>>,
+}
+
+impl Encoder {
+    pub(in super::super) fn new(context: &ReplyContext, dialect: Dialect) -> Self {
+        Self {
+            context: context.clone(),
+            dialect,
+            tail: Vec::new(),
+            blocks: Vec::with_capacity(2),
+            calls: Vec::new(),
+            finishes: Vec::new(),
+            usage: Usage::default(),
+            over: false,
+        }
+    }
+
+    fn start(&mut self, start: &Start<'_>) {
+        let mut w = Writer::default();
+        w.begin_object();
+        w.field_string("modelVersion", shown_model(&self.context, &start.model));
+        w.field_string("responseId", &shown_id(&start.id, &self.context));
+        w.end_object();
+        self.tail = w.into_bytes();
+        // The chunk's own object is open there.
+        if let Some(first) = self.tail.first_mut() {
+            *first = b',';
+        }
+        if self.dialect.wraps() {
+            self.tail.push(b'}');
+        }
+        self.tail.extend_from_slice(b"\n\n");
+    }
+
+    fn open(&mut self, out: &mut Vec<u8>) {
+        if self.tail.is_empty() {
+            // No decoder of ours leaves the start out, but the stream is valid without it too.
+            self.start(&Start::default());
+        }
+        out.extend_from_slice(if self.dialect.wraps() {
+            b"data: {\"response\":".as_slice()
+        } else {
+            b"data: "
+        });
+        out.extend_from_slice(HEAD);
+    }
+
+    /// A chunk of one part.
+    fn part(&mut self, candidate: u32, out: &mut Vec<u8>, part: impl FnOnce(&mut Vec<u8>)) {
+        self.open(out);
+        out.extend_from_slice(CONTENT);
+        part(out);
+        out.extend_from_slice(br#"],"role":"model"},"index":"#);
+        out.extend_from_slice(itoa::Buffer::new().format(candidate).as_bytes());
+        out.extend_from_slice(b"}]");
+        out.extend_from_slice(&self.tail);
+    }
+
+    fn text(&mut self, candidate: u32, text: &Text<'_>, thought: bool, out: &mut Vec<u8>) {
+        if text.is_empty() {
+            return;
+        }
+        self.part(candidate, out, |out| {
+            out.extend_from_slice(br#"{"text":""#);
+            text.write_body(out);
+            out.extend_from_slice(if thought { br#"","thought":true}"#.as_slice() } else { b"\"}" });
+        });
+    }
+
+    /// A part that has nothing but a signature (B28, E109).
+    fn signature(&mut self, candidate: u32, signature: &Signature<'_>, thought: bool, out: &mut Vec<u8>) {
+        self.part(candidate, out, |out| {
+            out.extend_from_slice(br#"{"text":"","#);
+            out.extend_from_slice(if thought { br#""thought":true,"#.as_slice() } else { b"" });
+            out.extend_from_slice(br#""thoughtSignature":""#);
+            carrier::for_client(signature, Bind::Own).write_body(out);
+            out.extend_from_slice(b"\"}");
+        });
+    }
+
+    fn block_start(&mut self, id: u32, candidate: u32, kind: BlockKind<'_>, out: &mut Vec<u8>) {
+        let kind = match kind {
+            BlockKind::Text | BlockKind::Refusal => Kind::Text,
+            BlockKind::Reasoning => Kind::Reasoning { summarised: false },
+            BlockKind::ToolCall { id, name, custom } => {
+                let number = self.next_call(candidate);
+                Kind::Call(Call {
+                    id: call_id(&id, &self.context, candidate, number).into_owned(),
+                    name: self.context.names.declared(&name).to_owned(),
+                    custom,
+                    args: Text::default(),
+                    signature: None,
+                })
+            }
+            BlockKind::Media(media) => {
+                let mut w = Writer::default();
+                w.begin_object();
+                write_media(&mut w, &media);
+                w.end_object();
+                self.part(candidate, out, |out| out.extend_from_slice(&w.into_bytes()));
+                Kind::Text
+            }
+            BlockKind::Server(part) if is_family(part.format) => {
+                self.part(candidate, out, |out| out.extend_from_slice(one_line(part.raw.get()).as_bytes()));
+                Kind::Mute
+            }
+            BlockKind::Opaque(part) if is_family(part.format) => {
+                self.part(candidate, out, |out| out.extend_from_slice(one_line(part.raw.get()).as_bytes()));
+                Kind::Mute
+            }
+            BlockKind::Redacted(_) | BlockKind::Server(_) | BlockKind::Opaque(_) => Kind::Mute,
+        };
+        self.blocks.push(Block { id, candidate, kind });
+    }
+
+    fn next_call(&mut self, candidate: u32) -> u32 {
+        match self.calls.iter_mut().find(|(known, _)| *known == candidate) {
+            Some((_, count)) => {
+                *count += 1;
+                *count - 1
+            }
+            None => {
+                self.calls.push((candidate, 1));
+                0
+            }
+        }
+    }
+
+    fn delta(&mut self, id: u32, delta: Delta<'_>, out: &mut Vec<u8>) {
+        // Streams grow the block they opened last.
+        let Some(block) = self.blocks.iter_mut().rev().find(|block| block.id == id) else { return };
+        let candidate = block.candidate;
+        match (&mut block.kind, delta) {
+            (Kind::Text, Delta::Text(text)) => self.text(candidate, &text, false, out),
+            (Kind::Text, Delta::Signature(signature)) => self.signature(candidate, &signature, false, out),
+            (Kind::Reasoning { summarised }, Delta::Reasoning(text)) => {
+                *summarised = true;
+                self.text(candidate, &text, true, out);
+            }
+            (Kind::Reasoning { summarised: false }, Delta::RawReasoning(text)) => {
+                self.text(candidate, &text, true, out);
+            }
+            (Kind::Reasoning { .. }, Delta::Signature(signature)) => {
+                self.signature(candidate, &signature, true, out);
+            }
+            (Kind::Call(call), Delta::Args(text)) => text.push_onto(&mut call.args),
+            (Kind::Call(call), Delta::Signature(signature)) => call.signature = Some(signature.into_owned()),
+            _ => {}
+        }
+    }
+
+    fn block_stop(&mut self, id: u32, out: &mut Vec<u8>) {
+        let Some(place) = self.blocks.iter().rposition(|block| block.id == id) else { return };
+        let Block { candidate, kind, .. } = self.blocks.remove(place);
+        let Kind::Call(call) = kind else { return };
+        let mut w = Writer::default();
+        w.begin_object();
+        w.key("functionCall");
+        w.begin_object();
+        w.field_string("id", &call.id);
+        w.field_string("name", &call.name);
+        w.field_raw("args", one_line(&arguments(call.custom, call.args)).as_str());
+        w.end_object();
+        if let Some(signature) = &call.signature {
+            w.field_text("thoughtSignature", &carrier::for_client(signature, Bind::Own));
+        }
+        w.end_object();
+        let json = w.into_bytes();
+        self.part(candidate, out, |out| out.extend_from_slice(&json));
+    }
+
+    /// The last chunk: why every candidate ended, and what it cost.
+    fn end(&mut self, out: &mut Vec<u8>) {
+        let open: Vec<u32> = self.blocks.iter().map(|block| block.id).collect();
+        open.into_iter().for_each(|block| self.block_stop(block, out));
+        self.finishes.sort_by_key(|(candidate, _)| *candidate);
+        let finishes = std::mem::take(&mut self.finishes);
+        self.open(out);
+        let mut w = Writer::default();
+        w.begin_array();
+        if finishes.is_empty() {
+            write_end(&mut w, 0, None);
+        }
+        for (candidate, finish) in &finishes {
+            write_end(&mut w, *candidate, Some(finish));
+        }
+        w.end_array();
+        out.extend_from_slice(w.into_bytes().get(1..).unwrap_or_default());
+        if !self.usage.is_empty() {
+            let mut w = Writer::new(std::mem::take(out));
+            w.raw(r#","usageMetadata":"#);
+            *out = w.into_bytes();
+            let mut w = Writer::new(std::mem::take(out));
+            usage::write(&mut w, &self.usage);
+            *out = w.into_bytes();
+        }
+        out.extend_from_slice(&self.tail);
+    }
+}
+
+fn write_end(w: &mut Writer, candidate: u32, finish: Option<&Finish<'_>>) {
+    w.begin_object();
+    // As Google itself writes the last chunk.
+    w.field_raw("content", r#"{"parts":[{"text":""}],"role":"model"}"#);
+    write_finish(w, finish);
+    w.field_unsigned("index", u64::from(candidate));
+    w.end_object();
+}
+
+/// JSON on one line, as an event needs it: between tokens a line break is white space, within strings there is none.
+fn one_line(json: &str) -> String {
+    json.replace(['\n', '\r'], " ")
+}
+
+impl StreamEncoder for Encoder {
+    fn encode(&mut self, event: Event<'_>, out: &mut Vec<u8>) {
+        if self.over {
+            return;
+        }
+        match event {
+            Event::Start(start) => self.start(&start),
+            Event::BlockStart { block, candidate, kind } => self.block_start(block, candidate, kind, out),
+            Event::Delta { block, delta } => self.delta(block, delta, out),
+            Event::BlockStop { block } => self.block_stop(block, out),
+            Event::Usage(usage) => self.usage.merge(&usage),
+            Event::Finish { candidate, finish } => {
+                if !self.finishes.iter().any(|(known, _)| *known == candidate) {
+                    self.finishes.push((candidate, finish.into_owned()));
+                }
+            }
+            Event::Error(error) => {
+                self.over = true;
+                error::relay_event(&error, out);
+            }
+            // The edge keeps connections alive with comments (B72).
+            Event::Ping => {}
+            Event::End => {
+                self.over = true;
+                self.end(out);
+            }
+            Event::Raw { format, name, data } => {
+                if is_family(format) && name == "groundingMetadata" {
+                    self.open(out);
+                    out.extend_from_slice(br#"{"groundingMetadata":"#);
+                    out.extend_from_slice(one_line(data.get()).as_bytes());
+                    out.extend_from_slice(br#","index":0}]"#);
+                    out.extend_from_slice(&self.tail);
+                }
+            }
+        }
+    }
+
+    fn fail(&mut self, error: &ClientError, out: &mut Vec<u8>) {
+        if !std::mem::replace(&mut self.over, true) {
+            error::encode_event(error, out);
+        }
+    }
+}
