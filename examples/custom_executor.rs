@@ -1,21 +1,31 @@
-//! A provider of your own: it names its wire format and answers. Clients of every format can call it.
-#![allow(clippy::print_stdout, reason = "an example prints")]
-
+//! A provider of your own: it names its wire format and does HTTP. Clients of every format can call it.
 use std::sync::Arc;
 
 use cliproxy_sdk::config::{Environment, Loader};
-use cliproxy_sdk::core::{
-    Attempt, ClientFormat, ClientRequest, Credential, CredentialId, CredentialKind, Dispatcher as _,
-    Document, ExecutorError, ModelId, ModelInfo, Operation, Origin, ProviderExecutor, ProviderFormat,
-    ProviderId, RequestId, Settings, UpstreamModel, UpstreamReply, WireReply,
-};
-use cliproxy_sdk::{Builder, async_trait, http::HeaderMap};
+use cliproxy_sdk::core::*;
+use cliproxy_sdk::executors::{Egress, apply_credential_headers};
+use cliproxy_sdk::{Builder, Bytes, async_trait, http::Request};
 
+/// Calls one service with the key of each credential.
 #[derive(Debug)]
-struct Echo(ProviderId);
+pub struct Acme(pub ProviderId, pub Egress);
+
+impl Acme {
+    fn request(&self, attempt: &Attempt) -> Result<Request<Bytes>, ExecutorError> {
+        let lacks = |what: &str| ExecutorError::new(ErrorKind::Misconfigured, format!("no usable {what}"));
+        let base = attempt.credential.settings().base_url.as_deref().ok_or_else(|| lacks("base-url"))?;
+        let key = attempt.credential.api_key().ok_or_else(|| lacks("api-key"))?;
+        let request = Request::post(format!("{base}/generate"))
+            .header("content-type", "application/json")
+            .header("authorization", format!("Bearer {}", key.expose()));
+        let mut request = request.body(attempt.body.clone()).map_err(|_| lacks("base-url or api-key"))?;
+        apply_credential_headers(request.headers_mut(), &attempt.credential, &attempt.client_headers);
+        Ok(request)
+    }
+}
 
 #[async_trait]
-impl ProviderExecutor for Echo {
+impl ProviderExecutor for Acme {
     fn provider(&self) -> &ProviderId {
         &self.0
     }
@@ -23,37 +33,26 @@ impl ProviderExecutor for Echo {
         const { &[ProviderFormat::OPENAI] }
     }
     async fn models(&self, _credential: &Credential) -> Result<Vec<ModelInfo>, ExecutorError> {
-        Ok(vec![ModelInfo::new("echo")])
+        Ok(vec![ModelInfo::new("acme-1")])
     }
     async fn execute(&self, attempt: Attempt) -> Result<WireReply, ExecutorError> {
-        // Send `attempt.body` to your service here; `Builder::egress` has the HTTP client. This one talks to itself.
-        let text = format!("you sent {} bytes for {}", attempt.body.len(), attempt.model);
-        let reply = serde_json::json!({
-            "id": "echo-1", "object": "chat.completion", "created": attempt.now.as_secs(), "model": "echo",
-            "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
-        });
-        Ok(WireReply::new(HeaderMap::new(), reply.to_string().into()))
+        self.1.whole(self, &attempt.credential, attempt.now, self.request(&attempt)?).await
+    }
+    async fn execute_stream(&self, attempt: Attempt) -> Result<WireStream, ExecutorError> {
+        self.1.stream(self, &attempt.credential, attempt.now, self.request(&attempt)?).await
     }
 }
 
+/// `acme.yaml` names the service as an entry of `openai-compatibility` with the name `acme`.
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let provider = ProviderId::from_static("echo");
-    let settings = Settings::new("my echo");
-    let (id, kind) = (CredentialId::from_static("echo:1"), CredentialKind::ApiKey);
-    let credential =
-        Credential::new(id, provider.clone(), kind, Origin::Runtime, Document::default(), settings);
-    let loaded = Loader::new(Environment::default())
-        .load_str("inline", "{host: 127.0.0.1, port: 0, auth-dir: ./none}")?;
-    let builder = Builder::new(loaded.config, Environment::default())?.executor(Arc::new(Echo(provider)));
-    let service = builder.credential(credential).build().await?;
-    // A Claude client calls it, although it speaks Chat Completions.
-    let body = r#"{"model":"echo","max_tokens":99,"messages":[{"role":"user","content":"hello"}]}"#;
-    let (id, model) = (RequestId::new("example"), ModelId::new("echo"));
-    let request = ClientRequest::new(id, ClientFormat::CLAUDE, Operation::Generate, model, body.into());
-    if let UpstreamReply::Whole(reply) = service.conductor().dispatch(request).await.result? {
-        println!("{}", String::from_utf8_lossy(&reply.body));
-    }
-    service.stop().await;
+    let path = std::env::args().nth(1).unwrap_or_else(|| "examples/acme.yaml".to_owned());
+    let environment = Environment::read();
+    let config = Loader::new(environment.clone()).load_file(path.as_ref())?.config;
+    let builder = Builder::new(config, environment)?;
+    let acme = Arc::new(Acme(ProviderId::from_static("acme"), builder.egress()));
+    let service = builder.executor(acme).build().await?;
+    service.start();
+    service.shutdown().cut().await; // Serves until the process ends.
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use cliproxy_core::{
     Credential, ErrorKind, Evidence, ExecutorError, Failure, ProviderExecutor, Timestamp, WireReply,
@@ -26,14 +27,19 @@ const LIST_TIMEOUT: Duration = Duration::from_secs(15);
 #[derive(Clone, Debug)]
 pub struct Egress {
     client: HttpClient,
-    proxy: ProxyChoice,
+    proxy: Arc<ArcSwap<ProxyChoice>>,
 }
 
 impl Egress {
     /// A way out with the configuration's own proxy choice.
     #[must_use]
     pub fn new(client: HttpClient, proxy: ProxyChoice) -> Self {
-        Self { client, proxy }
+        Self { client, proxy: Arc::new(ArcSwap::from_pointee(proxy)) }
+    }
+
+    /// Puts another proxy choice in force, for every clone. Requests under way keep the old one.
+    pub fn replace_proxy(&self, proxy: ProxyChoice) {
+        self.proxy.store(Arc::new(proxy));
     }
 
     /// Sends one request. A failing status is not an error here.
@@ -134,7 +140,7 @@ impl Egress {
 
     fn via(&self, credential: &Credential) -> Result<Via, ExecutorError> {
         let Some(own) = &credential.settings().proxy else {
-            return Ok(Via::new().with_proxy(self.proxy.clone()));
+            return Ok(Via::new().with_proxy(self.configured()));
         };
         let choice = ProxyChoice::parse(own.expose()).map_err(|error| {
             ExecutorError::new(
@@ -144,8 +150,12 @@ impl Egress {
             .with_source(error)
         })?;
         // An empty setting of the credential means that it has none.
-        let choice = if choice == ProxyChoice::Environment { self.proxy.clone() } else { choice };
+        let choice = if choice == ProxyChoice::Environment { self.configured() } else { choice };
         Ok(Via::new().with_proxy(choice))
+    }
+
+    fn configured(&self) -> ProxyChoice {
+        ProxyChoice::clone(&self.proxy.load())
     }
 }
 

@@ -1,17 +1,20 @@
 #![doc = include_str!("../README.md")]
 
+mod builder;
 mod credentials;
 mod first_run;
+mod gather;
 mod models;
 mod options;
 mod providers;
 mod service;
 mod start_error;
 
+pub use builder::Builder;
 pub use credentials::{config_credentials, environment_credentials};
 pub use first_run::{FirstRun, FirstRunError, first_run};
 pub use providers::known_endpoints;
-pub use service::{Builder, ReloadError, Service};
+pub use service::{ReloadError, Service};
 pub use start_error::StartError;
 
 pub use cliproxy_access as access;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use cliproxy_access::Keyless;
 use cliproxy_conductor::{
     AffinityOptions, BackoffPolicy, ChannelAlias, ModelAlias, RenewalOptions, Strategy,
 };
@@ -66,8 +67,36 @@ fn channel_alias(alias: &cliproxy_config::OauthAlias) -> ChannelAlias {
         .with_force_mapping(alias.force_mapping)
 }
 
+/// Whether a configuration without keys admits everybody. It was refused if keyless and reachable from elsewhere,
+/// unless the user allowed it; an embedder with a door of its own wants no other.
+pub(crate) fn keyless(config: &Config, own_door: bool) -> Keyless {
+    if config.access.api_keys.is_empty() && !own_door { Keyless::Admit } else { Keyless::Refuse }
+}
+
+/// The keys that differ and are read at the start only. Source: runtime.md A.8.
+pub(crate) fn cold_keys(old: &Config, new: &Config) -> Vec<&'static str> {
+    let (was, is) = (&old.server, &new.server);
+    let at_start = |limits: &cliproxy_config::Limits| {
+        let sockets = (limits.max_connections, limits.max_concurrent_requests, limits.max_header_bytes);
+        (sockets, limits.header_read_timeout, limits.idle_timeout, limits.tls_handshake_timeout)
+    };
+    [
+        ("host", was.host != is.host),
+        ("port", was.port != is.port),
+        ("tls", was.tls != is.tls),
+        ("limits", at_start(&was.limits) != at_start(&is.limits)),
+        ("shutdown-grace-seconds", was.shutdown_grace != is.shutdown_grace),
+        ("auth-dir", old.auth_dir != new.auth_dir),
+        ("upstream", old.upstream != new.upstream),
+        ("auth-auto-refresh-workers", old.refresh_workers != new.refresh_workers),
+    ]
+    .into_iter()
+    .filter_map(|(key, changed)| changed.then_some(key))
+    .collect()
+}
+
 /// What the client routes are told.
-pub(crate) fn routes(config: &Config) -> cliproxy_http::Options {
+pub(crate) fn routes(config: &Config, own_door: bool) -> cliproxy_http::Options {
     let limits = &config.server.limits;
     let mut options = cliproxy_http::Options::default();
     options.body = BodyLimits::new()
@@ -76,7 +105,7 @@ pub(crate) fn routes(config: &Config) -> cliproxy_http::Options {
         .with_idle_timeout(limits.idle_timeout.min(Duration::from_secs(60)));
     options.keepalive = config.streaming.keepalive;
     options.whole_keepalive = config.streaming.nonstream_keepalive;
-    options.keyed = !config.access.api_keys.is_empty();
+    options.keyed = own_door || !config.access.api_keys.is_empty();
     options.safe_mode = config.access.safe_mode;
     options.explain = config.log.trace;
     if let Host::Name(name) = &config.server.host {

@@ -73,6 +73,11 @@ impl Providers {
         self.own.insert(provider.clone(), Arc::clone(&executor));
         Ok(executor)
     }
+
+    /// All that are there by now.
+    pub(crate) fn into_executors(self) -> Vec<Arc<dyn ProviderExecutor>> {
+        self.own.into_values().collect()
+    }
 }
 
 /// Our executors, with the URLs that the configuration replaces (`endpoints.<provider>.<name>`).

@@ -1,6 +1,6 @@
 //! Why a service cannot start.
 
-use cliproxy_core::AccessError;
+use cliproxy_core::{AccessError, StoreError};
 use cliproxy_transport::{ProxyUrlError, ServeError};
 
 /// Why a service cannot start.
@@ -16,6 +16,9 @@ pub enum StartError {
     /// Client keys cannot be checked.
     #[error("access control cannot be set up")]
     Access(#[from] AccessError),
+    /// The credential store cannot be read as a whole.
+    #[error("the credential store cannot be read")]
+    Store(#[from] StoreError),
     /// A format that has routes has no codec.
     #[error("there is no codec for the format {name}")]
     NoCodec {

@@ -1,4 +1,5 @@
-//! A service as an embedder sees it, with a real configuration file and scripted providers.
+//! Whole services on real sockets, as an embedder sees them: their life, their reloads, their providers, and every part
+//! that can be swapped.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,7 +10,16 @@
     reason = "tests fail by panicking"
 )]
 
+mod access;
+mod fallbacks;
+mod life;
 mod model_lists;
+mod observers;
+mod parts;
+mod place;
 mod providers;
 mod reload;
+mod reload_whole;
+mod start;
+mod store;
 mod support;

@@ -1,0 +1,120 @@
+//! Everything that may serve: credentials of the configuration, the store, the embedder and the environment, and the
+//! demo, each with its executor and its models.
+
+use std::sync::Arc;
+
+use cliproxy_conductor::{Conductor, Registration};
+use cliproxy_config::Config;
+use cliproxy_core::{Credential, CredentialStore, ProviderExecutor, StoreError};
+use cliproxy_executors::{Egress, demo_credential};
+use cliproxy_transport::Shutdown;
+use tokio_util::task::TaskTracker;
+
+use crate::models::{self, Fetching, Start};
+use crate::providers::Providers;
+use crate::{credentials, options};
+
+/// What the embedder brought and reloads need again.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    pub(crate) selector: Option<Arc<dyn cliproxy_core::Selector>>,
+    pub(crate) credentials: Vec<Credential>,
+    pub(crate) executors: Vec<Arc<dyn ProviderExecutor>>,
+}
+
+impl Parts {
+    pub(crate) fn conductor(&self, config: &Config) -> cliproxy_conductor::Options {
+        let mut options = options::conductor(config);
+        if let Some(selector) = &self.selector {
+            options.strategy = cliproxy_conductor::Strategy::Custom(Arc::clone(selector));
+        }
+        options
+    }
+}
+
+/// What was found, not yet in force.
+#[derive(Debug)]
+pub(crate) struct Gathered {
+    registrations: Vec<Registration>,
+    /// Those whose providers have a longer list than what is known by heart.
+    open: Vec<Registration>,
+    executors: Vec<Arc<dyn ProviderExecutor>>,
+}
+
+impl Gathered {
+    /// Makes the conductor's credentials these, and asks for the lists of models that have to be fetched.
+    pub(crate) fn put_in_force(
+        self,
+        conductor: &Conductor,
+        fetching: &Fetching,
+        tasks: &TaskTracker,
+        shutdown: &Shutdown,
+    ) {
+        for executor in self.executors {
+            conductor.register_executor(executor);
+        }
+        fetching.load(self.registrations, self.open, tasks, &shutdown.draining_token());
+    }
+}
+
+/// Looks everywhere. A credential that cannot serve is told and left out; a store that cannot be read at all is an
+/// error, for nobody may take its credentials for gone.
+pub(crate) async fn all(
+    config: &Config,
+    store: &dyn CredentialStore,
+    parts: &Parts,
+    egress: &Egress,
+) -> Result<Gathered, StoreError> {
+    let mut found = credentials::config_credentials(config);
+    let listing = store.list().await?;
+    for problem in &listing.problems {
+        tracing::warn!(credential = problem.name, reason = problem.reason, "skipped a credential");
+    }
+    found.extend(listing.credentials);
+    found.extend(parts.credentials.iter().cloned());
+    let held = found.len();
+    found.extend(credentials::environment_credentials(&config.env_credentials.found));
+    let real = found.len();
+    found.push(demo_credential());
+
+    let mut providers = Providers::new(config, egress.clone(), &parts.executors);
+    let (mut registrations, mut open) = (Vec::with_capacity(found.len()), Vec::new());
+    for (index, credential) in found.into_iter().enumerate() {
+        let from_environment = (held..real).contains(&index);
+        match registration(&mut providers, credential).await {
+            Ok((registration, settled)) => {
+                if from_environment {
+                    tracing::info!(
+                        credential = registration.credential.settings().label,
+                        "an API key of the environment serves as a fallback"
+                    );
+                }
+                if !settled {
+                    open.push(registration.clone());
+                }
+                registrations.push(registration);
+            }
+            Err((credential, reason)) => {
+                tracing::warn!(credential = credential.masked_id(), reason, "this credential cannot serve");
+            }
+        }
+    }
+    Ok(Gathered { registrations, open, executors: providers.into_executors() })
+}
+
+/// A credential with its executor and the models it begins with, and whether those are all there is to know.
+async fn registration(
+    providers: &mut Providers,
+    credential: Credential,
+) -> Result<(Registration, bool), (Credential, String)> {
+    let executor = match providers.executor(&credential) {
+        Ok(executor) => executor,
+        Err(reason) => return Err((credential, reason)),
+    };
+    let (models, settled) = match models::start(&*executor, &credential).await {
+        Ok(Start::Settled(models)) => (models, true),
+        Ok(Start::Known(models)) => (models, false),
+        Err(error) => return Err((credential, error.to_string())),
+    };
+    Ok((Registration::new(executor, Arc::new(credential), models), settled))
+}
