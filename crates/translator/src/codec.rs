@@ -33,6 +33,8 @@ pub enum CodecErrorKind {
     Inexpressible,
     /// The stream broke the rules of its format.
     Protocol,
+    /// The body is in another format, which the codec reads too: it cannot pass through as it is.
+    OtherFormat,
 }
 
 impl CodecError {

@@ -54,7 +54,7 @@ impl Registry {
         let (client, provider) = (&exchange.client, &exchange.provider);
         let way = if let Some(transform) = self.response_transforms(client, provider).stream {
             Way::Pair(transform.begin(&exchange))
-        } else if self.passes(client, provider) {
+        } else if self.passes(client, provider) && !exchange.rewritten {
             match self.codec(provider.as_str()) {
                 Some(codec) => Way::Pass(codec.stream_observer(&exchange.context)),
                 None => Way::Unread,

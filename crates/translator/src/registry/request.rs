@@ -6,7 +6,7 @@ use bytes::Bytes;
 use cliproxy_core::{ClientFormat, ProviderFormat};
 
 use super::{Hub, Registry, RequestEnvelope, RequestMiddleware, Route, no_route};
-use crate::codec::{CodecError, Loss, Patch, Profile, ReplyContext};
+use crate::codec::{CodecError, CodecErrorKind, Loss, Patch, Profile, ReplyContext};
 use crate::model::ReasoningControl;
 use crate::splice::{Edits, TopLevel};
 
@@ -88,6 +88,8 @@ pub struct Exchange {
     pub translated: Bytes,
     /// What codecs need.
     pub context: ReplyContext,
+    /// The formats would let bytes pass, but the request did not: its reply does not pass either.
+    pub rewritten: bool,
 }
 
 impl Exchange {
@@ -111,7 +113,7 @@ impl Registry {
         call: &RequestCall<'_>,
         context: ReplyContext,
     ) -> Result<Translated, CodecError> {
-        let mut state = State { context, route: Route::PassThrough, losses: Vec::new() };
+        let mut state = State { context, route: Route::PassThrough, losses: Vec::new(), rewritten: false };
         let (profile, provider) = (call.profile, call.provider);
         let body = if self.request_middleware.is_empty() {
             self.translate(call, &mut state)?
@@ -138,6 +140,7 @@ impl Registry {
             original: call.body.clone(),
             translated: body.clone(),
             context: state.context,
+            rewritten: state.rewritten,
         };
         Ok(Translated { body, route: state.route, exchange, losses: state.losses })
     }
@@ -150,10 +153,16 @@ impl Registry {
             return Ok(self.normalized(call, body));
         }
         if self.passes(call.client, call.provider) {
-            state.route = Route::PassThrough;
-            let body = self.passed(call)?;
-            self.note_context(call, state);
-            return Ok(self.normalized(call, body));
+            match self.passed(call) {
+                // The route's format in name only: it is translated to that format like any other.
+                Err(error) if error.kind() == CodecErrorKind::OtherFormat => state.rewritten = true,
+                passed => {
+                    state.route = Route::PassThrough;
+                    let body = passed?;
+                    self.note_context(call, state);
+                    return Ok(self.normalized(call, body));
+                }
+            }
         }
         if let Some(hub) = self.hub(call.client, call.provider) {
             state.route = Route::Hub;
@@ -234,6 +243,7 @@ struct State {
     context: ReplyContext,
     route: Route,
     losses: Vec<Loss>,
+    rewritten: bool,
 }
 
 /// Names the model in a body of a format that we do not know; the same buffer when it is named so already, or when

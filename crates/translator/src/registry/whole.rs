@@ -74,7 +74,7 @@ impl Registry {
             let (usage, finish) = self.cost(exchange, body);
             return Ok((transform.transform(exchange, body)?, usage, finish));
         }
-        if self.passes(client, provider) {
+        if self.passes(client, provider) && !exchange.rewritten {
             return match self.codec(provider.as_str()) {
                 Some(codec) => codec.patch_reply(body, &exchange.context),
                 None => Ok((body.clone(), Usage::default(), None)),

@@ -16,9 +16,10 @@ use bytes::Bytes;
 use cliproxy_core::{ClientError, FinishReason, Usage};
 
 use crate::codec::{
-    Codec, CodecError, Encoded, ErrorText, Patch, Peek, Profile, ReplyContext, StreamDecoder, StreamEncoder,
-    StreamObserver,
+    Codec, CodecError, CodecErrorKind, Encoded, ErrorText, Patch, Peek, Profile, ReplyContext, StreamDecoder,
+    StreamEncoder, StreamObserver,
 };
+use crate::format::responses::ResponsesCodec;
 use crate::json::Text;
 use crate::model::{Media, MediaSource, Request, Response, Tool};
 use crate::pass::ids::generated_id;
@@ -70,7 +71,12 @@ impl Codec for ChatCodec {
     }
 
     fn decode_request<'a>(&self, body: &'a [u8]) -> Result<Request<'a>, CodecError> {
-        decode::request(body)
+        match decode::request(body) {
+            Err(error) if error.kind() == CodecErrorKind::OtherFormat => {
+                ResponsesCodec::default().decode_request(body)
+            }
+            read => read,
+        }
     }
 
     fn encode_request(&self, request: &Request<'_>, profile: &Profile) -> Result<Encoded, CodecError> {

@@ -7,6 +7,7 @@ use cliproxy_core::{FinishReason, Usage};
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use super::decode::{RESPONSES_MEMBERS, other_format};
 use super::{reply, usage, wire};
 use crate::codec::{CodecError, Patch, ReplyContext};
 use crate::json::{List, Text, wire_struct};
@@ -18,6 +19,9 @@ const USAGE_ONLY: &str = r#"{"include_usage":true}"#;
 
 pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> {
     let top = TopLevel::scan(body)?;
+    if !top.has("messages") && RESPONSES_MEMBERS.iter().any(|member| top.has(member)) {
+        return Err(other_format());
+    }
     let mut edits = Edits::new();
     if let Some(model) = &patch.model
         && top.string("model").ok().flatten().as_deref() != Some(model)

@@ -7,6 +7,7 @@ mod observer;
 mod random;
 mod reply;
 mod request;
+mod responses_bodies;
 mod round_trip;
 mod stream;
 mod target;

@@ -51,7 +51,6 @@ fn what_is_no_request_is_refused_with_the_place() {
         (json!({"model":"m"}), "messages", "missing"),
         (json!({"model":"m","messages":{}}), "messages", "expected an array"),
         (json!({"model":"m","messages":[7]}), "messages[0]", "expected an object"),
-        (json!({"model":"m","input":"hi"}), "messages", "/v1/responses"),
         (json!({"model":"m","prompt":"hi"}), "messages", "/v1/completions"),
         (json!({"model":7,"messages":[]}), "model", "expected a string, found a number"),
         (message(json!({"content":"x"})), "messages[1].role", "missing"),

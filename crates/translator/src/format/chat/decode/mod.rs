@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::wire::{self, wrong};
 use super::{CHAT, COMPLETIONS};
-use crate::codec::CodecError;
+use crate::codec::{CodecError, CodecErrorKind};
 use crate::model::{CacheMark, OutputSpec, Request, Sampling};
 
 mod message;
@@ -38,14 +38,18 @@ pub(super) fn read(body: &[u8]) -> Result<wire::Request<'_>, CodecError> {
     serde_json::from_str(text).map_err(|error| wire::misread(&error, ""))
 }
 
-/// Source: http-api.md A.3: the reference takes such a body for Responses format.
+/// A body without messages that has one of these is in Responses format. Source: http-api.md A.3.
+pub(super) const RESPONSES_MEMBERS: [&str; 2] = ["input", "instructions"];
+
+/// Some clients send such bodies to this format's route.
+pub(super) fn other_format() -> CodecError {
+    CodecError::new(CodecErrorKind::OtherFormat, "messages: missing; the body is in Responses format")
+        .with_param("messages")
+}
+
 fn no_messages(wire: &wire::Request<'_>) -> CodecError {
-    let responses = wire.extras.iter().any(|(key, _)| matches!(&**key, "input" | "instructions"));
-    if responses {
-        return CodecError::inexpressible(
-            "messages: missing; the body is in Responses format, which belongs to /v1/responses and is not converted here",
-        )
-        .with_param("messages");
+    if wire.extras.iter().any(|(key, _)| RESPONSES_MEMBERS.contains(&&**key)) {
+        return other_format();
     }
     if wire.prompt.is_some() {
         return CodecError::malformed("messages: missing; a prompt belongs to /v1/completions")
