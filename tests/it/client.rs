@@ -2,6 +2,7 @@
 
 mod chat;
 mod claude;
+mod responses;
 
 use cliproxy_testkit::{SseEvent, TestReply};
 use serde_json::Value;
@@ -24,7 +25,7 @@ pub trait Client: Sync {
 }
 
 pub fn clients() -> Vec<&'static dyn Client> {
-    vec![&chat::Chat, &claude::Claude]
+    vec![&chat::Chat, &claude::Claude, &responses::Responses]
 }
 
 /// A good reply, whole or streamed.

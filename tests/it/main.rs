@@ -16,6 +16,7 @@ mod client;
 mod commands;
 mod first_run;
 mod matrix;
+mod openai;
 mod pools;
 mod provider;
 mod reload;

@@ -2,6 +2,7 @@
 
 mod chat;
 mod claude;
+mod codex;
 
 use cliproxy_testkit::{Received, Reply};
 use serde_json::Value;
@@ -28,7 +29,7 @@ pub trait Provider: Sync {
 }
 
 pub fn providers() -> Vec<&'static dyn Provider> {
-    vec![&claude::Claude, &chat::Chat]
+    vec![&claude::Claude, &chat::Chat, &codex::Codex]
 }
 
 /// The entries of a list of keys, as the sections for vendors have them.

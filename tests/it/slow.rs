@@ -1,5 +1,6 @@
 //! Clients that read or write slowly, and those that stop.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cliproxy_testkit::{FakeUpstream, Reply, chat, data, sse};
@@ -7,7 +8,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::client::{clients, said};
+use crate::client::{clients, data_events, said};
 use crate::matrix::{hello, world};
 use crate::provider::providers;
 use crate::server::{KEY, Server};
@@ -64,19 +65,26 @@ fn flood() -> Reply {
 async fn a_client_that_reads_late_misses_nothing_and_holds_nobody_up() {
     let (server, all) = world("").await;
     let behind = all.iter().find(|behind| behind.provider.name() == "openai-compatibility").unwrap();
-    behind.upstream.answer_with(|_| flood());
+    let feature = hello();
     for client in clients() {
-        let body = client.body(&behind.alias, &hello().ask, true);
-        let mut late = server.client().post(&client.path(&behind.alias, true), &body).await;
+        let (provider, answer) = (behind.provider, feature.answer.clone());
+        let flooded = AtomicBool::new(false);
+        behind.upstream.answer_with(move |_| match flooded.swap(true, Ordering::Relaxed) {
+            false => flood(),
+            true => provider.answer(&answer, true),
+        });
+        let body = client.body(&behind.alias, &feature.ask, true);
+        let path = client.path(&behind.alias, true);
+        let mut late = server.client().post(&path, &body).await;
         let first = late.event().await.unwrap();
         // While it does not read, the others are served.
         for _ in 0..5 {
-            let reply = server.client().post(&client.path(&behind.alias, true), &body).await;
-            assert_eq!(said(client, true, reply).await.text.len(), 4_000_003, "{}", client.name());
+            let reply = server.client().post(&path, &body).await;
+            assert_eq!(said(client, true, reply).await, feature.answer.expected(&behind.alias));
         }
         let mut events = vec![first];
         events.extend(late.events().await);
-        let told = client.stream(&crate::client::data_events(events));
+        let told = client.stream(&data_events(events));
         assert_eq!(told.text.len(), 4_000_003, "{}", client.name());
     }
 }

@@ -19,7 +19,7 @@ impl Client for Claude {
 
     fn body(&self, model: &str, ask: &Ask, stream: bool) -> Value {
         let messages: Vec<Value> = ask.turns.iter().map(turn).collect();
-        let mut body = json!({"model": model, "max_tokens": 16000, "messages": messages});
+        let mut body = json!({"model": model, "max_tokens": 64000, "messages": messages});
         if stream {
             body["stream"] = json!(true);
         }
@@ -31,7 +31,7 @@ impl Client for Claude {
                 json!([{"name": "weather", "description": "The weather", "input_schema": schema()}]);
         }
         if ask.thinking {
-            body["thinking"] = json!({"type": "enabled", "budget_tokens": 8000});
+            body["thinking"] = json!({"type": "enabled", "budget_tokens": 20000});
         }
         if ask.structured {
             body["output_config"] = json!({"format": {"type": "json_schema", "schema": schema()}});
