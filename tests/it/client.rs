@@ -2,6 +2,7 @@
 
 mod chat;
 mod claude;
+mod gemini;
 mod responses;
 
 use cliproxy_testkit::{SseEvent, TestReply};
@@ -25,7 +26,7 @@ pub trait Client: Sync {
 }
 
 pub fn clients() -> Vec<&'static dyn Client> {
-    vec![&chat::Chat, &claude::Claude, &responses::Responses]
+    vec![&chat::Chat, &claude::Claude, &responses::Responses, &gemini::Gemini]
 }
 
 /// A good reply, whole or streamed.

@@ -15,7 +15,8 @@ async fn a_conversation_is_compacted_by_who_can_and_refused_by_who_cannot() {
             let reply = compacted.clone();
             behind.upstream.answer_with(move |_| cliproxy_testkit::json(&reply));
             let before = behind.upstream.requests().len();
-            let body = json!({"model": behind.alias, "stream": false, "input": [{"role": "user", "content": "hi"}]});
+            let body =
+                json!({"model": behind.alias, "stream": false, "input": [{"role": "user", "content": "hi"}]});
             let reply = server.client().post(path, &body).await;
             let sent = &behind.upstream.requests()[before..];
             if behind.provider.name() == "codex" {
@@ -29,7 +30,10 @@ async fn a_conversation_is_compacted_by_who_can_and_refused_by_who_cannot() {
                 assert_eq!((reply.status(), sent.len()), (501, 0), "{case}");
                 assert_eq!(reply.header("x-should-retry"), Some("false"), "{case}");
                 let error = reply.json().await;
-                assert!(error["error"]["message"].is_string() && error["error"]["type"].is_string(), "{case}: {error}");
+                assert!(
+                    error["error"]["message"].is_string() && error["error"]["type"].is_string(),
+                    "{case}: {error}"
+                );
             }
         }
         let body = json!({"model": "m-codex", "stream": true, "input": []});

@@ -3,6 +3,7 @@
 mod chat;
 mod claude;
 mod codex;
+mod gemini;
 
 use cliproxy_testkit::{Received, Reply};
 use serde_json::Value;
@@ -29,7 +30,7 @@ pub trait Provider: Sync {
 }
 
 pub fn providers() -> Vec<&'static dyn Provider> {
-    vec![&claude::Claude, &chat::Chat, &codex::Codex]
+    vec![&claude::Claude, &chat::Chat, &codex::Codex, &gemini::GEMINI, &gemini::VERTEX]
 }
 
 /// The entries of a list of keys, as the sections for vendors have them.

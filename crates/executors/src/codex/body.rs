@@ -58,10 +58,10 @@ fn backend<'b>(mut edits: Edits<'b>, top: &TopLevel<'b>) -> Result<Edits<'b>, Ex
     if top.value("previous_response_id").is_some_and(|value| value != b"null" && value != b"\"\"") {
         // The reference drops it, and with it the conversation. Another credential may keep replies.
         let evidence = Evidence::new(ErrorKind::ModelNotSupported).with_scope(Scope::Request);
-        return Err(ExecutorError::from_evidence(
-            evidence,
-            "this provider keeps no replies: leave out previous_response_id and send the whole conversation",
-        ));
+        let message =
+            "this provider keeps no replies: leave out previous_response_id and send the whole conversation";
+        let at_fault = CodecError::inexpressible(message).with_param("previous_response_id");
+        return Err(ExecutorError::from_evidence(evidence, message).with_source(at_fault));
     }
     edits = REFUSED.into_iter().fold(instructions(edits, top).remove("previous_response_id"), Edits::remove);
     edits = edits.set("store", "false").set("include", r#"["reasoning.encrypted_content"]"#);
