@@ -23,7 +23,11 @@ impl BridgeExchange {
             let message = format!("the format {} has no token counts", self.request.format);
             return Err(ExecutorError::new(ErrorKind::Unsupported, message));
         }
-        if target.executor.wire_formats(&target.model, Operation::CountTokens).is_empty() {
+        if target
+            .executor
+            .wire_formats_for(&target.credential, &target.model, Operation::CountTokens)
+            .is_empty()
+        {
             return self.estimated().await;
         }
         match self.counted(target).await {

@@ -42,7 +42,7 @@ impl BridgeExchange {
     /// An unknown pair of formats is an error, not a guess. Source: design.md §12.
     pub(crate) fn route(&self, target: &Target) -> Result<Route, ExecutorError> {
         let operation = self.request.operation;
-        let formats = target.executor.wire_formats(&target.model, operation);
+        let formats = target.executor.wire_formats_for(&target.credential, &target.model, operation);
         if formats.is_empty() {
             return Err(ExecutorError::unsupported(target.executor.provider(), operation.as_str()));
         }

@@ -186,6 +186,18 @@ pub trait ProviderExecutor: fmt::Debug + Send + Sync + 'static {
     /// preferred when it is among them. Empty means: not offered.
     fn wire_formats(&self, model: &UpstreamModel, operation: Operation) -> &[ProviderFormat];
 
+    /// As [`wire_formats`](Self::wire_formats), for one credential: those that its service speaks, where one provider
+    /// serves several kinds of service.
+    fn wire_formats_for(
+        &self,
+        credential: &Credential,
+        model: &UpstreamModel,
+        operation: Operation,
+    ) -> &[ProviderFormat] {
+        let _ = credential;
+        self.wire_formats(model, operation)
+    }
+
     /// The models this credential offers, in the provider's own names.
     ///
     /// # Errors
