@@ -161,13 +161,6 @@ impl Egress {
 
 /// For calls to endpoints that not every service has: their absence says nothing about the model.
 // Source: runtime.md D.7 last row. A 404 may also mean the model: the conductor reads it by the operation.
-#[cfg(any(
-    feature = "claude",
-    feature = "codex",
-    feature = "openai-compat",
-    feature = "gemini",
-    feature = "vertex"
-))]
 pub(crate) fn optional(error: ExecutorError) -> ExecutorError {
     let Some(status) = error.status().filter(|status| matches!(status.as_u16(), 405 | 501)) else {
         return error;
@@ -178,13 +171,6 @@ pub(crate) fn optional(error: ExecutorError) -> ExecutorError {
 }
 
 /// A request as executors make it.
-#[cfg(any(
-    feature = "claude",
-    feature = "codex",
-    feature = "openai-compat",
-    feature = "gemini",
-    feature = "vertex"
-))]
 pub(crate) fn request(method: http::Method, uri: http::Uri, body: Bytes) -> Request<Bytes> {
     let mut request = Request::new(body);
     *request.method_mut() = method;

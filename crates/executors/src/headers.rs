@@ -45,6 +45,5 @@ pub(crate) fn key_value(credential: &Credential, text: &str) -> Result<HeaderVal
 }
 
 /// Who we are, where no client speaks for itself.
-#[cfg(any(feature = "claude", feature = "codex", feature = "gemini", feature = "vertex"))]
 pub(crate) const OWN_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("cliproxy/", env!("CARGO_PKG_VERSION")));

@@ -10,7 +10,6 @@ const LONGEST: Duration = Duration::from_secs(400 * 86_400);
 
 /// The standard reading, with whatever hint is to be found: `Retry-After`, else the resets of used-up limits, else
 /// the message.
-#[cfg(any(feature = "openai-compat", feature = "codex"))]
 pub(crate) fn standard(failure: &Failure<'_>) -> Evidence {
     let evidence = Evidence::standard(failure);
     if evidence.kind != cliproxy_core::ErrorKind::RateLimited || evidence.retry_after.is_some() {

@@ -1,4 +1,14 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(
+    not(all(
+        feature = "claude",
+        feature = "codex",
+        feature = "gemini",
+        feature = "openai-compat",
+        feature = "vertex"
+    )),
+    allow(dead_code, reason = "a provider alone uses a part of what they share")
+)]
 
 #[cfg(feature = "claude")]
 mod claude;
@@ -12,17 +22,9 @@ mod gemini;
 #[cfg(any(feature = "gemini", feature = "vertex"))]
 mod google;
 mod headers;
-#[cfg(any(
-    feature = "claude",
-    feature = "codex",
-    feature = "gemini",
-    feature = "openai-compat",
-    feature = "vertex"
-))]
 mod hints;
 #[cfg(feature = "openai-compat")]
 mod openai_compat;
-#[cfg(any(feature = "codex", feature = "openai-compat"))]
 mod openai_models;
 mod urls;
 #[cfg(feature = "vertex")]

@@ -73,7 +73,6 @@ impl<'a> Base<'a> {
     }
 
     /// The host, without port; empty when there is none.
-    #[cfg(any(feature = "codex", feature = "gemini"))]
     pub(crate) fn host(&self) -> &'a str {
         let rest = self.root.split_once("://").map_or(self.root, |(_, rest)| rest);
         let authority = rest.split('/').next().unwrap_or(rest);
@@ -82,7 +81,6 @@ impl<'a> Base<'a> {
     }
 
     /// The version at the end of the path: `v1`, `v1beta`.
-    #[cfg(any(feature = "gemini", feature = "vertex"))]
     pub(crate) fn version(&self) -> Option<&'a str> {
         let last = self.root.rsplit_once('/')?.1;
         let digits = last.strip_prefix('v')?;
@@ -106,7 +104,6 @@ impl<'a> Base<'a> {
 }
 
 /// A model as one segment of a path.
-#[cfg(any(feature = "gemini", feature = "vertex"))]
 pub(crate) fn segment(model: &str) -> String {
     let mut out = String::with_capacity(model.len());
     for byte in model.bytes() {

@@ -9,7 +9,6 @@ use cliproxy_core::{
 };
 use http::{HeaderMap, Method, Request, Response};
 
-use super::body::{Call, shaped};
 use super::{error, request};
 use crate::egress::{self, optional};
 use crate::headers::apply_credential_headers;
@@ -19,9 +18,10 @@ use crate::{Egress, Urls, openai_models};
 const PROVIDER: ProviderId = ProviderId::from_static("codex");
 const API: &str = "https://api.openai.com/v1";
 
-/// The dialect first, for clients of other formats; a Responses client is passed through.
-static GENERATE: [ProviderFormat; 2] = [ProviderFormat::CODEX, ProviderFormat::OPENAI_RESPONSES];
-static COMPACT: [ProviderFormat; 2] = [ProviderFormat::OPENAI_RESPONSES, ProviderFormat::CODEX];
+/// OpenAI's own platform takes Responses as documented, the Codex backend its dialect of it.
+static FORMATS: [ProviderFormat; 2] = [ProviderFormat::CODEX, ProviderFormat::OPENAI_RESPONSES];
+static BACKEND: [ProviderFormat; 1] = [ProviderFormat::CODEX];
+static PLATFORM: [ProviderFormat; 1] = [ProviderFormat::OPENAI_RESPONSES];
 static ENDPOINTS: [Endpoint; 1] = [Endpoint::new("api", API)];
 
 /// Ends of whole URLs that people paste as a root.
@@ -76,13 +76,11 @@ impl CodexExecutor {
 
     fn request(&self, attempt: &Attempt) -> Result<Request<Bytes>, ExecutorError> {
         self.check(&attempt.credential)?;
-        let (base, platform) = self.base(&attempt.credential);
+        let (base, _) = self.base(&attempt.credential);
         let compact = attempt.operation == Operation::Compact;
-        let body = shaped(&attempt.body, Call { compact, platform, lite: request::is_lite(attempt) })?;
         let uri = base.join(if compact { "/responses/compact" } else { "/responses" })?;
-        let mut request = egress::request(Method::POST, uri, Bytes::new());
-        request::set(request.headers_mut(), attempt, &body)?;
-        *request.body_mut() = body;
+        let mut request = egress::request(Method::POST, uri, request::body(attempt)?);
+        request::set(request.headers_mut(), attempt)?;
         Ok(request)
     }
 }
@@ -95,9 +93,21 @@ impl ProviderExecutor for CodexExecutor {
 
     fn wire_formats(&self, _model: &UpstreamModel, operation: Operation) -> &[ProviderFormat] {
         match operation {
-            Operation::Generate | Operation::CountTokens => &GENERATE,
-            Operation::Compact => &COMPACT,
+            Operation::Generate | Operation::CountTokens | Operation::Compact => &FORMATS,
             _ => &[],
+        }
+    }
+
+    fn wire_formats_for(
+        &self,
+        credential: &Credential,
+        model: &UpstreamModel,
+        operation: Operation,
+    ) -> &[ProviderFormat] {
+        match (self.wire_formats(model, operation), self.base(credential)) {
+            ([], _) => &[],
+            (_, (_, true)) => &PLATFORM,
+            (_, (_, false)) => &BACKEND,
         }
     }
 

@@ -8,11 +8,9 @@
 //! | models | `GET {base}/models`, or a list of our own while that cannot be had |
 //!
 //! `{base}` is the credential's `base-url`, else `endpoints.codex.api`. OpenAI's own platform takes the documented
-//! request as it is; everything else is taken for the Codex backend, which refuses some of its members ([`body`]).
-//! Facts: providers-a.md 3.5 to 3.8. Logins and websockets are not built yet: a login file of this type is listed and
+//! request as it is; everything else is taken for the Codex backend, whose dialect is the format `codex`. Facts: providers-a.md 3.5 to 3.8. Logins and websockets are not built yet: a login file of this type is listed and
 //! refused with a message that says so.
 
-mod body;
 mod error;
 mod executor;
 mod request;

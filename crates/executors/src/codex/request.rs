@@ -1,9 +1,10 @@
-//! Headers of a call, in one place. Source: providers-a.md 3.5.
+//! Headers of a call, in one place, and what of the body depends on them. Source: providers-a.md 3.5.
 
 use bytes::Bytes;
-use cliproxy_core::{Attempt, Credential, ExecutorError, Operation};
-use cliproxy_translator::splice::TopLevel;
+use cliproxy_core::{Attempt, Credential, ErrorKind, ExecutorError, Operation};
+use cliproxy_translator::splice::{Edits, TopLevel};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use memchr::memmem;
 
 use crate::headers::{OWN_AGENT, apply_credential_headers, key_value};
 
@@ -36,12 +37,19 @@ fn is_native(attempt: &Attempt) -> bool {
     matches!(attempt.client_format.as_str(), "openai-response" | "codex")
 }
 
-pub(super) fn is_lite(attempt: &Attempt) -> bool {
-    is_native(attempt)
-        && attempt
-            .client_headers
-            .get(LITE)
-            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"))
+/// The body as it came, but for callers that ask for the light profile: it knows no parallel calls.
+// Source: providers-a.md 3.5 `parallel_tool_calls`.
+pub(super) fn body(attempt: &Attempt) -> Result<Bytes, ExecutorError> {
+    let lite = attempt.client_headers.get(LITE);
+    if !is_native(attempt) || !lite.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true")) {
+        return Ok(attempt.body.clone());
+    }
+    let has_it = TopLevel::scan(&attempt.body).is_ok_and(|top| top.has("parallel_tool_calls"));
+    let edits = if has_it { Edits::new().set("parallel_tool_calls", "false") } else { Edits::new() };
+    edits.apply(&attempt.body).map_err(|error| {
+        ExecutorError::new(ErrorKind::InvalidRequest, "the request body is not a JSON object")
+            .with_source(error)
+    })
 }
 
 pub(super) fn authorize(headers: &mut HeaderMap, credential: &Credential) -> Result<(), ExecutorError> {
@@ -52,7 +60,7 @@ pub(super) fn authorize(headers: &mut HeaderMap, credential: &Credential) -> Res
     Ok(())
 }
 
-pub(super) fn set(headers: &mut HeaderMap, attempt: &Attempt, body: &Bytes) -> Result<(), ExecutorError> {
+pub(super) fn set(headers: &mut HeaderMap, attempt: &Attempt) -> Result<(), ExecutorError> {
     let streams = attempt.operation != Operation::Compact;
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let accept = if streams { "text/event-stream" } else { "application/json" };
@@ -65,7 +73,7 @@ pub(super) fn set(headers: &mut HeaderMap, attempt: &Attempt, body: &Bytes) -> R
             }
         }
     }
-    name_session(headers, body);
+    name_session(headers, &attempt.body);
     authorize(headers, &attempt.credential)?;
     apply_credential_headers(headers, &attempt.credential, &attempt.client_headers);
     Ok(())
@@ -73,7 +81,8 @@ pub(super) fn set(headers: &mut HeaderMap, attempt: &Attempt, body: &Bytes) -> R
 
 /// The provider keeps the prompt cache of a session on one machine: what names the cache names the session.
 fn name_session(headers: &mut HeaderMap, body: &Bytes) {
-    if headers.contains_key(SESSION) || headers.contains_key(SESSION_DASHED) {
+    let named = headers.contains_key(SESSION) || headers.contains_key(SESSION_DASHED);
+    if named || memmem::find(body, b"\"prompt_cache_key\"").is_none() {
         return;
     }
     let key = TopLevel::scan(body).ok().and_then(|top| top.string("prompt_cache_key").ok().flatten());

@@ -20,7 +20,6 @@ pub(crate) fn generate(body: &Bytes) -> Result<Bytes, ExecutorError> {
 /// What the Gemini API counts: bare `contents`, or a whole request inside `generateContentRequest`. The reference
 /// drops the tools, and is refused when there is a system instruction; we wrap, so that both are counted.
 // Source: Gemini API reference, `models.countTokens`, read 2026-11.
-#[cfg(feature = "gemini")]
 pub(crate) fn count(body: &Bytes, model: &str) -> Result<Bytes, ExecutorError> {
     let top = TopLevel::scan(body).map_err(malformed)?;
     let name = format!("models/{model}");
@@ -49,7 +48,6 @@ pub(crate) fn malformed(error: CodecError) -> ExecutorError {
 
 /// What Vertex counts: it takes tools and system instruction beside the contents.
 // Source: Vertex AI reference, `countTokens`, read 2026-11.
-#[cfg(feature = "vertex")]
 pub(crate) fn count_vertex(body: &Bytes) -> Result<Bytes, ExecutorError> {
     let needless = [
         "generationConfig",
@@ -65,7 +63,6 @@ pub(crate) fn count_vertex(body: &Bytes) -> Result<Bytes, ExecutorError> {
 
 /// Calls and their answers are matched by name and order there: an `id` is an unknown field.
 // Source: providers-a.md 6.4 [H].
-#[cfg(feature = "vertex")]
 pub(crate) fn without_call_ids(body: &Bytes) -> Result<Bytes, ExecutorError> {
     if memchr::memmem::find(body, b"\"id\"").is_none() {
         return Ok(body.clone());
@@ -78,7 +75,6 @@ pub(crate) fn without_call_ids(body: &Bytes) -> Result<Bytes, ExecutorError> {
     }
 }
 
-#[cfg(feature = "vertex")]
 fn without_id(part: &str) -> Option<String> {
     ["functionCall", "functionResponse", "function_call", "function_response"]
         .iter()
@@ -86,14 +82,12 @@ fn without_id(part: &str) -> Option<String> {
 }
 
 /// The object with one member changed; `None` when it stays as it is.
-#[cfg(feature = "vertex")]
 fn member(object: &str, key: &str, change: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     let top = TopLevel::scan(object.as_bytes()).ok()?;
     let value = change(top.raw(key).ok().flatten()?)?;
     changed(object, &Edits::new().set(key, value))
 }
 
-#[cfg(feature = "vertex")]
 fn changed(object: &str, edits: &Edits<'_>) -> Option<String> {
     match edits.apply_str(object).ok()? {
         Cow::Owned(changed) => Some(changed),
@@ -102,7 +96,6 @@ fn changed(object: &str, edits: &Edits<'_>) -> Option<String> {
 }
 
 /// The array with its items changed; `None` when none is.
-#[cfg(feature = "vertex")]
 fn each(array: &str, change: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     let items: Vec<&serde_json::value::RawValue> = serde_json::from_str(array).ok()?;
     let edited: Vec<Option<String>> = items.iter().map(|item| change(item.get())).collect();

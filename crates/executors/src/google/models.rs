@@ -23,7 +23,6 @@ const fn row(id: &'static str, budget: (u32, u32), levels: &'static [Level]) -> 
 }
 
 /// What the Gemini API offers.
-#[cfg(feature = "gemini")]
 pub(crate) const GEMINI: &[Row] = &[
     row("gemini-2.5-pro", PRO, NONE),
     row("gemini-2.5-flash", FLASH, NONE),
@@ -41,7 +40,6 @@ pub(crate) const GEMINI: &[Row] = &[
 ];
 
 /// What Vertex offers.
-#[cfg(feature = "vertex")]
 pub(crate) const VERTEX: &[Row] = &[
     row("gemini-2.5-pro", PRO, NONE),
     row("gemini-2.5-flash", FLASH, NONE),
@@ -95,7 +93,6 @@ pub(crate) fn described(info: ModelInfo) -> ModelInfo {
 
 /// One item of a fetched list, with what is known of it; `None` when it does not generate.
 // Source: Gemini API reference, `models.list`, read 2026-11.
-#[cfg(feature = "gemini")]
 pub(crate) fn of_item(item: &serde_json::Value) -> Option<ModelInfo> {
     use serde_json::Value;
     let name = item.get("name")?.as_str()?;

@@ -5,11 +5,12 @@ use cliproxy_core::{
 };
 use cliproxy_executors::CodexExecutor;
 use cliproxy_testkit::{FakeUpstream, Received, cut, event, json, sse, status};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{attempt, credential, egress, headers, read};
 
-const BODY: &str = r#"{"model":"gpt-5","instructions":"be kind","input":[{"role":"user","content":"hi"}]}"#;
+const BODY: &str =
+    r#"{"model":"gpt-5","stream":true,"instructions":"be kind","input":[{"role":"user","content":"hi"}]}"#;
 
 /// An attempt of a Responses client, as the bridge makes it.
 fn streaming(credential: Credential, body: &str) -> Attempt {
@@ -29,10 +30,6 @@ async fn sent(attempt: impl FnOnce(&FakeUpstream) -> Attempt) -> Received {
     upstream.script_all([sse([event("response.completed", &json!({"type": "response.completed"}))])]);
     CodexExecutor::new(egress()).execute_stream(attempt(&upstream)).await.unwrap();
     upstream.last()
-}
-
-async fn body_sent(body: &Value) -> Value {
-    sent(|upstream| streaming(relay(upstream, "key-a"), &body.to_string())).await.json()
 }
 
 #[tokio::test]
@@ -55,7 +52,7 @@ async fn a_call_is_always_a_stream_with_a_bearer_key_and_nothing_of_a_login() {
         ("user-agent", agent.as_str()),
     ];
     assert_eq!(shown, wanted.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    assert_eq!(received.json()["stream"], true);
+    assert_eq!(received.body, BODY);
     let executor = CodexExecutor::new(egress());
     assert_eq!(executor.reply_modes(&UpstreamModel::new("gpt-5")), ReplyModes::StreamOnly);
     let whole = attempt(credential("codex", "k", |_| {}), ProviderFormat::CODEX, BODY);
@@ -86,119 +83,48 @@ async fn a_root_is_understood_however_it_is_written_and_its_absence_means_openai
 }
 
 #[tokio::test]
-async fn what_the_backend_refuses_is_taken_out_and_what_it_needs_is_put_in() {
-    // Source: providers-a.md 3.5 "Body rules", 3.8.
-    let sent = body_sent(&json!({
-        "model": "gpt-5", "input": "hi", "stream": false, "store": true, "instructions": null,
-        "max_output_tokens": 1, "max_completion_tokens": 1, "temperature": 0.5, "top_p": 0.5, "user": "u",
-        "truncation": "auto", "service_tier": "flex", "previous_response_id": null, "safety_identifier": "s",
-        "prompt_cache_retention": "24h", "prompt_cache_options": {}, "context_management": {}, "generate": true,
-        "stream_options": {"include_obfuscation": false}, "parallel_tool_calls": true, "metadata": {"a": "b"},
-        "include": ["message.output_text.logprobs"],
-    }))
-    .await;
-    let text =
-        json!([{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}]);
-    assert_eq!(
-        sent,
-        json!({
-            "model": "gpt-5", "input": text, "stream": true, "store": false, "instructions": "",
-            "metadata": {"a": "b"}, "include": ["reasoning.encrypted_content"],
-        })
-    );
-}
-
-#[tokio::test]
-async fn what_the_backend_takes_stays() {
-    let body = json!({
-        "model": "gpt-5", "instructions": "x", "service_tier": "priority", "parallel_tool_calls": true,
-        "stream_options": {"reasoning_summary_delivery": "live", "include_obfuscation": false},
-        "tools": [{"type": "function", "name": "f"}], "prompt_cache_key": "k", "reasoning": {"effort": "high"},
-        "text": {"verbosity": "low"}, "input": [{"role": "user", "content": "a system"}],
-    });
-    let sent = body_sent(&body).await;
-    for kept in
-        ["service_tier", "parallel_tool_calls", "tools", "prompt_cache_key", "reasoning", "text", "input"]
-    {
-        assert_eq!(sent[kept], body[kept], "{kept}");
-    }
-    assert_eq!(sent["stream_options"], json!({"reasoning_summary_delivery": "live"}));
-}
-
-#[tokio::test]
-async fn system_items_become_developer_items_wherever_they_stand() {
-    // Source: providers-a.md 3.8 "including nested later positions; other roles are untouched".
-    let sent = body_sent(&json!({"model": "m", "input": [
-        {"role": "system", "content": "one"},
-        {"role": "user", "content": "\"role\":\"system\""},
-        {"type": "message", "role": "system", "content": [{"type": "input_text", "text": "two"}]},
-        {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{\"role\":\"system\"}"},
-    ]}))
-    .await;
-    let roles: Vec<&Value> = sent["input"].as_array().unwrap().iter().map(|item| &item["role"]).collect();
-    assert_eq!(roles, [&json!("developer"), &json!("user"), &json!("developer"), &Value::Null]);
-    assert_eq!(sent["input"][3]["arguments"], "{\"role\":\"system\"}");
-}
-
-#[tokio::test]
-async fn the_search_tool_has_one_name() {
-    let sent = body_sent(&json!({"model": "m", "input": [], "tools": [
-            {"type": "web_search_preview", "search_context_size": "low"},
-            {"type": "web_search_preview_2025_03_11"}, {"type": "function", "name": "web_search_preview"}],
-        "tool_choice": {"type": "allowed_tools", "tools": [{"type": "web_search_preview"}]}}))
-    .await;
-    assert_eq!(
-        sent["tools"],
-        json!([{"type": "web_search", "search_context_size": "low"}, {"type": "web_search"},
-            {"type": "function", "name": "web_search_preview"}])
-    );
-    assert_eq!(sent["tool_choice"], json!({"type": "allowed_tools", "tools": [{"type": "web_search"}]}));
-    let single = body_sent(&json!({"model": "m", "tool_choice": {"type": "web_search_preview"}})).await;
-    assert_eq!(single["tool_choice"], json!({"type": "web_search"}));
-}
-
-#[tokio::test]
-async fn parallel_calls_go_where_there_is_nothing_to_call_and_where_a_light_caller_forbids_them() {
-    // Source: providers-a.md 3.5, 3.8 "`parallel_tool_calls` without tools is an upstream error".
-    for (body, lite, expected) in [
-        (json!({"parallel_tool_calls": true}), false, Value::Null),
-        (json!({"parallel_tool_calls": true, "tools": [ ]}), false, Value::Null),
-        (json!({"parallel_tool_calls": true, "tools": [{"type": "x"}]}), false, json!(true)),
-        (json!({"tools": [{"type": "x"}]}), true, json!(false)),
+async fn a_light_caller_gets_no_parallel_calls() {
+    // Source: providers-a.md 3.5 "forced false for responses-lite callers".
+    const PARALLEL: &str = r#"{"parallel_tool_calls":true,"tools":[{}]}"#;
+    for (body, value, native, expected) in [
+        (PARALLEL, "true", true, r#"{"parallel_tool_calls":false,"tools":[{}]}"#),
+        (PARALLEL, "false", true, PARALLEL),
+        (PARALLEL, "true", false, PARALLEL),
+        (BODY, "True", true, BODY),
     ] {
         let received = sent(|upstream| {
-            let mut attempt = streaming(relay(upstream, "k"), &body.to_string());
-            if lite {
-                attempt.client_headers = headers(&[("x-openai-internal-codex-responses-lite", "True")]);
+            let mut attempt = streaming(relay(upstream, "k"), body);
+            attempt.client_headers = headers(&[("x-openai-internal-codex-responses-lite", value)]);
+            if !native {
+                attempt.client_format = ClientFormat::OPENAI;
             }
             attempt
         })
         .await;
-        assert_eq!(received.json()["parallel_tool_calls"], expected, "{body} {lite}");
+        assert_eq!(received.body, expected);
     }
 }
 
 #[tokio::test]
-async fn openais_own_platform_takes_a_request_as_it_is_documented() {
-    let upstream = FakeUpstream::start().await;
-    upstream.script_all([sse([])]);
-    let executor = CodexExecutor::new(egress()).with_url("api", upstream.url());
-    let body = r#"{"model":"gpt-5","input":"hi","temperature":1,"max_output_tokens":9,"store":true,"previous_response_id":"resp_1","stream":true}"#;
-    executor.execute_stream(streaming(credential("codex", "k", |_| {}), body)).await.unwrap();
-    assert_eq!(upstream.last().body, body);
-}
-
-#[tokio::test]
-async fn a_reply_that_nobody_kept_is_refused_rather_than_forgotten() {
-    let upstream = FakeUpstream::start().await;
-    let body = r#"{"model":"m","input":[],"previous_response_id":"resp_1"}"#;
-    let error = CodexExecutor::new(egress())
-        .execute_stream(streaming(relay(&upstream, "k"), body))
-        .await
-        .unwrap_err();
-    assert_eq!((error.kind(), error.evidence().scope), (ErrorKind::ModelNotSupported, Scope::Request));
-    assert!(error.message().contains("previous_response_id"));
-    assert!(upstream.requests().is_empty());
+async fn the_platform_speaks_responses_and_everything_else_its_dialect() {
+    let executor = CodexExecutor::new(egress());
+    let model = UpstreamModel::new("gpt-5");
+    for (base, format) in [
+        (None, ProviderFormat::OPENAI_RESPONSES),
+        (Some("https://api.openai.com/v1/"), ProviderFormat::OPENAI_RESPONSES),
+        (Some("https://mine.openai.azure.com/openai/v1"), ProviderFormat::OPENAI_RESPONSES),
+        (Some("https://chatgpt.com/backend-api/codex"), ProviderFormat::CODEX),
+        (Some("https://api.openai.com.example/v1"), ProviderFormat::CODEX),
+    ] {
+        let own = credential("codex", "k", |settings| settings.base_url = base.map(str::to_owned));
+        for operation in [Operation::Generate, Operation::CountTokens, Operation::Compact] {
+            assert_eq!(
+                executor.wire_formats_for(&own, &model, operation),
+                std::slice::from_ref(&format),
+                "{base:?}"
+            );
+        }
+    }
 }
 
 #[tokio::test]
@@ -259,12 +185,12 @@ async fn a_native_caller_keeps_its_own_words_and_others_get_none_invented() {
 }
 
 #[tokio::test]
-async fn a_compaction_is_whole_and_only_gets_its_instructions() {
+async fn a_compaction_is_whole_and_goes_to_its_own_path() {
     // Source: providers-a.md 3.5 "Compact", 3.8.
     let upstream = FakeUpstream::start().await;
     upstream.script_all([json(&json!({"object": "response.compaction"}))]);
     let executor = CodexExecutor::new(egress());
-    let body = r#"{"model":"gpt-5","input":"hi","stream":true,"temperature":1}"#;
+    let body = r#"{"model":"gpt-5","input":[],"instructions":""}"#;
     let compact = |body: &str| {
         let mut attempt = attempt(relay(&upstream, "k"), ProviderFormat::OPENAI_RESPONSES, body);
         attempt.operation = Operation::Compact;
@@ -275,7 +201,7 @@ async fn a_compaction_is_whole_and_only_gets_its_instructions() {
     let received = upstream.last();
     assert_eq!(received.path, "/backend-api/codex/responses/compact");
     assert_eq!(received.header("accept"), Some("application/json"));
-    assert_eq!(received.body, r#"{"model":"gpt-5","input":"hi","temperature":1,"instructions":""}"#);
+    assert_eq!(received.body, body);
     let streamed = executor.execute_stream(compact(body)).await.unwrap_err();
     assert_eq!(streamed.kind(), ErrorKind::InvalidRequest);
 

@@ -11,6 +11,7 @@
 )]
 
 mod access;
+mod codex;
 mod fallbacks;
 mod life;
 mod model_lists;
@@ -22,4 +23,5 @@ mod reload;
 mod reload_whole;
 mod start;
 mod store;
+mod stream_faults;
 mod support;
