@@ -102,6 +102,8 @@ pub enum Bind {
     Next,
     /// The part before it.
     Previous,
+    /// Nobody said: the state came without a mark of ours.
+    Unsaid,
 }
 
 /// Who issued a signature, as far as its form tells. Source: translation.md B29.

@@ -23,7 +23,9 @@ pub(super) fn read(text: Text<'_>) -> Option<(Signature<'_>, Bind)> {
         // Claude's own state is never marked here.
         return carrier::unmark(&value).filter(|(signature, _)| signature.issuer != Issuer::Claude);
     }
-    Some((Signature { issuer: signature::classify(&value), value: text }, Bind::Own))
+    let issuer = signature::classify(&value);
+    let bind = if issuer == Issuer::Gemini { Bind::Unsaid } else { Bind::Own };
+    Some((Signature { issuer, value: text }, bind))
 }
 
 /// A signature as a client of this format gets it: Claude's as it is, any other under the marker.

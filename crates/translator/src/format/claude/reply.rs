@@ -9,7 +9,7 @@ use super::wire::{self, wrong};
 use super::{CLAUDE, block, carrier, shown_model, usage};
 use crate::codec::{CodecError, ReplyContext};
 use crate::json::{Raw, Text, Writer};
-use crate::model::{Candidate, Finish, Part, PartKind, Reasoning, Response, ToolCall};
+use crate::model::{Bind, Candidate, Finish, Issuer, Part, PartKind, Reasoning, Response, ToolCall};
 use crate::pass::args::json_object;
 use crate::pass::finish::{claude_reason, from_claude, settle};
 use crate::pass::ids::generated_id;
@@ -165,6 +165,21 @@ fn write_block(w: &mut Writer, part: &Part<'_>, ids: &mut CallIds, native: bool,
         PartKind::Opaque(opaque) if opaque.format == CLAUDE => w.raw(opaque.raw.get()),
         PartKind::Server(_) | PartKind::Opaque(_) | PartKind::Media(_) | PartKind::ToolResult(_) => {}
     }
+    write_carrier(w, part);
+}
+
+/// Gemini signs texts and calls: their state follows them in an empty thought (B28, B34), as in streams.
+fn write_carrier(w: &mut Writer, part: &Part<'_>) {
+    let signable = matches!(part.kind, PartKind::Text { .. } | PartKind::Refusal(_) | PartKind::ToolCall(_));
+    let Some(signature) = part.signature.as_ref().filter(|state| signable && state.issuer == Issuer::Gemini)
+    else {
+        return;
+    };
+    w.begin_object();
+    w.field_string("type", "thinking");
+    w.field_string("thinking", "");
+    w.field_text("signature", &carrier::for_client(signature, Bind::Previous));
+    w.end_object();
 }
 
 fn write_text(w: &mut Writer, text: &Text<'_>, citations: Option<&Raw<'_>>) {

@@ -27,7 +27,10 @@ pub(super) enum Carried<'a> {
 pub(super) fn read(text: Text<'_>) -> Carried<'_> {
     let value = text.clone().into_decoded();
     let Some(rest) = value.strip_prefix(MARKER) else {
-        return Carried::State(Signature { issuer: classify(&value), value: text }, Bind::Own);
+        let issuer = classify(&value);
+        // Gemini signs texts and calls too.
+        let bind = if issuer == Issuer::Gemini { Bind::Unsaid } else { Bind::Own };
+        return Carried::State(Signature { issuer, value: text }, bind);
     };
     if let Some(data) = rest.strip_prefix(REDACTED) {
         let fine = !data.is_empty() && !data.contains(':');

@@ -3,10 +3,12 @@
 
 mod client;
 mod errors;
+mod golden;
 mod observer;
 mod passthrough;
 mod reply;
 mod request;
+mod responses;
 mod round_trip;
 mod stream;
 mod target;
@@ -14,6 +16,7 @@ mod target;
 use cliproxy_translator::format::chat::ChatCodec;
 use cliproxy_translator::format::claude::ClaudeCodec;
 use cliproxy_translator::format::gemini::GeminiCodec;
+use cliproxy_translator::format::responses::ResponsesCodec;
 use cliproxy_translator::framing::SseParser;
 use cliproxy_translator::model::Event;
 use cliproxy_translator::{Codec, CodecError, Encoded, Profile, ReplyContext, StreamFrame};
@@ -34,6 +37,8 @@ pub fn codec_of(name: &str) -> Box<dyn Codec> {
         "claude" => Box::new(ClaudeCodec::default()),
         "gemini" => Box::new(GeminiCodec::default()),
         "gemini-cli" => Box::new(GeminiCodec::cli()),
+        "openai-response" => Box::new(ResponsesCodec::default()),
+        "codex" => Box::new(ResponsesCodec::codex()),
         other => panic!("{other}"),
     }
 }

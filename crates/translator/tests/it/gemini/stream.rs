@@ -82,19 +82,19 @@ fn a_call_is_a_block_of_its_own_with_its_signature_first() {
         kinds,
         [
             "Start",
-            "BlockStart",
-            "Delta",
-            "BlockStop",
-            "BlockStart",
-            "Delta",
-            "Delta",
-            "BlockStop",
             "Usage",
+            "BlockStart",
+            "Delta",
+            "BlockStop",
+            "BlockStart",
+            "Delta",
+            "Delta",
+            "BlockStop",
             "Finish",
             "End"
         ]
     );
-    assert!(seen[5].contains("Signature") && seen[6].contains("Args"), "{seen:#?}");
+    assert!(seen[6].contains("Signature") && seen[7].contains("Args"), "{seen:#?}");
 }
 
 #[test]
@@ -227,5 +227,59 @@ proptest! {
             seen
         };
         prop_assert_eq!(read(size), read(stream.len()));
+    }
+}
+
+#[test]
+fn every_signature_comes_back_through_a_claude_client() {
+    // Source: translation.md B28, B34.
+    let signed = |mut part: Value| {
+        part["thoughtSignature"] = json!(SIGNED);
+        part
+    };
+    let (thought, text) = (json!({"text":"hm","thought":true}), json!({"text":"a"}));
+    let call = |name: &str| json!({"functionCall":{"name":name,"args":{"x":1}}});
+    for parts in [
+        json!([thought, signed(call("f")), call("g")]),
+        json!([signed(thought.clone()), text, signed(call("f"))]),
+        json!([signed(text.clone()), signed(call("f")), signed(call("g"))]),
+        json!([text, signed(json!({"text":""}))]),
+    ] {
+        let stream: Vec<_> = parts.as_array().unwrap().iter().map(|part| chunk(json!([part]))).collect();
+        let stream = sse(&stream) + &sse(&[last("STOP", json!([]))]);
+        let values = check_stream(translated("gemini", "claude", &stream).as_bytes());
+        let mut aggregator = Aggregator::new();
+        let claude = super::codec_of("claude");
+        let mut decoder = claude.stream_decoder(&context());
+        for value in values {
+            let data = value.to_string();
+            decoder
+                .decode(cliproxy_translator::StreamFrame::of(data.as_bytes()), &mut |event| {
+                    aggregator.push(event)
+                })
+                .unwrap();
+        }
+        let streamed = claude.encode_reply(&aggregator.finish().unwrap(), &context());
+        let mut content = serde_json::from_slice::<Value>(&streamed).unwrap()["content"].clone();
+        let whole = super::whole("gemini", "claude", &last("STOP", parts.clone()));
+        crate::schema::assert_valid("claude.reply", &whole);
+        let kinds = |content: &Value| {
+            content.as_array().unwrap().iter().map(|block| block["type"].clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(kinds(&content), kinds(&whole["content"]), "stream and reply agree");
+        // The marks went into the blocks' signatures; a client returns them as they are.
+        content = whole["content"].clone();
+        let answers: Vec<_> = content
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|block| block["type"] == "tool_use")
+            .map(|block| json!({"type":"tool_result","tool_use_id":block["id"],"content":"ok"}))
+            .collect();
+        let mut user = answers;
+        user.push(json!({"type":"text","text":"r"}));
+        let body = json!({"model":"m","max_tokens":9,"messages":[{"role":"user","content":"q"},
+            {"role":"assistant","content":content},{"role":"user","content":user}]});
+        assert_eq!(super::to_gemini("claude", &body)["contents"][1]["parts"], parts);
     }
 }

@@ -13,7 +13,7 @@ use super::super::{CLAUDE, carrier};
 use super::frames;
 use crate::codec::ReplyContext;
 use crate::json::{Text, Writer};
-use crate::model::{Bind, BlockKind, Delta, ServerPart};
+use crate::model::{Bind, BlockKind, Delta, Issuer, ServerPart};
 use crate::names::NameMap;
 use crate::splice::{Edits, TopLevel};
 
@@ -205,6 +205,16 @@ impl Blocks {
             }
             (Shape::Custom, Delta::Args(text)) => {
                 self.content(block, false, |out| frames::twice_escaped(text, out), out);
+            }
+            // Gemini signs texts and calls: their state follows them in an empty thought (B28, B34).
+            (Shape::Text | Shape::Call | Shape::Custom, Delta::Signature(signature))
+                if signature.issuer == Issuer::Gemini =>
+            {
+                let mut body = Vec::new();
+                carrier::for_client(signature, Bind::Previous).write_body(&mut body);
+                let pieces = vec![Piece { kind: PieceKind::Signature, body }];
+                let (shape, head) = (Shape::Thinking, Shape::Thinking.head().to_vec());
+                self.submit(Waiting { block: u32::MAX, shape, head, pieces, stopped: true }, out);
             }
             (Shape::Thinking, Delta::Signature(signature)) => {
                 let mut body = Vec::new();

@@ -2,8 +2,10 @@
 
 use super::{Target, loss};
 use crate::codec::Loss;
+use crate::format::gemini::carrier::is_sentinel;
 use crate::format::gemini::dialect::is_family;
-use crate::model::{Issuer, Part, PartKind, Reasoning, Role, Signature};
+use crate::model::{Issuer, Media, MediaSource, Part, PartKind, Reasoning, Role, Signature};
+use crate::pass::signature::classify;
 use crate::pass::turns::OutPart;
 
 /// Decides about parts, one after the other.
@@ -22,6 +24,10 @@ impl Keep<'_, '_> {
                 Some(("message.thinking", "only the model thinks"))
             }
             _ if matches!(role, Role::System | Role::Developer) => Some(("system", "instructions are text")),
+            // Without payload there is nothing to see (E345).
+            PartKind::Media(Media { source: MediaSource::Base64 { data, .. }, .. }) if data.is_empty() => {
+                Some(("message.media", "it has no data"))
+            }
             PartKind::Media(_) | PartKind::ToolCall(_) | PartKind::ToolResult(_) => None,
             PartKind::Reasoning(reasoning) => (!self.keeps(part, reasoning))
                 .then_some(("message.thinking", "Gemini takes back only thoughts that it signed")),
@@ -57,7 +63,11 @@ fn is_told(reasoning: &Reasoning<'_>) -> bool {
 /// Whether Gemini issued it. One of unknown form is taken only from a client of this format, which had it from there.
 pub(super) fn is_replayable(signature: &Signature<'_>, family: bool) -> bool {
     match signature.issuer {
-        Issuer::Gemini => true,
+        // Clients may put anything into a slot, and under a mark (E403).
+        Issuer::Gemini => {
+            let value = signature.value.decoded();
+            family || !is_sentinel(&value) && matches!(classify(&value), Issuer::Gemini | Issuer::Unknown)
+        }
         Issuer::Unknown => family,
         _ => false,
     }

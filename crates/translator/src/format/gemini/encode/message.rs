@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::keep::is_replayable;
+use super::bind::bind;
 use super::part;
 use super::{Content, Target};
 use crate::format::gemini::carrier::SENTINELS;
 use crate::format::gemini::hygiene::needs_signatures;
 use crate::json::{Text, Writer};
-use crate::model::{Media, MediaClass, MediaSource, Part, PartKind, Role, ToolCall, ToolResult};
+use crate::model::{Media, MediaClass, MediaSource, Part, PartKind, Role, Signature, ToolCall, ToolResult};
 use crate::pass::args::json_object;
 use crate::pass::call_ids::is_derived;
 use crate::pass::turns::NEUTRAL;
@@ -41,25 +41,26 @@ fn write_content<'c>(
     w.begin_array();
     let mut first = true;
     let mut siblings = Vec::new();
-    for part in content.parts {
-        let part = part.part();
+    let bound = bind(content.parts, target);
+    for bound in bound.iter().filter(|bound| !bound.spent) {
+        let part = bound.part;
         match &part.kind {
             PartKind::ToolCall(call) => {
                 if first {
                     called.clear();
                 }
                 called.push((call.id.decoded(), &call.name));
-                write_call(w, target, part, call, std::mem::take(&mut first));
+                write_call(w, target, (part, bound.signature), call, std::mem::take(&mut first));
             }
             PartKind::ToolResult(result) => {
                 let name = name_of(result, called);
                 write_result(w, target, part, (result, &name), &mut siblings);
             }
-            _ => part::write(w, target, part),
+            _ => part::write(w, target, part, bound.signature),
         }
     }
     for media in siblings {
-        part::write_media(w, target, &Part::new(PartKind::Media(media)));
+        part::write_media(w, target, &Part::new(PartKind::Media(media)), None);
     }
     w.end_array();
     if target.family
@@ -81,7 +82,13 @@ fn write_id(w: &mut Writer, target: &Target<'_>, id: &Text<'_>) {
 }
 
 /// In each content the first call must be signed, its siblings are as Gemini signed them (B31).
-fn write_call(w: &mut Writer, target: &Target<'_>, part: &Part<'_>, call: &ToolCall<'_>, first: bool) {
+fn write_call(
+    w: &mut Writer,
+    target: &Target<'_>,
+    (part, signature): (&Part<'_>, Option<&Signature<'_>>),
+    call: &ToolCall<'_>,
+    first: bool,
+) {
     w.begin_object();
     w.key("functionCall");
     w.begin_object();
@@ -90,7 +97,7 @@ fn write_call(w: &mut Writer, target: &Target<'_>, part: &Part<'_>, call: &ToolC
     w.field_raw("args", &json_object(&call.args));
     part::write_nested(w, target, part, "functionCall.");
     w.end_object();
-    match part.signature.as_ref().filter(|signature| is_replayable(signature, target.family)) {
+    match signature {
         Some(signature) => w.field_text("thoughtSignature", &signature.value),
         None if first && needs_signatures(&target.profile.model) => {
             w.field_string("thoughtSignature", SENTINELS[0])
@@ -124,7 +131,7 @@ fn write_result<'r>(
             w.key("parts");
             w.begin_array();
             for media in media {
-                part::write_media(w, target, &Part::new(PartKind::Media(media)));
+                part::write_media(w, target, &Part::new(PartKind::Media(media)), None);
             }
             w.end_array();
         } else {

@@ -10,6 +10,7 @@ use crate::names::NameMap;
 use crate::pass::names::gemini_names;
 use crate::pass::turns::{Arranged, OutPart, OutTurn, TurnPolicy, arrange};
 
+mod bind;
 mod config;
 mod keep;
 mod message;

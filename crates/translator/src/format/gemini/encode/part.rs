@@ -3,22 +3,24 @@
 use std::borrow::Cow;
 
 use super::Target;
-use super::keep::is_replayable;
 use crate::format::gemini::carrier::SENTINELS;
 use crate::json::{Text, Writer};
-use crate::model::{Media, MediaClass, MediaSource, Part, PartKind, Reasoning};
+use crate::model::{Media, MediaClass, MediaSource, Part, PartKind, Reasoning, Signature};
 use crate::pass::media::{DataUrl, mime_of_name, sniff};
 
+/// A part, and the signature that goes out with it.
+type Signed<'p> = (&'p Part<'p>, Option<&'p Signature<'p>>);
+
 /// A part of a content that is neither call nor result.
-pub(super) fn write(w: &mut Writer, target: &Target<'_>, part: &Part<'_>) {
+pub(super) fn write(w: &mut Writer, target: &Target<'_>, part: &Part<'_>, signature: Option<&Signature<'_>>) {
     match &part.kind {
         PartKind::Text { text, .. } | PartKind::Refusal(text) => {
             w.begin_object();
             w.field_text("text", text);
-            end(w, target, part, false);
+            end(w, target, (part, signature), false);
         }
-        PartKind::Reasoning(reasoning) => write_reasoning(w, target, part, reasoning),
-        PartKind::Media(_) => write_media(w, target, part),
+        PartKind::Reasoning(reasoning) => write_reasoning(w, target, (part, signature), reasoning),
+        PartKind::Media(_) => write_media(w, target, part, signature),
         PartKind::Server(server) => w.raw(server.raw.get()),
         PartKind::Opaque(opaque) => w.raw(opaque.raw.get()),
         PartKind::ToolCall(_) | PartKind::ToolResult(_) => {}
@@ -36,7 +38,7 @@ pub(super) fn write_instruction(w: &mut Writer, part: &Part<'_>) {
 }
 
 /// Several summary parts are one thought (B37). What carries only state is no thought (B28).
-fn write_reasoning(w: &mut Writer, target: &Target<'_>, part: &Part<'_>, reasoning: &Reasoning<'_>) {
+fn write_reasoning(w: &mut Writer, target: &Target<'_>, part: Signed<'_>, reasoning: &Reasoning<'_>) {
     let texts = if reasoning.summary.is_empty() { &reasoning.raw } else { &reasoning.summary };
     let told = texts.iter().any(|text| !text.is_empty());
     w.begin_object();
@@ -55,8 +57,8 @@ fn write_reasoning(w: &mut Writer, target: &Target<'_>, part: &Part<'_>, reasoni
 
 /// Ends a part with what may be attached to any. Parts that Gemini did not sign stay unsigned, but for backends that
 /// want every thought signed (E343).
-fn end(w: &mut Writer, target: &Target<'_>, part: &Part<'_>, sentinel: bool) {
-    match part.signature.as_ref().filter(|signature| is_replayable(signature, target.family)) {
+fn end(w: &mut Writer, target: &Target<'_>, (part, signature): Signed<'_>, sentinel: bool) {
+    match signature {
         Some(signature) => w.field_text("thoughtSignature", &signature.value),
         None if sentinel => w.field_string("thoughtSignature", SENTINELS[0]),
         None => {}
@@ -87,21 +89,27 @@ pub(super) fn write_nested(w: &mut Writer, target: &Target<'_>, part: &Part<'_>,
 }
 
 /// A medium, inline or by reference; text where there is nothing else to say of it.
-pub(super) fn write_media(w: &mut Writer, target: &Target<'_>, part: &Part<'_>) {
+pub(super) fn write_media(
+    w: &mut Writer,
+    target: &Target<'_>,
+    part: &Part<'_>,
+    signature: Option<&Signature<'_>>,
+) {
+    let signed = (part, signature);
     let PartKind::Media(media) = &part.kind else { return };
     match &media.source {
-        MediaSource::Base64 { mime, data } => write_inline(w, target, part, media, mime, data),
+        MediaSource::Base64 { mime, data } => write_inline(w, target, signed, media, mime, data),
         MediaSource::Url(url) => {
             let text = url.decoded();
             match DataUrl::parse(&text) {
                 Some(data) => {
                     let mime = data.mime_or(fallback(media.class));
-                    write_inline(w, target, part, media, &mime, &Text::plain(data.data));
+                    write_inline(w, target, signed, media, &mime, &Text::plain(data.data));
                 }
-                None => write_file(w, target, part, media, url),
+                None => write_file(w, target, signed, media, url),
             }
         }
-        MediaSource::File(file) if target.family => write_file(w, target, part, media, file),
+        MediaSource::File(file) if target.family => write_file(w, target, signed, media, file),
         // An id of one provider's store means nothing to another's.
         MediaSource::File(_) => write_note(w, "[a file in another provider's store]"),
         MediaSource::Text(text) => {
@@ -116,7 +124,7 @@ pub(super) fn write_media(w: &mut Writer, target: &Target<'_>, part: &Part<'_>) 
             for part in parts {
                 match &part.kind {
                     PartKind::Text { .. } | PartKind::Refusal(_) | PartKind::Media(_) => {
-                        write(w, target, part)
+                        write(w, target, part, None)
                     }
                     _ => {}
                 }
@@ -143,7 +151,7 @@ fn fallback(class: MediaClass) -> &'static str {
 fn write_inline(
     w: &mut Writer,
     target: &Target<'_>,
-    part: &Part<'_>,
+    signed: Signed<'_>,
     media: &Media<'_>,
     mime: &str,
     data: &Text<'_>,
@@ -163,17 +171,17 @@ fn write_inline(
     if let Some(name) = media.name.as_ref().filter(|_| target.family) {
         w.field_text("displayName", name);
     }
-    write_nested(w, target, part, "inlineData.");
+    write_nested(w, target, signed.0, "inlineData.");
     w.end_object();
-    end(w, target, part, false);
+    end(w, target, signed, false);
 }
 
 /// Source: translation.md A.4; E336.
-fn write_file(w: &mut Writer, target: &Target<'_>, part: &Part<'_>, media: &Media<'_>, uri: &Text<'_>) {
+fn write_file(w: &mut Writer, target: &Target<'_>, signed: Signed<'_>, media: &Media<'_>, uri: &Text<'_>) {
     w.begin_object();
     w.key("fileData");
     w.begin_object();
-    let given = part.extras.iter().find(|(key, _)| target.family && key == "fileData.mimeType");
+    let given = signed.0.extras.iter().find(|(key, _)| target.family && key == "fileData.mimeType");
     match given {
         Some((_, raw)) => w.field_raw("mimeType", raw.get()),
         None => {
@@ -186,9 +194,9 @@ fn write_file(w: &mut Writer, target: &Target<'_>, part: &Part<'_>, media: &Medi
     if let Some(name) = media.name.as_ref().filter(|_| target.family) {
         w.field_text("displayName", name);
     }
-    write_nested(w, target, part, "fileData.");
+    write_nested(w, target, signed.0, "fileData.");
     w.end_object();
-    end(w, target, part, false);
+    end(w, target, signed, false);
 }
 
 /// The type that a URL's path names.

@@ -109,6 +109,10 @@ impl Decoder {
                 service_tier: None,
             }));
         }
+        // Ahead of the parts, so that formats that begin with usage have it.
+        if let Some(used) = wire.usage.as_ref().map(usage::decode).filter(|usage| !usage.is_empty()) {
+            sink(Event::Usage(used));
+        }
         for (place, candidate) in candidates.into_iter().enumerate() {
             self.candidate(candidate, place, sink)?;
         }
@@ -117,9 +121,6 @@ impl Decoder {
             if let Some(candidate) = self.candidates.get_mut(at) {
                 candidate.finish.get_or_insert(finish.into_owned());
             }
-        }
-        if let Some(used) = wire.usage.as_ref().map(usage::decode).filter(|usage| !usage.is_empty()) {
-            sink(Event::Usage(used));
         }
         Ok(())
     }
