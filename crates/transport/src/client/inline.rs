@@ -46,6 +46,8 @@ impl Inline {
         &mut self,
         request: http::Request<Full<Bytes>>,
     ) -> Result<http::Response<Incoming>, TrySendError<http::Request<Full<Bytes>>>> {
+        // Looking at an idle connection left it with a waker that wakes nobody.
+        self.gate.again.store(true, Ordering::SeqCst);
         let mut reply = pin!(self.sender.try_send_request(request));
         std::future::poll_fn(|cx| self.turn(cx, |cx| reply.as_mut().poll(cx))).await
     }
@@ -53,7 +55,8 @@ impl Inline {
     /// Drives the connection, and asks `waiting` whether that brought what it waits for.
     ///
     /// The two talk through hyper's channel and wake each other all the time. Such a wake means "take another
-    /// turn now", not "schedule the whole task again", so both get a waker that knows whether we are inside.
+    /// turn now", not "schedule the whole task again", so both get a waker that knows whether we are inside. A
+    /// connection that was not woken has nothing to do and is not polled.
     pub(crate) fn turn<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -63,8 +66,8 @@ impl Inline {
         let mut own = Context::from_waker(&self.waker);
         let mut found = Poll::Pending;
         for _ in 0..MAX_TURNS {
-            self.gate.again.store(false, Ordering::SeqCst);
-            if !self.ended && Pin::new(&mut self.connection).poll(&mut own).is_ready() {
+            let woken = self.gate.again.swap(false, Ordering::SeqCst);
+            if woken && !self.ended && Pin::new(&mut self.connection).poll(&mut own).is_ready() {
                 self.ended = true;
             }
             found = waiting(&mut own);
@@ -114,10 +117,10 @@ impl Gate {
         self.inside.store(true, Ordering::SeqCst);
     }
 
-    /// Whether somebody called while we were inside and has not been answered.
+    /// Whether somebody called while we were inside and has not been answered: that is left to the next turn.
     fn leave(&self) -> bool {
         self.inside.store(false, Ordering::SeqCst);
-        self.again.swap(false, Ordering::SeqCst)
+        self.again.load(Ordering::SeqCst)
     }
 }
 

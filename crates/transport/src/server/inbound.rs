@@ -243,6 +243,11 @@ async fn gather(
         if whole.len() + next.len() > limits.max_bytes {
             return Err(too_large());
         }
+        if whole.capacity() - whole.len() < next.len() {
+            // Doubling to the end would hold the body one and a half times, and then room for as much again.
+            let announced = expected.saturating_sub(whole.len());
+            whole.reserve(announced.min(whole.len() * 3).max(next.len()));
+        }
         whole.extend_from_slice(&next);
     }
     Ok(whole.freeze())

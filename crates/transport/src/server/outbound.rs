@@ -9,9 +9,11 @@ use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use http_body::{Body, Frame, SizeHint};
 
+use super::attentive::Attentive;
 use super::connection::InFlight;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
+type BoxStream = Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>> + Send>>;
 
 /// Pieces that are ready at the same moment leave as one, up to this size: each frame costs a hand-over.
 const COALESCE: usize = 16 * 1024;
@@ -29,7 +31,7 @@ pub struct OutboundBody {
 enum Content {
     Empty,
     Full(Bytes),
-    Stream(Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>> + Send>>),
+    Stream(Attentive<BoxStream>),
     /// The stream ended while its last pieces were being joined.
     Ending(Option<BoxError>),
 }
@@ -57,13 +59,13 @@ impl OutboundBody {
         E: Into<BoxError> + 'static,
     {
         use futures_util::TryStreamExt as _;
-        Self { content: Content::Stream(Box::pin(stream.map_err(Into::into))), in_flight: None }
+        Self::boxed(Box::pin(stream.map_err(Into::into)))
     }
 
     /// A stream that is boxed already.
     #[must_use]
     pub fn boxed(stream: Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>> + Send>>) -> Self {
-        Self { content: Content::Stream(stream), in_flight: None }
+        Self { content: Content::Stream(Attentive::new(stream)), in_flight: None }
     }
 
     /// Counts the request as running until the body is gone.
@@ -83,10 +85,10 @@ impl OutboundBody {
 
 /// Polls a stream, taking a panic in it for an error of this reply alone.
 fn poll_safely(
-    stream: &mut Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>> + Send>>,
+    stream: &mut Attentive<BoxStream>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Bytes, BoxError>>> {
-    catch_unwind(AssertUnwindSafe(|| stream.as_mut().poll_next(cx))).unwrap_or_else(|_| {
+    catch_unwind(AssertUnwindSafe(|| stream.poll_next(cx))).unwrap_or_else(|_| {
         tracing::error!("a reply stream panicked");
         Poll::Ready(Some(Err("the reply stream panicked".into())))
     })
