@@ -14,7 +14,7 @@ use crate::process::Running;
 /// The key that clients present.
 pub(crate) const CLIENT_KEY: &str = "bench-client-key";
 /// What the fake provider does, as parts of its models' names.
-pub(crate) const MODES: [&str; 6] = ["flood-200", "flood-1000", "flood-0", "paced-200", "held-1", "flood-1"];
+pub(crate) const MODES: [&str; 5] = ["flood-200", "flood-1000", "paced-50", "paced-200", "held-1"];
 
 /// Where the programs are.
 pub(crate) struct Binaries {
@@ -70,17 +70,30 @@ pub(crate) fn provider() -> Served {
 
 /// A proxy in front of the provider; `None` when it is not installed.
 pub(crate) fn proxy(which: Proxy, binaries: &Binaries, provider: SocketAddr) -> Option<Served> {
+    if which == Proxy::Nginx {
+        binaries.nginx.as_ref()?;
+    }
+    Some(serve(|address, directory| {
+        command(which, binaries, address, provider, directory).expect("it is installed")
+    }))
+}
+
+/// The command that starts a proxy; `None` when it is not installed.
+pub(crate) fn command(
+    which: Proxy,
+    binaries: &Binaries,
+    address: SocketAddr,
+    provider: SocketAddr,
+    directory: &Path,
+) -> Option<Command> {
     Some(match which {
-        Proxy::Ours => ours(binaries, provider, 1),
-        Proxy::Bare => serve(|address, _| {
+        Proxy::Ours => ours_command(binaries, address, provider, 1, directory),
+        Proxy::Bare => {
             let mut command = Command::new(env!("CARGO_BIN_EXE_bare-hyper"));
             command.args([address.to_string(), provider.to_string()]);
             command
-        }),
-        Proxy::Nginx => {
-            let nginx = binaries.nginx.as_deref()?;
-            serve(|address, directory| nginx_command(nginx, address, provider, directory))
         }
+        Proxy::Nginx => nginx_command(binaries.nginx.as_deref()?, address, provider, directory),
     })
 }
 
@@ -197,10 +210,15 @@ fn serve(command: impl FnOnce(SocketAddr, &Path) -> Command) -> Served {
     let mut command = command(address, directory.path());
     let child = command.stdin(Stdio::null()).spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let process = Running::new(child);
-    let deadline = Instant::now() + Duration::from_secs(20);
+    wait_for(address);
+    Served { process, address, _directory: directory }
+}
+
+/// Waits until something listens.
+pub(crate) fn wait_for(address: SocketAddr) {
+    let deadline = Instant::now() + Duration::from_secs(60);
     while TcpStream::connect(address).is_err() {
-        assert!(Instant::now() < deadline, "{command:?} does not listen");
+        assert!(Instant::now() < deadline, "nothing listens on {address}");
         std::thread::sleep(Duration::from_millis(5));
     }
-    Served { process, address, _directory: directory }
 }

@@ -16,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use memchr::memmem;
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
 
 use crate::children::CLIENT_KEY;
 
@@ -56,6 +57,7 @@ pub(crate) fn runtime() -> Runtime {
 /// A connection; its driver runs until it is dropped.
 pub(crate) struct Client {
     sender: SendRequest<Full<Bytes>>,
+    driver: JoinHandle<hyper::Result<()>>,
     address: SocketAddr,
 }
 
@@ -64,8 +66,15 @@ impl Client {
         let stream = TcpStream::connect(address).await.expect("it listens");
         stream.set_nodelay(true).expect("a socket");
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("a connection");
-        tokio::spawn(connection);
-        Self { sender, address }
+        let driver = tokio::spawn(connection);
+        Self { sender, driver, address }
+    }
+
+    /// Closes the connection, and waits until that is done.
+    pub(crate) async fn close(self) {
+        drop(self.sender);
+        // However it ends, it has ended.
+        drop(self.driver.await);
     }
 
     pub(crate) async fn send(&mut self, job: &Job) -> Response<Incoming> {
@@ -115,6 +124,7 @@ pub(crate) fn run(
         while take() {
             size += client.call(job).await.unwrap_or_else(|problem| panic!("{}: {problem}", job.path));
         }
+        client.close().await;
         size
     };
     runtime.block_on(join_all((0..connections).map(|_| one()))).into_iter().sum()
@@ -122,5 +132,10 @@ pub(crate) fn run(
 
 /// Whether a request of this kind is served at all.
 pub(crate) fn probe(runtime: &Runtime, address: SocketAddr, job: &Job) -> Result<usize, String> {
-    runtime.block_on(async { Client::connect(address).await.call(job).await })
+    runtime.block_on(async {
+        let mut client = Client::connect(address).await;
+        let size = client.call(job).await;
+        client.close().await;
+        size
+    })
 }

@@ -15,6 +15,7 @@
 
 mod children;
 mod costs;
+mod instructions;
 mod load;
 mod memory;
 mod process;
@@ -69,6 +70,9 @@ fn main() {
     costs::measure(&binaries, &arguments, &mut report);
     if arguments.wants("memory") {
         memory::measure(&binaries, &mut report);
+    }
+    if arguments.wants("instructions") {
+        instructions::measure(&binaries, &mut report);
     }
     report.print();
 }

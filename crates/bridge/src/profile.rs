@@ -74,9 +74,10 @@ impl ProfileRule {
         fn any(patterns: &[String], text: &str) -> bool {
             patterns.is_empty() || patterns.iter().any(|pattern| glob(pattern, text))
         }
-        any(&self.providers, provider.as_str())
+        // The shortest words first: most rules are decided by them.
+        any(&self.formats, format)
+            && any(&self.providers, provider.as_str())
             && any(&self.hosts, host)
-            && any(&self.formats, format)
             && any(&self.models, model)
     }
 }
@@ -179,6 +180,9 @@ fn host_of(url: &str) -> &str {
 
 /// Whether a pattern with `*` matches the whole text. A leading `*.` also matches the bare domain.
 fn glob(pattern: &str, text: &str) -> bool {
+    if !pattern.contains('*') {
+        return pattern.eq_ignore_ascii_case(text);
+    }
     fn whole(pattern: &[u8], text: &[u8]) -> bool {
         let (mut p, mut t) = (0, 0);
         let mut retry: Option<(usize, usize)> = None;

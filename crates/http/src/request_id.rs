@@ -37,11 +37,12 @@ fn is_plain(text: &str) -> bool {
 
 /// `X-CPA-TRACE-ID`: time, credential, request. Source: http-api.md A.12 [H].
 pub(crate) fn trace_id(now: Timestamp, credential: Option<&str>, id: &RequestId) -> String {
-    let stamp: String = now.to_rfc3339().chars().filter(char::is_ascii_digit).collect();
-    let credential: String = credential
-        .unwrap_or("none")
-        .chars()
-        .map(|c| if c.is_ascii_graphic() && c != '@' { c } else { '_' })
-        .collect();
-    format!("{stamp}-{credential}-{id}")
+    let credential = credential.unwrap_or("none");
+    let mut text = String::with_capacity(16 + credential.len() + id.as_str().len());
+    text.extend(now.to_rfc3339().bytes().filter(u8::is_ascii_digit).map(char::from));
+    text.push('-');
+    text.extend(credential.chars().map(|c| if c.is_ascii_graphic() && c != '@' { c } else { '_' }));
+    text.push('-');
+    text.push_str(id.as_str());
+    text
 }

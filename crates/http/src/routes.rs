@@ -25,6 +25,9 @@ const DISCARD_BYTES: usize = 16 * 1024 * 1024;
 /// How long that may take.
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
+/// How many headers of ours a reply may get: they are made room for at once.
+const OUR_HEADERS: usize = 12;
+
 /// The routes of the client formats, on top of a dispatcher. Cheap to clone; clones are the same routes.
 #[derive(Clone, Debug)]
 pub struct ClientRoutes(Arc<Inner>);
@@ -109,6 +112,7 @@ impl Inner {
     /// The headers that every reply has.
     fn dress(&self, response: &mut Response<OutboundBody>, id: &RequestId, options: &Options) {
         let headers = response.headers_mut();
+        headers.reserve(OUR_HEADERS);
         respond::name(headers, id);
         if !headers.contains_key(respond::TRACE)
             && let Ok(value) = HeaderValue::try_from(trace_id(self.now(), None, id))
