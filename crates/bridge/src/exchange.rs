@@ -82,7 +82,8 @@ impl BridgeExchange {
     async fn encode(&self, target: &Target, route: &Route, key: &Key) -> Result<Prepared, ExecutorError> {
         let (asked, shared, way) = (self.asked.clone(), Arc::clone(&self.shared), route.way.clone());
         let client = self.request.format.clone();
-        let profile = profile_of(target, key.hints, key.stream);
+        let mut profile = profile_of(target, key.hints, key.stream);
+        profile.size_hint = asked.body.len();
         let key = key.clone();
         let bytes = asked.body.len();
         let work = move || match &way {

@@ -133,6 +133,8 @@ pub struct Profile {
     pub safety_off: bool,
     /// The model takes sampling parameters with reasoning (Claude up to Opus 4.6; F7).
     pub sampling: bool,
+    /// About how many bytes the request will have, where that is known: as many as the client's. Room is made at once.
+    pub size_hint: usize,
 }
 
 impl Profile {
@@ -140,6 +142,11 @@ impl Profile {
     #[must_use]
     pub fn new(model: impl Into<String>, stream: bool) -> Self {
         Self { model: model.into(), stream, sampling: true, developer_role: true, ..Self::default() }
+    }
+
+    /// Where a request is written. Translations differ little in size from what they translate.
+    pub(crate) fn room(&self) -> Vec<u8> {
+        Vec::with_capacity(self.size_hint + self.size_hint / 16 + 4096)
     }
 }
 

@@ -69,7 +69,7 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
     let mut losses = arranged.losses.clone();
     losses.append(&mut kept.losses);
 
-    let mut w = Writer::new(Vec::with_capacity(4096));
+    let mut w = Writer::new(profile.room());
     w.begin_object();
     w.field_string("model", &profile.model);
     w.key("messages");

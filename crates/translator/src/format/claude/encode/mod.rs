@@ -6,7 +6,7 @@ use cliproxy_core::ModelInfo;
 
 use super::{CLAUDE, hygiene};
 use crate::codec::{CodecError, Encoded, Loss, Profile};
-use crate::json::{Raw, Text, Writer};
+use crate::json::{Raw, Writer};
 use crate::model::{OutputFormat, Request, Role, Tool};
 use crate::names::NameMap;
 use crate::pass::cache::{CachePlan, Place};
@@ -60,7 +60,7 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
         thought,
         structured,
     };
-    let mut w = Writer::new(Vec::with_capacity(body.size_hint()));
+    let mut w = Writer::new(profile.room());
     w.begin_object();
     w.field_string("model", &profile.model);
     w.field_unsigned("max_tokens", max_tokens);
@@ -193,12 +193,6 @@ struct Body<'b> {
 }
 
 impl Body<'_> {
-    fn size_hint(&self) -> usize {
-        let parts = self.arranged.turns.iter().flat_map(|turn| &turn.parts).chain(&self.arranged.system);
-        let text: usize = parts.map(|part| part.part().as_text().map_or(256, Text::size_hint) + 48).sum();
-        text + self.tools.len() * 512 + 512
-    }
-
     fn marks(&self) -> Marks<'_> {
         let tools = self.tools.iter().filter_map(|tool| match tool {
             Tool::Function(tool) => tool.cache.as_ref(),

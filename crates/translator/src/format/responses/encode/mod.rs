@@ -66,7 +66,7 @@ pub(super) fn request(
 ) -> Result<Encoded, CodecError> {
     let target = Target::new(request, profile, dialect);
     let mut losses = Vec::new();
-    let mut w = Writer::new(Vec::with_capacity(4096));
+    let mut w = Writer::new(profile.room());
     w.begin_object();
     w.field_string("model", &profile.model);
     if target.native {
