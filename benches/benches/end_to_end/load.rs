@@ -20,6 +20,9 @@ use tokio::task::JoinHandle;
 
 use crate::children::CLIENT_KEY;
 
+/// How much of the end of a reply is looked at.
+const TAIL: usize = 128 * 1024;
+
 /// A request that is sent again and again.
 #[derive(Clone)]
 pub(crate) struct Job {
@@ -91,14 +94,10 @@ impl Client {
         while let Some(frame) = body.frame().await {
             let Ok(data) = frame.map_err(|error| error.to_string())?.into_data() else { continue };
             size += data.len();
-            if data.len() < 512 {
-                tail.extend_from_slice(&data);
-            } else {
-                tail.clear();
-                tail.extend_from_slice(&data);
-            }
-            if tail.len() > 64 * 1024 {
-                tail.drain(..tail.len() - 1024);
+            tail.extend_from_slice(&data);
+            // The last event of a format may repeat the whole text.
+            if tail.len() > 2 * TAIL {
+                tail.drain(..tail.len() - TAIL);
             }
         }
         if status.is_success() && memmem::rfind(&tail, job.end.as_bytes()).is_some() {
