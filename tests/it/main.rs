@@ -14,6 +14,8 @@ mod ask;
 mod broken_upstream;
 mod client;
 mod commands;
+mod counting;
+mod edges;
 mod first_run;
 mod matrix;
 mod openai;

@@ -42,7 +42,11 @@ pub struct Server {
 impl Server {
     /// Starts with a config file of this text behind `host`, `port`, `api-keys`.
     pub async fn with_config(yaml: &str) -> Self {
-        let home = TempDir::new().unwrap();
+        Self::with_config_in(TempDir::new().unwrap(), yaml).await
+    }
+
+    /// As [`Self::with_config`], in a home that has files already.
+    pub async fn with_config_in(home: TempDir, yaml: &str) -> Self {
         std::fs::write(home.path().join("config.yaml"), with_head(yaml)).unwrap();
         Self::start(home, &[]).await
     }
