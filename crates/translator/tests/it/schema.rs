@@ -60,9 +60,11 @@ pub fn assert_valid(schema: &str, value: &Value) {
 }
 
 /// A Responses request as its schema wants it, where the service takes more: items that it did not store have no ids,
-/// assistant texts no status and no annotations, `input_audio` is a part, `auto` is no effort, and tools of a
-/// namespace are listed.
+/// assistant texts no status and no annotations, `input_audio` is a part, and web search is chosen by its name of today.
 fn as_served(mut request: Value) -> Value {
+    if request["tool_choice"]["type"] == "web_search" {
+        request["tool_choice"]["type"] = "web_search_preview".into();
+    }
     let items = request["input"].as_array_mut().into_iter().flatten();
     for item in items {
         let kind = item["type"].as_str().unwrap_or("message").to_owned();

@@ -26,6 +26,7 @@ mod hygiene;
 mod patch;
 mod peek;
 mod reply;
+mod search;
 mod stream;
 mod usage;
 mod wire;

@@ -6,7 +6,7 @@ use cliproxy_core::{FinishReason, Usage};
 
 use super::call_ids::CallIds;
 use super::wire::{self, wrong};
-use super::{CLAUDE, block, carrier, shown_model, usage};
+use super::{CLAUDE, block, carrier, search, shown_model, usage};
 use crate::codec::{CodecError, ReplyContext};
 use crate::json::{Raw, Text, Writer};
 use crate::model::{Bind, Candidate, Finish, Issuer, Part, PartKind, Reasoning, Response, ToolCall};
@@ -163,7 +163,11 @@ fn write_block(w: &mut Writer, part: &Part<'_>, ids: &mut CallIds, native: bool,
         }
         PartKind::Server(server) if server.format == CLAUDE => w.raw(server.raw.get()),
         PartKind::Opaque(opaque) if opaque.format == CLAUDE => w.raw(opaque.raw.get()),
-        PartKind::Server(_) | PartKind::Opaque(_) | PartKind::Media(_) | PartKind::ToolResult(_) => {}
+        PartKind::Server(server) => {
+            // A search that ran at another provider is a pair of blocks here.
+            search::blocks(server).into_iter().flatten().for_each(|block| w.raw(&block));
+        }
+        PartKind::Opaque(_) | PartKind::Media(_) | PartKind::ToolResult(_) => {}
     }
     write_carrier(w, part);
 }

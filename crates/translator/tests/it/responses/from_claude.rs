@@ -267,7 +267,7 @@ fn e091_to_e094_calls_come_back_as_they_were_declared() {
         let function = &response["output"][1];
         assert_eq!((&function["name"], &function["namespace"]), (&json!("run"), &json!("term")));
     }
-    // E094: on added and done alike.
+    // E094, E064: on added and done alike, of a tool that was declared in the conversation.
     for value in got.iter().filter(|value| value["item"]["type"] == "function_call") {
         assert_eq!((&value["item"]["name"], &value["item"]["namespace"]), (&json!("run"), &json!("term")));
     }

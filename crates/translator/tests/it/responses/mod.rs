@@ -2,15 +2,21 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "events are built from JSON literals")]
 
+mod chat_to_codex;
+mod claude_to_codex;
+mod codex_to_chat;
+mod codex_to_claude;
 mod errors;
 mod from_chat;
 mod from_claude;
+mod golden;
 mod observer;
 mod pass;
 mod reply;
 mod stream;
 mod to_chat;
 mod to_claude;
+mod with_gemini;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -90,7 +96,6 @@ pub fn request(client: &str, provider: &str, request: &Value) -> Value {
 
 /// The items that a conversation becomes.
 #[track_caller]
-#[allow(dead_code, reason = "the Codex pairs follow")]
 pub fn items(client: &str, provider: &str, body: &Value) -> Vec<Value> {
     request(client, provider, body)["input"].as_array().unwrap().clone()
 }
@@ -288,7 +293,6 @@ pub fn same_in_pieces(provider: &str, stream: &str) {
 
 /// The stream of a whole reply, and the reply that it aggregates to again.
 #[track_caller]
-#[allow(dead_code, reason = "the Codex pairs follow")]
 pub fn replayed(provider: &str, context: &ReplyContext, body: &Value) -> (Vec<Value>, Value) {
     let text = body.to_string();
     let response = codec(provider).decode_reply(text.as_bytes(), context).unwrap();

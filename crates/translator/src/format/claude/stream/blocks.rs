@@ -9,11 +9,11 @@ use std::collections::VecDeque;
 
 use super::super::call_ids::CallIds;
 use super::super::reply::{are_citations, one_line};
-use super::super::{CLAUDE, carrier};
+use super::super::{CLAUDE, carrier, search};
 use super::frames;
 use crate::codec::ReplyContext;
 use crate::json::{Text, Writer};
-use crate::model::{Bind, BlockKind, Delta, Issuer, ServerPart};
+use crate::model::{Bind, BlockKind, Delta, Issuer};
 use crate::names::NameMap;
 use crate::splice::{Edits, TopLevel};
 
@@ -154,13 +154,22 @@ impl Blocks {
                 });
                 self.submit(whole(block, head, Vec::new()), out);
             }
-            BlockKind::Server(part) if part.format == CLAUDE => self.submit(server(block, part), out),
+            BlockKind::Server(part) if part.format == CLAUDE => {
+                self.submit(server(block, part.kind.ends_with("tool_use"), part.raw.get()), out);
+            }
+            BlockKind::Server(part) => {
+                // A search that ran at another provider is a pair of blocks here.
+                if let Some([asked, found]) = search::blocks(part) {
+                    self.submit(server(block, true, &asked), out);
+                    self.submit(server(block, false, &found), out);
+                }
+            }
             BlockKind::Opaque(opaque) if opaque.format == CLAUDE => {
                 let head = one_line(opaque.raw.get()).into_owned().into_bytes();
                 self.submit(whole(block, head, Vec::new()), out);
             }
             // Claude's replies hold no media and nothing of other formats.
-            BlockKind::Server(_) | BlockKind::Opaque(_) | BlockKind::Media(_) => {}
+            BlockKind::Opaque(_) | BlockKind::Media(_) => {}
             BlockKind::ToolCall { id, name, custom } => {
                 let head = rendered(|w| {
                     w.field_string("type", "tool_use");
@@ -376,9 +385,9 @@ fn whole(block: u32, head: Vec<u8>, pieces: Vec<Piece>) -> Waiting {
 }
 
 /// A server tool's block. The input of a call comes as a delta, as clients expect of every call (B63).
-fn server(block: u32, part: &ServerPart<'_>) -> Waiting {
-    let raw = one_line(part.raw.get());
-    if part.kind.ends_with("tool_use")
+fn server(block: u32, is_call: bool, raw: &str) -> Waiting {
+    let raw = one_line(raw);
+    if is_call
         && let Some(input) =
             TopLevel::scan(raw.as_bytes()).ok().and_then(|scanned| scanned.raw("input").ok().flatten())
         && input.starts_with('{')

@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::super::carrier::{self, Carried};
-use super::super::{RESPONSES, wire};
+use super::super::{RESPONSES, ids, wire};
 use super::{mark, part};
 use crate::codec::CodecError;
 use crate::json::read::{filled, plain, read, wrong};
 use crate::json::{List, Text};
 use crate::model::{
-    Args, Media, MediaClass, MediaSource, Namespace, Opaque, Part, PartKind, Reasoning, Role, ServerPart,
-    ToolCall, ToolResult, Turn,
+    Args, Bind, Media, MediaClass, MediaSource, Namespace, Opaque, Part, PartKind, Reasoning, Role,
+    ServerPart, ToolCall, ToolResult, Turn,
 };
 use crate::pass::media::sniff;
 use crate::pass::names::qualified;
@@ -76,6 +76,19 @@ fn message(item: wire::Item<'_>) -> Result<Turn<'_>, CodecError> {
     turn.extras = item.extras;
     turn.extras.extend(item.id.map(|raw| (Cow::Borrowed("id"), raw)));
     Ok(turn)
+}
+
+/// The part whose state a turn only carries: the last one before it, a text or a call without state of its own (B34).
+pub(super) fn bearer<'t, 'a>(before: &'t mut Turn<'a>, carrier: &Turn<'_>) -> Option<&'t mut Part<'a>> {
+    let [Part { kind: PartKind::Reasoning(reasoning), signature: Some(_), .. }] = carrier.parts.as_slice()
+    else {
+        return None;
+    };
+    let carries =
+        reasoning.bind == Bind::Previous && reasoning.summary.is_empty() && reasoning.raw.is_empty();
+    let part = before.parts.last_mut().filter(|_| carries && before.role == Role::Assistant)?;
+    let fits = matches!(part.kind, PartKind::Text { .. } | PartKind::ToolCall(_)) && part.signature.is_none();
+    fits.then_some(part)
 }
 
 /// A reasoning item. `None` when it says nothing: redacted thoughts without data (E042), empty state (E391).
@@ -183,7 +196,16 @@ pub(in super::super) fn output_part<'a>(
             Some(part) => part,
             None => return Ok(()),
         },
-        "function_call" | "custom_tool_call" => call(item, &kind),
+        "function_call" | "custom_tool_call" => {
+            let mut part = call(item, &kind);
+            if let PartKind::ToolCall(call) = &mut part.kind
+                && call.id.size_hint() > 64
+            {
+                // Source: translation.md B3, E249.
+                call.id = Text::plain(ids::call_id(&call.id.decoded()).into_owned());
+            }
+            part
+        }
         "web_search_call" => {
             // One per id (E253).
             let known = |part: &Part<'_>| match &part.kind {

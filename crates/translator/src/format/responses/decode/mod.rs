@@ -105,7 +105,10 @@ fn items<'a>(raw: &'a RawValue, place: &str) -> Result<(Vec<Turn<'a>>, Vec<&'a R
     for (index, raw) in list.0.into_iter().enumerate() {
         let turn = item::turn(raw, &mut late)
             .map_err(|error| crate::json::read::at(&format!("{place}[{index}]"), &error))?;
-        turns.push(turn);
+        match turns.last_mut().and_then(|before| item::bearer(before, &turn)) {
+            Some(part) => part.signature = turn.parts.into_iter().find_map(|carrier| carrier.signature),
+            None => turns.push(turn),
+        }
     }
     Ok((turns, late))
 }

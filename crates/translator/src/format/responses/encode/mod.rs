@@ -28,6 +28,8 @@ pub(super) struct Target<'r> {
     pub(super) dialect: Dialect,
     /// The request came in this format: items go as they came.
     pub(super) native: bool,
+    /// The request came in Gemini's format, whose schemas never allow more than they name (B47).
+    pub(super) closed_schemas: bool,
     /// The names of the tools that are free-form (B11).
     custom_tools: Vec<&'r str>,
     function_tools: Vec<&'r str>,
@@ -43,6 +45,7 @@ impl<'r> Target<'r> {
             profile,
             dialect,
             native: is_family(request.source),
+            closed_schemas: request.source == "gemini",
             custom_tools: names(|tool| matches!(tool, Tool::Custom(_))),
             function_tools: names(|tool| matches!(tool, Tool::Function(_))),
             names: openai_names(request),

@@ -195,7 +195,8 @@ fn write_sampling(w: &mut Writer, target: &Target<'_>, request: &Request<'_>, lo
 fn write_identity(w: &mut Writer, target: &Target<'_>, request: &Request<'_>, losses: &mut Vec<Loss>) {
     let identity = &request.identity;
     let vendor = target.native || request.source == "openai";
-    let metadata_names_user = identity.metadata.is_some();
+    let metadata_names_user =
+        identity.metadata.as_ref().is_some_and(|metadata| metadata.get().contains("\"user_id\""));
     if !target.is_codex() && vendor {
         if let Some(user) = identity.user.as_ref().filter(|_| !(target.native && metadata_names_user)) {
             w.field_text("user", user);

@@ -110,8 +110,12 @@ fn write_function(
     }
     match &tool.schema {
         Some(schema) if target.native => w.field_raw("parameters", schema.get()),
-        // Source: translation.md B47.
-        Some(schema) => w.field_raw("parameters", &openai_parameters(schema.get())),
+        // Source: translation.md B47, E327.
+        Some(schema) => {
+            let schema = openai_parameters(schema.get());
+            let closed = target.closed_schemas.then(|| closed(&schema)).flatten();
+            w.field_raw("parameters", closed.as_deref().unwrap_or(&schema));
+        }
         None if target.native => {}
         None => w.field_raw("parameters", r#"{"type":"object","properties":{}}"#),
     }
@@ -128,6 +132,14 @@ fn write_function(
         }
     }
     w.end_object();
+}
+
+/// A schema that says nothing of more members than it names, as one that forbids them.
+fn closed(schema: &str) -> Option<String> {
+    let scanned =
+        TopLevel::scan(schema.as_bytes()).ok().filter(|scanned| !scanned.has("additionalProperties"))?;
+    let edits = Edits::new().set("additionalProperties", "false");
+    edits.apply_str(schema).ok().filter(|_| scanned.has("properties")).map(Cow::into_owned)
 }
 
 fn write_custom(w: &mut Writer, target: &Target<'_>, tool: &CustomTool<'_>, space: Option<&Namespace<'_>>) {
