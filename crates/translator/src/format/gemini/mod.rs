@@ -28,6 +28,7 @@ mod decode;
 mod dialect;
 mod encode;
 mod error;
+mod grounding;
 mod hygiene;
 mod patch;
 mod peek;

@@ -283,3 +283,34 @@ fn every_signature_comes_back_through_a_claude_client() {
         assert_eq!(super::to_gemini("claude", &body)["contents"][1]["parts"], parts);
     }
 }
+
+#[test]
+fn sources_of_an_answer_are_cited_where_clients_have_a_place_for_them() {
+    // Source: translation.md B85, F42.
+    let grounding = json!({"webSearchQueries":["q"],"groundingChunks":[{"web":{"uri":"https://a.example","title":"A"}},{"web":{"uri":""}},{"web":{"uri":"https://b.example"}}],
+        "groundingSupports":[{"segment":{"endIndex":4,"text":"Rain"},"groundingChunkIndices":[0,1]},{"segment":{"startIndex":5,"endIndex":9},"groundingChunkIndices":[2]}]});
+    for (said, places) in [("Rain soon", [(0, 4), (5, 9)]), ("R\u{e9}in soon", [(0, 9), (0, 9)])] {
+        let mut end = last("STOP", json!([{"text":"n","thoughtSignature":SIGNED}]));
+        end["candidates"][0]["groundingMetadata"] = grounding.clone();
+        let cut = said.strip_suffix('n').unwrap();
+        let out = frames(&translated("gemini", "openai", &sse(&[chunk(json!([{"text":cut}])), end])));
+        let streamed: Vec<_> = out
+            .iter()
+            .flat_map(|frame| {
+                frame["choices"][0]["delta"]["annotations"].as_array().cloned().unwrap_or_default()
+            })
+            .collect();
+        let mut reply = last("STOP", json!([{"text":said,"thoughtSignature":SIGNED}]));
+        reply["candidates"][0]["groundingMetadata"] = grounding.clone();
+        let whole = super::whole("gemini", "openai", &reply)["choices"][0]["message"]["annotations"].clone();
+        let expected: Vec<_> = [("https://a.example", "A"), ("https://b.example", "")]
+            .iter()
+            .zip(places)
+            .map(|((url, title), (start, end))| {
+                json!({"type":"url_citation","url_citation":{"start_index":start,"end_index":end,"url":url,"title":title}})
+            })
+            .collect();
+        assert_eq!(json!(streamed), json!(expected), "{said}");
+        assert_eq!(whole, json!(expected), "{said}");
+    }
+}

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use cliproxy_core::FinishReason;
+use serde_json::value::RawValue;
 
 use super::super::decode::part::part;
-use super::super::{GEMINI, carrier, error, usage, wire};
+use super::super::{GEMINI, carrier, error, grounding, usage, wire};
 use crate::codec::CodecError;
 use crate::json::read::{at, misread, plain, read};
 use crate::json::{List, Text};
@@ -80,6 +81,9 @@ fn candidate(wire: wire::Candidate<'_>, place: usize) -> Result<Candidate<'_>, C
     if parts.len() > 1 {
         parts.retain(|part| part.signature.is_some() || part.as_text().is_none_or(|text| !text.is_empty()));
     }
+    if let Some(raw) = wire.grounding {
+        cite(raw, &mut parts);
+    }
     let calls = parts.iter().any(|part| matches!(part.kind, PartKind::ToolCall(_)));
     for (key, raw) in [("groundingMetadata", wire.grounding), ("finishMessage", wire.finish_message)] {
         extras.extend(raw.map(|raw| (Cow::Borrowed(key), raw)));
@@ -91,6 +95,22 @@ fn candidate(wire: wire::Candidate<'_>, place: usize) -> Result<Candidate<'_>, C
         logprobs: wire.logprobs.map(Cow::Borrowed),
         extras,
     })
+}
+
+/// Puts the sources to the last text, as streams tell them.
+fn cite(raw: &RawValue, parts: &mut [Part<'_>]) {
+    let ascii = parts.iter().filter_map(Part::as_text).all(grounding::is_ascii);
+    let cited = grounding::citations(raw, ascii);
+    let text = parts.iter_mut().rev().find_map(|part| match &mut part.kind {
+        PartKind::Text { citations, .. } => Some(citations),
+        _ => None,
+    });
+    if let Some(citations) = text
+        && !cited.is_empty()
+    {
+        let items: Vec<_> = cited.iter().map(|raw| raw.get()).collect();
+        *citations = RawValue::from_string(format!("[{}]", items.join(","))).ok().map(Cow::Owned);
+    }
 }
 
 /// The reason, with the provider's word. Gemini's calls are whole when they come: one that the limit followed is to be

@@ -7,12 +7,12 @@ use serde_json::value::RawValue;
 
 use super::super::decode::part::part;
 use super::super::reply::{blocked, finish, unix_seconds};
-use super::super::{GEMINI, carrier, error, usage, wire};
+use super::super::{GEMINI, carrier, error, grounding, usage, wire};
 use super::is_done;
 use crate::codec::{CodecError, StreamDecoder};
 use crate::frame::StreamFrame;
-use crate::json::List;
 use crate::json::read::{plain, read};
+use crate::json::{List, Raw};
 use crate::model::{Bind, BlockKind, Delta, Event, Finish, Part, PartKind, Start};
 use crate::pass::args::json_text;
 use crate::pass::finish::settle;
@@ -41,6 +41,10 @@ struct Candidate {
     index: u32,
     open: Option<(Kind, u32)>,
     calls: bool,
+    /// Bytes and characters of its text are the same so far.
+    ascii: bool,
+    /// Citations of the text that is open, or comes next: told before its block closes.
+    cited: Vec<Raw<'static>>,
     /// Held until the end: usage, signatures and grounding come behind it (B53).
     finish: Option<Finish<'static>>,
 }
@@ -139,11 +143,18 @@ impl Decoder {
             Some(raw) => read(raw, "candidates.content.parts")?,
             None => List::default(),
         };
+        // Google tells the sources with the last of the text.
+        if let Some(raw) = wire.grounding {
+            let plain = |raw: &&RawValue| raw.get().is_ascii() && !raw.get().contains("\\u");
+            let ascii = candidate.ascii && parts.0.iter().all(plain);
+            candidate.cited.extend(grounding::citations(raw, ascii));
+        }
         for raw in parts.0 {
             let part =
                 part(raw, &mut |text| carrier::of_provider(text).map(|signature| (signature, Bind::Own)))?;
             candidate.take(part, next, sink);
         }
+        candidate.cite(sink);
         if let Some(data) = wire.grounding {
             sink(Event::Raw {
                 format: GEMINI,
@@ -159,7 +170,14 @@ impl Decoder {
 
     fn place_of(&mut self, index: u32) -> usize {
         self.candidates.iter().position(|candidate| candidate.index == index).unwrap_or_else(|| {
-            self.candidates.push(Candidate { index, open: None, calls: false, finish: None });
+            self.candidates.push(Candidate {
+                index,
+                open: None,
+                calls: false,
+                ascii: true,
+                cited: Vec::new(),
+                finish: None,
+            });
             self.candidates.len() - 1
         })
     }
@@ -186,6 +204,7 @@ impl Candidate {
         match part.kind {
             PartKind::Text { text, .. } => {
                 if !text.is_empty() {
+                    self.ascii = self.ascii && grounding::is_ascii(&text);
                     self.say(Kind::Text, Delta::Text(text), next, sink);
                 }
                 self.sign(Kind::Text, part.signature, next, sink);
@@ -268,7 +287,17 @@ impl Candidate {
         sink(Event::Delta { block, delta });
     }
 
+    /// Tells the citations of the text that is open.
+    fn cite(&mut self, sink: Sink<'_>) {
+        if let Some((Kind::Text, block)) = self.open {
+            for raw in self.cited.drain(..) {
+                sink(Event::Delta { block, delta: Delta::Citation { format: GEMINI, raw } });
+            }
+        }
+    }
+
     fn close(&mut self, sink: Sink<'_>) {
+        self.cite(sink);
         if let Some((_, block)) = self.open.take() {
             sink(Event::BlockStop { block });
         }

@@ -1,0 +1,91 @@
+//! `groundingMetadata` as citations of the text: `{url, title}` with the place in the text, which other formats make
+//! their annotations of. Source: translation.md A.4 "Citation", B85, F42.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use crate::json::{List, Raw, Text, Writer, wire_struct};
+
+wire_struct! {
+    struct Grounding<'a> {
+        chunks: List<Chunk<'a>> = "groundingChunks" | "grounding_chunks",
+        supports: List<Support<'a>> = "groundingSupports" | "grounding_supports",
+    }
+}
+
+wire_struct! {
+    struct Chunk<'a> { web: Source<'a> = "web", context: Source<'a> = "retrievedContext" | "retrieved_context" }
+}
+
+wire_struct! {
+    struct Source<'a> { uri: Text<'a> = "uri", title: Text<'a> = "title" }
+}
+
+wire_struct! {
+    struct Support<'a> {
+        segment: Segment<'a> = "segment",
+        chunks: List<usize> = "groundingChunkIndices" | "grounding_chunk_indices",
+    }
+}
+
+wire_struct! {
+    struct Segment<'a> {
+        start: u64 = "startIndex" | "start_index",
+        end: u64 = "endIndex" | "end_index",
+    }
+}
+
+/// The citations. Gemini counts bytes, everybody else characters: places are told where both are the same (`ascii`),
+/// and else a citation is one of the whole text.
+pub(super) fn citations(raw: &RawValue, ascii: bool) -> Vec<Raw<'static>> {
+    let Ok(grounding) = serde_json::from_str::<Grounding<'_>>(raw.get()) else { return Vec::new() };
+    let chunks = grounding.chunks.unwrap_or_default().0;
+    let sources: Vec<_> = chunks.iter().map(|chunk| chunk.web.as_ref().or(chunk.context.as_ref())).collect();
+    let supports = grounding.supports.unwrap_or_default().0;
+    let source = |at: usize| sources.get(at).copied().flatten();
+    if supports.is_empty() {
+        return sources.iter().flatten().filter_map(|source| citation(source, None)).collect();
+    }
+    let cited = supports.iter().flat_map(|support| {
+        let segment = support.segment.as_ref();
+        let place =
+            segment.and_then(|segment| Some((segment.start.unwrap_or(0), segment.end?))).filter(|_| ascii);
+        let indices = support.chunks.as_ref().map_or(&[][..], |list| &list.0);
+        indices.iter().filter_map(move |at| Some((source(*at)?, place)))
+    });
+    let mut all: Vec<Raw<'static>> = Vec::new();
+    for (source, place) in cited {
+        // Without a place every support of a source says the same (E486).
+        all.extend(citation(source, place).filter(|new| !all.iter().any(|known| known.get() == new.get())));
+    }
+    all
+}
+
+fn citation(source: &Source<'_>, place: Option<(u64, u64)>) -> Option<Raw<'static>> {
+    let url = source.uri.as_ref().filter(|url| !url.is_empty())?;
+    let mut w = Writer::default();
+    w.begin_object();
+    w.field_text("url", url);
+    if let Some(title) = &source.title {
+        w.field_text("title", title);
+    }
+    if let Some((start, end)) = place {
+        w.field_unsigned("start_index", start);
+        w.field_unsigned("end_index", end);
+    }
+    w.end_object();
+    RawValue::from_string(String::from_utf8(w.into_bytes()).ok()?).ok().map(Cow::Owned)
+}
+
+/// Whether bytes and characters of a text are the same, as far as its form tells without unescaping it.
+pub(super) fn is_ascii(text: &Text<'_>) -> bool {
+    match text.as_plain() {
+        Some(plain) => plain.is_ascii(),
+        None => {
+            let mut body = Vec::with_capacity(text.size_hint());
+            text.write_body(&mut body);
+            body.is_ascii() && memchr::memmem::find(&body, b"\\u").is_none()
+        }
+    }
+}
