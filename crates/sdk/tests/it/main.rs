@@ -13,6 +13,7 @@
 mod access;
 mod codex;
 mod fallbacks;
+mod google;
 mod life;
 mod model_lists;
 mod observers;
