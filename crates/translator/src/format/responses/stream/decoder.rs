@@ -1,20 +1,20 @@
 //! Events of a provider into canonical events. Source: translation.md A.14, B37, B61 to B63, B73, D.14, D.16, D.18.
 
 use std::borrow::Cow;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use cliproxy_core::FinishReason;
 use serde_json::value::RawValue;
 
 use super::item::{Class, Item, number};
+use super::pieces::{hash_of, wrapped};
 use crate::aggregate::WHOLE;
 use crate::codec::{CodecError, StreamDecoder};
 use crate::format::responses::decode::{image_mime, output_part};
 use crate::format::responses::reply::{finish_of, of_raw, seconds};
 use crate::format::responses::{RESPONSES, error, ids, usage, wire};
 use crate::frame::StreamFrame;
+use crate::json::Text;
 use crate::json::read::{filled, misread, plain};
-use crate::json::{Raw, Text, raw};
 use crate::model::{
     BlockKind, Delta, Event, Finish, Media, MediaClass, MediaSource, Part, PartKind, Start, StreamError,
 };
@@ -599,21 +599,4 @@ fn parts_of(raw: &RawValue) -> Vec<Part<'_>> {
 
 fn signature(item: Option<&RawValue>) -> Option<crate::model::Signature<'static>> {
     parts_of(item?).into_iter().find_map(|part| part.signature).map(crate::model::Signature::into_owned)
-}
-
-fn hash_of(media: &Media<'_>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    if let MediaSource::Base64 { data, .. } = &media.source {
-        data.decoded().hash(&mut hasher);
-    }
-    hasher.finish()
-}
-
-/// Log probabilities as Chat Completions has them: the form that the canonical model joins. `None` for none.
-fn wrapped(raw: &RawValue) -> Option<Raw<'_>> {
-    let json = raw.get();
-    if !json.starts_with('[') || json.len() <= 2 || json.trim_matches(['[', ']', ' ']).is_empty() {
-        return None;
-    }
-    self::raw(format!(r#"{{"content":{json}}}"#)).ok().map(Cow::Owned)
 }

@@ -7,6 +7,7 @@ mod item;
 mod observer;
 mod open;
 mod output;
+mod pieces;
 
 pub(super) use decoder::Decoder;
 pub(super) use encoder::Encoder;
