@@ -182,7 +182,7 @@ fn services_say_the_same_in_many_ways() {
             )],
             vec![
                 r#"{"tool_calls":[{"index":0,"id":"c","type":"function","function":{"name":"f","arguments":""}}]}"#,
-                r#"{"tool_calls":[{"index":0,"extra_content":{"google":{"thought_signature":"S"}}}]}"#,
+                r#"{"tool_calls":[{"index":0,"function":{"arguments":""},"extra_content":{"google":{"thought_signature":"S"}}}]}"#,
                 r#"{"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]}"#,
                 r#""tool_calls""#,
             ],

@@ -93,7 +93,12 @@ impl Call {
         // Another issuer's has no place here.
         if !member.is_empty() {
             open(self.place, prefix, out);
-            out.push(b',');
+            // The SDKs refuse a piece of a call that has no function in it.
+            // Source: openai-python 3.57 and @ai-sdk/openai-compatible, seen by the real clients.
+            out.extend_from_slice(match self.input {
+                Input::Freeform | Input::Unwrap(_) => br#","custom":{"input":""},"#.as_slice(),
+                Input::Arguments(_) | Input::Wrap(_) => br#","function":{"arguments":""},"#.as_slice(),
+            });
             out.extend_from_slice(&member);
             close(out);
         }
