@@ -11,6 +11,7 @@ mod aggregate;
 pub mod format;
 pub mod framing;
 pub mod pass;
+pub mod payload;
 pub mod registry;
 mod replay;
 pub mod splice;

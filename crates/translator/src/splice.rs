@@ -1,4 +1,4 @@
-//! Edits of JSON bodies in place, over one scan of the top level.
+//! Edits of JSON bodies in place, over one scan of the top level; [`Document`] goes deeper, along paths.
 //!
 //! The scan finds where members begin and end; it does not validate what is inside them. Repeated keys are kept:
 //! the last wins for reading, an edit touches all (Source: design.md §12).
@@ -9,6 +9,15 @@ use bytes::Bytes;
 
 use crate::codec::{CodecError, Peek};
 use crate::json::{Text, Writer};
+
+mod document;
+mod glob;
+mod path;
+mod query;
+
+pub use document::Document;
+pub use glob::Glob;
+pub use path::{Path, PathError};
 
 /// How deep arrays and objects may nest. Deeper bodies are refused before anything recurses over them.
 pub const MAX_DEPTH: usize = 512;

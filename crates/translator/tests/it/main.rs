@@ -20,6 +20,7 @@ mod fuzz;
 mod gemini;
 mod golden;
 mod passes;
+mod payload;
 mod registry;
 mod responses;
 mod schema;
