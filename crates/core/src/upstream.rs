@@ -131,6 +131,12 @@ pub trait Exchange: Send + Sync {
     /// Turns the last failure into what the client will see: the provider's reply with its format, masked and
     /// bounded.
     fn explain(&self, target: &Target, error: &ExecutorError) -> Box<ClientError>;
+
+    /// What was done to the request since the last call: what its translation had to drop, which rules changed it.
+    /// A line each, a few of them, for the [`crate::Explanation`]: no content of messages and no secrets.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Opens exchanges: the bridge, or a stand-in in tests.

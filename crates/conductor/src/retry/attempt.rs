@@ -36,7 +36,11 @@ impl Run {
             let live =
                 Live::begin(&self.inner, &self.settled, &self.ticket, picked, &credential, self.attempts);
             let began = Instant::now();
-            let error = match exchange.attempt(target.clone()).await {
+            let result = exchange.attempt(target.clone()).await;
+            for remark in exchange.remarks() {
+                self.trace.step(remark);
+            }
+            let error = match result {
                 Ok(reply) => {
                     self.say(picked, &credential, began, "served");
                     return AttemptEnd::Served(Box::new(self.served(picked, live, reply)));

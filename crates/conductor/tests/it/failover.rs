@@ -425,6 +425,17 @@ async fn every_decision_is_explained_without_secrets() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_done_to_a_request_stands_before_the_attempt_it_was_done_for() {
+    let world = world(Options::default());
+    world.keys(&["a", "b"]);
+    world.script.next("a", [Play::Reply(429, None, "{}")]);
+    *world.script.remarks.lock() = [vec!["lost: x".to_owned(), "set: y".to_owned()], vec![]].into();
+    let steps = world.ask("m").await.explanation.steps;
+    assert_eq!(steps[1..3], ["lost: x", "set: y"]);
+    assert!(steps[3].starts_with("attempt 1: ") && steps[4].starts_with("attempt 2: "), "{steps:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn attempts_are_numbered_through() {
     let world = world(Options::default());
     world.keys(&["a", "b"]);

@@ -58,6 +58,8 @@ pub struct Script {
     pub token: Mutex<Option<String>>,
     /// Except of this credential.
     pub spared: Mutex<Option<String>>,
+    /// What the exchange remarks after its next attempts.
+    pub remarks: Mutex<VecDeque<Vec<String>>>,
 }
 
 impl Script {
@@ -155,6 +157,10 @@ impl Exchange for FakeExchange {
         let kind = ClientErrorKind::from_status(status);
         let told = ClientError::new(kind, error.message()).with_status(status);
         Box::new(told.with_retry_after(error.evidence().retry_after))
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        self.0.remarks.lock().pop_front().unwrap_or_default()
     }
 }
 
