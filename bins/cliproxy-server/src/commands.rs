@@ -78,6 +78,9 @@ pub(crate) fn check_config(overrides: &Overrides, environment: Environment) -> R
         let mark = if notice.is_loud() { "warning" } else { "note" };
         let _infallible = writeln!(text, "{mark}: {notice}");
     }
+    for problem in cliproxy_sdk::payload_problems(&loaded.config) {
+        let _infallible = writeln!(text, "warning: {problem}");
+    }
     let credentials = cliproxy_sdk::config_credentials(&loaded.config);
     let _infallible = writeln!(text, "{} credentials in the file", credentials.len());
     for credential in &credentials {

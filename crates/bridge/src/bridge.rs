@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use cliproxy_core::{ClientError, ClientErrorKind, ClientRequest, Exchange, Upstream};
 use cliproxy_translator::registry::Registry;
 
@@ -22,7 +23,7 @@ pub(crate) struct Shared {
 /// Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Bridge {
-    shared: Arc<Shared>,
+    shared: Arc<ArcSwap<Shared>>,
 }
 
 impl Bridge {
@@ -30,7 +31,21 @@ impl Bridge {
     #[must_use]
     pub fn new(registry: Arc<Registry>, options: Options) -> Self {
         let pool = Pool::new(options.blocking_permits, options.blocking_threshold);
-        Self { shared: Arc::new(Shared { registry, options, pool }) }
+        Self { shared: Arc::new(ArcSwap::from_pointee(Shared { registry, options, pool })) }
+    }
+
+    /// Exchanges opened from now on go by these options; one that is under way keeps those it began with. Clones of
+    /// this bridge follow.
+    pub fn reconfigure(&self, options: Options) {
+        let known = self.shared.load_full();
+        let bounds = |options: &Options| (options.blocking_permits, options.blocking_threshold);
+        // Permits that are taken stay counted.
+        let pool = if bounds(&known.options) == bounds(&options) {
+            known.pool.clone()
+        } else {
+            Pool::new(options.blocking_permits, options.blocking_threshold)
+        };
+        self.shared.store(Arc::new(Shared { registry: Arc::clone(&known.registry), options, pool }));
     }
 
     /// As [`Upstream::open`], with the exchange's own type.
@@ -38,11 +53,13 @@ impl Bridge {
     /// # Errors
     /// When nobody taught us the client's format.
     pub fn exchange(&self, request: Arc<ClientRequest>) -> Result<BridgeExchange, Box<ClientError>> {
-        let Some(client) = self.shared.registry.codec(request.format.as_str()).cloned() else {
+        // One request sees one set of options.
+        let shared = self.shared.load_full();
+        let Some(client) = shared.registry.codec(request.format.as_str()).cloned() else {
             let message = format!("the format {} is not known here", request.format);
             return Err(Box::new(ClientError::new(ClientErrorKind::Unsupported, message)));
         };
-        Ok(BridgeExchange::new(Arc::clone(&self.shared), client, request))
+        Ok(BridgeExchange::new(shared, client, request))
     }
 }
 

@@ -11,13 +11,15 @@ use cliproxy_core::{
 use cliproxy_translator::registry;
 use cliproxy_translator::{Codec, Loss, ReplyContext};
 use http::HeaderMap;
+use parking_lot::Mutex;
 
 use crate::bridge::Shared;
 use crate::call::Call;
 use crate::explain::Teller;
 use crate::failure;
 use crate::profile::profile_of;
-use crate::request::{Asked, Cache, Key, Prepared, patched, translated};
+use crate::remarks;
+use crate::request::{Asked, Cache, Key, Prepared, Rewriting, patched, translated};
 use crate::route::{Route, Way};
 
 /// The exchange of one request: see [`Exchange`]. What was encoded once is kept for the next attempt.
@@ -28,6 +30,7 @@ pub struct BridgeExchange {
     headers: Arc<HeaderMap>,
     asked: Asked,
     cache: Cache,
+    remarks: Mutex<Vec<String>>,
 }
 
 impl BridgeExchange {
@@ -40,7 +43,8 @@ impl BridgeExchange {
             compact: request.operation == Operation::Compact,
         };
         let headers = Arc::new(request.headers.clone());
-        Self { shared, client, request, headers, asked, cache: Cache::default() }
+        let (cache, remarks) = (Cache::default(), Mutex::default());
+        Self { shared, client, request, headers, asked, cache, remarks }
     }
 
     /// What the attempts so far could not carry over into their wire formats, for traces.
@@ -74,6 +78,7 @@ impl BridgeExchange {
                 "not carried over"
             );
         }
+        self.remarks.lock().extend(remarks::of(&prepared, &route.format));
         let prepared = Arc::new(prepared);
         self.cache.put(key, Arc::clone(&prepared));
         Ok(prepared)
@@ -86,12 +91,26 @@ impl BridgeExchange {
         profile.size_hint = asked.body.len();
         let key = key.clone();
         let bytes = asked.body.len();
-        let work = move || match &way {
-            Way::Same(codec) => patched(&**codec, &asked, &key),
-            Way::Hub(_) => translated(&shared.registry, &client, &asked, &key, &profile, false),
-            Way::Registered(_) => translated(&shared.registry, &client, &asked, &key, &profile, true),
+        let rewriting = self.rewriting();
+        let work = move || {
+            let mut prepared = match &way {
+                Way::Same(codec) => patched(&**codec, &asked, &key),
+                Way::Hub(_) => translated(&shared.registry, &client, &asked, &key, &profile, false),
+                Way::Registered(_) => translated(&shared.registry, &client, &asked, &key, &profile, true),
+            }?;
+            if let Some(rewriting) = rewriting {
+                rewriting.apply(&client, &asked, &key, &mut prepared);
+            }
+            Ok(prepared)
         };
         self.shared.pool.run(bytes, work).await?.map_err(failure::of_request)
+    }
+
+    /// The payload rules, if there are any. Source: runtime.md F.1 "generally not for token counting".
+    fn rewriting(&self) -> Option<Rewriting> {
+        let rules = &self.shared.options.payload;
+        (!rules.is_empty() && self.request.operation != Operation::CountTokens)
+            .then(|| Rewriting { rules: Arc::clone(rules), headers: Arc::clone(&self.headers) })
     }
 
     /// What the reply side of one attempt has to know.
@@ -178,6 +197,10 @@ impl Exchange for BridgeExchange {
     fn explain(&self, target: &Target, error: &ExecutorError) -> Box<ClientError> {
         let route = self.route(target).ok();
         self.teller(target, route.as_ref()).tell(error)
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        std::mem::take(&mut *self.remarks.lock())
     }
 }
 

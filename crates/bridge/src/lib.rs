@@ -9,6 +9,7 @@ mod call;
 mod count;
 mod estimate;
 mod exchange;
+mod remarks;
 mod request;
 mod route;
 mod stream;

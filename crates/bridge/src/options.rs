@@ -1,5 +1,9 @@
 //! What an embedder may set.
 
+use std::sync::Arc;
+
+use cliproxy_translator::payload::Rules;
+
 use crate::profile::ProfileRules;
 
 const KIB: usize = 1024;
@@ -26,6 +30,8 @@ pub struct Options {
     pub max_message_bytes: usize,
     /// What targets understand beyond their format.
     pub profiles: ProfileRules,
+    /// Rewrites of requests in the wire format; none by default.
+    pub payload: Arc<Rules>,
 }
 
 impl Default for Options {
@@ -42,6 +48,7 @@ impl Default for Options {
             max_error_bytes: 16 * KIB,
             max_message_bytes: 4 * KIB,
             profiles: ProfileRules::default(),
+            payload: Arc::default(),
         }
     }
 }

@@ -6,8 +6,10 @@ use bytes::Bytes;
 use cliproxy_core::{ClientFormat, ModelInfo, ProviderFormat, UpstreamModel};
 use cliproxy_translator::model::ReasoningControl;
 use cliproxy_translator::pass::reasoning::parse_suffix;
+use cliproxy_translator::payload::{Outgoing, Rules};
 use cliproxy_translator::registry::{self, Registry, RequestCall};
 use cliproxy_translator::{Codec, CodecError, Loss, Patch, Profile, ReplyContext};
+use http::HeaderMap;
 use memchr::memmem;
 use parking_lot::Mutex;
 
@@ -25,6 +27,8 @@ pub(crate) struct Prepared {
     /// What the registry wants back for the reply, where it made the body.
     pub(crate) exchange: Option<registry::Exchange>,
     pub(crate) losses: Vec<Loss>,
+    /// What payload rules did to the body.
+    pub(crate) rewritten: Vec<String>,
 }
 
 /// What an encoded request depends on besides the client's request.
@@ -98,6 +102,7 @@ pub(crate) fn patched(codec: &dyn Codec, asked: &Asked, key: &Key) -> Result<Pre
         context,
         exchange: None,
         losses: Vec::new(),
+        rewritten: Vec::new(),
     })
 }
 
@@ -131,7 +136,34 @@ pub(crate) fn translated(
     let done = registry.translate_request(&call, asked.context())?;
     let context = done.exchange.context.clone();
     let exchange = keep.then_some(done.exchange);
-    Ok(Prepared { body: done.body, context, exchange, losses: done.losses })
+    Ok(Prepared { body: done.body, context, exchange, losses: done.losses, rewritten: Vec::new() })
+}
+
+/// Payload rules, with what they ask of a request beside its body.
+#[derive(Clone, Debug)]
+pub(crate) struct Rewriting {
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) headers: Arc<HeaderMap>,
+}
+
+impl Rewriting {
+    /// Applies the rules to a body that is about to go out. Source: runtime.md F.1 "after translation to the upstream
+    /// format and after thinking is applied".
+    pub(crate) fn apply(&self, client: &ClientFormat, asked: &Asked, key: &Key, prepared: &mut Prepared) {
+        let outgoing = Outgoing {
+            model: key.model.as_str(),
+            requested: &asked.model,
+            client,
+            format: &key.format,
+            headers: &self.headers,
+        };
+        let applied = self.rules.apply(&outgoing, &prepared.body);
+        if let Some(exchange) = &mut prepared.exchange {
+            exchange.translated = applied.body.clone();
+        }
+        prepared.body = applied.body;
+        prepared.rewritten = applied.told;
+    }
 }
 
 fn reasoning(suffix: Option<&str>) -> Option<ReasoningControl> {

@@ -158,10 +158,11 @@ impl Builder {
         codecs.responses = registry.codec(ClientFormat::OPENAI_RESPONSES.as_str()).cloned();
         codecs.gemini = registry.codec(ClientFormat::GEMINI.as_str()).cloned();
         codecs.gemini_cli = registry.codec(ClientFormat::GEMINI_CLI.as_str()).cloned();
-        let bridge = Bridge::new(Arc::clone(&registry), cliproxy_bridge::Options::default());
+        let bridge = Bridge::new(Arc::clone(&registry), options::bridge(&self.config));
         let store = self.store.unwrap_or_else(|| Arc::new(FileStore::new(&self.config.auth_dir)));
 
-        let mut builder = Conductor::builder(Arc::new(bridge)).options(self.parts.conductor(&self.config));
+        let mut builder =
+            Conductor::builder(Arc::new(bridge.clone())).options(self.parts.conductor(&self.config));
         builder = builder.store(Arc::clone(&store));
         builder = self.hooks.into_iter().fold(builder, |builder, hook| builder.hook(hook));
         builder = self.sinks.into_iter().fold(builder, |builder, sink| builder.usage_sink(sink));
@@ -198,6 +199,7 @@ impl Builder {
             fetching,
             tasks,
             conductor,
+            bridge,
             keys,
             client_routes,
             shutdown,

@@ -1,6 +1,7 @@
 //! The configuration in each crate's own words. Wiring only: no rule lives here.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cliproxy_access::Keyless;
@@ -12,6 +13,19 @@ use cliproxy_core::ProviderId;
 use cliproxy_transport::{
     BodyLimits, ClientOptions, ProxyChoice, ProxyEnvironment, ProxyUrlError, ServerOptions, ServerTls,
 };
+
+use crate::payload;
+
+/// What the bridge is told.
+pub(crate) fn bridge(config: &Config) -> cliproxy_bridge::Options {
+    let (rules, problems) = payload::compile(config);
+    for problem in problems {
+        tracing::warn!("{problem}");
+    }
+    let mut options = cliproxy_bridge::Options::default();
+    options.payload = Arc::new(rules);
+    options
+}
 
 /// What the conductor is told.
 pub(crate) fn conductor(config: &Config) -> cliproxy_conductor::Options {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use cliproxy_access::ConfigKeys;
+use cliproxy_bridge::Bridge;
 use cliproxy_conductor::Conductor;
 use cliproxy_config::{Config, ConfigErrors, Environment, Loader, Notice};
 use cliproxy_core::{CredentialStore, StoreError};
@@ -42,6 +43,7 @@ pub(crate) struct Waiting {
     pub(crate) fetching: Fetching,
     pub(crate) tasks: TaskTracker,
     pub(crate) conductor: Arc<Conductor>,
+    pub(crate) bridge: Bridge,
     pub(crate) keys: Arc<ConfigKeys>,
     pub(crate) client_routes: ClientRoutes,
     pub(crate) shutdown: Shutdown,
@@ -64,6 +66,7 @@ pub struct Service {
     own_door: bool,
     fetching: Fetching,
     conductor: Arc<Conductor>,
+    bridge: Bridge,
     keys: Arc<ConfigKeys>,
     client_routes: ClientRoutes,
     shutdown: Shutdown,
@@ -87,6 +90,7 @@ impl Service {
             own_door: made.own_door,
             fetching: made.fetching,
             conductor: made.conductor,
+            bridge: made.bridge,
             keys: made.keys,
             client_routes: made.client_routes,
             shutdown: made.shutdown,
@@ -173,6 +177,7 @@ impl Service {
         // Source: runtime.md A.2 `proxy-url` "Hot: yes"; open connections drain (K).
         self.egress.replace_proxy(proxy);
         self.conductor.reconfigure(self.parts.conductor(&config));
+        self.bridge.reconfigure(options::bridge(&config));
         self.keys.replace(config.access.api_keys.clone(), options::keyless(&config, self.own_door));
         self.client_routes.reconfigure(options::routes(&config, self.own_door));
         gathered.put_in_force(&self.conductor, &self.fetching, &self.tasks, &self.shutdown);

@@ -16,6 +16,7 @@ mod toy;
 mod counting;
 mod explaining;
 mod formats;
+mod payload;
 mod requests;
 mod routing;
 mod streaming;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::place::Place;
 use crate::report::Report;
 use crate::setting::At;
 
@@ -26,6 +27,8 @@ pub struct Payload {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct PayloadRule {
+    /// Where it was written.
+    pub place: Place,
     /// The models it is for; none is never.
     pub models: Vec<PayloadModel>,
     /// Path (dots and indexes) → value. Example `generationConfig.thinkingConfig.thinkingBudget: 32768`.
@@ -36,6 +39,8 @@ pub struct PayloadRule {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RawRule {
+    /// Where it was written.
+    pub place: Place,
     /// The models it is for; none is never.
     pub models: Vec<PayloadModel>,
     /// Path → JSON text, valid. Example `response_format: '{"type":"json_object"}'`.
@@ -46,6 +51,8 @@ pub struct RawRule {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FilterRule {
+    /// Where it was written.
+    pub place: Place,
     /// The models it is for; none is never.
     pub models: Vec<PayloadModel>,
     /// The paths.
@@ -100,6 +107,7 @@ impl Payload {
 fn rules(at: &At<'_>, report: &mut Report) -> Vec<PayloadRule> {
     let items = at.items(report);
     let read = |item: &At<'_>, report: &mut Report| PayloadRule {
+        place: item.place().clone(),
         models: models(&item.get("models"), report),
         params: item
             .get("params")
@@ -130,7 +138,8 @@ fn raw_rules(at: &At<'_>, report: &mut Report) -> Vec<RawRule> {
         if params.is_empty() {
             item.dropped(report, "the rule has no `params`");
         } else if valid {
-            found.push(RawRule { models: models(&item.get("models"), report), params });
+            let (place, models) = (item.place().clone(), models(&item.get("models"), report));
+            found.push(RawRule { place, models, params });
         }
     }
     found
@@ -149,6 +158,7 @@ fn filters(at: &At<'_>, report: &mut Report) -> Vec<FilterRule> {
     items
         .iter()
         .map(|item| FilterRule {
+            place: item.place().clone(),
             models: models(&item.get("models"), report),
             params: item.get("params").texts(report),
         })

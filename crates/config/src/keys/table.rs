@@ -70,7 +70,7 @@ pub(super) const ROOT: &[Key] = &[
     key("streaming", Active, Map(&[value("keepalive-seconds"), value("bootstrap-retries")])),
     value("nonstream-keepalive-interval"),
     later("passthrough-headers"),
-    key("payload", NotBuilt, Map(PAYLOAD)),
+    key("payload", Active, Map(PAYLOAD)),
     later("disable-image-generation"),
     later("gpt-image-2-base-model"),
     later("video-result-auth-cache-ttl"),

@@ -186,8 +186,12 @@ payload:
     assert_eq!(raw, [("good", r#"{"a": 1}"#), ("mapped", r#"{"b":[2]}"#), ("number", "3")]);
     assert!(payload.override_raw.is_empty(), "a word is no JSON");
     assert_eq!(payload.filter[0].params, ["a.b", "c"]);
-    let dropped = loaded.notices.iter().filter(|n| n.to_string().contains("is left out")).count();
-    assert_eq!(dropped, 4);
+    let dropped: Vec<String> =
+        loaded.notices.iter().map(ToString::to_string).filter(|n| n.contains("is left out")).collect();
+    assert_eq!(dropped.len(), 4);
+    let invalid = "config.yaml:14:39: `payload.default-raw[1].params.bad` is left out: this is no valid JSON";
+    assert!(dropped.iter().any(|notice| notice.starts_with(invalid)), "{dropped:?}");
+    assert_eq!(payload.default[0].place.to_string(), "config.yaml:4:7");
 }
 
 #[test]

@@ -1,0 +1,88 @@
+//! What was done to a request, in words for the trace: bounded, without content.
+
+use std::borrow::Cow;
+
+use cliproxy_core::ProviderFormat;
+use cliproxy_translator::Loss;
+
+use crate::request::Prepared;
+
+/// Losses that are told one by one.
+const MOST_TOLD: usize = 12;
+/// Letters that are told of what was lost: some names come from the client.
+const LONGEST_NAME: usize = 64;
+
+/// A line for what was lost, and one for what rules changed.
+pub(crate) fn of(prepared: &Prepared, format: &ProviderFormat) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !prepared.losses.is_empty() {
+        lines.push(format!("not carried over into {format}: {}", losses(&prepared.losses)));
+    }
+    if !prepared.rewritten.is_empty() {
+        lines.push(format!("payload rules for {format}: {}", prepared.rewritten.join(", ")));
+    }
+    lines
+}
+
+/// Each kind once, with how often it was lost.
+fn losses(losses: &[Loss]) -> String {
+    let mut kinds: Vec<(&Loss, usize)> = Vec::new();
+    let mut more = 0_usize;
+    for loss in losses {
+        if let Some((_, count)) = kinds.iter_mut().find(|(known, _)| *known == loss) {
+            *count += 1;
+        } else if kinds.len() < MOST_TOLD {
+            kinds.push((loss, 1));
+        } else {
+            more += 1;
+        }
+    }
+    let mut told: Vec<String> = kinds
+        .into_iter()
+        .map(|(loss, count)| {
+            let times = if count > 1 { format!(" x{count}") } else { String::new() };
+            format!("{}{times} ({})", name(&loss.what), loss.why)
+        })
+        .collect();
+    if more > 0 {
+        told.push(format!("{more} more"));
+    }
+    told.join(", ")
+}
+
+/// A name as far as it looks like one.
+fn name(what: &str) -> Cow<'_, str> {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_-.[]".contains(letter);
+    if what.len() <= LONGEST_NAME && what.chars().all(is_plain) {
+        return Cow::Borrowed(what);
+    }
+    let plain = |letter| if is_plain(letter) { letter } else { '?' };
+    Cow::Owned(what.chars().take(LONGEST_NAME).map(plain).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loss(what: impl Into<Cow<'static, str>>) -> Loss {
+        Loss { what: what.into(), why: "no word for it".into() }
+    }
+
+    #[test]
+    fn each_kind_is_told_once_and_only_so_many() {
+        assert_eq!(
+            losses(&[loss("top_k"), loss("message.thinking"), loss("top_k")]),
+            "top_k x2 (no word for it), message.thinking (no word for it)"
+        );
+        let many: Vec<Loss> = (0..40).map(|n| loss(format!("k{n}"))).collect();
+        let told = losses(&many);
+        assert!(told.ends_with("k11 (no word for it), 28 more"), "{told}");
+    }
+
+    #[test]
+    fn a_name_that_a_client_made_up_is_cut_to_a_name() {
+        assert_eq!(name("tools.web_search"), "tools.web_search");
+        assert_eq!(name("so; x=\"y\"\né"), "so??x??y???");
+        assert_eq!(name(&"x".repeat(5_000)).len(), LONGEST_NAME);
+    }
+}
