@@ -16,11 +16,18 @@ async fn run(arguments: &[&str], config: Option<&str>) -> (i32, String, String) 
 async fn commands_answer_and_failures_have_their_exit_codes() {
     let good = "host: 127.0.0.1\nclaude-api-key: [{api-key: sk-ant-CANARY}]\nnonsense: 1\n";
     let bad = "host: 127.0.0.1\nport: many\nrequest-retry: lots\n";
+    let path = "host: 127.0.0.1\npayload:\n  filter:\n    - models: [{name: m}]\n      params: ['a|b']\n";
     for (arguments, config, code, expected) in [
         (&["version"][..], None, 0, "cliproxy-server 0."),
         (&["endpoints"], None, 0, "    api: https://api.anthropic.com"),
         (&["check-config"], Some(good), 0, "`nonsense` is not a known key"),
         (&["check-config"], Some(bad), 1, "request-retry"),
+        (
+            &["check-config"],
+            Some(path),
+            0,
+            "config.yaml:4:7: `payload.filter`: \"a|b\" is left out: `|` is not",
+        ),
         (&["check-config"], None, 1, "there is no config file yet"),
         (&["--nope"], None, 2, "there is no flag --nope"),
         (&["-claude-login"], None, 2, "not built yet"),

@@ -19,6 +19,7 @@ mod edges;
 mod first_run;
 mod matrix;
 mod openai;
+mod payload;
 mod pools;
 mod provider;
 mod reload;
