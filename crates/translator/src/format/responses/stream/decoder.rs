@@ -6,7 +6,7 @@ use cliproxy_core::FinishReason;
 use serde_json::value::RawValue;
 
 use super::item::{Class, Item, number};
-use super::pieces::{hash_of, wrapped};
+use super::pieces::{class_of, hash_of, wrapped};
 use crate::aggregate::WHOLE;
 use crate::codec::{CodecError, StreamDecoder};
 use crate::format::responses::decode::{image_mime, output_part};
@@ -559,15 +559,6 @@ impl Decoder {
             reason => reason,
         };
         finish
-    }
-}
-
-fn class_of(kind: &str) -> Class {
-    match kind {
-        "message" => Class::Message,
-        "reasoning" => Class::Reasoning,
-        "function_call" | "custom_tool_call" => Class::Call,
-        _ => Class::Whole,
     }
 }
 

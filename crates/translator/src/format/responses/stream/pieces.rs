@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use serde_json::value::RawValue;
 
+use super::item::Class;
 use crate::json::{Raw, raw};
 use crate::model::{Media, MediaSource};
 
@@ -24,4 +25,14 @@ pub(super) fn wrapped(list: &RawValue) -> Option<Raw<'_>> {
         return None;
     }
     raw(format!(r#"{{"content":{json}}}"#)).ok().map(Cow::Owned)
+}
+
+/// What an item of that type is.
+pub(super) fn class_of(kind: &str) -> Class {
+    match kind {
+        "message" => Class::Message,
+        "reasoning" => Class::Reasoning,
+        "function_call" | "custom_tool_call" => Class::Call,
+        _ => Class::Whole,
+    }
 }
