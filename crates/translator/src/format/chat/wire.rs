@@ -1,12 +1,10 @@
 //! Wire objects of Chat Completions: lenient in. What goes out is written field by field.
 
-use std::borrow::Cow;
-
-use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny};
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::codec::CodecError;
-use crate::json::{List, Text, kind_of, wire_struct};
+pub(super) use crate::json::read::{Count, at, count, filled, misread, plain, read, wrong};
+use crate::json::{List, Text, wire_struct};
 
 wire_struct! {
     /// A request. Source: translation.md A.2 to A.11, columns CC.
@@ -293,92 +291,5 @@ wire_struct! {
         annotations: &'a RawValue = "annotations",
         audio: &'a RawValue = "audio",
         images: &'a RawValue = "images",
-    }
-}
-
-/// A whole number, also where it is written `1.0`.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Count(pub(super) u64);
-
-impl<'de> Deserialize<'de> for Count {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&'de RawValue>::deserialize(deserializer)?;
-        count(raw).map(Self).ok_or_else(|| {
-            D::Error::custom(format!(
-                "expected a whole number, found {}",
-                match kind_of(raw) {
-                    "a number" => raw.get(),
-                    other => other,
-                }
-            ))
-        })
-    }
-}
-
-/// A whole number that is not negative.
-pub(super) fn count(raw: &RawValue) -> Option<u64> {
-    let text = raw.get();
-    if let Ok(count) = text.parse() {
-        return Some(count);
-    }
-    let float: f64 = text.parse().ok()?;
-    // Beyond 2^53 a float is no exact count any more.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "the value is within 0 ..= 2^53 and without fraction"
-    )]
-    (float.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&float)).then_some(float as u64)
-}
-
-/// The characters of an optional text.
-pub(super) fn plain<'a>(text: Option<Text<'a>>) -> Cow<'a, str> {
-    text.map(Text::into_decoded).unwrap_or_default()
-}
-
-/// A string member that providers also fill with other things; those count as absent, and so does emptiness.
-pub(super) fn filled<'a>(raw: Option<&'a RawValue>) -> Option<Text<'a>> {
-    raw.and_then(Text::from_raw).filter(|text| !text.is_empty())
-}
-
-/// Reads one object; an error names its place.
-pub(super) fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue, place: &str) -> Result<T, CodecError> {
-    serde_json::from_str(raw.get()).map_err(|error| misread(&error, place))
-}
-
-/// An error of serde as one of ours: the path of the member becomes the param.
-pub(super) fn misread(error: &serde_json::Error, place: &str) -> CodecError {
-    let message = error.to_string();
-    if !error.is_data() {
-        return CodecError::malformed(message);
-    }
-    let message = message.split(" at line ").next().unwrap_or(&message);
-    let (path, what) = match message.split_once(": ") {
-        Some((path, what)) if !path.contains(' ') => (path, what),
-        _ => ("", message),
-    };
-    let joint = if place.is_empty() || path.is_empty() || path.starts_with('[') { "" } else { "." };
-    wrong(&format!("{place}{joint}{path}"), what)
-}
-
-/// A member that is not what the format says.
-pub(super) fn wrong(param: &str, what: &str) -> CodecError {
-    if param.is_empty() {
-        return CodecError::malformed(what);
-    }
-    CodecError::malformed(format!("{param}: {what}")).with_param(param)
-}
-
-/// Puts the place in front of an error's path.
-pub(super) fn at(place: &str, error: &CodecError) -> CodecError {
-    let text = error.to_string();
-    match error.param() {
-        Some(param) => {
-            let joint = if param.starts_with('[') { "" } else { "." };
-            let what = text.strip_prefix(param).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&text);
-            let path = format!("{place}{joint}{param}");
-            CodecError::new(error.kind(), format!("{path}: {what}")).with_param(path)
-        }
-        None => CodecError::new(error.kind(), format!("{place}: {text}")).with_param(place),
     }
 }
