@@ -14,6 +14,7 @@ struct Row {
     reasoning: Reasons,
 }
 
+#[derive(Clone, Copy)]
 enum Reasons {
     No,
     Budget { zero: bool },
@@ -21,10 +22,27 @@ enum Reasons {
     Levels { levels: &'static [Level] },
 }
 
-/// All models, newest last.
+/// All models, newest last, then the names without a date that Anthropic gives some of them.
 pub(super) fn list() -> Vec<ModelInfo> {
-    ROWS.iter().map(Row::info).collect()
+    let undated = ALIASES.iter().filter_map(|(alias, id)| {
+        let row = ROWS.iter().find(|row| row.id == *id)?;
+        Some(Row { id: alias, ..*row }.info())
+    });
+    ROWS.iter().map(Row::info).chain(undated).collect()
 }
+
+/// The provider knows these names itself, so they go out as they are. The reference's list lacks them, and a request as
+/// in the vendor's own examples ended there as an unknown model. Source: Anthropic, "Models overview", aliases.
+const ALIASES: &[(&str, &str)] = &[
+    ("claude-3-5-haiku-latest", "claude-3-5-haiku-20241022"),
+    ("claude-3-7-sonnet-latest", "claude-3-7-sonnet-20250219"),
+    ("claude-sonnet-4-0", "claude-sonnet-4-20250514"),
+    ("claude-opus-4-0", "claude-opus-4-20250514"),
+    ("claude-opus-4-1", "claude-opus-4-1-20250805"),
+    ("claude-sonnet-4-5", "claude-sonnet-4-5-20250929"),
+    ("claude-haiku-4-5", "claude-haiku-4-5-20251001"),
+    ("claude-opus-4-5", "claude-opus-4-5-20251101"),
+];
 
 impl Row {
     fn info(&self) -> ModelInfo {

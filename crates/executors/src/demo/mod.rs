@@ -112,6 +112,13 @@ impl Answer {
         if !body.is_object() {
             return Err(ExecutorError::new(ErrorKind::InvalidRequest, "the request body is no JSON object"));
         }
+        let messages = body.get("messages").and_then(Value::as_array);
+        if messages.is_none_or(|messages| messages.is_empty() || !messages.iter().all(Value::is_object)) {
+            return Err(ExecutorError::new(
+                ErrorKind::InvalidRequest,
+                "messages: expected an array of one or more objects",
+            ));
+        }
         let prompt = words::last_user_text(&body);
         Ok(Self {
             id: format!("chatcmpl-demo-{}", attempt.request_id),

@@ -164,6 +164,28 @@ async fn every_model_of_the_list_has_limits_and_the_newest_have_levels() {
 }
 
 #[tokio::test]
+async fn names_without_a_date_are_offered_like_the_models_they_name() {
+    let models = ClaudeExecutor::new(egress()).models(&credential("claude", "k", |_| {})).await.unwrap();
+    let find = |id: &str| models.iter().find(|model| model.id.as_str() == id).unwrap();
+    for (alias, id) in [
+        ("claude-sonnet-4-5", "claude-sonnet-4-5-20250929"),
+        ("claude-haiku-4-5", "claude-haiku-4-5-20251001"),
+        ("claude-opus-4-1", "claude-opus-4-1-20250805"),
+        ("claude-sonnet-4-0", "claude-sonnet-4-20250514"),
+        ("claude-3-5-haiku-latest", "claude-3-5-haiku-20241022"),
+    ] {
+        let (alias, dated) = (find(alias), find(id));
+        assert_eq!((alias.max_output, &alias.reasoning), (dated.max_output, &dated.reasoning), "{id}");
+    }
+    let mut ids: Vec<&str> = models.iter().map(|model| model.id.as_str()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), models.len(), "each name once");
+    // 15 models of the list, and 8 names: none points nowhere.
+    assert_eq!(ids.len(), 23);
+}
+
+#[tokio::test]
 async fn a_root_is_understood_however_it_is_written() {
     let upstream = FakeUpstream::start().await;
     upstream.script_all([json(&json!({"type": "message"}))]);

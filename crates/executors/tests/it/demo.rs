@@ -32,10 +32,19 @@ async fn the_demo_streams_what_it_would_say_at_once() {
 
 #[tokio::test]
 async fn nonsense_is_the_requests_fault() {
-    let error = DemoExecutor::new()
-        .execute(attempt(demo_credential(), ProviderFormat::OPENAI, "{"))
-        .await
-        .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+    for body in [
+        "{",
+        "[]",
+        r#"{"model":"demo"}"#,
+        r#"{"model":"demo","messages":[]}"#,
+        r#"{"model":"demo","messages":"hello"}"#,
+        r#"{"model":"demo","messages":["hello"]}"#,
+    ] {
+        let error = DemoExecutor::new()
+            .execute(attempt(demo_credential(), ProviderFormat::OPENAI, body))
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{body}");
+    }
     assert!(demo_credential().settings().fallback);
 }
