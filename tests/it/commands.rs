@@ -17,6 +17,7 @@ async fn commands_answer_and_failures_have_their_exit_codes() {
     let good = "host: 127.0.0.1\nclaude-api-key: [{api-key: sk-ant-CANARY}]\nnonsense: 1\n";
     let bad = "host: 127.0.0.1\nport: many\nrequest-retry: lots\n";
     let path = "host: 127.0.0.1\npayload:\n  filter:\n    - models: [{name: m}]\n      params: ['a|b']\n";
+    let mixed = "host: 127.0.0.1\nnonsense: 1\nrequest-retry: lots\n";
     for (arguments, config, code, expected) in [
         (&["version"][..], None, 0, "cliproxy-server 0."),
         (&["endpoints"], None, 0, "    api: https://api.anthropic.com"),
@@ -28,6 +29,8 @@ async fn commands_answer_and_failures_have_their_exit_codes() {
             0,
             "config.yaml:4:7: `payload.filter`: \"a|b\" is left out: `|` is not",
         ),
+        (&["check-config"], Some(mixed), 1, "request-retry"),
+        (&["check-config"], Some(mixed), 1, "`nonsense` is not a known key"),
         (&["check-config"], None, 1, "there is no config file yet"),
         (&["--nope"], None, 2, "there is no flag --nope"),
         (&["-claude-login"], None, 2, "not built yet"),
@@ -58,4 +61,32 @@ async fn test_sends_one_request_through_the_pipeline() {
     let (status, _, err) = run(&["test", "demon"], Some("host: 127.0.0.1\nauth-dir: ./credentials\n")).await;
     assert_eq!(status, 1);
     assert!(err.contains("demo"), "{err}");
+}
+
+#[tokio::test]
+async fn an_argument_that_is_no_text_is_a_mistake_and_no_panic() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let home = TempDir::new().unwrap();
+    let mut server = command(&home, &[]);
+    let done = server.arg(std::ffi::OsStr::from_bytes(b"--port=\xff")).output().await.unwrap();
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(2), "{said}");
+    assert!(said.contains("is not UTF-8") && said.contains("usage:"), "{said}");
+}
+
+#[tokio::test]
+async fn without_a_home_directory_nothing_is_written_and_the_remedy_is_said() {
+    let place = TempDir::new().unwrap();
+    let mut server = command(&place, &["--port=0"]);
+    let done = server.env_remove("HOME").output().await.unwrap();
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    assert!(said.contains("set HOME, or name a file with --config"), "{said}");
+    assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0);
+
+    std::fs::write(place.path().join("config.yaml"), "host: 127.0.0.1\nport: 0\n").unwrap();
+    let done = command(&place, &[]).env_remove("HOME").output().await.unwrap();
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    assert!(said.contains("`auth-dir` is not set"), "{said}");
 }

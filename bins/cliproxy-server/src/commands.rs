@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use cliproxy_sdk::config::{Environment, Loaded, Loader, Located, Overrides, Reason, locate};
+use cliproxy_sdk::config::{Environment, Loaded, Loader, Located, Notice, Overrides, Reason, locate};
 
 /// Writes to standard output.
 pub(crate) fn say(text: &str) -> Result<(), String> {
@@ -64,6 +64,15 @@ pub(crate) fn load(
     Ok((located, loader, loaded))
 }
 
+/// Notices, one a line.
+fn list(notices: &[Notice]) -> String {
+    notices.iter().fold(String::new(), |mut text, notice| {
+        let mark = if notice.is_loud() { "warning" } else { "note" };
+        let _infallible = writeln!(text, "{mark}: {notice}");
+        text
+    })
+}
+
 pub(crate) fn check_config(overrides: &Overrides, environment: Environment) -> Result<(), String> {
     let located = find(overrides, &environment);
     if located.reason == Reason::FirstRun {
@@ -72,12 +81,13 @@ pub(crate) fn check_config(overrides: &Overrides, environment: Environment) -> R
             "there is no config file yet: `cliproxy-server` writes {path} on its first start"
         ));
     }
-    let (located, _, loaded) = load(overrides, environment)?;
+    let loader = Loader::new(environment).overrides(overrides.clone());
+    let loaded = loader.load_file(&located.path).map_err(|errors| {
+        // A misspelt key is often the cause of a mistake elsewhere, so both are shown.
+        format!("{}: not valid\n{errors}\n{}", located.path.display(), list(errors.notices()))
+    })?;
     let mut text = format!("{}: valid ({})\n", located.path.display(), located.reason);
-    for notice in &loaded.notices {
-        let mark = if notice.is_loud() { "warning" } else { "note" };
-        let _infallible = writeln!(text, "{mark}: {notice}");
-    }
+    text.push_str(&list(&loaded.notices));
     for problem in cliproxy_sdk::payload_problems(&loaded.config) {
         let _infallible = writeln!(text, "warning: {problem}");
     }

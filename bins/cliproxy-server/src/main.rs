@@ -5,6 +5,7 @@ mod flags;
 mod serve;
 mod test_call;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use cliproxy_sdk::config::Environment;
@@ -12,8 +13,14 @@ use cliproxy_sdk::config::Environment;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// The arguments after the program's name. One that is no Unicode is a mistake of the caller, not a panic.
+fn arguments() -> Result<Vec<String>, String> {
+    let unreadable = |argument: OsString| format!("the argument {} is not UTF-8", argument.display());
+    std::env::args_os().skip(1).map(|argument| argument.into_string().map_err(unreadable)).collect()
+}
+
 fn main() -> ExitCode {
-    let flags = match flags::parse(std::env::args().skip(1)) {
+    let flags = match arguments().and_then(flags::parse) {
         Ok(flags) => flags,
         Err(problem) => {
             commands::complain(&format!("{problem}\n\n{}", flags::USAGE));

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use cliproxy_sdk::config::{Environment, LogLevel, Notice, Overrides, Reason};
 use cliproxy_sdk::{Builder, Service, first_run};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::commands::{chain, find, load, say};
@@ -16,12 +16,21 @@ pub(crate) fn run(overrides: &Overrides, environment: Environment) -> Result<(),
     let located = find(overrides, &environment);
     let mut greeting = None;
     if located.reason == Reason::FirstRun {
+        if environment.home().is_none() && located.path.components().any(|part| part.as_os_str() == "~") {
+            return Err("there is no config file, and no home directory to put one into: \
+                set HOME, or name a file with --config"
+                .to_owned());
+        }
         let port = overrides.port.unwrap_or(FIRST_PORT);
         let made = first_run(&located.path, port).map_err(|error| chain(&error))?;
         greeting = Some(made);
     }
     let (located, loader, loaded) = load(overrides, environment.clone())?;
     let config = loaded.config;
+    if config.auth_dir.starts_with("~") {
+        return Err("`auth-dir` is not set, and there is no home directory for its default: set one of them"
+            .to_owned());
+    }
     let set_level = log_to_stderr(config.log.level);
     tell(&loaded.notices);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -29,6 +38,8 @@ pub(crate) fn run(overrides: &Overrides, environment: Environment) -> Result<(),
         .build()
         .map_err(|error| format!("cannot start the runtime: {error}"))?;
     runtime.block_on(async {
+        // Before anybody can know that we serve: a signal that came earlier would kill the process.
+        let signals = Signals::listen()?;
         let service = Builder::new(config, environment)
             .map_err(|error| chain(&error))?
             .reload_from(loader, &located.path)
@@ -40,7 +51,7 @@ pub(crate) fn run(overrides: &Overrides, environment: Environment) -> Result<(),
         if let Some(made) = greeting {
             greet(&service, &made.path, made.api_key.expose(), made.management_key.expose())?;
         }
-        until_stopped(&service, &set_level).await
+        until_stopped(&service, signals, &set_level).await
     })
 }
 
@@ -64,10 +75,29 @@ Add an API key to the file and send SIGHUP: the demo makes way for it.
     ))
 }
 
-async fn until_stopped(service: &Service, set_level: &dyn Fn(LogLevel)) -> Result<(), String> {
-    let open = |kind| signal(kind).map_err(|error| format!("cannot listen for signals: {error}"));
-    let (mut hang_up, mut interrupt, mut terminate) =
-        (open(SignalKind::hangup())?, open(SignalKind::interrupt())?, open(SignalKind::terminate())?);
+struct Signals {
+    hang_up: Signal,
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, String> {
+        let open = |kind| signal(kind).map_err(|error| format!("cannot listen for signals: {error}"));
+        Ok(Self {
+            hang_up: open(SignalKind::hangup())?,
+            interrupt: open(SignalKind::interrupt())?,
+            terminate: open(SignalKind::terminate())?,
+        })
+    }
+}
+
+async fn until_stopped(
+    service: &Service,
+    signals: Signals,
+    set_level: &dyn Fn(LogLevel),
+) -> Result<(), String> {
+    let Signals { mut hang_up, mut interrupt, mut terminate } = signals;
     loop {
         tokio::select! {
             _ = hang_up.recv() => match service.reload().await {

@@ -132,7 +132,7 @@ impl Loader {
         unbuilt_variables(&self.environment, &mut report);
         let config = Config::read(&At::root(&merged), &self.environment, has_file, &mut report);
         if !report.errors.is_empty() {
-            return Err(ConfigErrors::new(report.errors));
+            return Err(ConfigErrors::new(report.errors).with_notices(report.notices));
         }
         Ok(Loaded { config, notices: report.notices, path: None, text: text.to_owned(), merged })
     }

@@ -50,30 +50,44 @@ impl fmt::Display for ConfigError {
 
 /// All mistakes of one load, in the order of the file. Displayed one per line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigErrors(Vec<ConfigError>);
+pub struct ConfigErrors {
+    mistakes: Vec<ConfigError>,
+    notices: Vec<Notice>,
+}
 
 impl ConfigErrors {
     pub(crate) fn new(mut errors: Vec<ConfigError>) -> Self {
         errors.sort_by_key(|error| (error.place.line().is_none(), error.place.line(), error.place.column()));
-        Self(errors)
+        Self { mistakes: errors, notices: Vec::new() }
+    }
+
+    /// Adds what was noticed beside the mistakes.
+    pub(crate) fn with_notices(self, notices: Vec<Notice>) -> Self {
+        Self { notices, ..self }
     }
 
     /// The mistakes, in the order of the file.
     #[must_use]
     pub fn as_slice(&self) -> &[ConfigError] {
-        &self.0
+        &self.mistakes
+    }
+
+    /// What was noticed beside the mistakes, such as unknown keys; not displayed with them.
+    #[must_use]
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
     }
 
     /// Whether the only mistake is that the file does not exist.
     #[must_use]
     pub fn is_missing_file(&self) -> bool {
-        self.0.iter().all(|error| error.mistake == Mistake::Missing)
+        self.mistakes.iter().all(|error| error.mistake == Mistake::Missing)
     }
 }
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, error) in self.0.iter().enumerate() {
+        for (index, error) in self.mistakes.iter().enumerate() {
             if index > 0 {
                 f.write_str("\n")?;
             }

@@ -153,7 +153,11 @@ fn auth_dir(root: &At<'_>, environment: &Environment, report: &mut Report) -> Pa
     let path = root.get("auth-dir").text(report).unwrap_or_else(|| "~/.cli-proxy-api".to_owned());
     let expanded = environment.expand_home(&path);
     if path.starts_with('~') && expanded.starts_with("~") && !root.get("auth-dir").is_built_in() {
-        root.get("auth-dir").adjusted(report, "there is no home directory to put in place of `~`");
+        root.get("auth-dir").wrong(
+            report,
+            "there is no home directory to put in place of `~`",
+            "set HOME, or write the whole path",
+        );
     }
     expanded
 }

@@ -81,6 +81,13 @@ fn the_home_directory_replaces_a_leading_tilde() {
         .unwrap()
         .config;
     assert_eq!(config.auth_dir, PathBuf::from("/home/me/creds"));
+    let homeless = cliproxy_config::Loader::new(Environment::default())
+        .load_str("c", "host: localhost\nauth-dir: ~/creds\n")
+        .unwrap_err();
+    assert_eq!(
+        homeless.to_string(),
+        "c:2:11: `auth-dir`: there is no home directory to put in place of `~`; set HOME, or write the whole path"
+    );
 }
 
 #[test]

@@ -94,7 +94,7 @@ pub enum ReadBodyError {
     #[error(transparent)]
     UnsupportedEncoding(#[from] UnknownCoding),
     /// It is not what its encoding or its framing says (400).
-    #[error("the request body is malformed")]
+    #[error("the request body is not what its content-encoding or its framing says")]
     Malformed,
     /// The client stopped sending (408).
     #[error("the request body stalled for {limit:?}")]
