@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use cliproxy_bridge::{Bridge, Options};
-use cliproxy_core::{ErrorKind, ExecutorError, Operation};
+use cliproxy_core::{ClientFormat, ErrorKind, ExecutorError, Operation, ProviderFormat};
+use cliproxy_translator::CodecError;
 use cliproxy_translator::payload::{Rule, Rules, Selector};
+use cliproxy_translator::registry::{
+    Exchange as Translated, RequestCall, RequestTransform, ResponseNonStreamTransform, ResponseTransforms,
+};
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
 use crate::script::{
-    Answer, HELLO, Scripted, chunk, open, registry, request, request_in, streamed, target, whole,
+    Answer, HELLO, Scripted, body, chunk, open, registry, request, request_in, streamed, target, whole,
 };
 use crate::toy;
 
@@ -105,6 +110,38 @@ async fn rules_see_the_client_s_headers_format_and_model() {
     let hits: Vec<&str> =
         sent.as_object().unwrap().keys().map(String::as_str).filter(|key| key.starts_with("by-")).collect();
     assert_eq!(hits, ["by-header", "by-format", "by-requested-model", "by-upstream-model"]);
+}
+
+/// A stranger's pair whose reply shows the request that the provider was sent.
+#[derive(Debug)]
+struct Echo;
+
+impl RequestTransform for Echo {
+    fn transform(&self, _call: &RequestCall<'_>) -> Result<Bytes, CodecError> {
+        Ok(Bytes::from_static(br#"{"exact":true}"#))
+    }
+}
+
+impl ResponseNonStreamTransform for Echo {
+    fn transform(&self, exchange: &Translated, _body: &Bytes) -> Result<Bytes, CodecError> {
+        Ok(exchange.translated.clone())
+    }
+}
+
+#[tokio::test]
+async fn what_a_registered_pair_made_is_rewritten_too_and_its_reply_side_sees_that() {
+    let mut registry = registry();
+    registry.register(
+        ClientFormat::from_static("alpha"),
+        ProviderFormat::from_static("beta"),
+        Some(Arc::new(Echo)),
+        ResponseTransforms::none().with_whole(Arc::new(Echo)),
+    );
+    let bridge = Bridge::new(Arc::new(registry), options([note("beta", "set")]));
+    let executor = Arc::new(Scripted::new("beta", [reply("beta")]));
+    let answer = open(&bridge, request(HELLO, false)).attempt(target(&executor)).await.unwrap();
+    assert_eq!(sent(&executor, 0), json!({"exact": true, "note": "set"}));
+    assert_eq!(body(answer).body, r#"{"exact":true,"note":"set"}"#);
 }
 
 #[tokio::test]
