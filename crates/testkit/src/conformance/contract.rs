@@ -46,13 +46,14 @@ pub async fn a_credential_that_never_expires_is_not_renewed(subject: Subject) {
 /// Without streams, `execute_stream` says so before it calls anybody: the caller then asks for a whole reply.
 pub async fn streams_are_declined_before_anything_is_sent(subject: Subject) {
     let stage = Stage::set(subject).await;
+    stage.upstream.script_all([stage.reply(Mode::Stream)]);
     let attempt = stage.attempt(stage.credential(KEY), Mode::Stream);
     let error = stage.executor.execute_stream(attempt).await.expect_err("it has no streams");
     assert_eq!((error.kind(), error.status()), (ErrorKind::Unsupported, None));
-    assert!(stage.received().is_empty());
+    assert!(stage.received().is_empty(), "it declines after it has called");
 }
 
-/// An executor that answers from inside the process answers in each mode, and the same kind of answer twice.
+/// An executor that answers from inside the process answers in each mode and calls nobody.
 pub async fn a_reply_comes_in_each_mode(subject: Subject) {
     let stage = Stage::set(subject).await;
     for mode in stage.modes() {

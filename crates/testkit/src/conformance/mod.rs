@@ -66,6 +66,22 @@ pub use streams::{
 };
 pub use subject::{Site, Subject};
 
+/// The names of all checks that [`conformance!`](crate::conformance!) makes tests of, in each of its forms: so that a
+/// list of executors that fail them can be shown to leave none out.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    [
+        crate::conformance!(@contract names),
+        crate::conformance!(@calls names),
+        crate::conformance!(@whole names),
+        crate::conformance!(@streams names),
+        crate::conformance!(@no_streams names),
+        crate::conformance!(@in_process names),
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+}
+
 /// Runs one check on a runtime of its own.
 ///
 /// # Panics
@@ -112,19 +128,19 @@ macro_rules! conformance {
     };
     (@groups $subject:expr;) => {};
     (@groups $subject:expr; $group:ident $($more:ident)*) => {
-        $crate::conformance!(@$group $subject);
+        $crate::conformance!(@$group tests $subject);
         $crate::conformance!(@groups $subject; $($more)*);
     };
-    (@contract $subject:expr) => {
-        $crate::conformance!(@tests $subject;
+    (@contract $make:ident $($subject:expr)?) => {
+        $crate::conformance! { @$make $($subject)?;
             the_provider_and_its_formats_are_named
             models_are_listed_without_repeats
             a_credential_that_never_expires_is_not_renewed
             nothing_secret_is_printed
-        );
+        }
     };
-    (@calls $subject:expr) => {
-        $crate::conformance!(@tests $subject;
+    (@calls $make:ident $($subject:expr)?) => {
+        $crate::conformance! { @$make $($subject)?;
             calls_go_to_the_base_url_with_the_credentials_key
             the_clients_secrets_stay_behind
             the_credentials_headers_come_last
@@ -142,29 +158,29 @@ macro_rules! conformance {
             a_passed_deadline_is_a_timeout
             a_reply_cut_short_is_never_a_success
             a_web_page_in_place_of_a_reply_is_a_bad_reply
-        );
+        }
     };
-    (@whole $subject:expr) => {
-        $crate::conformance!(@tests $subject; whole_replies_arrive_byte_for_byte);
+    (@whole $make:ident $($subject:expr)?) => {
+        $crate::conformance! { @$make $($subject)?; whole_replies_arrive_byte_for_byte }
     };
-    (@streams $subject:expr) => {
-        $crate::conformance!(@tests $subject;
+    (@streams $make:ident $($subject:expr)?) => {
+        $crate::conformance! { @$make $($subject)?;
             streams_arrive_byte_for_byte
             a_stream_is_handed_on_as_it_arrives
             a_dropped_stream_is_cancelled_upstream
             a_stalled_stream_blocks_no_other_call
             a_stream_cut_short_ends_in_an_error
             a_slow_reader_is_waited_for
-        );
+        }
     };
-    (@no_streams $subject:expr) => {
-        $crate::conformance!(@tests $subject; streams_are_declined_before_anything_is_sent);
+    (@no_streams $make:ident $($subject:expr)?) => {
+        $crate::conformance! { @$make $($subject)?; streams_are_declined_before_anything_is_sent }
     };
-    (@in_process $subject:expr) => {
-        $crate::conformance!(@tests $subject;
+    (@in_process $make:ident $($subject:expr)?) => {
+        $crate::conformance! { @$make $($subject)?;
             a_reply_comes_in_each_mode
             a_body_that_is_nonsense_is_refused
-        );
+        }
     };
     (@tests $subject:expr; $($check:ident)*) => {
         $(
@@ -173,5 +189,9 @@ macro_rules! conformance {
                 $crate::conformance::run($subject, $crate::conformance::$check);
             }
         )*
+    };
+    // What the groups hold, for the suite's own list.
+    (@names; $($check:ident)*) => {
+        [$(stringify!($check)),*].as_slice()
     };
 }

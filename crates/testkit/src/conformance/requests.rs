@@ -97,6 +97,7 @@ pub async fn calls_go_through_the_credentials_proxy(subject: Subject) {
     let proxy = FakeUpstream::start().await;
     for (calls, mode) in (1..).zip(stage.modes()) {
         proxy.script_all([stage.reply(mode)]);
+        stage.upstream.script_all([stage.reply(mode)]);
         let through = proxy.url();
         let credential = stage.credential_with(KEY, |settings| settings.proxy = Some(Secret::new(through)));
         expect(stage.call(credential, mode).await, mode);

@@ -9,6 +9,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod conformance;
 mod gemini;
 mod replies;
 mod responses;
