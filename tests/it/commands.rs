@@ -39,7 +39,7 @@ async fn commands_answer_and_failures_have_their_exit_codes() {
         (&["-version"], None, 0, "cliproxy-server 0."),
         (&["dance"], None, 2, "there is no command dance"),
         (&["-port", "many"], None, 2, "is not a port"),
-        (&["check-config", "-config", "config.yaml"], Some(good), 0, "1 credentials in the file"),
+        (&["check-config", "-config", "config.yaml"], Some(good), 0, "credentials in the file: 1"),
         (&["check-config", "--config=config.yaml"], Some(bad), 1, "config.yaml:2:7: `port`"),
         (&["check-config", "--config=nowhere.yaml"], None, 1, "nowhere.yaml"),
         (&["-config", "nowhere.yaml"], None, 1, "nowhere.yaml"),
@@ -51,6 +51,29 @@ async fn commands_answer_and_failures_have_their_exit_codes() {
         assert!(said.contains(expected), "{arguments:?}: {said}");
         assert!(!said.contains("CANARY"), "{said}");
     }
+}
+
+#[tokio::test]
+async fn check_config_lists_what_lies_in_the_auth_directory() {
+    let home = TempDir::new().unwrap();
+    let folder = home.path().join("credentials");
+    std::fs::create_dir(&folder).unwrap();
+    for (name, text) in [
+        ("claude-a.json", r#"{"type":"claude","access_token":"CANARY-1","email":"a@b.c"}"#),
+        ("kiro-b.json", r#"{"type":"kiro","access_token":"CANARY-2"}"#),
+        ("half.json", r#"{"type":"claude","access_"#),
+    ] {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+    std::fs::write(home.path().join("config.yaml"), "host: 127.0.0.1\nauth-dir: ./credentials\n").unwrap();
+    let output = command(&home, &["check-config"]).output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains(": 3\n"), "{said}");
+    assert!(said.lines().any(|line| line.ends_with("(claude)")), "{said}");
+    assert!(said.contains("(kiro): provider kiro is not built yet"), "{said}");
+    assert!(said.contains("half.json (unreadable): "), "{said}");
+    assert!(!said.contains("CANARY"), "{said}");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use cliproxy_sdk::config::{Environment, Loaded, Loader, Located, Notice, Overrides, Reason, locate};
+use cliproxy_sdk::config::{Config, Environment, Loaded, Loader, Located, Notice, Overrides, Reason, locate};
 
 /// Writes to standard output.
 pub(crate) fn say(text: &str) -> Result<(), String> {
@@ -92,9 +92,28 @@ pub(crate) fn check_config(overrides: &Overrides, environment: Environment) -> R
         let _infallible = writeln!(text, "warning: {problem}");
     }
     let credentials = cliproxy_sdk::config_credentials(&loaded.config);
-    let _infallible = writeln!(text, "{} credentials in the file", credentials.len());
+    let _infallible = writeln!(text, "credentials in the file: {}", credentials.len());
     for credential in &credentials {
         let _infallible = writeln!(text, "  {} ({})", credential.masked_id(), credential.provider());
     }
+    text.push_str(&stored(&loaded.config)?);
     say(&text)
+}
+
+/// What lies in the auth directory, and what of it cannot serve.
+fn stored(config: &Config) -> Result<String, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot start the runtime: {error}"))?;
+    let stored = runtime
+        .block_on(cliproxy_sdk::stored_credentials(config))
+        .map_err(|error| format!("{}: {}", config.auth_dir.display(), chain(&error)))?;
+    let mut text = format!("credentials in {}: {}\n", config.auth_dir.display(), stored.len());
+    for credential in &stored {
+        let provider = if credential.provider.is_empty() { "unreadable" } else { &credential.provider };
+        let state = credential.problem.as_deref().map(|problem| format!(": {problem}")).unwrap_or_default();
+        let _infallible = writeln!(text, "  {} ({provider}){state}", credential.name);
+    }
+    Ok(text)
 }

@@ -1,6 +1,7 @@
 //! Everything that may serve: credentials of the configuration, the store, the embedder and the environment, and the
 //! demo, each with its executor and its models.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cliproxy_conductor::{Conductor, Registration};
@@ -99,7 +100,25 @@ pub(crate) async fn all(
             }
         }
     }
+    tell(&registrations);
     Ok(Gathered { registrations, open, executors: providers.into_executors() })
+}
+
+/// One line a provider: a pool may hold thousands.
+fn tell(registrations: &[Registration]) {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for registration in registrations {
+        *counts.entry(registration.credential.provider().as_str()).or_default() += 1;
+        tracing::debug!(
+            credential = registration.credential.masked_id(),
+            provider = %registration.credential.provider(),
+            models = registration.models.len(),
+            "credential loaded"
+        );
+    }
+    for (provider, credentials) in counts {
+        tracing::info!(provider, credentials, "credentials loaded");
+    }
 }
 
 /// A credential with its executor and the models it begins with, and whether those are all there is to know.

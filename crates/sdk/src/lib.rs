@@ -10,6 +10,7 @@ mod payload;
 mod providers;
 mod service;
 mod start_error;
+mod stored;
 
 pub use builder::Builder;
 pub use credentials::{config_credentials, environment_credentials};
@@ -18,6 +19,7 @@ pub use payload::payload_problems;
 pub use providers::known_endpoints;
 pub use service::{ReloadError, Service};
 pub use start_error::StartError;
+pub use stored::{StoredCredential, stored_credentials};
 
 pub use cliproxy_access as access;
 pub use cliproxy_auth_store as auth_store;
