@@ -3,6 +3,7 @@
 mod chat;
 mod claude;
 mod gemini;
+mod gemini_cli;
 mod responses;
 
 use cliproxy_testkit::{SseEvent, TestReply};
@@ -23,10 +24,14 @@ pub trait Client: Sync {
     fn error(&self, status: u16, body: &Value) -> String;
     /// The message of the error that a broken stream ends with; `None` when it claims to have ended well.
     fn broken(&self, events: &[SseEvent]) -> Option<String>;
+    /// Whether it comes in without a key, as a program of this machine.
+    fn is_local(&self) -> bool {
+        false
+    }
 }
 
 pub fn clients() -> Vec<&'static dyn Client> {
-    vec![&chat::Chat, &claude::Claude, &responses::Responses, &gemini::Gemini]
+    vec![&chat::Chat, &claude::Claude, &responses::Responses, &gemini::Gemini, &gemini_cli::GeminiCli]
 }
 
 /// A good reply, whole or streamed.

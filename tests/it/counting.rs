@@ -22,7 +22,7 @@ type Row = (fn(&str) -> String, fn(&str) -> Value, &'static str);
 
 #[tokio::test]
 async fn every_client_format_that_counts_gets_a_count_from_every_provider() {
-    let rows: [Row; 3] = [
+    let rows: [Row; 4] = [
         (
             |_| "/v1/messages/count_tokens".to_owned(),
             |model| json!({"model": model, "messages": [{"role": "user", "content": "How many tokens is this?"}]}),
@@ -31,6 +31,11 @@ async fn every_client_format_that_counts_gets_a_count_from_every_provider() {
         (
             |model| format!("/v1beta/models/{model}:countTokens"),
             |_| json!({"contents": [{"role": "user", "parts": [{"text": "How many tokens is this?"}]}]}),
+            "totalTokens",
+        ),
+        (
+            |_| "/v1internal:countTokens".to_owned(),
+            |model| json!({"request": {"model": format!("models/{model}"), "contents": [{"role": "user", "parts": [{"text": "How many tokens is this?"}]}]}}),
             "totalTokens",
         ),
         (

@@ -15,7 +15,7 @@ use crate::server::{KEY, Server};
 
 fn head(path: &str, length: usize) -> String {
     format!(
-        "POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {KEY}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
     )
 }
 

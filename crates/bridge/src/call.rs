@@ -75,7 +75,7 @@ impl Call<'_> {
             Err(error) => return Err(error),
         };
         let context = self.exchange.context(self.target, &prepared);
-        match &self.route.way {
+        match prepared.way.clone() {
             Way::Same(codec) => {
                 let lane = PassLane::new(codec.stream_observer(&context));
                 drop(prepared);
@@ -102,7 +102,7 @@ impl Call<'_> {
         let reply = self.target.executor.execute_stream(attempt).await?;
         let context = self.exchange.context(self.target, &prepared);
         let headers = reply.headers.clone();
-        let (lane, read, context) = match &self.route.way {
+        let (lane, read, context) = match prepared.way.clone() {
             Way::Same(wire) | Way::Hub(wire) => {
                 drop(prepared);
                 let lane = AggregateLane::new(wire.stream_decoder(&context));
@@ -143,7 +143,7 @@ impl Call<'_> {
         let context = self.exchange.context(self.target, prepared);
         let registered = self.exchange.registered(prepared, context.clone());
         let (shared, client) = (Arc::clone(&self.exchange.shared), Arc::clone(&self.exchange.client));
-        let (way, body) = (self.route.way.clone(), reply.body.clone());
+        let (way, body) = (prepared.way.clone(), reply.body.clone());
         let compact = self.exchange.request.operation == Operation::Compact;
         let work = move || match (&way, registered) {
             // Source: http-api.md A.9 "Reply is the upstream compaction JSON, passed as is."

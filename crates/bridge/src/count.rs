@@ -45,7 +45,7 @@ impl BridgeExchange {
         let attempt = self.attempt_of(target, &route, &prepared, false);
         let reply = target.executor.count_tokens(attempt).await?;
         let wire = route.codec().unwrap_or(&self.client);
-        let body = match (wire.decode_count(&reply.body), &route.way) {
+        let body = match (wire.decode_count(&reply.body), &prepared.way) {
             (Some(_), Way::Same(_)) => Some(reply.body.clone()),
             (Some(tokens), _) => {
                 self.shared.registry.count(&self.request.format, &route.format, tokens).map(Bytes::from)

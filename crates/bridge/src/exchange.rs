@@ -9,7 +9,7 @@ use cliproxy_core::{
     UpstreamReply,
 };
 use cliproxy_translator::registry;
-use cliproxy_translator::{Codec, Loss, ReplyContext};
+use cliproxy_translator::{Codec, CodecErrorKind, Loss, ReplyContext};
 use http::HeaderMap;
 use parking_lot::Mutex;
 
@@ -93,10 +93,16 @@ impl BridgeExchange {
         let bytes = asked.body.len();
         let rewriting = self.rewriting();
         let work = move || {
-            let mut prepared = match &way {
-                Way::Same(codec) => patched(&**codec, &asked, &key),
-                Way::Hub(_) => translated(&shared.registry, &client, &asked, &key, &profile, false),
-                Way::Registered(_) => translated(&shared.registry, &client, &asked, &key, &profile, true),
+            let said_again = |way| translated(&shared.registry, &client, &asked, &key, &profile, way);
+            let mut prepared = match way {
+                Way::Same(codec) => match patched(&codec, &asked, &key) {
+                    // The format in name only: it goes the way of any other, and so do its replies.
+                    Err(error) if error.kind() == CodecErrorKind::OtherFormat && !asked.compact => {
+                        said_again(Way::Hub(codec))
+                    }
+                    patched => patched,
+                },
+                way => said_again(way),
             }?;
             if let Some(rewriting) = rewriting {
                 rewriting.apply(&client, &asked, &key, &mut prepared);

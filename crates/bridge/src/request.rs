@@ -14,6 +14,7 @@ use memchr::memmem;
 use parking_lot::Mutex;
 
 use crate::profile::ProfileHints;
+use crate::route::Way;
 
 /// While the encoded bodies of a request are smaller than this in all, each is kept; larger ones push out the
 /// older, so that a retry costs at most one more copy of the body. Source: design.md §10 "peak heap".
@@ -23,6 +24,8 @@ const KEPT_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) body: Bytes,
+    /// How it was made, and so how its replies are read.
+    pub(crate) way: Way,
     pub(crate) context: ReplyContext,
     /// What the registry wants back for the reply, where it made the body.
     pub(crate) exchange: Option<registry::Exchange>,
@@ -87,9 +90,9 @@ impl Asked {
 
 /// Client and provider speak the same format: only what must change is spliced.
 // Source: translation.md C.10 rule 2.
-pub(crate) fn patched(codec: &dyn Codec, asked: &Asked, key: &Key) -> Result<Prepared, CodecError> {
+pub(crate) fn patched(codec: &Arc<dyn Codec>, asked: &Asked, key: &Key) -> Result<Prepared, CodecError> {
     let mut context = asked.context();
-    context.include_usage = key.stream && asks_for_usage(codec, &asked.body)?;
+    context.include_usage = key.stream && asks_for_usage(&**codec, &asked.body)?;
     let mut patch = Patch::default();
     patch.model = Some(key.model.as_str().to_owned());
     patch.stream = (key.stream != asked.stream).then_some(key.stream);
@@ -99,6 +102,7 @@ pub(crate) fn patched(codec: &dyn Codec, asked: &Asked, key: &Key) -> Result<Pre
     patch.compact = asked.compact;
     Ok(Prepared {
         body: codec.patch_request(&asked.body, &patch)?,
+        way: Way::Same(Arc::clone(codec)),
         context,
         exchange: None,
         losses: Vec::new(),
@@ -126,7 +130,7 @@ pub(crate) fn translated(
     asked: &Asked,
     key: &Key,
     profile: &Profile,
-    keep: bool,
+    way: Way,
 ) -> Result<Prepared, CodecError> {
     // A suffix beats the body. Source: translation.md B43.
     let suffix = reasoning(key.suffix.as_deref());
@@ -135,8 +139,8 @@ pub(crate) fn translated(
         .with_usage(key.stream);
     let done = registry.translate_request(&call, asked.context())?;
     let context = done.exchange.context.clone();
-    let exchange = keep.then_some(done.exchange);
-    Ok(Prepared { body: done.body, context, exchange, losses: done.losses, rewritten: Vec::new() })
+    let exchange = matches!(way, Way::Registered(_)).then_some(done.exchange);
+    Ok(Prepared { body: done.body, way, context, exchange, losses: done.losses, rewritten: Vec::new() })
 }
 
 /// Payload rules, with what they ask of a request beside its body.

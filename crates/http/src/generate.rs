@@ -19,7 +19,7 @@ use crate::patience::{Answering, Early, WholeBody};
 use crate::request_id::trace_id;
 use crate::routes::Inner;
 use crate::stream::{StreamBody, WaitingBody};
-use crate::{Endpoint, failure, foreign, respond, session};
+use crate::{Endpoint, compact, failure, respond, session};
 
 const EXPLAIN: HeaderName = HeaderName::from_static("x-cliproxy-explain");
 const EXPLANATION: HeaderName = HeaderName::from_static("x-cliproxy-explanation");
@@ -34,7 +34,7 @@ pub(crate) async fn answer(
 ) -> Response<OutboundBody> {
     let explain = call.options.explain || parts.headers.contains_key(EXPLAIN);
     let addressed = Addressed::read(call.endpoint, &parts);
-    let request = match read(&inner, &call, &addressed, parts, body).await {
+    let request = match read(&call, &addressed, parts, body).await {
         Ok(request) => request,
         Err(error) => return respond::error(call.codec.as_ref(), &error, &call.id),
     };
@@ -77,7 +77,6 @@ pub(crate) async fn answer(
 
 /// Reads the body once and looks at what routing needs.
 async fn read(
-    inner: &Inner,
     call: &Call,
     addressed: &Addressed,
     parts: Parts,
@@ -86,11 +85,7 @@ async fn read(
     let bytes = body.read(&call.options.body).await.map_err(|error| failure::body(&error))?;
     // Every format is JSON, and where bytes pass through nobody else would look at every one of them.
     std::str::from_utf8(&bytes).map_err(failure::not_utf8)?;
-    let bytes = match call.endpoint {
-        Endpoint::ChatCompletions => foreign::as_chat(&inner.codecs, bytes)?,
-        Endpoint::Compact => foreign::without_stream(bytes)?,
-        _ => bytes,
-    };
+    let bytes = if call.endpoint == Endpoint::Compact { compact::without_stream(bytes)? } else { bytes };
     let peek = call.codec.peek(&bytes).map_err(|error| failure::codec(&error))?;
     let model = addressed.model.clone().unwrap_or_else(|| ModelId::new(peek.model.trim()));
     if model.as_str().is_empty() {

@@ -3,9 +3,9 @@
 mod admit;
 mod array;
 mod call;
+mod compact;
 mod endpoint;
 mod failure;
-mod foreign;
 mod generate;
 mod models;
 mod options;

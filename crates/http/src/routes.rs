@@ -208,6 +208,9 @@ impl Inner {
         if self.codecs.gemini.is_some() {
             endpoints.push("POST /v1beta/models/{model}:generateContent");
         }
+        if self.codecs.gemini_cli.is_some() {
+            endpoints.push("POST /v1internal:generateContent");
+        }
         endpoints.push("GET /v1/models");
         json!({"message": "CLI Proxy API Server", "endpoints": endpoints}).to_string()
     }

@@ -346,6 +346,70 @@ async fn a_client_reads_what_the_provider_said_on_every_way() {
     }
 }
 
+/// Some clients send the Responses format to the Chat route.
+// Source: http-api.md A.3 "absence of `messages` together with presence of `input` or `instructions`".
+#[tokio::test]
+async fn a_responses_body_of_a_chat_client_is_said_again_and_answered_as_chat() {
+    for wire in FORMATS {
+        for case in cases(wire) {
+            for modes in [ReplyModes::Both, ReplyModes::StreamOnly, ReplyModes::WholeOnly] {
+                for stream in [true, false] {
+                    let name = format!("{} from {wire}, {modes:?}, stream {stream}", case.name);
+                    let streams = match modes {
+                        ReplyModes::StreamOnly => true,
+                        ReplyModes::WholeOnly => false,
+                        _ => stream,
+                    };
+                    let answer =
+                        if streams { streamed(cut(&case.stream, 11)) } else { whole(case.whole.as_str()) };
+                    let executor = Arc::new(Scripted::new(wire, [answer]).modes(modes));
+                    let bridge = Bridge::new(Arc::new(builtin()), Options::default());
+                    let mut target = target(&executor);
+                    target.shown_model = Some("asked-model".to_owned());
+                    let body_text = format!(
+                        r#"{{"model":"asked-model","stream":{stream},"instructions":"be brief","input":"hi"}}"#
+                    );
+                    let exchange = open(&bridge, request_in("openai", &body_text, stream));
+                    let reply = exchange.attempt(target).await;
+                    let reply = reply.unwrap_or_else(|error| panic!("{name}: {error}"));
+                    let sent = executor.watch.attempts.lock()[0].body.clone();
+                    let request = codec(wire).decode_request(&sent).unwrap();
+                    assert_eq!(request.turns.len() + request.instructions.len(), 2, "{name}: {sent:?}");
+                    let sent = String::from_utf8(sent.to_vec()).unwrap();
+                    assert!(sent.contains("messages") && !sent.contains("\"input\""), "{name}: {sent}");
+                    let (read, shown) = if stream {
+                        let (text, end) = text(frames(reply)).await;
+                        assert!(end.error.is_none(), "{name}: {:?}", end.error);
+                        let (read, whole) = read_stream("openai", &text);
+                        assert!(whole && text.contains("chat.completion.chunk"), "{name}: {text}");
+                        (read, text)
+                    } else {
+                        let reply = body(reply).body;
+                        let response = codec("openai").decode_reply(&reply, &ReplyContext::default());
+                        (said(&response.unwrap()), String::from_utf8(reply.to_vec()).unwrap())
+                    };
+                    assert_eq!(read, case.said, "{name}: {shown}");
+                    assert!(shown.contains("asked-model") && !shown.contains("up-model"), "{name}: {shown}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_responses_body_refers_to_is_not_left_out_on_the_chat_route() {
+    for wire in FORMATS {
+        let executor = Arc::new(Scripted::new(wire, []));
+        let bridge = Bridge::new(Arc::new(builtin()), Options::default());
+        let asked = r#"{"model":"asked-model","input":"and then?","previous_response_id":"resp_1"}"#;
+        let exchange = open(&bridge, request_in("openai", asked, false));
+        let error = exchange.attempt(target(&executor)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ModelNotSupported, "{wire}: {error}");
+        assert!(error.to_string().contains("previous_response_id"), "{wire}: {error}");
+        assert!(executor.watch.attempts.lock().is_empty(), "{wire}: nobody was asked");
+    }
+}
+
 /// An error event of a format.
 fn error_event(format: &str) -> &'static str {
     if format == "openai" {

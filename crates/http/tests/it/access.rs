@@ -1,14 +1,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cliproxy_core::{AccessDecision, AccessError, AccessProvider};
+use cliproxy_core::{AccessDecision, AccessError, AccessProvider, ClientFormat};
 use cliproxy_http::Options;
 use cliproxy_testkit::TestClient;
 use cliproxy_transport::ServerOptions;
 use http::request::Parts;
 use serde_json::json;
 
-use crate::formats::rows;
+use crate::formats::{keyed_rows, rows};
 use crate::support::{Edge, KEY};
 
 /// How a client may show its key, and the path that shows it.
@@ -46,7 +46,7 @@ async fn a_key_is_taken_from_every_place_and_travels_no_further() {
 #[tokio::test]
 async fn a_missing_and_a_wrong_key_are_told_apart_in_every_format() {
     let edge = Edge::start().await;
-    for row in rows() {
+    for row in keyed_rows() {
         let reply = edge.stranger().post(row.path, &(row.body)(false)).await;
         assert_eq!(reply.status(), 401, "{}", row.path);
         assert_eq!(row.message(401, &reply.json().await), "Missing API key");
@@ -85,7 +85,7 @@ impl AccessProvider for Broken {
 #[tokio::test]
 async fn an_access_check_that_fails_lets_nobody_in_and_tells_nobody_why() {
     let edge = Edge::with(Options::default(), Arc::new(Broken), ServerOptions::default()).await;
-    for row in rows() {
+    for row in keyed_rows() {
         let reply = edge.client().post(row.path, &(row.body)(false)).await;
         assert_eq!(reply.status(), 500, "{}", row.path);
         assert_eq!(row.message(500, &reply.json().await), "Authentication service error");
@@ -146,8 +146,9 @@ async fn the_gemini_cli_interface_needs_no_key_and_lets_no_web_page_in() {
     let reply = page.post("/v1internal:generateContent", &body).await;
     assert_eq!(reply.status(), 403);
     let reply = edge.stranger().post("/v1internal:generateContent", &body).await;
-    let built = crate::support::codecs().gemini_cli.is_some();
-    assert_eq!(reply.status(), if built { 200 } else { 501 });
+    assert_eq!(reply.status(), 200);
+    let seen = edge.dispatcher.last();
+    assert_eq!((seen.format, seen.model.as_str(), seen.stream), (ClientFormat::GEMINI_CLI, "m", false));
     let reply = edge.stranger().post("/v1internal:loadCodeAssist", &body).await;
     assert_eq!(reply.status(), 501);
 }

@@ -111,7 +111,7 @@ async fn a_sender_that_stops_is_told_408_in_its_own_format() {
     for row in rows() {
         let mut socket = TcpStream::connect(edge.address).await.unwrap();
         let head = format!(
-            "POST {} HTTP/1.1\r\nhost: x\r\nx-api-key: {KEY}\r\ncontent-length: 100\r\n\r\n{{\"model\"",
+            "POST {} HTTP/1.1\r\nhost: localhost\r\nx-api-key: {KEY}\r\ncontent-length: 100\r\n\r\n{{\"model\"",
             row.path
         );
         socket.write_all(head.as_bytes()).await.unwrap();

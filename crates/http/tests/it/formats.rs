@@ -13,8 +13,10 @@ pub struct Row {
     pub stream_path: &'static str,
     /// A small good request for model `m`.
     pub body: fn(stream: bool) -> Value,
-    /// Whether the body names the model, and asks for the stream.
+    /// Whether the body names the model.
     pub in_body: bool,
+    /// Whether a client key is needed.
+    pub keyed: bool,
 }
 
 pub fn rows() -> Vec<Row> {
@@ -27,6 +29,7 @@ pub fn rows() -> Vec<Row> {
             stream_path: "/v1/chat/completions",
             body: chat,
             in_body: true,
+            keyed: true,
         },
         Row {
             format: ClientFormat::OPENAI_COMPLETIONS,
@@ -34,6 +37,7 @@ pub fn rows() -> Vec<Row> {
             stream_path: "/v1/completions",
             body: |stream| json!({"model": "m", "stream": stream, "prompt": "hi"}),
             in_body: true,
+            keyed: true,
         },
         Row {
             format: ClientFormat::CLAUDE,
@@ -41,6 +45,7 @@ pub fn rows() -> Vec<Row> {
             stream_path: "/v1/messages",
             body: |stream| json!({"model": "m", "stream": stream, "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}),
             in_body: true,
+            keyed: true,
         },
     ];
     let codecs = crate::support::codecs();
@@ -51,6 +56,7 @@ pub fn rows() -> Vec<Row> {
             stream_path: "/v1/responses",
             body: |stream| json!({"model": "m", "stream": stream, "input": "hi"}),
             in_body: true,
+            keyed: true,
         });
     }
     if codecs.gemini.is_some() {
@@ -60,9 +66,25 @@ pub fn rows() -> Vec<Row> {
             stream_path: "/v1beta/models/m:streamGenerateContent?alt=sse",
             body: |_| json!({"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}),
             in_body: false,
+            keyed: true,
+        });
+    }
+    if codecs.gemini_cli.is_some() {
+        rows.push(Row {
+            format: ClientFormat::GEMINI_CLI,
+            path: "/v1internal:generateContent",
+            stream_path: "/v1internal:streamGenerateContent?alt=sse",
+            body: |_| json!({"model": "m", "project": "p", "request": {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}}),
+            in_body: true,
+            keyed: false,
         });
     }
     rows
+}
+
+/// The formats whose clients show a key.
+pub fn keyed_rows() -> Vec<Row> {
+    rows().into_iter().filter(|row| row.keyed).collect()
 }
 
 impl Row {
@@ -77,7 +99,7 @@ impl Row {
         if self.format == ClientFormat::CLAUDE {
             assert_eq!(error["type"], "error", "{error}");
             assert!(said["type"].is_string(), "{error}");
-        } else if self.format == ClientFormat::GEMINI {
+        } else if [ClientFormat::GEMINI, ClientFormat::GEMINI_CLI].contains(&self.format) {
             assert_eq!(said["code"], status, "{error}");
             assert!(said["status"].is_string(), "{error}");
         } else {
@@ -115,7 +137,14 @@ async fn counting_and_compacting_are_operations_of_their_own() {
     }
     if crate::support::codecs().gemini.is_some() {
         let contents = json!({"contents": [{"parts": [{"text": "hi"}]}]});
-        cases.push(("/v1beta/models/m:countTokens", contents, Operation::CountTokens));
+        cases.push(("/v1beta/models/m:countTokens", contents.clone(), Operation::CountTokens));
+        if crate::support::codecs().gemini_cli.is_some() {
+            // Code Assist names the model inside, as a resource.
+            let mut request = contents;
+            request["model"] = "models/m".into();
+            let envelope = json!({"request": request});
+            cases.push(("/v1internal:countTokens", envelope, Operation::CountTokens));
+        }
     }
     for (path, body, operation) in cases {
         let reply = edge.client().post(path, &body).await;

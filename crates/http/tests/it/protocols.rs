@@ -42,8 +42,10 @@ async fn http1_and_http2_with_and_without_tls_answer_alike() {
                 });
                 let reply = client.post(row.stream_path, &(row.body)(true)).await;
                 assert_eq!(reply.events().await.len(), 2, "{case}");
-                let reply = client.clone().bearer("wrong").post(row.path, &(row.body)(false)).await;
-                assert_eq!(reply.status(), 401, "{case}");
+                if row.keyed {
+                    let reply = client.clone().bearer("wrong").post(row.path, &(row.body)(false)).await;
+                    assert_eq!(reply.status(), 401, "{case}");
+                }
             }
         }
     }

@@ -11,10 +11,11 @@ use crate::codec::CodecError;
 /// use cliproxy_translator::framing::JsonArrayFramer;
 /// let mut framer = JsonArrayFramer::default();
 /// let mut out = Vec::new();
+/// framer.push(b": keep-alive\n\n", &mut out)?;
 /// framer.push(b"data: {\"a\":1}\n\n: keep-alive\n\ndata: {\"b\"", &mut out)?;
 /// framer.push(b":2}\n\n", &mut out)?;
 /// framer.finish(&mut out)?;
-/// assert_eq!(out, b"[{\"a\":1}\n,\r\n{\"b\":2}\n]");
+/// assert_eq!(out, b"\n[{\"a\":1}\n,\r\n{\"b\":2}\n]");
 /// # Ok::<(), cliproxy_translator::CodecError>(())
 /// ```
 #[derive(Debug, Default)]
@@ -29,10 +30,10 @@ impl JsonArrayFramer {
     /// # Errors
     /// When an event is larger than the parser takes.
     pub fn push(&mut self, events: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
-        let begun = &mut self.begun;
         let before = out.len();
+        let begun = &mut self.begun;
         self.parser.push(events, &mut |frame| element(begun, frame.data, out))?;
-        if out.len() == before && *begun && events.starts_with(b":") {
+        if out.len() == before && events.starts_with(b":") {
             out.push(b'\n');
         }
         Ok(())

@@ -87,6 +87,12 @@ impl Codec for ChatCodec {
         patch::request(body, patch)
     }
 
+    fn check_portable(&self, request: &Request<'_>) -> Result<(), CodecError> {
+        // A request in Responses format may refer to what only its service keeps.
+        let responses = ResponsesCodec::default();
+        if request.source == responses.name() { responses.check_portable(request) } else { Ok(()) }
+    }
+
     fn reply_context(&self, request: &Request<'_>, context: &mut ReplyContext) {
         note_request(request, context);
     }

@@ -9,7 +9,14 @@ use crate::splice::TopLevel;
 pub(super) fn peek(body: &[u8], dialect: Dialect) -> Result<Peek<'_>, CodecError> {
     let top = TopLevel::scan(body)?;
     let inner = if dialect.wraps() { top.object("request") } else { None };
-    let model = top.string("model")?.unwrap_or_default();
+    let mut model = top.string("model")?;
+    if model.is_none()
+        && let Some(inner) = &inner
+    {
+        // Code Assist's countTokens has the model in there, alone. Source: Gemini CLI's requests.
+        model = inner.string("model")?;
+    }
+    let model = model.unwrap_or_default();
     Ok(Peek {
         model: match model {
             Cow::Borrowed(name) => Cow::Borrowed(name.strip_prefix("models/").unwrap_or(name)),

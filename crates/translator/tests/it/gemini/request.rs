@@ -384,6 +384,7 @@ fn the_conversation_is_named_by_its_session() {
             "gemini-3-pro",
             Some("s2"),
         ),
+        ("gemini-cli", r#"{"request":{"model":"models/gemini-3-pro","contents":[]}}"#, "gemini-3-pro", None),
     ] {
         let codec = codec_of(format);
         let peek = codec.peek(body.as_bytes()).unwrap();

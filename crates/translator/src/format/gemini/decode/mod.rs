@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::dialect::Dialect;
 use super::{GEMINI, wire};
 use crate::codec::CodecError;
-use crate::json::read::{at, misread, plain, read, wrong};
+use crate::json::read::{at, misread, read, wrong};
 use crate::json::{Extras, Text};
 use crate::model::{
     Identity, OutputFormat, OutputSpec, ReasoningControl, ReasoningMode, Request, Role, Sampling, Summary,
@@ -25,7 +25,9 @@ pub(super) fn request(body: &[u8], dialect: Dialect) -> Result<Request<'_>, Code
         let envelope: wire::Envelope<'_> = serde_json::from_str(text).map_err(|error| misread(&error, ""))?;
         let Some(inner) = envelope.request else { return Err(wrong("request", "missing")) };
         let mut request = read(inner, "request").and_then(unwrapped).map_err(|error| inside(&error))?;
-        request.model = plain(envelope.model);
+        if let Some(model) = envelope.model {
+            request.model = model.into_decoded();
+        }
         return Ok(request);
     }
     unwrapped(serde_json::from_str(text).map_err(|error| misread(&error, ""))?)
