@@ -1,15 +1,17 @@
 //! Tool schemas. They stay raw, number for number, except where a rule changes something.
-//! Source: translation.md B46, B47.
+//! Source: translation.md B46 to B50.
 
 use std::borrow::Cow;
 
 use crate::json::Writer;
 use crate::splice::{Edits, TopLevel};
 
+mod clean;
 mod gemini;
 mod openapi;
 mod walk;
 
+pub use clean::{Cleaning, clean};
 pub use gemini::gemini_parameters;
 pub use openapi::from_openapi;
 

@@ -24,6 +24,11 @@ impl Dialect {
     pub(super) fn wraps(self) -> bool {
         self != Self::Gemini
     }
+
+    /// Whether the backend takes most of JSON Schema. Code Assist is an older one. Source: translation.md A.15, B48.
+    pub(super) fn takes_json_schema(self) -> bool {
+        self == Self::Gemini
+    }
 }
 
 /// Whether a format is this one, in whatever dialect: what only it can say is understood then.

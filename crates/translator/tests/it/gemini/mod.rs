@@ -12,6 +12,7 @@ mod responses;
 mod round_trip;
 mod stream;
 mod target;
+mod tools;
 
 use cliproxy_translator::format::chat::ChatCodec;
 use cliproxy_translator::format::claude::ClaudeCodec;
@@ -204,4 +205,11 @@ pub fn chunks(stream: &str) -> Vec<Value> {
         }
     }
     values
+}
+
+/// The names that a request declares, in order.
+pub fn declared_names(request: &Value) -> Vec<String> {
+    let tools = request["tools"].as_array().unwrap();
+    let declarations = tools.iter().filter_map(|tool| tool["functionDeclarations"].as_array()).flatten();
+    declarations.map(|function| function["name"].as_str().unwrap().to_owned()).collect()
 }

@@ -1,6 +1,7 @@
 //! The shared passes, case by case. Numbers are those of translation.md.
 
 mod arguments;
+mod cleaning;
 mod ids;
 mod media;
 mod reasoning;

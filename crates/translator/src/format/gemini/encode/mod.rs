@@ -23,6 +23,7 @@ pub(super) use config::Thinking;
 struct Target<'r> {
     request: &'r Request<'r>,
     profile: &'r Profile,
+    dialect: Dialect,
     /// The request came in a dialect of this format: what only it can say means the same.
     family: bool,
     names: NameMap,
@@ -33,7 +34,8 @@ pub(super) fn request(
     profile: &Profile,
     dialect: Dialect,
 ) -> Result<Encoded, CodecError> {
-    let target = Target { request, profile, family: is_family(request.source), names: gemini_names(request) };
+    let target =
+        Target { request, profile, dialect, family: is_family(request.source), names: gemini_names(request) };
     let mut losses = Vec::new();
     let mut kept = keep::Keep { target: &target, losses: &mut losses };
     let mut arranged = arrange(request, &TurnPolicy::gemini(), &mut |role, part| kept.part(role, part));

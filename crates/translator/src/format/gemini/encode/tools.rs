@@ -9,7 +9,7 @@ use crate::format::gemini::dialect::is_family;
 use crate::json::Writer;
 use crate::model::{Builtin, CustomTool, FunctionTool, Tool, ToolChoice};
 use crate::pass::custom::input_schema;
-use crate::pass::schema::gemini_parameters;
+use crate::pass::schema::{Cleaning, clean, gemini_parameters};
 use crate::pass::services::{Service, service_of};
 
 /// Writes `tools` and `toolConfig`.
@@ -112,7 +112,12 @@ fn write_function(w: &mut Writer, target: &Target<'_>, tool: &FunctionTool<'_>) 
         (Some((_, raw)), _) => w.field_raw("parameters", raw.get()),
         (None, Some(schema)) if target.family => w.field_raw("parametersJsonSchema", schema.get()),
         (None, Some(schema)) => {
-            if let Some(schema) = gemini_parameters(schema.get()) {
+            // The dialects' backends take less of JSON Schema. Source: translation.md A.15, B48.
+            let schema = match target.dialect.takes_json_schema() {
+                true => gemini_parameters(schema.get()),
+                false => clean(schema.get(), Cleaning::Gemini),
+            };
+            if let Some(schema) = schema {
                 w.field_raw("parametersJsonSchema", &schema);
             }
         }
