@@ -78,7 +78,9 @@ impl BridgeExchange {
                 "not carried over"
             );
         }
-        self.remarks.lock().extend(remarks::of(&prepared, &route.format));
+        if self.request.explain {
+            self.remarks.lock().extend(remarks::of(&prepared, &route.format));
+        }
         let prepared = Arc::new(prepared);
         self.cache.put(key, Arc::clone(&prepared));
         Ok(prepared)

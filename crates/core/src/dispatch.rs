@@ -32,7 +32,7 @@ impl fmt::Display for Explanation {
 pub struct Dispatched {
     /// The reply, or what the client is told.
     pub result: Result<UpstreamReply, Box<ClientError>>,
-    /// How it came about.
+    /// How it came about; empty unless the request asked for it.
     pub explanation: Explanation,
     /// The masked id of the credential that served it, if one did.
     pub credential: Option<String>,

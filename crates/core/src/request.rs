@@ -38,10 +38,12 @@ pub struct ClientRequest {
     /// The conversation, strongest naming first; `true` marks a weak one (a prompt cache key), which may
     /// spill to another credential under load.
     pub session: Option<(SessionKey, bool)>,
+    /// Whether somebody reads how it was served: otherwise no [`Explanation`](crate::Explanation) need be written.
+    pub explain: bool,
 }
 
 impl ClientRequest {
-    /// A request with no headers, an anonymous principal and no session.
+    /// A request with no headers, an anonymous principal and no session, that is to be explained.
     #[must_use]
     pub fn new(
         id: RequestId,
@@ -60,6 +62,7 @@ impl ClientRequest {
             headers: HeaderMap::new(),
             principal: Principal::anonymous(),
             session: None,
+            explain: true,
         }
     }
 
@@ -88,6 +91,13 @@ impl ClientRequest {
     #[must_use]
     pub fn with_session(mut self, session: Option<(SessionKey, bool)>) -> Self {
         self.session = session;
+        self
+    }
+
+    /// Says whether somebody reads how it was served.
+    #[must_use]
+    pub fn with_explain(mut self, explain: bool) -> Self {
+        self.explain = explain;
         self
     }
 }

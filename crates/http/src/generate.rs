@@ -34,8 +34,10 @@ pub(crate) async fn answer(
 ) -> Response<OutboundBody> {
     let explain = call.options.explain || parts.headers.contains_key(EXPLAIN);
     let addressed = Addressed::read(call.endpoint, &parts);
+    // The log reads it too, at a level that is seldom on.
+    let told = explain || tracing::enabled!(tracing::Level::DEBUG);
     let request = match read(&call, &addressed, parts, body).await {
-        Ok(request) => request,
+        Ok(request) => request.with_explain(told),
         Err(error) => return respond::error(call.codec.as_ref(), &error, &call.id),
     };
     let stream = request.stream;

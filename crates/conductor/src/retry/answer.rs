@@ -77,7 +77,7 @@ impl Run {
             None => self.nobody(&survey),
         };
         if survey.ready == 0 {
-            self.trace.step(format!("nobody is left: {}", survey.describe()));
+            self.trace.step(|| format!("nobody is left: {}", survey.describe()));
         }
         Dispatched::new(Err(error), self.trace.finish())
     }

@@ -37,8 +37,10 @@ impl Run {
                 Live::begin(&self.inner, &self.settled, &self.ticket, picked, &credential, self.attempts);
             let began = Instant::now();
             let result = exchange.attempt(target.clone()).await;
-            for remark in exchange.remarks() {
-                self.trace.step(remark);
+            if self.trace.wanted {
+                for remark in exchange.remarks() {
+                    self.trace.step(|| remark);
+                }
             }
             let error = match result {
                 Ok(reply) => {
@@ -111,11 +113,11 @@ impl Run {
         let renewal = tokio::time::timeout(PATIENCE, self.inner.renew(&picked.entry, seen)).await;
         match renewal.unwrap_or(Err(RenewError::Slow)) {
             Ok(fresh) => {
-                self.trace.step("renewed, trying it once more");
+                self.trace.step(|| "renewed, trying it once more");
                 Some(fresh)
             }
             Err(error) => {
-                self.trace.step(format!("not renewed: {error}"));
+                self.trace.step(|| format!("not renewed: {error}"));
                 None
             }
         }
@@ -132,7 +134,7 @@ impl Run {
             now,
         );
         if let Some(mark) = mark {
-            self.trace.step(format!("{} {}", picked.credential.masked_id(), cooling(mark, now)));
+            self.trace.step(|| format!("{} {}", picked.credential.masked_id(), cooling(mark, now)));
         }
     }
 
@@ -164,11 +166,11 @@ impl Run {
         let options = &self.settled.options;
         if self.faults >= options.endpoint_attempts.max(1) {
             self.trace
-                .step(format!("{} attempts ended in an endpoint's fault, which is the limit", self.faults));
+                .step(|| format!("{} attempts ended in an endpoint's fault, which is the limit", self.faults));
             return AttemptEnd::Stop;
         }
         if !self.inner.budget.spend(&options.retry_budget, self.inner.now()) {
-            self.trace.step("the retry budget of this server is spent");
+            self.trace.step(|| "the retry budget of this server is spent");
             return AttemptEnd::Stop;
         }
         self.tried.avoid(picked.endpoint);
@@ -194,15 +196,16 @@ impl Run {
     }
 
     fn say(&mut self, picked: &Picked, credential: &Credential, began: Instant, how: &str) {
-        let step = format!(
-            "attempt {}: {} {} for {}: {how} after {} ms",
-            self.attempts,
-            credential.provider(),
-            credential.masked_id(),
-            picked.upstream.model,
-            began.elapsed().as_millis(),
-        );
-        self.trace.step(step);
+        self.trace.step(|| {
+            format!(
+                "attempt {}: {} {} for {}: {how} after {} ms",
+                self.attempts,
+                credential.provider(),
+                credential.masked_id(),
+                picked.upstream.model,
+                began.elapsed().as_millis(),
+            )
+        });
     }
 }
 

@@ -28,10 +28,10 @@ impl Run {
             if wait > self.settled.options.max_retry_interval {
                 return false;
             }
-            self.trace.step(format!("round {round} waits {} ms", wait.as_millis()));
+            self.trace.step(|| format!("round {round} waits {} ms", wait.as_millis()));
             tokio::time::sleep(wait.max(Duration::from_millis(1))).await;
         } else {
-            self.trace.step(format!("round {round}"));
+            self.trace.step(|| format!("round {round}"));
         }
         self.round = round;
         self.picked = 0;

@@ -66,11 +66,11 @@ pub(crate) async fn serve(inner: &Arc<Inner>, request: ClientRequest) -> Dispatc
     let settled = inner.settled.load_full();
     let snapshot = inner.snapshot();
     let ticket = Arc::new(Ticket::of(&request));
-    let mut trace = Trace::default();
+    let mut trace = Trace::new(request.explain);
     let resolution = match inner.resolve(&settled, &snapshot, ticket.model.as_str()) {
         Ok(resolution) => resolution,
         Err(unknown) => {
-            trace.step(format!("no credential offers {}", ticket.model));
+            trace.step(|| format!("no credential offers {}", ticket.model));
             return Dispatched::new(
                 Err(super::answer::unknown_model(&ticket.model, &unknown)),
                 trace.finish(),
@@ -79,7 +79,7 @@ pub(crate) async fn serve(inner: &Arc<Inner>, request: ClientRequest) -> Dispatc
     };
     let model = resolution.model.id.as_str();
     if model != ticket.model.as_str() {
-        trace.step(format!("{} is {model}", ticket.model));
+        trace.step(|| format!("{} is {model}", ticket.model));
     }
     let session = settled.options.affinity.as_ref().and(request.session.as_ref());
     let session = session.map(|(name, weak)| (inner.affinity.key(&request.principal, name, model), *weak));
@@ -87,7 +87,7 @@ pub(crate) async fn serve(inner: &Arc<Inner>, request: ClientRequest) -> Dispatc
     let exchange = match inner.upstream.open(Arc::new(request)) {
         Ok(exchange) => exchange,
         Err(error) => {
-            trace.step("the request cannot be read in its own format");
+            trace.step(|| "the request cannot be read in its own format");
             return Dispatched::new(Err(error), trace.finish());
         }
     };
@@ -132,6 +132,9 @@ impl Run {
 
     /// Who may serve, and who is out and why; of a large pool only the number.
     fn tell_candidates(&mut self) {
+        if !self.trace.wanted {
+            return;
+        }
         let model = &self.resolution.model;
         let tiers = model.routes().filter_map(|route| self.snapshot.tiers.get(route.tier));
         let total: usize = tiers.map(|tier| tier.entries.len()).sum();
@@ -140,7 +143,7 @@ impl Run {
         } else {
             total.to_string()
         };
-        self.trace.step(format!("candidates: {who}"));
+        self.trace.step(|| format!("candidates: {who}"));
     }
 
     async fn one_round(&mut self, exchange: &dyn Exchange) -> RoundEnd {
@@ -172,7 +175,7 @@ impl Run {
             }
             let most = self.settled.options.max_retry_credentials;
             if most > 0 && self.picked >= most {
-                self.trace.step(format!("{most} credentials tried, which is the limit"));
+                self.trace.step(|| format!("{most} credentials tried, which is the limit"));
                 return None;
             }
             let bound = self.bound();
@@ -208,7 +211,7 @@ impl Run {
         let id = self.inner.affinity.bound(key, options, self.inner.now())?;
         if weak && self.in_flight(&id) >= options.weak_in_flight {
             self.spilled = true;
-            self.trace.step("the conversation's credential is busy");
+            self.trace.step(|| "the conversation's credential is busy");
             return None;
         }
         Some(id)

@@ -425,6 +425,17 @@ async fn every_decision_is_explained_without_secrets() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_is_put_into_words_that_nobody_reads() {
+    let world = world(Options::default());
+    world.keys(&["a", "b"]);
+    world.script.next("a", [Play::Reply(429, None, "{}")]);
+    *world.script.remarks.lock() = [vec!["lost: x".to_owned()]].into();
+    let answer = world.conductor.dispatch(request("m").with_explain(false)).await;
+    assert!(answer.result.is_ok() && world.script.seen().len() == 2);
+    assert_eq!(answer.explanation.steps, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_done_to_a_request_stands_before_the_attempt_it_was_done_for() {
     let world = world(Options::default());
     world.keys(&["a", "b"]);
