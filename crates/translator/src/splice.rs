@@ -51,6 +51,29 @@ impl<'a> TopLevel<'a> {
     pub fn scan(body: &'a [u8]) -> Result<Self, CodecError> {
         let mut scan = Scan { body, at: 0 };
         scan.white();
+        let scanned = Self::next_of(&mut scan)?;
+        scan.white();
+        if scan.peek().is_some() {
+            return Err(CodecError::malformed("there is text behind the JSON object"));
+        }
+        Ok(scanned)
+    }
+
+    /// Scans the first object of an array and nothing behind it; `None` when the array is empty.
+    ///
+    /// # Errors
+    /// When the text is no array, or begins with something that is no object.
+    pub fn first_of(array: &'a [u8]) -> Result<Option<Self>, CodecError> {
+        let mut scan = Scan { body: array, at: 0 };
+        scan.white();
+        if scan.next() != Some(b'[') {
+            return Err(CodecError::malformed("expected an array"));
+        }
+        scan.white();
+        if scan.peek() == Some(b']') { Ok(None) } else { Self::next_of(&mut scan).map(Some) }
+    }
+
+    fn next_of(scan: &mut Scan<'a>) -> Result<Self, CodecError> {
         if scan.next() != Some(b'{') {
             return Err(CodecError::malformed("the body is not a JSON object"));
         }
@@ -62,12 +85,7 @@ impl<'a> TopLevel<'a> {
         } else {
             scan.members(inside, &mut members)?;
         }
-        let close = scan.at.saturating_sub(1);
-        scan.white();
-        if scan.peek().is_some() {
-            return Err(CodecError::malformed("there is text behind the JSON object"));
-        }
-        Ok(Self { body, members, inside, close })
+        Ok(Self { body: scan.body, members, inside, close: scan.at.saturating_sub(1) })
     }
 
     /// The text of a member's value; the last of repeated keys.

@@ -79,7 +79,11 @@ impl<'de> Deserialize<'de> for Count {
 
 /// A whole number that is not negative.
 pub(crate) fn count(raw: &RawValue) -> Option<u64> {
-    let text = raw.get();
+    count_in(raw.get())
+}
+
+/// As [`count`], of a value's text.
+pub(crate) fn count_in(text: &str) -> Option<u64> {
     if let Ok(count) = text.parse() {
         return Some(count);
     }

@@ -4,13 +4,11 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use cliproxy_core::{FinishReason, Usage};
-use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
 
 use super::decode::{RESPONSES_MEMBERS, other_format};
-use super::{reply, usage, wire};
+use super::{reply, usage};
 use crate::codec::{CodecError, Patch, ReplyContext};
-use crate::json::{List, Text, wire_struct};
+use crate::json::read::wrong;
 use crate::pass::finish;
 use crate::pass::reasoning::{Amount, of_effort, resolve};
 use crate::splice::{Edits, TopLevel};
@@ -91,53 +89,42 @@ fn without_router_amount<'e>(edits: Edits<'e>, top: &TopLevel<'e>) -> Edits<'e> 
     }
 }
 
-wire_struct! {
-    struct End<'a> {
-        finish_reason: &'a RawValue = "finish_reason",
-        usage: &'a RawValue = "usage",
-        message: Calls<'a> = "message",
-    }
-}
-
-wire_struct! {
-    struct Calls<'a> { tool_calls: List<IgnoredAny> = "tool_calls", refusal: &'a RawValue = "refusal" }
-}
-
 pub(super) fn reply(
     body: &Bytes,
     context: &ReplyContext,
 ) -> Result<(Bytes, Usage, Option<FinishReason>), CodecError> {
     let top = TopLevel::scan(body)?;
     let named = top.value("error").is_some_and(|error| error != b"null");
-    let choices: List<End<'_>> = match top.raw("choices")? {
-        Some(json) if json != "null" && !named => {
-            serde_json::from_str(json).map_err(|error| wire::misread(&error, "choices"))?
-        }
-        _ => List::default(),
+    let first = match top.value("choices") {
+        Some(json) if json != b"null" && !named => TopLevel::first_of(json)
+            .map_err(|_| wrong("choices", "expected an array of objects"))?,
+        _ => None,
     };
-    if choices.0.is_empty() {
+    let Some(first) = first else {
         return Err(reply::error_of(body).unwrap_or_else(|| CodecError::protocol("the reply has no choices")));
-    }
-    let used: Option<&RawValue> = top.raw("usage")?.and_then(|json| serde_json::from_str(json).ok());
-    let first = choices.0.first();
-    let used = used.filter(|raw| raw.get() != "null").or_else(|| first.and_then(|choice| choice.usage));
-    let finish = first.and_then(|choice| {
-        let word = wire::filled(choice.finish_reason)?;
-        let message = choice.message.as_ref();
-        let calls = message
-            .is_some_and(|message| message.tool_calls.as_ref().is_some_and(|calls| !calls.0.is_empty()));
-        let refused = message.is_some_and(|message| wire::filled(message.refusal).is_some());
-        Some(match finish::settle(finish::from_chat(&word.decoded()), calls) {
-            FinishReason::Stop if refused => FinishReason::Refusal,
-            reason => reason,
-        })
-    });
+    };
+    let said = |json: &&str| *json != "null";
+    let used = top.raw("usage")?.filter(said).or_else(|| first.raw("usage").ok().flatten().filter(said));
     let mut edits = Edits::new();
     if let Some(shown) = &context.shown_model {
-        let named: Option<Text<'_>> = top.raw("model")?.and_then(|json| serde_json::from_str(json).ok());
-        if named.is_none_or(|named| named != shown.as_str()) {
+        if top.string("model").ok().flatten().as_deref() != Some(shown) {
             edits = edits.set_string("model", shown);
         }
     }
-    Ok((edits.apply_scanned(body, &top), used.map(usage::decode).unwrap_or_default(), finish))
+    Ok((edits.apply_scanned(body, &top), used.map(usage::read).unwrap_or_default(), finish_of(&first)))
+}
+
+fn finish_of(choice: &TopLevel<'_>) -> Option<FinishReason> {
+    let text = |of: &TopLevel<'_>, key: &str| {
+        of.string(key).ok().flatten().filter(|text| !text.is_empty()).map(Cow::into_owned)
+    };
+    let word = text(choice, "finish_reason")?;
+    let message = choice.object("message");
+    let calls = message.as_ref().and_then(|message| message.value("tool_calls"));
+    let calls = calls.is_some_and(|calls| matches!(TopLevel::first_of(calls), Ok(Some(_))));
+    let refused = message.is_some_and(|message| text(&message, "refusal").is_some());
+    Some(match finish::settle(finish::from_chat(&word), calls) {
+        FinishReason::Stop if refused => FinishReason::Refusal,
+        reason => reason,
+    })
 }

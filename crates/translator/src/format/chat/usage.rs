@@ -3,61 +3,43 @@
 use cliproxy_core::Usage;
 use serde_json::value::RawValue;
 
-use super::wire;
-use crate::json::{Writer, wire_struct};
-
-wire_struct! {
-    struct Counts<'a> {
-        prompt: &'a RawValue = "prompt_tokens",
-        completion: &'a RawValue = "completion_tokens",
-        total: &'a RawValue = "total_tokens",
-        prompt_details: InputDetails<'a> = "prompt_tokens_details",
-        completion_details: OutputDetails<'a> = "completion_tokens_details",
-        /// Moonshot's place for them.
-        cached: &'a RawValue = "cached_tokens",
-        /// DeepSeek's.
-        cache_hit: &'a RawValue = "prompt_cache_hit_tokens",
-    }
-}
-
-wire_struct! {
-    struct InputDetails<'a> {
-        cached: &'a RawValue = "cached_tokens",
-        cache_write: &'a RawValue = "cache_write_tokens",
-        /// What the reference calls it (F38).
-        cache_creation: &'a RawValue = "cached_creation_tokens",
-        audio: &'a RawValue = "audio_tokens",
-    }
-}
-
-wire_struct! {
-    struct OutputDetails<'a> {
-        reasoning: &'a RawValue = "reasoning_tokens",
-        audio: &'a RawValue = "audio_tokens",
-        accepted: &'a RawValue = "accepted_prediction_tokens",
-        rejected: &'a RawValue = "rejected_prediction_tokens",
-    }
-}
+use crate::json::Writer;
+use crate::json::read::count_in;
+use crate::splice::TopLevel;
 
 /// Reads a `usage` object; what it does not say, or says in a form that is no count, stays unknown.
 pub(super) fn decode(raw: &RawValue) -> Usage {
-    let counts: Counts<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
-    let input = counts.prompt_details.unwrap_or_default();
-    let output = counts.completion_details.unwrap_or_default();
-    let count = |raw: Option<&RawValue>| raw.and_then(wire::count);
+    read(raw.get())
+}
+
+/// As [`decode`], of its text.
+pub(super) fn read(json: &str) -> Usage {
+    let Ok(counts) = TopLevel::scan(json.as_bytes()) else { return Usage::default() };
+    let input = counts.object("prompt_tokens_details");
+    let output = counts.object("completion_tokens_details");
+    let sum = |key| count_of(Some(&counts), key);
+    let (input, output) = (|key| count_of(input.as_ref(), key), |key| count_of(output.as_ref(), key));
     Usage {
-        input: count(counts.prompt),
-        cache_read: count(input.cached.or(counts.cached).or(counts.cache_hit)),
-        cache_write: count(input.cache_write.or(input.cache_creation)),
-        output: count(counts.completion),
-        reasoning: count(output.reasoning),
-        input_audio: count(input.audio),
-        output_audio: count(output.audio),
-        accepted_prediction: count(output.accepted),
-        rejected_prediction: count(output.rejected),
-        reported_total: count(counts.total),
+        input: sum("prompt_tokens"),
+        // Moonshot's place for them, and DeepSeek's.
+        cache_read: input("cached_tokens")
+            .or_else(|| sum("cached_tokens"))
+            .or_else(|| sum("prompt_cache_hit_tokens")),
+        // What the reference calls it (F38).
+        cache_write: input("cache_write_tokens").or_else(|| input("cached_creation_tokens")),
+        output: sum("completion_tokens"),
+        reasoning: output("reasoning_tokens"),
+        input_audio: input("audio_tokens"),
+        output_audio: output("audio_tokens"),
+        accepted_prediction: output("accepted_prediction_tokens"),
+        rejected_prediction: output("rejected_prediction_tokens"),
+        reported_total: sum("total_tokens"),
         ..Usage::default()
     }
+}
+
+fn count_of(object: Option<&TopLevel<'_>>, key: &str) -> Option<u64> {
+    count_in(object?.raw(key).ok()??)
 }
 
 /// Writes a `usage` object. The three sums are required and 0 when unknown; the details are left out then (B57).

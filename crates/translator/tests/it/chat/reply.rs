@@ -242,9 +242,44 @@ fn e193_a_reply_that_passes_changes_only_its_model() {
     assert!(codec().patch_reply(&body, &context).unwrap().0.as_ptr() == body.as_ptr());
     let refused = Bytes::from_static(br#"{"choices":[{"message":{"refusal":"no"},"finish_reason":"stop"}]}"#);
     assert_eq!(codec().patch_reply(&refused, &context).unwrap().2, Some(FinishReason::Refusal));
-    let called =
-        Bytes::from_static(br#"{"choices":[{"message":{"tool_calls":[{}]},"finish_reason":"stop"}]}"#);
-    assert_eq!(codec().patch_reply(&called, &context).unwrap().2, Some(FinishReason::ToolUse));
+    for (message, says) in [
+        (r#""tool_calls":[{}]"#, FinishReason::ToolUse),
+        (r#""tool_calls":[ ]"#, FinishReason::Stop),
+        (r#""tool_calls":null,"refusal":"""#, FinishReason::Stop),
+        (r#""content":"\"tool_calls\":[{}]""#, FinishReason::Stop),
+    ] {
+        let called = format!(r#"{{"choices": [ {{"message":{{{message}}},"finish_reason":"stop"}}]}}"#);
+        assert_eq!(codec().patch_reply(&called.into(), &context).unwrap().2, Some(says), "{message}");
+    }
+    for choices in [r#""text""#, "{}", "[1]"] {
+        let broken = Bytes::from(format!(r#"{{"choices":{choices}}}"#));
+        let error = codec().patch_reply(&broken, &context).unwrap_err();
+        assert_eq!(error.to_string(), "choices: expected an array of objects");
+    }
+}
+
+#[test]
+fn b55_usage_of_a_reply_that_passes_is_read_wherever_it_stands() {
+    let cost = |usage: &str, of_choice: &str| {
+        let body = format!(r#"{{"choices":[{{"usage":{of_choice}}},{{}}],"usage":{usage}}}"#);
+        codec().patch_reply(&body.into(), &context()).unwrap().1
+    };
+    let counted = cost(
+        r#"{"prompt_tokens":3.0,"completion_tokens":null,"total_tokens":"7","cached_tokens":2,
+            "prompt_tokens_details":{"cached_tokens":null,"cached_creation_tokens":1},
+            "completion_tokens_details":{"reasoning_tokens":4,"audio_tokens":-1}}"#,
+        r#"{"prompt_tokens":9}"#,
+    );
+    let wanted = Usage {
+        input: Some(3),
+        cache_read: Some(2),
+        cache_write: Some(1),
+        reasoning: Some(4),
+        ..Usage::default()
+    };
+    assert_eq!(counted, wanted);
+    assert_eq!(cost("null", r#"{"prompt_tokens":9}"#), Usage { input: Some(9), ..Usage::default() });
+    assert_eq!(cost("[]", "null"), Usage::default());
 }
 
 #[test]
