@@ -60,7 +60,7 @@ async fn answer(request: Request<Incoming>, known: Arc<Known>) -> Result<Respons
     let path = request.uri().path().to_owned();
     let body = read(request.into_body()).await?;
     let model = path.strip_prefix("/v1beta/models/").and_then(|rest| rest.split(':').next());
-    let model = model.or_else(|| after(&body, b"\"model\":\"")).ok_or("no model is named")?.to_owned();
+    let model = model.or_else(|| after(&body, b"\"model\"")).ok_or("no model is named")?.to_owned();
     let stream =
         path.ends_with(":streamGenerateContent") || memmem::find(&body, b"\"stream\":true").is_some();
     let format = Format::of_model(&model).ok_or("the model's name begins with no format")?;
@@ -119,9 +119,10 @@ fn reply(kind: &'static str, body: Body) -> Response<Body> {
     response
 }
 
-/// The text between a mark and the next quote.
+/// The text of the member of this name: JSON with white space will do, escapes will not.
 fn after<'a>(body: &'a [u8], mark: &[u8]) -> Option<&'a str> {
     let start = memmem::find(body, mark)? + mark.len();
-    let rest = body.get(start..)?;
+    let rest = body.get(start..)?.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
+    let rest = rest.strip_prefix(b"\"")?;
     std::str::from_utf8(rest.get(..memchr::memchr(b'"', rest)?)?).ok()
 }
