@@ -165,8 +165,9 @@ impl Run {
         self.faults += 1;
         let options = &self.settled.options;
         if self.faults >= options.endpoint_attempts.max(1) {
-            self.trace
-                .step(|| format!("{} attempts ended in an endpoint's fault, which is the limit", self.faults));
+            self.trace.step(|| {
+                format!("{} attempts ended in an endpoint's fault, which is the limit", self.faults)
+            });
             return AttemptEnd::Stop;
         }
         if !self.inner.budget.spend(&options.retry_budget, self.inner.now()) {

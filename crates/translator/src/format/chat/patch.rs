@@ -96,8 +96,9 @@ pub(super) fn reply(
     let top = TopLevel::scan(body)?;
     let named = top.value("error").is_some_and(|error| error != b"null");
     let first = match top.value("choices") {
-        Some(json) if json != b"null" && !named => TopLevel::first_of(json)
-            .map_err(|_| wrong("choices", "expected an array of objects"))?,
+        Some(json) if json != b"null" && !named => {
+            TopLevel::first_of(json).map_err(|_| wrong("choices", "expected an array of objects"))?
+        }
         _ => None,
     };
     let Some(first) = first else {
