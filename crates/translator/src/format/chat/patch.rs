@@ -107,10 +107,10 @@ pub(super) fn reply(
     let said = |json: &&str| *json != "null";
     let used = top.raw("usage")?.filter(said).or_else(|| first.raw("usage").ok().flatten().filter(said));
     let mut edits = Edits::new();
-    if let Some(shown) = &context.shown_model {
-        if top.string("model").ok().flatten().as_deref() != Some(shown) {
-            edits = edits.set_string("model", shown);
-        }
+    if let Some(shown) = &context.shown_model
+        && top.string("model").ok().flatten().as_deref() != Some(shown)
+    {
+        edits = edits.set_string("model", shown);
     }
     Ok((edits.apply_scanned(body, &top), used.map(usage::read).unwrap_or_default(), finish_of(&first)))
 }
