@@ -1,7 +1,7 @@
 //! OpenAI Responses, as client and as provider, and Codex as a dialect of it.
 //!
 //! Bytes of one dialect pass to the other: [`Codec::family`] is the same, and what Codex demands of a request is
-//! spliced into it ([`codex`]). Everything else goes through the canonical form. Items that only this format has stay
+//! spliced into it (`codex`). Everything else goes through the canonical form. Items that only this format has stay
 //! whole: as server parts (web searches) or opaque ones, which go back into this family only.
 //!
 //! A tool in a namespace is known by its qualified name outside of this format (`ns__name`); its own name and its
