@@ -91,7 +91,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("new").join("config.yaml");
         let made = first_run(&path, 8317).unwrap();
-        let loaded = Loader::new(Environment::default()).load_file(&path).unwrap();
+        // The file puts the credentials below `~`.
+        let loaded = Loader::new(Environment::new([("HOME", "/nowhere")])).load_file(&path).unwrap();
         assert!(loaded.config.server.host.is_loopback());
         assert_eq!(loaded.config.access.api_keys, std::slice::from_ref(&made.api_key));
         let stored = loaded.config.management.secret.unwrap();

@@ -131,7 +131,9 @@ impl Faulty {
             Some(Fault::RewritesBody) => {
                 attempt.body = Bytes::from_static(br#"{"model":"m","messages":[]}"#);
             }
-            Some(Fault::AnswersNonsense) => attempt.body = Bytes::from_static(br#"{"messages":[]}"#),
+            Some(Fault::AnswersNonsense) => {
+                attempt.body = Bytes::from_static(br#"{"messages":[{"role":"user","content":"hi"}]}"#)
+            }
             _ => {}
         }
         attempt.credential = Arc::new(attempt.credential.with_settings(settings).with_document(document));
