@@ -11,6 +11,7 @@ use cliproxy_core::{
     Credential, ErrorKind, Evidence, ExecutorError, Failure, ProviderExecutor, Timestamp, WireReply,
     WireStream,
 };
+use cliproxy_transport::oauth::{TokenEndpoint, Tokens};
 use cliproxy_transport::{BodyError, HttpClient, IncomingBody, ProxyChoice, ProxyUrlError, SendError, Via};
 use futures_core::Stream;
 use http::{HeaderMap, Request, Response, StatusCode, header};
@@ -120,6 +121,26 @@ impl Egress {
         tokio::time::timeout(LIST_TIMEOUT, call).await.unwrap_or_else(|_| {
             Err(ExecutorError::new(ErrorKind::Timeout, "the list of models did not come in time"))
         })
+    }
+
+    /// Exchanges a credential's refresh token. `scope` may be empty. What the endpoint gave is merged by the caller:
+    /// `credential.with_document(credential.document().merged(tokens.members(now)))`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] without a refresh token: such a credential is used until it expires. Else as
+    /// [`cliproxy_transport::oauth::TokenError::kind`] says; [`ErrorKind::InvalidGrant`] only for a parsed refusal.
+    pub async fn renew(
+        &self,
+        credential: &Credential,
+        endpoint: &TokenEndpoint,
+        scope: &str,
+    ) -> Result<Tokens, ExecutorError> {
+        let Some(token) = credential.refresh_token() else {
+            let message = format!("credential {} has no refresh_token", credential.masked_id());
+            return Err(ExecutorError::new(ErrorKind::Unsupported, message));
+        };
+        let via = self.via(credential)?;
+        Ok(endpoint.refresh(&self.client, &via, &token, scope).await?)
     }
 
     async fn open(

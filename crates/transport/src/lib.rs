@@ -2,6 +2,7 @@
 
 mod client;
 mod coding;
+pub mod oauth;
 mod server;
 mod socket;
 mod tls;

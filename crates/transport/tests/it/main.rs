@@ -13,6 +13,7 @@ mod support;
 
 mod bodies;
 mod calls;
+mod oauth;
 mod pooling;
 mod proxies;
 mod proxy_settings;

@@ -1,0 +1,108 @@
+//! Why a token endpoint gave no tokens.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cliproxy_core::{ErrorKind, Evidence, ExecutorError};
+
+use crate::SendError;
+
+/// Why a token endpoint gave no tokens. Texts carry what the endpoint said of it, never a token.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// It refused with an OAuth error code: asking again brings the same answer.
+    #[error("the token endpoint refused: {code}{}", explained(description))]
+    Refused {
+        /// The code: `invalid_grant`, `access_denied`, `expired_token`, …
+        code: String,
+        /// What it said for people; may be empty.
+        description: String,
+    },
+    /// It is busy or broken: 429, a 5xx, or an error code that says so.
+    #[error("the token endpoint answered with status {status}{}", explained(description))]
+    Unavailable {
+        /// The status.
+        status: u16,
+        /// What it said for people; may be empty.
+        description: String,
+        /// When to come back, if it said so.
+        retry_after: Option<Duration>,
+    },
+    /// What it answered is no token reply: a page, a captive portal, cut JSON.
+    #[error("the token endpoint answered with something else than tokens (status {status}): {what}")]
+    Unreadable {
+        /// The status.
+        status: u16,
+        /// What it looks like.
+        what: &'static str,
+    },
+    /// No answer came.
+    #[error("the token endpoint could not be called: {0}")]
+    Send(#[source] Arc<SendError>),
+    /// No answer came in time.
+    #[error("the token endpoint did not answer within {} s", .0.as_secs())]
+    Late(Duration),
+    /// A URL or an OAuth client that cannot be used.
+    #[error("the login cannot be made: {0}")]
+    Setup(String),
+}
+
+fn explained(description: &str) -> String {
+    if description.is_empty() { String::new() } else { format!(" ({description})") }
+}
+
+impl TokenError {
+    /// Whether only a person can help: the same question gets the same answer until something is changed.
+    // Source: providers-a.md 1.4 "Our rule"; design.md §12 "permanent only with a parsed OAuth error code".
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Self::Refused { .. } | Self::Setup(_) => true,
+            Self::Unavailable { .. } | Self::Unreadable { .. } | Self::Send(_) | Self::Late(_) => false,
+        }
+    }
+
+    /// The OAuth error code, when it refused.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Refused { code, .. } => Some(code),
+            Self::Unavailable { .. }
+            | Self::Unreadable { .. }
+            | Self::Send(_)
+            | Self::Late(_)
+            | Self::Setup(_) => None,
+        }
+    }
+
+    /// What it says of a credential that was to be renewed.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Refused { .. } => ErrorKind::InvalidGrant,
+            Self::Unavailable { status: 429, .. } => ErrorKind::RateLimited,
+            Self::Unavailable { .. } => ErrorKind::Server,
+            Self::Unreadable { .. } => ErrorKind::BadReply,
+            Self::Send(error) if error.is_timeout() => ErrorKind::Timeout,
+            Self::Send(error) if error.is_endpoint_fault() => ErrorKind::Connect,
+            Self::Send(error) => match &**error {
+                SendError::ShuttingDown => ErrorKind::Cancelled,
+                SendError::InvalidRequest { .. } => ErrorKind::Misconfigured,
+                _ => ErrorKind::Connect,
+            },
+            Self::Late(_) => ErrorKind::Timeout,
+            Self::Setup(_) => ErrorKind::Misconfigured,
+        }
+    }
+}
+
+impl From<TokenError> for ExecutorError {
+    fn from(error: TokenError) -> Self {
+        let mut evidence = Evidence::new(error.kind());
+        if let TokenError::Unavailable { retry_after, .. } = &error {
+            evidence = evidence.with_retry_after(*retry_after);
+        }
+        Self::from_evidence(evidence, error.to_string()).with_source(error)
+    }
+}

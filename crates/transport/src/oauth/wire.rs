@@ -1,0 +1,120 @@
+//! Carries the requests of the `oauth2` crate over our own client, and makes requests and answers standard.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue, USER_AGENT};
+use http::{HeaderMap, Request, Response, StatusCode};
+use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
+use parking_lot::Mutex;
+use serde_json::{Map, Value, json};
+
+use super::error::TokenError;
+use super::reply::{Answer, read, unreadable};
+use crate::{HttpClient, Via};
+
+/// Token replies are a few kilobytes.
+const MAX_BYTES: usize = 256 * 1024;
+/// Source: runtime.md K "OAuth helpers 30 s".
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// How an endpoint differs from the standards.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Dialect {
+    /// It takes JSON in place of a form.
+    pub(super) json: bool,
+    /// Sent with every request.
+    pub(super) headers: HeaderMap,
+    /// Statuses that it means for good, whatever the body says.
+    pub(super) final_statuses: Vec<u16>,
+}
+
+pub(super) struct Wire<'w> {
+    pub(super) http: &'w HttpClient,
+    pub(super) via: &'w Via,
+    pub(super) dialect: &'w Dialect,
+    /// Why the last request brought no answer.
+    trouble: Mutex<Option<TokenError>>,
+}
+
+impl<'w> Wire<'w> {
+    pub(super) fn new(http: &'w HttpClient, via: &'w Via, dialect: &'w Dialect) -> Self {
+        Self { http, via, dialect, trouble: Mutex::new(None) }
+    }
+
+    pub(super) fn trouble(&self) -> Option<TokenError> {
+        self.trouble.lock().clone()
+    }
+}
+
+impl<'c> AsyncHttpClient<'c> for Wire<'_> {
+    type Error = TokenError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, TokenError>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(async move {
+            let answered = self.ask(request).await;
+            *self.trouble.lock() = answered.as_ref().err().cloned();
+            answered
+        })
+    }
+}
+
+impl Wire<'_> {
+    async fn ask(&self, request: HttpRequest) -> Result<HttpResponse, TokenError> {
+        let (status, headers, body) = self.send(request).await?;
+        let (status, body) = match read(status, &headers, &body, &self.dialect.final_statuses)? {
+            Answer::Granted(object) => (StatusCode::OK, Value::Object(object)),
+            Answer::Refused { code, description } => {
+                (StatusCode::BAD_REQUEST, json!({"error": code, "error_description": description}))
+            }
+        };
+        let mut response = Response::new(body.to_string().into_bytes());
+        *response.status_mut() = status;
+        Ok(response)
+    }
+
+    async fn send(&self, request: HttpRequest) -> Result<(StatusCode, HeaderMap, Bytes), TokenError> {
+        let request = self.spoken(request)?;
+        let exchange = async {
+            let reply =
+                self.http.send(request, self.via).await.map_err(|error| TokenError::Send(Arc::new(error)))?;
+            let (head, body) = reply.into_parts();
+            // A body that breaks off is no JSON any more; the status alone still says something.
+            let body = body.collect_sniffed(MAX_BYTES).await.unwrap_or_default();
+            Ok((head.status, head.headers, body))
+        };
+        tokio::time::timeout(LIMIT, exchange).await.unwrap_or(Err(TokenError::Late(LIMIT)))
+    }
+
+    fn spoken(&self, request: HttpRequest) -> Result<Request<Bytes>, TokenError> {
+        let (mut head, body) = request.into_parts();
+        head.headers.insert(USER_AGENT, OWN_AGENT);
+        head.headers.extend(self.dialect.headers.clone());
+        if !self.dialect.json {
+            return Ok(Request::from_parts(head, body.into()));
+        }
+        head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let pairs = oauth2::url::form_urlencoded::parse(&body);
+        let object: Map<String, Value> =
+            pairs.map(|(key, value)| (key.into_owned(), Value::String(value.into_owned()))).collect();
+        let body = serde_json::to_vec(&object).map_err(|error| TokenError::Setup(error.to_string()))?;
+        Ok(Request::from_parts(head, body.into()))
+    }
+}
+
+/// An answer that parsed as JSON and still is no token reply.
+pub(super) fn no_tokens(body: &[u8]) -> TokenError {
+    match unreadable(StatusCode::OK, body) {
+        TokenError::Unreadable { status, what } if what != "no JSON object" => {
+            TokenError::Unreadable { status, what }
+        }
+        _ => {
+            TokenError::Unreadable { status: 200, what: "an object without the members that were asked for" }
+        }
+    }
+}
+
+const OWN_AGENT: HeaderValue = HeaderValue::from_static(concat!("cliproxy/", env!("CARGO_PKG_VERSION")));
