@@ -9,7 +9,7 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 use tokio_rustls::TlsStream;
 
 /// A connected socket, with whatever encryption lies on top.
@@ -75,31 +75,22 @@ pub(crate) struct Stalling<S> {
     socket: S,
     limit: Option<Duration>,
     timer: Option<Pin<Box<Sleep>>>,
-    blocked: bool,
 }
 
 impl<S> Stalling<S> {
     pub(crate) fn new(socket: S, limit: Option<Duration>) -> Self {
-        Self { socket, limit, timer: None, blocked: false }
+        Self { socket, limit, timer: None }
     }
 
-    /// Starts or asks the clock after a write that found no room; stops it after one that did.
+    /// Starts or asks the clock after a write that found no room; stops it after one that did, so that it does not
+    /// ring minutes later for nothing.
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         let Some(limit) = self.limit else { return written };
         if written.is_ready() {
-            self.blocked = false;
+            self.timer = None;
             return written;
         }
-        let timer = match &mut self.timer {
-            Some(timer) => {
-                if !self.blocked {
-                    timer.as_mut().reset(Instant::now() + limit);
-                }
-                timer
-            }
-            empty => empty.insert(Box::pin(tokio::time::sleep(limit))),
-        };
-        self.blocked = true;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
         match timer.as_mut().poll(cx) {
             Poll::Ready(()) => {
                 Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer stopped reading")))

@@ -15,6 +15,9 @@ use super::error::SendError;
 use super::inline::Inline;
 use super::multiplexed::{Multiplexed, StreamSlot};
 
+/// Connections may stay for this part of the idle time longer, so that those of one burst go together.
+const SLACK: u32 = 16;
+
 /// What a request travels on.
 #[derive(Debug)]
 pub(crate) enum Lease {
@@ -90,34 +93,40 @@ impl Pool {
             return;
         }
         *sweeping = true;
-        let (pool, closing, pause) = (Arc::downgrade(self), self.closing.clone(), self.idle_timeout);
+        let (pool, closing) = (Arc::downgrade(self), self.closing.clone());
+        let mut next = Instant::now() + self.idle_timeout + self.idle_timeout / SLACK;
         self.tasks.spawn(async move {
-            while closing.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
-                let Some(pool) = pool.upgrade() else { return };
-                if pool.sweep() {
-                    return;
-                }
+            while closing.run_until_cancelled(tokio::time::sleep_until(next)).await.is_some() {
+                let Some(later) = pool.upgrade().and_then(|pool| pool.sweep()) else { return };
+                next = later;
             }
         });
     }
 
-    /// Closes what was idle for too long. Says whether nothing is left to watch.
-    fn sweep(&self) -> bool {
+    /// Closes what was idle for too long. Says when to look again, if anything is left to watch.
+    fn sweep(&self) -> Option<Instant> {
         let now = Instant::now();
         let limit = self.idle_timeout;
+        let mut oldest = None;
+        let mut stays = |since: Instant| {
+            let fresh = now - since < limit;
+            if fresh {
+                oldest = Some(oldest.map_or(since, |known: Instant| known.min(since)));
+            }
+            fresh
+        };
         let mut sweeping = self.sweeping.lock();
-        self.places.lock().retain(|_, place| {
+        let mut places = self.places.lock();
+        places.retain(|_, place| {
             let mut state = place.state.lock();
-            state.idle.retain_mut(|(connection, since)| now - *since < limit && connection.is_usable());
-            state.shared.retain(|shared| {
-                shared.is_open() && shared.idle_since().is_none_or(|since| now - since < limit)
-            });
+            state.idle.retain_mut(|(connection, since)| connection.is_usable() && stays(*since));
+            // One with work is looked at again as if it had become idle now.
+            state.shared.retain(|shared| shared.is_open() && stays(shared.idle_since().unwrap_or(now)));
             let in_use = Arc::strong_count(place) > 1;
             in_use || !state.idle.is_empty() || !state.shared.is_empty()
         });
-        let done = self.places.lock().is_empty();
-        *sweeping = !done;
-        done
+        *sweeping = !places.is_empty();
+        sweeping.then(|| oldest.unwrap_or(now) + limit + limit / SLACK)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io::{self, IoSlice};
+use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use super::alarm::Alarm;
 use super::inbound::InboundBody;
 use super::options::ServerOptions;
 use super::outbound::OutboundBody;
@@ -26,6 +28,9 @@ use super::routes::{self, Peer, Routed, Routes};
 use super::shutdown::Shutdown;
 use crate::socket::{Socket, Stalling};
 use crate::tracked::Tracked;
+
+/// An idle connection may stay open for this part of its time longer: it need not set its timer after each request.
+const IDLE_SLACK: u32 = 64;
 
 /// What all connections of a server share.
 #[derive(Debug)]
@@ -48,8 +53,7 @@ pub(super) async fn serve(socket: Stalling<Socket>, peer: Peer, shared: Arc<Shar
     let mut connection = pin!(builder.serve_connection_with_upgrades(io, service));
     let draining = shared.shutdown.draining_token();
     let mut drain = pin!(draining.cancelled().fuse());
-    let mut timer = pin!(tokio::time::sleep(shared.options.header_timeout));
-    let mut closing = false;
+    let (mut alarm, mut closing, mut last_call) = (Alarm::default(), false, None);
     let ended = std::future::poll_fn(|cx| {
         loop {
             if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
@@ -60,24 +64,17 @@ pub(super) async fn serve(socket: Stalling<Socket>, peer: Peer, shared: Arc<Shar
                 connection.as_mut().graceful_shutdown();
                 continue;
             }
-            // The timer is looked at only when it may have to fire earlier than it is set to.
-            if let Some(due) = activity.due(&shared.options).filter(|due| *due < timer.deadline()) {
-                timer.as_mut().reset(due);
-            }
-            if timer.as_mut().poll(cx).is_pending() {
+            let due = activity.due(&shared.options).map(|due| last_call.map_or(due, |end| end..=end));
+            if alarm.poll_due(due, cx).is_pending() {
                 return Poll::Pending;
             }
-            let due = activity.due(&shared.options);
-            let due = due.unwrap_or_else(|| Instant::now() + shared.options.idle_timeout);
-            if due > Instant::now() {
-                timer.as_mut().reset(due);
-            } else if closing || activity.is_reading_head() {
+            if closing || activity.is_reading_head() {
                 return Poll::Ready(None);
-            } else {
-                closing = true;
-                connection.as_mut().graceful_shutdown();
-                timer.as_mut().reset(Instant::now() + shared.options.header_timeout);
             }
+            closing = true;
+            connection.as_mut().graceful_shutdown();
+            // An HTTP/2 client has to hear of it first.
+            last_call = Some(Instant::now() + shared.options.header_timeout);
         }
     });
     match ended.await {
@@ -189,14 +186,20 @@ impl Activity {
     }
 
     /// When the connection will have been quiet, or slow with a head, for too long; never while a request runs.
-    fn due(&self, options: &ServerOptions) -> Option<Instant> {
+    fn due(&self, options: &ServerOptions) -> Option<RangeInclusive<Instant>> {
         if self.running.load(Ordering::Acquire) > 0 {
             return None;
         }
         let pause = self.pause.lock();
         Some(match pause.head_since.filter(|_| !self.multiplexed.load(Ordering::Relaxed)) {
-            Some(since) => since + options.header_timeout,
-            None => pause.idle_since + options.idle_timeout,
+            Some(since) => {
+                let due = since + options.header_timeout;
+                due..=due
+            }
+            None => {
+                let due = pause.idle_since + options.idle_timeout;
+                due..=due + options.idle_timeout / IDLE_SLACK
+            }
         })
     }
 

@@ -1,5 +1,6 @@
 //! The inbound half: listening, serving, draining; request bodies in, reply bodies out.
 
+mod alarm;
 mod attentive;
 mod connection;
 mod inbound;

@@ -282,6 +282,31 @@ async fn slow_heads_and_idle_connections_are_closed_each_after_its_own_time() {
 }
 
 #[tokio::test]
+async fn a_head_that_comes_byte_by_byte_is_not_waited_for_to_its_end() {
+    let quick = ServerOptions::default().with_timeouts(Duration::from_millis(50), Duration::from_secs(600));
+    let server = serve(quick, grace(), Under("/")).await;
+    for first in ["", "GET / HTTP/1.1\r\nhost: x\r\n\r\n"] {
+        let mut socket = TcpStream::connect(server.address).await.unwrap();
+        socket.write_all(first.as_bytes()).await.unwrap();
+        let (mut reading, mut writing) = socket.into_split();
+        let dripping = async {
+            // The connection ends while the head does not.
+            while writing.write_all(b"x").await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let mut reply = Vec::new();
+        let closed = async {
+            // It may be closed while a byte is on its way, which is a reset for us.
+            let _end = reading.read_to_end(&mut reply).await;
+        };
+        let cut = async { tokio::join!(dripping, closed) };
+        assert!(tokio::time::timeout(Duration::from_secs(60), cut).await.is_ok(), "after {first:?}");
+        assert_eq!(reply.is_empty(), first.is_empty(), "what was asked in time has its answer");
+    }
+}
+
+#[tokio::test]
 async fn an_idle_deadline_does_not_end_a_silent_stream() {
     let options =
         ServerOptions::default().with_timeouts(Duration::from_millis(30), Duration::from_millis(30));
