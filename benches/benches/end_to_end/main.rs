@@ -51,6 +51,11 @@ impl Arguments {
     fn wants(&self, group: &str) -> bool {
         self.groups.is_empty() || self.groups.iter().any(|wanted| group.starts_with(wanted.as_str()))
     }
+
+    /// Whether it wants anything of a group, such as `memory-burst` of `memory`.
+    fn wants_part_of(&self, group: &str) -> bool {
+        self.wants(group) || self.groups.iter().any(|wanted| wanted.starts_with(group))
+    }
 }
 
 fn main() {
@@ -68,8 +73,8 @@ fn main() {
         start::measure(&binaries, &mut report);
     }
     costs::measure(&binaries, &arguments, &mut report);
-    if arguments.wants("memory") {
-        memory::measure(&binaries, &mut report);
+    if arguments.wants_part_of("memory") {
+        memory::measure(&binaries, &arguments, &mut report);
     }
     if arguments.wants("instructions") {
         instructions::measure(&binaries, &mut report);

@@ -8,6 +8,7 @@ use cliproxy_benches::format::Format;
 use http_body_util::BodyExt as _;
 use tokio::runtime::Runtime;
 
+use crate::Arguments;
 use crate::children::{self, Binaries, Proxy, Served};
 use crate::load::{self, Client, Job};
 use crate::report::{Report, Row, mebibytes, verdict};
@@ -15,19 +16,28 @@ use crate::report::{Report, Row, mebibytes, verdict};
 const STREAMS: usize = 1000;
 const MEBIBYTE: f64 = 1024.0 * 1024.0;
 
-pub(crate) fn measure(binaries: &Binaries, report: &mut Report) {
+pub(crate) fn measure(binaries: &Binaries, arguments: &Arguments, report: &mut Report) {
+    let wants = |part: &str| arguments.wants(&format!("memory-{part}"));
     let provider = children::provider();
     let runtime = load::runtime();
     let start = |which| children::proxy(which, binaries, provider.address);
-    idle(&start, report);
-    wake_ups(&runtime, &children::ours(binaries, provider.address, 1), report);
-    for (client, model) in [(Format::Chat, "chat-held-1"), (Format::Claude, "chat-held-1")] {
-        open_streams(&runtime, &start, client, model, report);
+    if wants("idle") {
+        idle(&start, report);
     }
-    for client in [Format::Chat, Format::Claude] {
-        one_request(&runtime, &start, client, report);
+    if wants("wake-ups") {
+        wake_ups(&runtime, &children::ours(binaries, provider.address, 1), report);
     }
-    bursts(&runtime, &start, report);
+    if wants("streams") {
+        open_streams(&runtime, &start, Format::Chat, report);
+        open_streams(&runtime, &start, Format::Claude, report);
+    }
+    if wants("peak") {
+        one_request(&runtime, &start, Format::Chat, report);
+        one_request(&runtime, &start, Format::Claude, report);
+    }
+    if wants("burst") {
+        bursts(&runtime, &start, report);
+    }
 }
 
 type Start<'a> = &'a dyn Fn(Proxy) -> Option<Served>;
@@ -61,18 +71,30 @@ fn idle(start: Start<'_>, report: &mut Report) {
     row("resident, idle after the start", 15.0, "MiB", figures, report);
 }
 
-/// Idle is counted after some work, with pooled connections and their timers.
+/// Idle is counted after some work, with connections of clients that stay open, with pooled ones, and their timers.
 fn wake_ups(runtime: &Runtime, served: &Served, report: &mut Report) {
-    const SECONDS: u64 = 20;
+    const SECONDS: u64 = 40;
+    const CONNECTIONS: usize = 16;
     let job = Job::new(Format::Chat, "chat-flood-200", true, Size::Agent);
-    load::run(runtime, served.address, &job, 8, 100);
+    let open = runtime.block_on(async {
+        let mut open = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let mut client = Client::connect(served.address).await;
+            for _ in 0..4 {
+                client.call(&job).await.expect("a reply");
+            }
+            open.push(client);
+        }
+        open
+    });
     // Longer than the blocking pool keeps its threads.
     pause(12);
     let before = served.process.sleeps();
     pause(SECONDS);
     let count = served.process.sleeps() - before;
+    drop(open);
     report.row(Row {
-        work: format!("wake-ups in {SECONDS} s, idle after some work"),
+        work: format!("wake-ups in {SECONDS} s, idle after some work, {CONNECTIONS} connections open"),
         budget: "0".to_owned(),
         ours: count.to_string(),
         verdict: verdict(count as f64, 0.0),
@@ -81,8 +103,8 @@ fn wake_ups(runtime: &Runtime, served: &Served, report: &mut Report) {
 }
 
 /// Streams that have begun and say nothing.
-fn open_streams(runtime: &Runtime, start: Start<'_>, client: Format, model: &str, report: &mut Report) {
-    let provider = Format::of_model(model).expect("a format");
+fn open_streams(runtime: &Runtime, start: Start<'_>, client: Format, report: &mut Report) {
+    let (provider, model) = (Format::Chat, "chat-held-1");
     let figures = each(start, |which, served| {
         let format = if which == Proxy::Ours { client } else { provider };
         let job = Job::new(format, model, true, Size::Agent);

@@ -10,6 +10,8 @@ use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use cliproxy_benches::format::Format;
+use cliproxy_benches::replies;
 use cliproxy_bridge::{Bridge, Options};
 use cliproxy_core::{
     Attempt, ClientFormat, ClientRequest, Credential, CredentialId, CredentialKind, Document, ExecutorError,
@@ -109,36 +111,10 @@ fn run(bencher: Bencher<'_, '_>, client: &'static str, wire: &'static str, chunk
 
 /// A stream of text, in chunks of a size; 0 is an event a chunk, with nothing ready between two.
 fn chunks(wire: &str, size: usize) -> Vec<Bytes> {
-    let mut events = Vec::new();
-    let claude = wire == "claude";
-    let delta = |index: usize| {
-        if claude {
-            format!(
-                "event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{{\"type\":\"text_delta\",\"text\":\"some words {index} \"}}}}\n\n"
-            )
-        } else {
-            format!(
-                "data: {{\"id\":\"chatcmpl-123456789\",\"object\":\"chat.completion.chunk\",\"created\":1795428000,\"model\":\"m\",\"system_fingerprint\":\"fp_1\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"some words {index} \"}},\"logprobs\":null,\"finish_reason\":null}}]}}\n\n"
-            )
-        }
-    };
-    if claude {
-        events.push("event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"m\",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,\"usage\":{\"input_tokens\":5,\"output_tokens\":1}}}\n\n".to_owned());
-        events.push("event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n".to_owned());
-    }
-    events.extend((0..EVENTS).map(delta));
-    if claude {
-        events.push(
-            "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n".to_owned(),
-        );
-        events.push("event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\",\"stop_sequence\":null},\"usage\":{\"output_tokens\":400}}\n\n".to_owned());
-        events.push("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n".to_owned());
-    } else {
-        events.push("data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n".to_owned());
-        events.push("data: [DONE]\n\n".to_owned());
-    }
+    let format = if wire == "claude" { Format::Claude } else { Format::Chat };
+    let events = replies::stream(format, "m", EVENTS);
     if size == 0 {
-        return events.into_iter().map(Bytes::from).collect();
+        return events;
     }
     let whole = Bytes::from(events.concat());
     (0..whole.len()).step_by(size).map(|at| whole.slice(at..whole.len().min(at + size))).collect()
