@@ -10,6 +10,7 @@ mod executor;
 mod format;
 mod hook;
 mod ids;
+mod login;
 mod model;
 mod name;
 mod request;
@@ -36,6 +37,9 @@ pub use executor::{
 pub use format::{ClientFormat, Operation, ProviderFormat};
 pub use hook::{Hook, Outcome, OutcomeKind, UsageRecord, UsageSink};
 pub use ids::{CredentialId, ModelId, ProviderId, RequestId, UpstreamModel};
+pub use login::{
+    Authenticator, LoginError, LoginErrorKind, LoginRequest, LoginStep, LoginUi, NewLogin, Question,
+};
 pub use model::{Level, Modality, ModelInfo, ReasoningProfile};
 pub use request::{ClientRequest, SessionKey};
 pub use secret::Secret;

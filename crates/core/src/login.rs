@@ -1,0 +1,378 @@
+//! Getting new credentials: the trait behind every way to log in, and what such a flow says and asks.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use crate::{Credential, CredentialId, CredentialKind, Document, Endpoint, Origin, ProviderId, Settings};
+
+/// A way to log in to a provider. It stores nothing: what it returns is saved by its caller.
+///
+/// The flow may be dropped at any await; nothing is left behind then, but a code that nobody redeems.
+#[async_trait]
+pub trait Authenticator: fmt::Debug + Send + Sync + 'static {
+    /// The word that names it: `claude`, `codex-device`. Unique among those of one program.
+    fn name(&self) -> &str;
+
+    /// The provider whose credentials it brings.
+    fn provider(&self) -> &ProviderId;
+
+    /// One line for people: whose account, and by which way.
+    fn summary(&self) -> &str;
+
+    /// Runs the flow to its end.
+    ///
+    /// # Errors
+    /// When the user refuses or does not answer, and when the provider does not play along.
+    async fn login(&self, request: LoginRequest, ui: Arc<dyn LoginUi>) -> Result<NewLogin, LoginError>;
+
+    /// The URLs it calls or sends the user to, for `endpoints.<provider>.<name>`.
+    fn endpoints(&self) -> &[Endpoint] {
+        &[]
+    }
+}
+
+/// What the caller wants of a flow.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct LoginRequest {
+    /// Whether a browser can be opened on this machine.
+    pub browser: bool,
+    /// The port of the callback listener, in place of the provider's own.
+    pub callback_port: Option<u16>,
+    /// Answers known beforehand, by [`Question::key`].
+    pub answers: BTreeMap<String, String>,
+    /// What is in the store already, so that the same account is recognised.
+    pub existing: Vec<Credential>,
+}
+
+impl LoginRequest {
+    /// A request with a browser at hand and nothing else said.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { browser: true, ..Self::default() }
+    }
+
+    /// Without a browser on this machine.
+    #[must_use]
+    pub fn without_browser(mut self) -> Self {
+        self.browser = false;
+        self
+    }
+
+    /// With an answer known beforehand.
+    #[must_use]
+    pub fn with_answer(mut self, key: impl Into<String>, answer: impl Into<String>) -> Self {
+        self.answers.insert(key.into(), answer.into());
+        self
+    }
+
+    /// An answer known beforehand, trimmed; `None` when it is blank.
+    #[must_use]
+    pub fn answer(&self, key: &str) -> Option<&str> {
+        self.answers.get(key).map(|answer| answer.trim()).filter(|answer| !answer.is_empty())
+    }
+}
+
+/// Something a flow needs to know from a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Question {
+    /// Its name: `callback-url`, `email`, `project`, `cookie`, `file`.
+    pub key: &'static str,
+    /// What to show.
+    pub text: String,
+    /// What can be chosen from; empty when anything goes.
+    pub choices: Vec<String>,
+    /// Whether the answer is a secret.
+    pub secret: bool,
+}
+
+impl Question {
+    /// A question to which anything is an answer.
+    #[must_use]
+    pub fn new(key: &'static str, text: impl Into<String>) -> Self {
+        Self { key, text: text.into(), choices: Vec::new(), secret: false }
+    }
+
+    /// With what can be chosen from.
+    #[must_use]
+    pub fn with_choices(mut self, choices: Vec<String>) -> Self {
+        self.choices = choices;
+        self
+    }
+
+    /// Its answer is a secret.
+    #[must_use]
+    pub fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+}
+
+/// What a flow tells while it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LoginStep {
+    /// The user has to open this URL. With `browser`, open it for them.
+    #[non_exhaustive]
+    Open {
+        /// Where they agree.
+        url: String,
+        /// Whether a browser on this machine is to be opened.
+        browser: bool,
+        /// The port on this machine where the answer is awaited, if there is one.
+        port: Option<u16>,
+    },
+    /// The user has to confirm a code on any device.
+    #[non_exhaustive]
+    Code {
+        /// Where they type it in.
+        url: String,
+        /// A URL that has the code in it, or the same.
+        complete_url: String,
+        /// The code.
+        code: String,
+        /// How long it is good for.
+        lifetime: Duration,
+        /// Whether a browser on this machine is to be opened.
+        browser: bool,
+    },
+    /// Something to know: progress, or what went wrong without ending the flow.
+    Note(String),
+}
+
+impl LoginStep {
+    /// The user has to open a URL.
+    #[must_use]
+    pub fn open(url: impl Into<String>, browser: bool, port: Option<u16>) -> Self {
+        Self::Open { url: url.into(), browser, port }
+    }
+
+    /// The user has to confirm a code.
+    #[must_use]
+    pub fn code(
+        url: impl Into<String>,
+        complete_url: impl Into<String>,
+        code: impl Into<String>,
+        lifetime: Duration,
+        browser: bool,
+    ) -> Self {
+        let (url, complete_url, code) = (url.into(), complete_url.into(), code.into());
+        Self::Code { url, complete_url, code, lifetime, browser }
+    }
+}
+
+/// Who shows a flow to a person: a terminal, or a dashboard.
+#[async_trait]
+pub trait LoginUi: fmt::Debug + Send + Sync + 'static {
+    /// Shows a step. Returns at once.
+    fn tell(&self, step: LoginStep);
+
+    /// Asks, and waits for the answer; an empty one is an answer. `None` when there is nobody to ask. The future is
+    /// dropped when the flow got on by other means.
+    async fn ask(&self, question: Question) -> Option<String>;
+}
+
+/// What a flow brought: not stored yet.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct NewLogin {
+    /// Whose credential it is.
+    pub provider: ProviderId,
+    /// The name that its file gets, unless the account has one already.
+    pub file_name: String,
+    /// The name in its place when another account has that one.
+    pub other_name: Option<String>,
+    /// The whole JSON, without what the user may have added to an older file.
+    pub document: Document,
+    /// The members that tell accounts apart: equal in all of them is the same account.
+    pub identity: Vec<&'static str>,
+}
+
+impl fmt::Debug for NewLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewLogin").field("provider", &self.provider).finish_non_exhaustive()
+    }
+}
+
+impl NewLogin {
+    /// A login to be stored under this name.
+    #[must_use]
+    pub fn new(
+        provider: ProviderId,
+        file_name: impl Into<String>,
+        document: Document,
+        identity: &[&'static str],
+    ) -> Self {
+        Self {
+            provider,
+            file_name: file_name.into(),
+            other_name: None,
+            document,
+            identity: identity.to_vec(),
+        }
+    }
+
+    /// With a name for the case that another account has the first.
+    #[must_use]
+    pub fn with_other_name(mut self, name: impl Into<String>) -> Self {
+        self.other_name = Some(name.into());
+        self
+    }
+
+    /// The credential to save: over the stored one of the same account, whatever its file is called. Saving it leaves
+    /// members that only the file has as they are.
+    // Source: providers-a.md 3.3 "a re-login of the same account must update the existing file rather than create a
+    // twin"; 1.1 "Do the merge".
+    #[must_use]
+    pub fn into_credential(self, existing: &[Credential]) -> Credential {
+        let ours = existing.iter().filter(|credential| credential.provider() == &self.provider);
+        let same = ours.clone().find(|credential| self.is_same_account(credential.document()));
+        let taken = |name: &str| ours.clone().any(|credential| credential.id().as_str() == name);
+        let name = match (same, self.other_name) {
+            (Some(credential), _) => credential.id().as_str().to_owned(),
+            (None, Some(other)) if taken(&self.file_name) => other,
+            (None, _) => self.file_name,
+        };
+        let label =
+            ["label", "email", "username", "project_id"].iter().find_map(|key| self.document.text(key));
+        let settings = Settings::new(label.unwrap_or(self.provider.as_str()));
+        let (id, origin) = (CredentialId::new(name.as_str()), Origin::Store(name));
+        Credential::new(id, self.provider, CredentialKind::Account, origin, self.document, settings)
+    }
+
+    fn is_same_account(&self, stored: &Document) -> bool {
+        let said = |document: &Document, key: &str| {
+            document
+                .get(key)
+                .filter(|value| value.as_str().is_none_or(|text| !text.trim().is_empty()))
+                .cloned()
+        };
+        let mut known = false;
+        let same = self.identity.iter().all(|key| {
+            match (said(&self.document, key), said(stored, key)) {
+                (Some(Value::String(ours)), Some(Value::String(theirs))) => {
+                    known = true;
+                    ours.trim() == theirs.trim()
+                }
+                // What one of them does not say tells them apart only if nothing else is there to tell.
+                _ => true,
+            }
+        });
+        known && same
+    }
+}
+
+/// What ended a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LoginErrorKind {
+    /// The user said no.
+    Denied,
+    /// Nobody answered in time, or the code expired.
+    TimedOut,
+    /// The provider refused what we sent.
+    Refused,
+    /// The account may not do this: no subscription, no seat.
+    NotEntitled,
+    /// The provider could not be reached, or is in trouble.
+    Unavailable,
+    /// The provider's answer cannot be understood.
+    BadReply,
+    /// Something has to be configured first; the message names the key.
+    Setup,
+    /// The callback port is in use.
+    PortBusy,
+    /// What the user gave is not what was asked for.
+    BadInput,
+    /// A person has to be asked, and nobody is there.
+    NoInput,
+}
+
+/// A failed login, told in one clause that ends with the next step where there is one.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct LoginError {
+    kind: LoginErrorKind,
+    message: String,
+    #[source]
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl LoginError {
+    /// A failure of a kind.
+    #[must_use]
+    pub fn new(kind: LoginErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    /// Attaches the cause.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What ended the flow.
+    #[must_use]
+    pub fn kind(&self) -> LoginErrorKind {
+        self.kind
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(json: &str) -> Document {
+        Document::new(serde_json::from_str(json).unwrap())
+    }
+
+    fn stored(name: &str, json: &str) -> Credential {
+        Credential::new(
+            CredentialId::new(name),
+            ProviderId::from_static("codex"),
+            CredentialKind::Account,
+            Origin::Store(name.to_owned()),
+            document(json),
+            Settings::new("x"),
+        )
+    }
+
+    #[test]
+    fn an_account_keeps_the_file_it_has_and_another_one_does_not_get_it() {
+        let existing = [
+            stored("mine.json", r#"{"email":"a@x","account_id":"1"}"#),
+            stored("codex-b@x.json", r#"{"email":"b@x","account_id":"2"}"#),
+            stored("old.json", r#"{"email":"c@x"}"#),
+        ];
+        for (json, expected) in [
+            (r#"{"email":"a@x","account_id":"1"}"#, "mine.json"),
+            (r#"{"email":"b@x","account_id":"2"}"#, "codex-b@x.json"),
+            (r#"{"email":"b@x","account_id":"3"}"#, "other.json"),
+            (r#"{"email":"c@x","account_id":"9"}"#, "old.json"),
+            (r#"{}"#, "other.json"),
+        ] {
+            let login = NewLogin::new(
+                ProviderId::from_static("codex"),
+                "codex-b@x.json",
+                document(json),
+                &["email", "account_id"],
+            );
+            let credential = login.with_other_name("other.json").into_credential(&existing);
+            assert_eq!(credential.id().as_str(), expected, "{json}");
+        }
+        let other = NewLogin::new(
+            ProviderId::from_static("qwen"),
+            "q.json",
+            document(r#"{"email":"a@x"}"#),
+            &["email"],
+        );
+        assert_eq!(other.into_credential(&existing).id().as_str(), "q.json", "another provider's account");
+    }
+}

@@ -1,0 +1,60 @@
+//! The public OAuth clients that vendors ship in their own tools, and where those log in.
+//!
+//! Login flows and renewals must name the same client, and know nothing of each other: so the table is here, below
+//! both. Every entry is replaceable: URLs under `endpoints.<provider>`, clients under `oauth-clients.<provider>`.
+
+use cliproxy_core::Endpoint;
+
+/// An OAuth client and its endpoints.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct KnownClient {
+    /// The client id.
+    pub id: &'static str,
+    /// The client secret, only where the vendor itself publishes it (Source: design.md §7).
+    pub secret: Option<&'static str>,
+    /// Where tokens are given and renewed.
+    pub token: Endpoint,
+}
+
+const fn public(id: &'static str, token: &'static str) -> KnownClient {
+    KnownClient { id, secret: None, token: Endpoint::new("token", token) }
+}
+
+/// Claude. Source: providers-a.md 2.1.
+pub const CLAUDE: KnownClient =
+    public("9d1c250a-e61b-44d9-88ed-5944d1962f5e", "https://platform.claude.com/v1/oauth/token");
+
+/// Codex. Source: providers-a.md 3.1.
+pub const CODEX: KnownClient = public("app_EMoamEEZ73f0CkXaXp7hrann", "https://auth.openai.com/oauth/token");
+
+/// Qwen. Source: providers-b.md 3.1, 3.2.
+pub const QWEN: KnownClient =
+    public("f0304373b74a44d2b584a3fb70ca9e56", "https://chat.qwen.ai/api/v1/oauth2/token");
+
+/// Kimi. Source: providers-b.md 5.1, 5.2.
+pub const KIMI: KnownClient =
+    public("17e5f671-d194-4dfb-9706-5516cb48c098", "https://auth.kimi.com/api/oauth/token");
+
+/// iFlow; its secret is not published. Source: providers-b.md 4.1, 4.3.
+pub const IFLOW: KnownClient = public("10009311001", "https://iflow.cn/oauth/token");
+
+/// GitHub Copilot. Source: providers-b.md 2.1, 2.2.
+pub const GITHUB_COPILOT: KnownClient =
+    public("Iv1.b507a08c87ecfe98", "https://github.com/login/oauth/access_token");
+
+/// Gemini CLI, an installed application: Google publishes id and secret in its own repository and says there that this
+/// is no secret. Source: providers-a.md 5.1; google-gemini/gemini-cli `packages/core/src/code_assist/oauth2.ts`.
+pub const GEMINI_CLI: KnownClient = KnownClient {
+    secret: Some("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"),
+    ..public(
+        "681255809395-oo8ft2oprdrnp9e3aqf6av3hmdib135j.apps.googleusercontent.com",
+        "https://oauth2.googleapis.com/token",
+    )
+};
+
+/// Antigravity; its secret is not published. Source: providers-a.md 7.1.
+pub const ANTIGRAVITY: KnownClient = public(
+    "1071006060591-tmhssin2h21lcre235vtolojh4g403ep.apps.googleusercontent.com",
+    "https://oauth2.googleapis.com/token",
+);
