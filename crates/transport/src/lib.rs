@@ -2,6 +2,7 @@
 
 mod client;
 mod coding;
+mod gate;
 pub mod oauth;
 mod server;
 mod socket;

@@ -26,6 +26,7 @@ use super::options::ServerOptions;
 use super::outbound::OutboundBody;
 use super::routes::{self, Peer, Routed, Routes};
 use super::shutdown::Shutdown;
+use crate::gate::Gate;
 use crate::socket::{Socket, Stalling};
 use crate::tracked::Tracked;
 
@@ -54,14 +55,19 @@ pub(super) async fn serve(socket: Stalling<Socket>, peer: Peer, shared: Arc<Shar
     let draining = shared.shutdown.draining_token();
     let mut drain = pin!(draining.cancelled().fuse());
     let (mut alarm, mut closing, mut last_call) = (Alarm::default(), false, None);
+    // The connection and the request that it serves wake each other: for a body that may come, for a reply that is there.
+    let gate = Gate::new();
     let ended = std::future::poll_fn(|cx| {
         loop {
-            if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+            let ended =
+                gate.turns(cx, |cx, woken| if woken { connection.as_mut().poll(cx) } else { Poll::Pending });
+            if let Poll::Ready(ended) = ended {
                 return Poll::Ready(Some(ended));
             }
             if !closing && drain.as_mut().poll(cx).is_ready() {
                 closing = true;
                 connection.as_mut().graceful_shutdown();
+                gate.ring();
                 continue;
             }
             let due = activity.due(&shared.options).map(|due| last_call.map_or(due, |end| end..=end));
@@ -73,6 +79,7 @@ pub(super) async fn serve(socket: Stalling<Socket>, peer: Peer, shared: Arc<Shar
             }
             closing = true;
             connection.as_mut().graceful_shutdown();
+            gate.ring();
             // An HTTP/2 client has to hear of it first.
             last_call = Some(Instant::now() + shared.options.header_timeout);
         }
