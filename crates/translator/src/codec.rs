@@ -168,6 +168,28 @@ pub struct Encoded {
     pub names: NameMap,
     /// What had to be dropped.
     pub losses: Vec<Loss>,
+    /// Arguments that tools were given for the provider's sake, to be taken out of its calls.
+    pub invented: Vec<Invented>,
+}
+
+/// Arguments that a tool has only because its provider refuses tools without any (B49). The client never declared them
+/// and must not see them (F41).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Invented {
+    /// The tool's name on the wire.
+    pub tool: String,
+    /// Where they are.
+    pub places: Vec<Vec<Step>>,
+}
+
+/// A step into arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step {
+    /// The member of this name.
+    Member(String),
+    /// Every item.
+    Items,
 }
 
 /// What the reply side has to know of its request. Built once per request and attempt; owns everything, so that a
@@ -191,6 +213,10 @@ pub struct ReplyContext {
     pub seed: String,
     /// The text of the prompt, for legacy completions with `echo`.
     pub echo: Option<String>,
+    /// Arguments that the provider's calls have and the client's tools do not (F41).
+    pub invented: Vec<Invented>,
+    /// The client's tools search the web at the provider: it understands the blocks that tell of a search (B85).
+    pub searches_web: bool,
     /// Which of the declared names stand for a tool inside a namespace (B9).
     pub namespaces: HashMap<String, ToolPath>,
     /// The only declared tool, when it is a free-form one: what a call without a name means (E181).

@@ -18,8 +18,8 @@ pub mod splice;
 
 pub use aggregate::Aggregator;
 pub use codec::{
-    Codec, CodecError, CodecErrorKind, Encoded, ErrorText, Framing, Loss, Observed, Patch, Peek, Profile,
-    ReplyContext, StreamDecoder, StreamEncoder, StreamObserver, StreamSeen, ToolPath,
+    Codec, CodecError, CodecErrorKind, Encoded, ErrorText, Framing, Invented, Loss, Observed, Patch, Peek,
+    Profile, ReplyContext, Step, StreamDecoder, StreamEncoder, StreamObserver, StreamSeen, ToolPath,
 };
 pub use frame::StreamFrame;
 pub use names::NameMap;

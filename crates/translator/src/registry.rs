@@ -76,6 +76,7 @@ impl Registry {
         registry.add_codec(Arc::new(ResponsesCodec::codex()));
         registry.add_codec(Arc::new(GeminiCodec::default()));
         registry.add_codec(Arc::new(GeminiCodec::cli()));
+        registry.add_codec(Arc::new(GeminiCodec::antigravity()));
         registry
     }
 

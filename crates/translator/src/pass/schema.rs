@@ -11,7 +11,7 @@ mod gemini;
 mod openapi;
 mod walk;
 
-pub use clean::{Cleaning, clean};
+pub use clean::{Cleaning, clean, clean_telling};
 pub use gemini::gemini_parameters;
 pub use openapi::from_openapi;
 

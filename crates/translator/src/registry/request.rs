@@ -213,6 +213,7 @@ impl Registry {
         hub.client.reply_context(&request, &mut state.context);
         let encoded = hub.provider.encode_request(&request, call.profile)?;
         state.context.names = encoded.names;
+        state.context.invented = encoded.invented;
         state.losses = encoded.losses;
         Ok(Bytes::from(encoded.body))
     }

@@ -8,7 +8,7 @@ use cliproxy_translator::json::{Text, Writer};
 use cliproxy_translator::pass::{args, errors, media, reasoning, schema, signature};
 use cliproxy_translator::registry::Registry;
 use cliproxy_translator::splice::{Edits, TopLevel};
-use cliproxy_translator::{Codec, Patch, Profile, ReplyContext};
+use cliproxy_translator::{Codec, Invented, Patch, Profile, ReplyContext, Step};
 use serde_json::value::RawValue;
 
 /// Frames do not depend on how the bytes are cut.
@@ -89,9 +89,19 @@ fn is_json(bytes: &[u8]) {
     );
 }
 
+/// A context that everything happens in: searches are told, arguments are taken out.
+fn fuzz_context() -> ReplyContext {
+    let mut context = ReplyContext::new("m", "seed");
+    context.searches_web = true;
+    let member = |name: &str| Step::Member(name.to_owned());
+    let places = vec![vec![member("reason")], vec![member("o"), Step::Items, member("_")]];
+    context.invented.push(Invented { tool: "f".to_owned(), places });
+    context
+}
+
 /// Whatever a codec reads as a request or reply, every codec can say or refuse, and in valid JSON.
 pub fn fuzz_bodies(registry: &Registry, data: &[u8]) {
-    let context = ReplyContext::new("m", "seed");
+    let context = fuzz_context();
     let profile = Profile::new("m", false);
     let body = Bytes::copy_from_slice(data);
     for codec in registry.codecs() {
@@ -133,7 +143,7 @@ pub fn fuzz_bodies(registry: &Registry, data: &[u8]) {
 /// Whatever a stream says, its decoder ends in events or an error, every encoder says them in whole frames of
 /// JSON, and the observer does not mind.
 pub fn fuzz_streams(registry: &Registry, data: &[u8]) {
-    let context = ReplyContext::new("m", "seed");
+    let context = fuzz_context();
     for codec in registry.codecs() {
         for target in registry.codecs() {
             let out = decoded(codec.as_ref(), target.as_ref(), &context, data);
@@ -291,6 +301,8 @@ const BODIES: &[&[u8]] = &[
     br#"{"type":"error","error":{"type":"api_error","message":"m"},"request_id":"r"}"#,
     br#"{"contents":[{"role":"user","parts":[{"text":"a"},{"inlineData":{"mimeType":"image/png","data":"AA=="}},{"file_data":{"file_uri":"gs://b/a.pdf"}}]},{"parts":[{"text":"t","thought":true,"thoughtSignature":"EgoKCPr7/P3+/wEC"},{"functionCall":{"id":"c","name":"f","args":{"a":1}},"thoughtSignature":"Y2xpcHJveHk6Y2xhdWRlOkVvWA=="},{"function_call":{"name":"g"}}]},{"role":"function","parts":[{"functionResponse":{"name":"","response":{"output":"ok"},"parts":[{"inlineData":{"mimeType":"image/png","data":"AA=="}}]}},{"functionResponse":{"name":"g","response":{"x":[1]}}}]}],"systemInstruction":{"parts":[{"text":"s"}]},"tools":[{"functionDeclarations":[{"name":"f","parameters":{"type":"OBJECT","properties":{"a":{"type":"STRING","nullable":true}},"required":["b"]}}]},{"googleSearch":{}}],"toolConfig":{"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["f"]}},"generationConfig":{"maxOutputTokens":5,"thinkingConfig":{"thinkingBudget":-1,"includeThoughts":true},"responseMimeType":"application/json","responseSchema":{"type":"OBJECT"},"stopSequences":["x"]},"session_id":"s"}"#,
     br#"{"model":"m","project":"p","request":{"contents":[{"role":"user","parts":[{"text":"a"}]}]}}"#,
+    br#"{"model":"claude-m","userAgent":"antigravity","requestType":"agent","toolConfig":{"functionCallingConfig":{"mode":"AUTO"}},"request":{"contents":[{"role":"user","parts":[{"text":"a"}]},{"role":"model","parts":[{"text":"t","thought":true,"thoughtSignature":"EhgKFggBEhJjbGF1ZGUtdGhpbmtpbmctYmlu"},{"functionCall":{"id":"c.1","name":"f","args":{"reason":"r","o":{"_":true}}}}]},{"role":"user","parts":[{"functionResponse":{"id":"c.1","name":"","response":{"output":"ok"}}},{"inlineData":{"mimeType":"image/png","data":"AA=="}}]}],"tools":[{"functionDeclarations":[{"name":"f","parameters":{"type":"object","properties":{"o":{"type":"object","properties":{"x":{"type":"string"}}}}}},{"name":"g"}]}],"sessionId":"-1"}}"#,
+    br#"{"response":{"candidates":[{"content":{"parts":[{"text":"a"},{"functionCall":{"id":"c","name":"f","args":{"reason":"r","o":[{"_":true}]}}}]},"finishReason":"STOP","groundingMetadata":{"webSearchQueries":["q"],"groundingChunks":[{"web":{"uri":"u","title":"t"}}],"groundingSupports":[{"segment":{"startIndex":0,"endIndex":1,"text":"a"},"groundingChunkIndices":[0]}]}}],"cpaUsageMetadata":{"promptTokenCount":1}},"traceId":"t"}"#,
     br#"{"candidates":[{"content":{"parts":[{"text":"t","thought":true},{"text":"a"},{"functionCall":{"name":"f","args":{}}},{"executableCode":{"code":"1"}}],"role":"model"},"finishReason":"STOP","index":0,"groundingMetadata":{"webSearchQueries":["q"]}}],"usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":5,"thoughtsTokenCount":3,"totalTokenCount":18},"promptFeedback":{"blockReason":"SAFETY"},"modelVersion":"m","responseId":"r","createTime":"2026-11-27T15:04:05.1Z"}"#,
     br#"{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED","details":[]}}"#,
     br#"{"response":{"totalTokens":7}}"#,

@@ -121,7 +121,9 @@ fn tool_use<'a>(block: wire::Block<'a>, cache: Option<CacheMark<'a>>) -> Part<'a
         namespace: None,
         args,
     });
-    Part { cache, extras: block.extras, ..Part::new(kind) }
+    // The Go program put the state of Gemini's calls there (E443); Claude itself has no such member.
+    let signature = block.signature.and_then(carrier::read).map(|(signature, _)| signature);
+    Part { cache, signature, extras: block.extras, ..Part::new(kind) }
 }
 
 fn tool_result<'a>(block: wire::Block<'a>, cache: Option<CacheMark<'a>>) -> Result<Part<'a>, CodecError> {

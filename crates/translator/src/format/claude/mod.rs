@@ -14,7 +14,8 @@ use crate::codec::{
     Codec, CodecError, Encoded, ErrorText, Patch, Peek, Profile, ReplyContext, StreamDecoder, StreamEncoder,
     StreamObserver,
 };
-use crate::model::{Request, Response};
+use crate::model::{Request, Response, Tool};
+use crate::pass::services::{Service, service_of};
 
 mod block;
 mod call_ids;
@@ -33,6 +34,9 @@ mod wire;
 
 /// The name of the format.
 const CLAUDE: &str = "claude";
+
+/// What Gemini tells of its searches under.
+const GROUNDING: &str = "groundingMetadata";
 
 /// The codec of Claude Messages.
 ///
@@ -78,6 +82,9 @@ impl Codec for ClaudeCodec {
         if context.requested_model.is_empty() {
             context.requested_model = request.model.clone().into_owned();
         }
+        context.searches_web |= request.tools.iter().any(
+            |tool| matches!(tool, Tool::Builtin(builtin) if service_of(builtin) == Some(Service::WebSearch)),
+        );
     }
 
     fn decode_reply<'a>(&self, body: &'a [u8], _context: &ReplyContext) -> Result<Response<'a>, CodecError> {

@@ -6,7 +6,7 @@ use cliproxy_core::{FinishReason, Usage};
 
 use super::call_ids::CallIds;
 use super::wire::{self, wrong};
-use super::{CLAUDE, block, carrier, search, shown_model, usage};
+use super::{CLAUDE, GROUNDING, block, carrier, search, shown_model, usage};
 use crate::codec::{CodecError, ReplyContext};
 use crate::json::{Raw, Text, Writer};
 use crate::model::{Bind, Candidate, Finish, Issuer, Part, PartKind, Reasoning, Response, ToolCall};
@@ -100,7 +100,15 @@ pub(super) fn encode(response: &Response<'_>, context: &ReplyContext) -> Vec<u8>
     w.begin_array();
     let mut ids = CallIds::new(&context.seed);
     for part in &candidate.parts {
-        write_block(&mut w, part, &mut ids, response.source == CLAUDE, context);
+        write_block(&mut w, part, &mut ids, response.source, context);
+    }
+    let mut used = response.usage.unwrap_or_default();
+    if context.searches_web
+        && let Some((_, raw)) = candidate.extras.iter().find(|(key, _)| key == GROUNDING)
+        && let Some(pair) = search::grounded(raw)
+    {
+        pair.iter().for_each(|block| w.raw(block));
+        used.web_searches.get_or_insert(1);
     }
     w.end_array();
     let refused =
@@ -114,7 +122,7 @@ pub(super) fn encode(response: &Response<'_>, context: &ReplyContext) -> Vec<u8>
     w.key("usage");
     w.begin_object();
     let tier = response.service_tier.as_ref().map(Text::decoded);
-    usage::write_message_members(&mut w, &response.usage.unwrap_or_default(), tier.as_deref());
+    usage::write_message_members(&mut w, &used, tier.as_deref());
     for (key, raw) in extras {
         if let Some(key) = key.strip_prefix("usage.") {
             w.field_raw(key, raw.get());
@@ -151,9 +159,14 @@ pub(super) fn write_finish(w: &mut Writer, finish: Option<&Finish<'_>>, calls: b
 }
 
 /// One block; a part that Claude has no block for is left out, as in streams.
-fn write_block(w: &mut Writer, part: &Part<'_>, ids: &mut CallIds, native: bool, context: &ReplyContext) {
+fn write_block(w: &mut Writer, part: &Part<'_>, ids: &mut CallIds, source: &str, context: &ReplyContext) {
+    let native = source == CLAUDE;
     match &part.kind {
         PartKind::Text { text, .. } | PartKind::Refusal(text) if text.is_empty() => {}
+        PartKind::Text { text, citations } if source == "gemini" && context.searches_web => {
+            let located = citations.as_ref().and_then(|raw| located(raw));
+            write_text(w, text, located.as_ref());
+        }
         PartKind::Text { text, citations } => write_text(w, text, citations.as_ref().filter(|_| native)),
         PartKind::Refusal(text) => write_text(w, text, None),
         PartKind::Reasoning(reasoning) => write_reasoning(w, part, reasoning),
@@ -194,6 +207,14 @@ fn write_text(w: &mut Writer, text: &Text<'_>, citations: Option<&Raw<'_>>) {
         w.field_raw("citations", citations.get());
     }
     w.end_object();
+}
+
+/// Another provider's citations of pages in Claude's shape.
+fn located(raw: &serde_json::value::RawValue) -> Option<Raw<'static>> {
+    let list: Vec<&serde_json::value::RawValue> = serde_json::from_str(raw.get()).ok()?;
+    let located: Vec<String> = list.into_iter().filter_map(search::location).collect();
+    let json = Some(format!("[{}]", located.join(","))).filter(|_| !located.is_empty())?;
+    serde_json::value::RawValue::from_string(json).ok().map(Cow::Owned)
 }
 
 /// Whether a list holds citations in Claude's own shape: other formats' annotations look different.

@@ -1,4 +1,4 @@
-//! Web searches that an OpenAI provider ran, as Claude's pair of blocks. Source: translation.md B85.
+//! Web searches that another provider ran, as Claude's pair of blocks. Source: translation.md B85.
 
 use std::borrow::Cow;
 
@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use crate::json::{List, Text, Writer, wire_struct};
 use crate::model::ServerPart;
 use crate::pass::ids::generated_id;
+use crate::splice::TopLevel;
 
 wire_struct! {
     struct Call<'a> {
@@ -55,14 +56,27 @@ pub(super) fn blocks(part: &ServerPart<'_>) -> Option<[String; 2]> {
         Some(id) => Cow::Owned(format!("srvtoolu_{}", id.strip_prefix("ws_").unwrap_or(&id))),
         None => Cow::Owned(generated_id("srvtoolu_", &[part.raw.get()])),
     };
+    let pages = found.iter().filter_map(|page| {
+        Some(Page { url: filled(page.url)?, title: filled(page.title), age: filled(page.page_age) })
+    });
+    pair(&id, query.as_deref(), pages)
+}
+
+struct Page {
+    url: String,
+    title: Option<String>,
+    age: Option<String>,
+}
+
+fn pair(id: &str, query: Option<&str>, pages: impl Iterator<Item = Page>) -> Option<[String; 2]> {
     let mut w = Writer::default();
     w.begin_object();
     w.field_string("type", "server_tool_use");
-    w.field_string("id", &id);
+    w.field_string("id", id);
     w.field_string("name", "web_search");
     w.key("input");
     w.begin_object();
-    if let Some(query) = &query {
+    if let Some(query) = query {
         w.field_string("query", query);
     }
     w.end_object();
@@ -71,18 +85,17 @@ pub(super) fn blocks(part: &ServerPart<'_>) -> Option<[String; 2]> {
     let mut w = Writer::default();
     w.begin_object();
     w.field_string("type", "web_search_tool_result");
-    w.field_string("tool_use_id", &id);
+    w.field_string("tool_use_id", id);
     w.key("content");
     w.begin_array();
-    for page in found {
-        let Some(url) = filled(page.url) else { continue };
+    for page in pages {
         w.begin_object();
         w.field_string("type", "web_search_result");
-        w.field_string("url", &url);
-        w.field_string("title", &filled(page.title).unwrap_or_default());
+        w.field_string("url", &page.url);
+        w.field_string("title", &page.title.unwrap_or_default());
         w.field_string("encrypted_content", "");
         w.key("page_age");
-        match filled(page.page_age) {
+        match page.age {
             Some(age) => w.string(&age),
             None => w.null(),
         }
@@ -91,4 +104,53 @@ pub(super) fn blocks(part: &ServerPart<'_>) -> Option<[String; 2]> {
     w.end_array();
     w.end_object();
     Some([asked, String::from_utf8(w.into_bytes()).ok()?])
+}
+
+wire_struct! {
+    struct Grounding<'a> {
+        queries: List<Text<'a>> = "webSearchQueries" | "web_search_queries",
+        chunks: List<Chunk<'a>> = "groundingChunks" | "grounding_chunks",
+    }
+}
+
+wire_struct! {
+    struct Chunk<'a> { web: Source<'a> = "web" }
+}
+
+wire_struct! {
+    struct Source<'a> { uri: Text<'a> = "uri", title: Text<'a> = "title" }
+}
+
+/// The pair for what Gemini grounded a reply on; each page once (E480, E486). `None` when it searched for nothing.
+pub(super) fn grounded(raw: &RawValue) -> Option<[String; 2]> {
+    let grounding: Grounding<'_> = serde_json::from_str(raw.get()).ok()?;
+    let queries = grounding.queries.unwrap_or_default().0;
+    let query = queries.first().map(|query| query.decoded().into_owned());
+    let mut pages: Vec<Page> = Vec::new();
+    for source in grounding.chunks.unwrap_or_default().0.into_iter().filter_map(|chunk| chunk.web) {
+        let url = source.uri.map(|uri| uri.into_decoded().into_owned()).unwrap_or_default();
+        if !url.is_empty() && !pages.iter().any(|page| page.url == url) {
+            let title = source.title.map(|title| title.into_decoded().into_owned());
+            pages.push(Page { url, title, age: None });
+        }
+    }
+    if query.is_none() && pages.is_empty() {
+        return None;
+    }
+    pair(&generated_id("srvtoolu_", &[raw.get()]), query.as_deref(), pages.into_iter())
+}
+
+/// A citation of a page that another provider found, in Claude's shape.
+pub(super) fn location(raw: &RawValue) -> Option<String> {
+    let object = TopLevel::scan(raw.get().as_bytes()).ok()?;
+    let text = |key: &str| object.string(key).ok().flatten();
+    let mut w = Writer::default();
+    w.begin_object();
+    w.field_string("type", "web_search_result_location");
+    w.field_string("url", &text("url")?);
+    w.field_string("title", &text("title").unwrap_or_default());
+    w.field_string("encrypted_index", "");
+    w.field_string("cited_text", &text("cited_text").unwrap_or_default());
+    w.end_object();
+    String::from_utf8(w.into_bytes()).ok()
 }

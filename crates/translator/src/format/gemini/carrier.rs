@@ -48,6 +48,21 @@ pub(super) fn for_client<'s>(signature: &'s Signature<'_>, bind: Bind) -> Text<'
     Text::plain(STANDARD.encode(carrier::mark(signature, bind)))
 }
 
+/// A signature as Antigravity takes it for Claude's models: in two layers. `None` for one that is not Claude's, whatever
+/// it was marked as, and for Claude's newer envelope, which it refuses. Source: translation.md B32, E450, E454 to E457.
+pub(super) fn for_claude<'s>(signature: &'s Signature<'_>) -> Option<Text<'s>> {
+    let value = signature.value.decoded();
+    let value = signature::bare(value.trim());
+    if signature.issuer != Issuer::Claude || signature::classify(value) != Issuer::Claude {
+        return None;
+    }
+    match value.as_bytes().first() {
+        Some(b'R') => Some(Text::plain(value.to_owned())),
+        Some(b'E') => Some(Text::plain(STANDARD.encode(value))),
+        _ => None,
+    }
+}
+
 pub(super) fn is_sentinel(value: &str) -> bool {
     SENTINELS.contains(&value)
 }

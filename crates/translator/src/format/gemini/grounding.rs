@@ -33,6 +33,7 @@ wire_struct! {
     struct Segment<'a> {
         start: u64 = "startIndex" | "start_index",
         end: u64 = "endIndex" | "end_index",
+        text: Text<'a> = "text",
     }
 }
 
@@ -45,24 +46,27 @@ pub(super) fn citations(raw: &RawValue, ascii: bool) -> Vec<Raw<'static>> {
     let supports = grounding.supports.unwrap_or_default().0;
     let source = |at: usize| sources.get(at).copied().flatten();
     if supports.is_empty() {
-        return sources.iter().flatten().filter_map(|source| citation(source, None)).collect();
+        return sources.iter().flatten().filter_map(|source| citation(source, None, None)).collect();
     }
     let cited = supports.iter().flat_map(|support| {
         let segment = support.segment.as_ref();
         let place =
             segment.and_then(|segment| Some((segment.start.unwrap_or(0), segment.end?))).filter(|_| ascii);
         let indices = support.chunks.as_ref().map_or(&[][..], |list| &list.0);
-        indices.iter().filter_map(move |at| Some((source(*at)?, place)))
+        let text = segment.and_then(|segment| segment.text.as_ref());
+        indices.iter().filter_map(move |at| Some((source(*at)?, place, text)))
     });
     let mut all: Vec<Raw<'static>> = Vec::new();
-    for (source, place) in cited {
+    for (source, place, text) in cited {
         // Without a place every support of a source says the same (E486).
-        all.extend(citation(source, place).filter(|new| !all.iter().any(|known| known.get() == new.get())));
+        all.extend(
+            citation(source, place, text).filter(|new| !all.iter().any(|known| known.get() == new.get())),
+        );
     }
     all
 }
 
-fn citation(source: &Source<'_>, place: Option<(u64, u64)>) -> Option<Raw<'static>> {
+fn citation(source: &Source<'_>, place: Option<(u64, u64)>, text: Option<&Text<'_>>) -> Option<Raw<'static>> {
     let url = source.uri.as_ref().filter(|url| !url.is_empty())?;
     let mut w = Writer::default();
     w.begin_object();
@@ -73,6 +77,9 @@ fn citation(source: &Source<'_>, place: Option<(u64, u64)>) -> Option<Raw<'stati
     if let Some((start, end)) = place {
         w.field_unsigned("start_index", start);
         w.field_unsigned("end_index", end);
+    }
+    if let Some(text) = text {
+        w.field_text("cited_text", text);
     }
     w.end_object();
     RawValue::from_string(String::from_utf8(w.into_bytes()).ok()?).ok().map(Cow::Owned)

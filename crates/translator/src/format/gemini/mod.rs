@@ -30,6 +30,7 @@ mod encode;
 mod error;
 mod grounding;
 mod hygiene;
+mod invented;
 mod patch;
 mod peek;
 mod reply;
@@ -67,6 +68,12 @@ impl GeminiCodec {
     pub fn cli() -> Self {
         Self { dialect: Dialect::Cli }
     }
+
+    /// The dialect of Antigravity: the same envelope with more in it, and Claude's and GPT's models behind it.
+    #[must_use]
+    pub fn antigravity() -> Self {
+        Self { dialect: Dialect::Antigravity }
+    }
 }
 
 impl Codec for GeminiCodec {
@@ -98,8 +105,8 @@ impl Codec for GeminiCodec {
         }
     }
 
-    fn decode_reply<'a>(&self, body: &'a [u8], _context: &ReplyContext) -> Result<Response<'a>, CodecError> {
-        reply::decode(body)
+    fn decode_reply<'a>(&self, body: &'a [u8], context: &ReplyContext) -> Result<Response<'a>, CodecError> {
+        reply::decode(body, &context.invented)
     }
 
     fn encode_reply(&self, response: &Response<'_>, context: &ReplyContext) -> Vec<u8> {
@@ -114,8 +121,8 @@ impl Codec for GeminiCodec {
         patch::reply(body, context)
     }
 
-    fn stream_decoder(&self, _context: &ReplyContext) -> Box<dyn StreamDecoder> {
-        Box::new(stream::Decoder::default())
+    fn stream_decoder(&self, context: &ReplyContext) -> Box<dyn StreamDecoder> {
+        Box::new(stream::Decoder::new(&context.invented))
     }
 
     fn stream_encoder(&self, context: &ReplyContext) -> Box<dyn StreamEncoder> {

@@ -10,6 +10,8 @@ wire_struct! {
     pub(super) struct Envelope<'a> {
         model: Text<'a> = "model",
         request: &'a RawValue = "request",
+        /// Where some clients leave it; it belongs into the request. Source: translation.md A.15.
+        tool_config: &'a RawValue = "toolConfig" | "tool_config",
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use crate::codec::Step;
 use crate::json::Writer;
 use crate::splice::TopLevel;
 
@@ -49,12 +50,23 @@ impl Cleaning {
 /// ```
 #[must_use]
 pub fn clean(raw: &str, cleaning: Cleaning) -> Option<Cow<'_, str>> {
+    clean_telling(raw, cleaning).map(|(cleaned, _)| cleaned)
+}
+
+/// As [`clean`], and where it put properties that the schema does not have: they come back in the calls, and the client
+/// must not see them (F41).
+#[must_use]
+pub fn clean_telling(raw: &str, cleaning: Cleaning) -> Option<(Cow<'_, str>, Vec<Vec<Step>>)> {
     let root = TopLevel::scan(raw.as_bytes()).ok()?;
     let schema = Builder::new(&root, raw, cleaning).schema(raw, 0);
     let mut writer = Writer::default();
     schema.write(&mut writer, cleaning, true);
     let cleaned = String::from_utf8(writer.into_bytes()).unwrap_or_default();
-    Some(if same(&cleaned, raw) { Cow::Borrowed(raw) } else { Cow::Owned(cleaned) })
+    let mut invented = Vec::new();
+    if cleaning.placeholders() {
+        schema.invented(true, &mut Vec::new(), &mut invented);
+    }
+    Some((if same(&cleaned, raw) { Cow::Borrowed(raw) } else { Cow::Owned(cleaned) }, invented))
 }
 
 /// Whether two texts are one value, whatever the order of members. Numbers were copied digit for digit.

@@ -10,6 +10,7 @@ pub struct TurnMerger<'r> {
     boundary: bool,
     merge_users: bool,
     calls_last: bool,
+    thoughts_first: bool,
 }
 
 impl<'r> TurnMerger<'r> {
@@ -21,6 +22,7 @@ impl<'r> TurnMerger<'r> {
             boundary: false,
             merge_users: policy.merge_users,
             calls_last: policy.calls_last,
+            thoughts_first: policy.thoughts_first,
         }
     }
 
@@ -55,21 +57,21 @@ impl<'r> TurnMerger<'r> {
         self.boundary = true;
     }
 
-    /// The messages. In those of the assistant, calls come last where the policy says so; everything else keeps
-    /// the order of its arrival (E564).
+    /// The messages. In those of the assistant, thoughts come first and calls last where the policy says so;
+    /// everything else keeps the order of its arrival (E564).
     #[must_use]
     pub fn finish(mut self) -> Vec<OutTurn<'r>> {
-        if self.calls_last {
-            for turn in self.turns.iter_mut().filter(|turn| turn.role == Role::Assistant) {
-                if !turn.parts.is_sorted_by_key(is_call) {
-                    turn.parts.sort_by_key(is_call);
-                }
+        let (calls_last, thoughts_first) = (self.calls_last, self.thoughts_first);
+        let place = |part: &OutPart<'_>| match part.part().kind {
+            PartKind::ToolCall(_) if calls_last => 2,
+            PartKind::Reasoning(_) if thoughts_first => 0,
+            _ => 1,
+        };
+        for turn in self.turns.iter_mut().filter(|turn| turn.role == Role::Assistant) {
+            if !turn.parts.is_sorted_by_key(place) {
+                turn.parts.sort_by_key(place);
             }
         }
         self.turns
     }
-}
-
-fn is_call(part: &OutPart<'_>) -> bool {
-    matches!(part.part().kind, PartKind::ToolCall(_))
 }

@@ -34,6 +34,8 @@ pub struct TurnPolicy {
     pub merge_users: bool,
     /// Whether calls go behind everything else in an assistant turn (B23, E564).
     pub calls_last: bool,
+    /// Whether thoughts go before everything else in an assistant turn (B35).
+    pub thoughts_first: bool,
     /// Where results go (B12).
     pub results: Results,
     /// Whether calls without a result get one that says so (B16).
@@ -57,6 +59,7 @@ impl TurnPolicy {
         Self {
             merge_users: true,
             calls_last: true,
+            thoughts_first: false,
             results: Results::InUserTurn,
             answer_missing: true,
             hoist_leading_system: true,
@@ -73,6 +76,7 @@ impl TurnPolicy {
         Self {
             merge_users: false,
             calls_last: false,
+            thoughts_first: false,
             results: Results::OneTurn,
             answer_missing: true,
             hoist_leading_system: true,
@@ -89,6 +93,7 @@ impl TurnPolicy {
         Self {
             merge_users: false,
             calls_last: false,
+            thoughts_first: false,
             results: Results::OwnTurns,
             answer_missing: true,
             hoist_leading_system: false,

@@ -1,6 +1,7 @@
 //! Gemini generateContent, as client and as provider.
 #![expect(clippy::needless_pass_by_value, reason = "`json!` values read better without a borrow before each")]
 
+mod antigravity;
 mod client;
 mod errors;
 mod golden;
@@ -38,6 +39,7 @@ pub fn codec_of(name: &str) -> Box<dyn Codec> {
         "claude" => Box::new(ClaudeCodec::default()),
         "gemini" => Box::new(GeminiCodec::default()),
         "gemini-cli" => Box::new(GeminiCodec::cli()),
+        "antigravity" => Box::new(GeminiCodec::antigravity()),
         "openai-response" => Box::new(ResponsesCodec::default()),
         "codex" => Box::new(ResponsesCodec::codex()),
         other => panic!("{other}"),

@@ -80,7 +80,7 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
     }
     options::write(&mut w, &target, request, &mut losses)?;
     w.end_object();
-    Ok(Encoded { body: w.into_bytes(), names: target.names, losses })
+    Ok(Encoded { body: w.into_bytes(), names: target.names, losses, ..Encoded::default() })
 }
 
 fn loss(what: &'static str, why: &'static str) -> Loss {

@@ -88,7 +88,7 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
     if marks.plan.dropped() > 0 {
         loss(&mut losses, "cache_control", "Claude takes four breakpoints");
     }
-    Ok(Encoded { body: w.into_bytes(), names, losses })
+    Ok(Encoded { body: w.into_bytes(), names, losses, ..Encoded::default() })
 }
 
 /// Notes a loss, once.

@@ -7,6 +7,8 @@
 
 use std::collections::VecDeque;
 
+use serde_json::value::RawValue;
+
 use super::super::call_ids::CallIds;
 use super::super::reply::{are_citations, one_line};
 use super::super::{CLAUDE, carrier, search};
@@ -106,6 +108,8 @@ pub(super) struct Blocks {
     held: usize,
     ids: CallIds,
     names: NameMap,
+    /// The client knows how a search is told.
+    searches_web: bool,
     refused: bool,
 }
 
@@ -120,6 +124,7 @@ impl Blocks {
             held: 0,
             ids: CallIds::new(&context.seed),
             names: context.names.clone(),
+            searches_web: context.searches_web,
             refused: false,
         }
     }
@@ -235,9 +240,22 @@ impl Blocks {
             {
                 self.piece(block, PieceKind::Citation, one_line(raw.get()).into_owned().into_bytes(), out);
             }
+            (Shape::Text, Delta::Citation { format: "gemini", raw }) if self.searches_web => {
+                if let Some(json) = search::location(raw) {
+                    self.piece(block, PieceKind::Citation, json.into_bytes(), out);
+                }
+            }
             // Signatures of texts and calls, log probabilities, citations of other formats: Claude has no place.
             _ => {}
         }
+    }
+
+    /// What the reply was grounded on, if the client knows how a search is told; whether it was (E480, E481).
+    pub(super) fn ground(&mut self, raw: &RawValue, out: &mut Vec<u8>) -> bool {
+        let Some([asked, found]) = search::grounded(raw).filter(|_| self.searches_web) else { return false };
+        self.submit(server(u32::MAX, true, &asked), out);
+        self.submit(server(u32::MAX, false, &found), out);
+        true
     }
 
     pub(super) fn stop(&mut self, block: u32, out: &mut Vec<u8>) {

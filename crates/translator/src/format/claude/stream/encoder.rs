@@ -1,9 +1,10 @@
 //! Canonical events to Claude events.
 
 use cliproxy_core::{ClientError, Usage};
+use serde_json::value::RawValue;
 
 use super::super::reply::{one_line, write_finish, write_id};
-use super::super::{CLAUDE, error, shown_model, usage};
+use super::super::{CLAUDE, GROUNDING, error, shown_model, usage};
 use super::blocks::Blocks;
 use super::frames;
 use crate::codec::{ReplyContext, StreamEncoder};
@@ -38,6 +39,8 @@ pub(in super::super) struct Encoder {
     blocks: Blocks,
     usage: Usage,
     finish: Option<Finish<'static>>,
+    /// What Gemini grounded the reply on, as told last; told behind the text, which does not wait for it (E482).
+    grounding: Option<Box<RawValue>>,
 }
 
 impl Encoder {
@@ -48,6 +51,7 @@ impl Encoder {
             phase: Phase::Fresh,
             usage: Usage::default(),
             finish: None,
+            grounding: None,
         }
     }
 
@@ -93,6 +97,11 @@ impl Encoder {
     /// Sends the end, once: what waits, one `message_delta`, one `message_stop`.
     fn end(&mut self, out: &mut Vec<u8>) {
         self.greet(out);
+        if let Some(raw) = self.grounding.take()
+            && self.blocks.ground(&raw, out)
+        {
+            self.usage.web_searches.get_or_insert(1);
+        }
         self.blocks.finish(out);
         frames::event(out, "message_delta", |w| {
             w.key("delta");
@@ -154,6 +163,9 @@ impl StreamEncoder for Encoder {
                 }
             }
             Event::End => self.end(out),
+            Event::Raw { format: "gemini", name, data } if name == GROUNDING => {
+                self.grounding = Some(data.into_owned());
+            }
             Event::Raw { format, name, data } => {
                 if format == CLAUDE && !name.is_empty() && !name.contains(['\n', '\r']) {
                     self.greet(out);

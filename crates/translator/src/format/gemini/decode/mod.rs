@@ -24,7 +24,12 @@ pub(super) fn request(body: &[u8], dialect: Dialect) -> Result<Request<'_>, Code
     if dialect.wraps() {
         let envelope: wire::Envelope<'_> = serde_json::from_str(text).map_err(|error| misread(&error, ""))?;
         let Some(inner) = envelope.request else { return Err(wrong("request", "missing")) };
-        let mut request = read(inner, "request").and_then(unwrapped).map_err(|error| inside(&error))?;
+        let stray = envelope.tool_config;
+        let mut request = read(inner, "request")
+            .and_then(|inner: wire::Request<'_>| {
+                unwrapped(wire::Request { tool_config: inner.tool_config.or(stray), ..inner })
+            })
+            .map_err(|error| inside(&error))?;
         if let Some(model) = envelope.model {
             request.model = model.into_decoded();
         }

@@ -4,6 +4,7 @@
 
 use super::Target;
 use super::keep::is_replayable;
+use crate::format::gemini::carrier::for_claude;
 use crate::model::{Bind, Part, PartKind, Reasoning, Signature};
 use crate::pass::turns::OutPart;
 
@@ -22,12 +23,15 @@ pub(super) fn bind<'c>(parts: &'c [OutPart<'_>], target: &Target<'_>) -> Vec<Bou
         .iter()
         .map(|part| {
             let part = part.part();
-            let signature =
-                part.signature.as_ref().filter(|signature| is_replayable(signature, target.family));
+            let signature = part.signature.as_ref().filter(|signature| match target.is_claude() {
+                // Claude signs its thoughts and nothing else (B32, E503).
+                true => matches!(part.kind, PartKind::Reasoning(_)) && for_claude(signature).is_some(),
+                false => is_replayable(signature, target),
+            });
             Bound { part, signature, spent: false }
         })
         .collect();
-    if target.family {
+    if target.family || target.is_claude() {
         return all;
     }
     for at in 0..all.len() {

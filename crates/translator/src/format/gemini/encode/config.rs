@@ -2,12 +2,16 @@
 
 use cliproxy_core::Level;
 
-use super::{Target, loss};
+use super::{Content, Target, loss};
 use crate::codec::{CodecError, Loss};
+use crate::format::gemini::dialect::Maker;
 use crate::json::{Raw, Text, Writer};
 use crate::model::{OutputFormat, ReasoningControl, ReasoningMode, Request, Summary};
 use crate::pass::reasoning::{Amount, level_budget, resolve};
+use crate::pass::schema::{Cleaning, clean};
 use crate::splice::TopLevel;
+
+mod claude;
 
 /// More stop sequences are refused. Source: Gemini API reference, "GenerationConfig".
 const MAX_STOPS: usize = 5;
@@ -17,12 +21,25 @@ const CONFIG: &str = "generationConfig.";
 const THINKING: &str = "generationConfig.thinkingConfig.";
 
 /// Writes `generationConfig`, if there is anything to say.
-pub(super) fn write(w: &mut Writer, target: &Target<'_>, losses: &mut Vec<Loss>) -> Result<(), CodecError> {
+pub(super) fn write(
+    w: &mut Writer,
+    target: &Target<'_>,
+    turns: &[Content<'_, '_>],
+    losses: &mut Vec<Loss>,
+) -> Result<(), CodecError> {
+    let mut thinking = Thinking::of(&target.request.reasoning, target)?;
+    let mut most = target.request.max_output;
+    if target.is_claude() {
+        most = claude::limit(target, &thinking);
+        claude::settle(&mut thinking, target, most, turns, losses);
+    } else if target.dialect.is_antigravity() && most.take().is_some() {
+        loss(losses, "max_output_tokens", "Antigravity takes it for Claude's models only");
+    }
     let mut inner = Writer::default();
     inner.begin_object();
-    write_sampling(&mut inner, target, losses);
+    write_sampling(&mut inner, target, most, losses);
     write_output(&mut inner, target, losses);
-    write_thinking(&mut inner, target)?;
+    write_thinking(&mut inner, target, &thinking);
     if target.family {
         for (key, raw) in &target.request.extras {
             let key = key.strip_prefix(CONFIG).filter(|key| *key != "responseSchema" && !key.contains('.'));
@@ -39,7 +56,7 @@ pub(super) fn write(w: &mut Writer, target: &Target<'_>, losses: &mut Vec<Loss>)
     Ok(())
 }
 
-fn write_sampling(w: &mut Writer, target: &Target<'_>, losses: &mut Vec<Loss>) {
+fn write_sampling(w: &mut Writer, target: &Target<'_>, most: Option<u64>, losses: &mut Vec<Loss>) {
     let request = target.request;
     let sampling = &request.sampling;
     let numbers: [(&str, &Option<Raw<'_>>); 6] = [
@@ -55,7 +72,7 @@ fn write_sampling(w: &mut Writer, target: &Target<'_>, losses: &mut Vec<Loss>) {
             w.field_raw(key, raw.get());
         }
     }
-    if let Some(most) = request.max_output {
+    if let Some(most) = most {
         w.field_unsigned("maxOutputTokens", most);
     }
     let stops: Vec<_> = sampling.stop.iter().filter(|stop| !stop.is_empty()).collect();
@@ -102,6 +119,11 @@ fn write_output(w: &mut Writer, target: &Target<'_>, losses: &mut Vec<Loss>) {
         Some(OutputFormat::JsonSchema { schema, .. }) => {
             w.field_string("responseMimeType", "application/json");
             match (own, schema) {
+                (_, Some(schema)) if target.dialect.is_antigravity() => {
+                    if let Some(schema) = clean(schema.get(), Cleaning::AntigravityResponse) {
+                        w.field_raw("responseSchema", &schema);
+                    }
+                }
                 (Some((_, raw)), _) => w.field_raw("responseSchema", raw.get()),
                 (None, Some(schema)) => w.field_raw("responseJsonSchema", schema.get()),
                 (None, None) => {}
@@ -151,12 +173,11 @@ fn write_image_config(w: &mut Writer, request: &Request<'_>) {
     w.end_object();
 }
 
-fn write_thinking(w: &mut Writer, target: &Target<'_>) -> Result<(), CodecError> {
+fn write_thinking(w: &mut Writer, target: &Target<'_>, thinking: &Thinking) {
     let request = target.request;
-    let thinking = Thinking::of(&request.reasoning, target)?;
     let more = |key: &str| target.family && key.starts_with(THINKING);
     if thinking.is_empty() && !request.extras.iter().any(|(key, _)| more(key)) {
-        return Ok(());
+        return;
     }
     w.key("thinkingConfig");
     w.begin_object();
@@ -165,7 +186,6 @@ fn write_thinking(w: &mut Writer, target: &Target<'_>) -> Result<(), CodecError>
         w.field_raw(key.strip_prefix(THINKING).unwrap_or(key), raw.get());
     }
     w.end_object();
-    Ok(())
 }
 
 /// `thinkingConfig`: a budget or a level, never both.
@@ -190,12 +210,16 @@ impl Thinking {
         }
         let shown =
             target.request.source == "claude" && control.mode.is_some_and(|mode| mode != ReasoningMode::Off);
-        Ok(Self::settled(resolved.amount, &control.summary, shown, &target.profile.model))
+        let levels = target.maker == Maker::Google && has_levels(&target.profile.model);
+        Ok(Self::with(resolved.amount, &control.summary, shown, levels))
     }
 
     /// `shown` says that a client of its format sees thoughts where it says nothing about them.
     pub(in super::super) fn settled(amount: Amount, summary: &Summary, shown: bool, model: &str) -> Self {
-        let levels = has_levels(model);
+        Self::with(amount, summary, shown, has_levels(model))
+    }
+
+    fn with(amount: Amount, summary: &Summary, shown: bool, levels: bool) -> Self {
         let amount = match amount {
             Amount::Unsaid | Amount::Remove => None,
             // No model of levels can be switched off.
@@ -212,6 +236,11 @@ impl Thinking {
             Summary::Unspecified => shown.then_some(true),
         };
         Self { amount, include }
+    }
+
+    /// Whether there is thinking at all.
+    fn is_active(&self) -> bool {
+        self.amount.is_some_and(|amount| amount != ThinkingAmount::Budget(0))
     }
 
     pub(in super::super) fn is_empty(&self) -> bool {

@@ -2,8 +2,8 @@
 
 use super::{Target, loss};
 use crate::codec::Loss;
-use crate::format::gemini::carrier::is_sentinel;
-use crate::format::gemini::dialect::is_family;
+use crate::format::gemini::carrier::{for_claude, is_sentinel};
+use crate::format::gemini::dialect::{Maker, is_family};
 use crate::model::{Issuer, Media, MediaSource, Part, PartKind, Reasoning, Role, Signature};
 use crate::pass::signature::classify;
 use crate::pass::turns::OutPart;
@@ -29,8 +29,9 @@ impl Keep<'_, '_> {
                 Some(("message.media", "it has no data"))
             }
             PartKind::Media(_) | PartKind::ToolCall(_) | PartKind::ToolResult(_) => None,
-            PartKind::Reasoning(reasoning) => (!self.keeps(part, reasoning))
-                .then_some(("message.thinking", "Gemini takes back only thoughts that it signed")),
+            PartKind::Reasoning(reasoning) => {
+                (!self.keeps(part, reasoning)).then_some(("message.thinking", self.unkept()))
+            }
             PartKind::Server(server) if is_family(server.format) => None,
             PartKind::Opaque(opaque) if is_family(opaque.format) => None,
             PartKind::Server(_) | PartKind::Opaque(_) => Some(("message.part", "only its own format has it")),
@@ -42,14 +43,25 @@ impl Keep<'_, '_> {
         Some(OutPart::kept(part))
     }
 
+    fn unkept(&self) -> &'static str {
+        match self.target.is_claude() {
+            true => "Claude takes back only thoughts that it signed",
+            false => "Gemini takes back only thoughts that it signed",
+        }
+    }
+
     /// Its own thoughts, and unsigned ones that can be read. Those that another provider signed go only to backends
     /// that want any text back (E342, E392).
     fn keeps(&self, part: &Part<'_>, reasoning: &Reasoning<'_>) -> bool {
         if reasoning.redacted.is_some() {
             return false;
         }
+        if self.target.is_claude() {
+            let signed = part.signature.as_ref().is_some_and(|signature| for_claude(signature).is_some());
+            return signed && is_told(reasoning);
+        }
         match &part.signature {
-            Some(signature) if is_replayable(signature, self.target.family) => true,
+            Some(signature) if is_replayable(signature, self.target) => true,
             Some(_) => self.target.profile.keeps_reasoning_text && is_told(reasoning),
             None => is_told(reasoning),
         }
@@ -60,15 +72,18 @@ fn is_told(reasoning: &Reasoning<'_>) -> bool {
     reasoning.summary.iter().chain(&reasoning.raw).any(|text| !text.is_empty())
 }
 
-/// Whether Gemini issued it. One of unknown form is taken only from a client of this format, which had it from there.
-pub(super) fn is_replayable(signature: &Signature<'_>, family: bool) -> bool {
+/// Whether the model's maker issued it. One of unknown form is taken only from a client of this format, which had it
+/// from there; Antigravity's clients may have had it from any maker (E498, E499).
+pub(super) fn is_replayable(signature: &Signature<'_>, target: &Target<'_>) -> bool {
+    let family = target.family;
     match signature.issuer {
+        _ if target.maker != Maker::Google => false,
         // Clients may put anything into a slot, and under a mark (E403).
         Issuer::Gemini => {
             let value = signature.value.decoded();
             family || !is_sentinel(&value) && matches!(classify(&value), Issuer::Gemini | Issuer::Unknown)
         }
-        Issuer::Unknown => family,
+        Issuer::Unknown => family && !target.dialect.is_antigravity(),
         _ => false,
     }
 }

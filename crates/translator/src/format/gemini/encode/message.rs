@@ -6,6 +6,7 @@ use super::bind::bind;
 use super::part;
 use super::{Content, Target};
 use crate::format::gemini::carrier::SENTINELS;
+use crate::format::gemini::dialect::Maker;
 use crate::format::gemini::hygiene::needs_signatures;
 use crate::json::{Text, Writer};
 use crate::model::{Media, MediaClass, MediaSource, Part, PartKind, Role, Signature, ToolCall, ToolResult};
@@ -76,7 +77,12 @@ fn write_content<'c>(
 /// An id goes along where the client itself set it: other versions of the API refuse the member.
 /// Source: providers-a.md 6.4 [H].
 fn write_id(w: &mut Writer, target: &Target<'_>, id: &Text<'_>) {
-    if target.family && !id.is_empty() && !is_derived(id) {
+    // Antigravity keeps them, and Claude's models want them. Source: translation.md A.4.
+    if target.dialect.is_antigravity() {
+        if !id.is_empty() {
+            w.field_string("id", &target.ids.get(&id.decoded()));
+        }
+    } else if target.family && !id.is_empty() && !is_derived(id) {
         w.field_text("id", id);
     }
 }
@@ -98,8 +104,8 @@ fn write_call(
     part::write_nested(w, target, part, "functionCall.");
     w.end_object();
     match signature {
-        Some(signature) => w.field_text("thoughtSignature", &signature.value),
-        None if first && needs_signatures(&target.profile.model) => {
+        Some(signature) => part::write_signature(w, target, signature),
+        None if first && target.maker == Maker::Google && needs_signatures(&target.profile.model) => {
             w.field_string("thoughtSignature", SENTINELS[0])
         }
         None => {}
@@ -124,7 +130,7 @@ fn write_result<'r>(
     w.key("response");
     match part.extras.iter().find(|(key, _)| target.family && key == "functionResponse.response") {
         Some((_, raw)) => w.raw(raw.get()),
-        None => write_response(w, result, &texts),
+        None => write_response(w, result, target.dialect.result_key(), &texts),
     }
     if !media.is_empty() {
         if takes_media_in_results(&target.profile.model) {
@@ -175,9 +181,9 @@ fn name_of<'r>(result: &'r ToolResult<'_>, called: &mut Vec<Called<'r>>) -> Cow<
 }
 
 /// `{"output":…}`, or `{"error":…}`: one text is a string, several are an array, JSON stays JSON (B20).
-fn write_response(w: &mut Writer, result: &ToolResult<'_>, texts: &[Text<'_>]) {
+fn write_response(w: &mut Writer, result: &ToolResult<'_>, key: &str, texts: &[Text<'_>]) {
     w.begin_object();
-    w.key(if result.is_error == Some(true) { "error" } else { "output" });
+    w.key(if result.is_error == Some(true) { "error" } else { key });
     match (&result.raw, texts) {
         (Some(raw), _) => w.raw(raw.get()),
         (None, []) => w.string(""),

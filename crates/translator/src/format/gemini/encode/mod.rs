@@ -2,16 +2,19 @@
 
 use std::borrow::Cow;
 
-use super::dialect::{Dialect, is_family};
+use super::dialect::{Dialect, Maker, is_family};
 use crate::codec::{CodecError, Encoded, Loss, Profile};
 use crate::json::{Text, Writer};
 use crate::model::{PartKind, Request, Role};
 use crate::names::NameMap;
+use crate::pass::ids::{IdMap, claude_ids};
 use crate::pass::names::gemini_names;
 use crate::pass::turns::{Arranged, OutPart, OutTurn, TurnPolicy, arrange};
 
+mod beside;
 mod bind;
 mod config;
+mod envelope;
 mod keep;
 mod message;
 mod part;
@@ -26,7 +29,52 @@ struct Target<'r> {
     dialect: Dialect,
     /// The request came in a dialect of this format: what only it can say means the same.
     family: bool,
+    /// Who made the model.
+    maker: Maker,
     names: NameMap,
+    /// How ids of calls go out, where they go out at all.
+    ids: IdMap,
+}
+
+impl<'r> Target<'r> {
+    fn new(request: &'r Request<'r>, profile: &'r Profile, dialect: Dialect) -> Self {
+        let ids = if dialect.is_antigravity() { ids(request) } else { IdMap::default() };
+        Self {
+            request,
+            profile,
+            dialect,
+            family: is_family(request.source),
+            maker: dialect.maker(&profile.model),
+            names: gemini_names(request),
+            ids,
+        }
+    }
+
+    /// Claude's models keep their order, their signatures and their limits behind this API too.
+    fn is_claude(&self) -> bool {
+        self.maker == Maker::Anthropic
+    }
+
+    fn policy(&self) -> TurnPolicy {
+        let mut policy = TurnPolicy::gemini();
+        // Source: translation.md B35.
+        policy.calls_last = self.is_claude();
+        policy.thoughts_first = self.is_claude();
+        policy
+    }
+}
+
+/// The ids of calls, all of them such as Claude takes.
+fn ids(request: &Request<'_>) -> IdMap {
+    let parts = request.turns.iter().flat_map(|turn| &turn.parts);
+    let ids: Vec<Cow<'_, str>> = parts
+        .filter_map(|part| match &part.kind {
+            PartKind::ToolCall(call) => Some(call.id.decoded()),
+            PartKind::ToolResult(result) => Some(result.call_id.decoded()),
+            _ => None,
+        })
+        .collect();
+    claude_ids(ids.iter().map(|id| &**id))
 }
 
 pub(super) fn request(
@@ -34,17 +82,19 @@ pub(super) fn request(
     profile: &Profile,
     dialect: Dialect,
 ) -> Result<Encoded, CodecError> {
-    let target =
-        Target { request, profile, dialect, family: is_family(request.source), names: gemini_names(request) };
+    let moved = if dialect.is_antigravity() { beside::attached(request) } else { None };
+    let request = moved.as_ref().unwrap_or(request);
+    let target = Target::new(request, profile, dialect);
     let mut losses = Vec::new();
     let mut kept = keep::Keep { target: &target, losses: &mut losses };
-    let mut arranged = arrange(request, &TurnPolicy::gemini(), &mut |role, part| kept.part(role, part));
+    let mut arranged = arrange(request, &target.policy(), &mut |role, part| kept.part(role, part));
     losses.append(&mut arranged.losses);
     let conversation = Conversation::of(&arranged, target.family)?;
     let mut w = Writer::new(Vec::with_capacity(size_hint(&conversation)));
     w.begin_object();
     if dialect.wraps() {
         w.field_string("model", &profile.model);
+        envelope::write_head(&mut w, &target);
         // The project is the credential's: the executor puts it in.
         w.key("request");
         w.begin_object();
@@ -65,21 +115,26 @@ pub(super) fn request(
         w.end_array();
         w.end_object();
     }
-    tools::write(&mut w, &target, &mut losses);
-    config::write(&mut w, &target, &mut losses)?;
+    let invented = tools::write(&mut w, &target, &mut losses);
+    config::write(&mut w, &target, &conversation.turns, &mut losses)?;
     write_rest(&mut w, &target, &mut losses);
+    if dialect.is_antigravity() {
+        envelope::write_session(&mut w, &target);
+    }
     if dialect.wraps() {
         w.end_object();
     }
     w.end_object();
-    Ok(Encoded { body: w.into_bytes(), names: target.names, losses })
+    Ok(Encoded { body: w.into_bytes(), names: target.names, losses, invented })
 }
 
 /// What only this format has.
 fn write_rest(w: &mut Writer, target: &Target<'_>, losses: &mut Vec<Loss>) {
     let request = target.request;
+    // Antigravity takes no safety settings. Source: translation.md A.15.
+    let safety_off = target.profile.safety_off && !target.dialect.is_antigravity();
     if !target.family {
-        if target.profile.safety_off {
+        if safety_off {
             w.field_raw("safetySettings", SAFETY_OFF);
         }
         if !request.extras.is_empty() {
@@ -92,10 +147,15 @@ fn write_rest(w: &mut Writer, target: &Target<'_>, losses: &mut Vec<Loss>) {
     }
     let mut safety = false;
     for (key, raw) in request.extras.iter().filter(|(key, _)| !key.contains('.') && key != "toolConfig") {
-        safety |= matches!(&**key, "safetySettings" | "safety_settings");
+        let settings = matches!(&**key, "safetySettings" | "safety_settings");
+        if settings && target.dialect.is_antigravity() {
+            loss(losses, "safetySettings", "Antigravity takes none");
+            continue;
+        }
+        safety |= settings;
         w.field_raw(key, raw.get());
     }
-    if target.profile.safety_off && !safety {
+    if safety_off && !safety {
         w.field_raw("safetySettings", SAFETY_OFF);
     }
 }

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::Target;
-use crate::format::gemini::carrier::SENTINELS;
+use crate::format::gemini::carrier::{SENTINELS, for_claude};
+use crate::format::gemini::dialect::Maker;
 use crate::json::{Text, Writer};
 use crate::model::{Media, MediaClass, MediaSource, Part, PartKind, Reasoning, Signature};
 use crate::pass::media::{DataUrl, mime_of_name, sniff};
@@ -52,19 +53,28 @@ fn write_reasoning(w: &mut Writer, target: &Target<'_>, part: Signed<'_>, reason
     if told {
         w.field_boolean("thought", true);
     }
-    end(w, target, part, target.profile.keeps_reasoning_text && told);
+    let sentinel = target.profile.keeps_reasoning_text && told && target.maker == Maker::Google;
+    end(w, target, part, sentinel);
 }
 
 /// Ends a part with what may be attached to any. Parts that Gemini did not sign stay unsigned, but for backends that
 /// want every thought signed (E343).
 fn end(w: &mut Writer, target: &Target<'_>, (part, signature): Signed<'_>, sentinel: bool) {
     match signature {
-        Some(signature) => w.field_text("thoughtSignature", &signature.value),
+        Some(signature) => write_signature(w, target, signature),
         None if sentinel => w.field_string("thoughtSignature", SENTINELS[0]),
         None => {}
     }
     write_extras(w, target, part);
     w.end_object();
+}
+
+/// A signature in the form that the model's maker takes here.
+pub(super) fn write_signature(w: &mut Writer, target: &Target<'_>, signature: &Signature<'_>) {
+    match target.is_claude().then(|| for_claude(signature)).flatten() {
+        Some(value) => w.field_text("thoughtSignature", &value),
+        None => w.field_text("thoughtSignature", &signature.value),
+    }
 }
 
 /// What only this format has on a part.

@@ -4,16 +4,21 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::{Target, loss};
-use crate::codec::Loss;
-use crate::format::gemini::dialect::is_family;
+use crate::codec::{Invented, Loss};
+use crate::format::gemini::dialect::{Dialect, Maker, is_family};
 use crate::json::Writer;
 use crate::model::{Builtin, CustomTool, FunctionTool, Tool, ToolChoice};
 use crate::pass::custom::input_schema;
-use crate::pass::schema::{Cleaning, clean, gemini_parameters};
+use crate::pass::schema::{clean, clean_telling, gemini_parameters};
 use crate::pass::services::{Service, service_of};
+use crate::splice::TopLevel;
 
-/// Writes `tools` and `toolConfig`.
-pub(super) fn write(w: &mut Writer, target: &Target<'_>, losses: &mut Vec<Loss>) {
+/// The schema of a function that has none.
+const NO_ARGUMENTS: &str = r#"{"type":"object","properties":{}}"#;
+
+/// Writes `tools` and `toolConfig`, and says which arguments were put into schemas.
+pub(super) fn write(w: &mut Writer, target: &Target<'_>, losses: &mut Vec<Loss>) -> Vec<Invented> {
+    let mut invented = Vec::new();
     let functions = functions(target);
     let services = services(target, !functions.is_empty(), losses);
     if functions.is_empty() && services.is_empty() {
@@ -21,7 +26,7 @@ pub(super) fn write(w: &mut Writer, target: &Target<'_>, losses: &mut Vec<Loss>)
             loss(losses, "tool_choice", "no tool goes to this provider");
         }
         write_own_config(w, target);
-        return;
+        return invented;
     }
     w.key("tools");
     w.begin_array();
@@ -31,7 +36,7 @@ pub(super) fn write(w: &mut Writer, target: &Target<'_>, losses: &mut Vec<Loss>)
         w.begin_array();
         for tool in &functions {
             match tool {
-                Tool::Function(function) => write_function(w, target, function),
+                Tool::Function(function) => write_function(w, target, function, &mut invented),
                 Tool::Custom(custom) => write_custom(w, target, custom),
                 Tool::Builtin(_) => {}
             }
@@ -46,6 +51,15 @@ pub(super) fn write(w: &mut Writer, target: &Target<'_>, losses: &mut Vec<Loss>)
     }
     w.end_array();
     write_config(w, target, &functions, losses);
+    invented
+}
+
+/// Whether a request wants nothing but a search of the web. Source: translation.md A.15, E435.
+pub(super) fn searches_only(target: &Target<'_>) -> bool {
+    let services = services(target, false, &mut Vec::new());
+    functions(target).is_empty()
+        && !services.is_empty()
+        && services.iter().all(|(kind, _)| kind == "googleSearch")
 }
 
 /// The client's tools, each name once: the first declaration counts (E510, E579).
@@ -73,9 +87,14 @@ fn services<'r>(
         let Tool::Builtin(builtin) = tool else { continue };
         let service = match is_family(builtin.format) {
             true => Some((Cow::Borrowed(&*builtin.kind), Cow::Borrowed(builtin.raw.get()))),
-            false => foreign(builtin),
+            false => foreign(builtin, target.dialect),
         };
         match service {
+            // Google's tools run with Google's models (E438).
+            Some(_) if target.maker != Maker::Google => losses.push(Loss {
+                what: Cow::Owned(format!("tools.{}", builtin.kind)),
+                why: Cow::Borrowed("the provider has it for its own models only"),
+            }),
             None => losses.push(Loss {
                 what: Cow::Owned(format!("tools.{}", builtin.kind)),
                 why: Cow::Borrowed("it runs at its own provider only"),
@@ -92,20 +111,45 @@ fn services<'r>(
 }
 
 /// Another format's typed tool as Gemini's, where there is one.
-fn foreign<'r>(builtin: &Builtin<'_>) -> Option<(Cow<'r, str>, Cow<'r, str>)> {
+fn foreign<'r>(builtin: &Builtin<'_>, dialect: Dialect) -> Option<(Cow<'r, str>, Cow<'r, str>)> {
     let kind = match service_of(builtin)? {
-        Service::WebSearch => "googleSearch",
+        Service::WebSearch => {
+            let config = if dialect.is_antigravity() { search_config(builtin) } else { "{}".into() };
+            return Some((Cow::Borrowed("googleSearch"), config));
+        }
         Service::WebFetch => "urlContext",
         Service::CodeExecution => "codeExecution",
     };
     Some((Cow::Borrowed(kind), Cow::Borrowed("{}")))
 }
 
-fn write_function(w: &mut Writer, target: &Target<'_>, tool: &FunctionTool<'_>) {
+/// Where not to search. Google has no word for where alone, nor for how often.
+fn search_config<'r>(builtin: &Builtin<'_>) -> Cow<'r, str> {
+    let blocked = TopLevel::scan(builtin.raw.get().as_bytes())
+        .ok()
+        .and_then(|tool| tool.raw("blocked_domains").ok().flatten())
+        .filter(|json| json.starts_with('[') && *json != "[]");
+    match blocked {
+        Some(json) => Cow::Owned(format!(r#"{{"excludeDomains":{json}}}"#)),
+        None => Cow::Borrowed("{}"),
+    }
+}
+
+fn write_function(
+    w: &mut Writer,
+    target: &Target<'_>,
+    tool: &FunctionTool<'_>,
+    invented: &mut Vec<Invented>,
+) {
     w.begin_object();
     w.field_string("name", target.names.wire(&tool.name));
     if let Some(description) = &tool.description {
         w.field_text("description", description);
+    }
+    if target.dialect.is_antigravity() {
+        write_parameters(w, target, tool, invented);
+        w.end_object();
+        return;
     }
     let own = tool.extras.iter().find(|(key, _)| target.family && key == "parameters");
     match (own, &tool.schema) {
@@ -113,9 +157,9 @@ fn write_function(w: &mut Writer, target: &Target<'_>, tool: &FunctionTool<'_>) 
         (None, Some(schema)) if target.family => w.field_raw("parametersJsonSchema", schema.get()),
         (None, Some(schema)) => {
             // The dialects' backends take less of JSON Schema. Source: translation.md A.15, B48.
-            let schema = match target.dialect.takes_json_schema() {
-                true => gemini_parameters(schema.get()),
-                false => clean(schema.get(), Cleaning::Gemini),
+            let schema = match target.dialect.cleaning(&target.profile.model) {
+                None => gemini_parameters(schema.get()),
+                Some(cleaning) => clean(schema.get(), cleaning),
             };
             if let Some(schema) = schema {
                 w.field_raw("parametersJsonSchema", &schema);
@@ -131,6 +175,28 @@ fn write_function(w: &mut Writer, target: &Target<'_>, tool: &FunctionTool<'_>) 
     w.end_object();
 }
 
+/// What Antigravity takes of a declaration beside its name: `parameters` in its own words, whoever declares it.
+/// Source: translation.md A.15, B49; providers-a.md 7.4 "Shape".
+fn write_parameters(
+    w: &mut Writer,
+    target: &Target<'_>,
+    tool: &FunctionTool<'_>,
+    invented: &mut Vec<Invented>,
+) {
+    let Some(cleaning) = target.dialect.cleaning(&target.profile.model) else { return };
+    let schema = tool.schema.as_ref().map_or(NO_ARGUMENTS, |schema| schema.get());
+    if let Some((schema, places)) = clean_telling(schema, cleaning) {
+        w.field_raw("parameters", &schema);
+        if !places.is_empty() {
+            invented.push(Invented { tool: target.names.wire(&tool.name).to_owned(), places });
+        }
+    }
+    let own = |key: &str| matches!(key, "behavior" | "response" | "responseJsonSchema");
+    for (key, raw) in tool.extras.iter().filter(|(key, _)| target.family && own(key)) {
+        w.field_raw(key, raw.get());
+    }
+}
+
 /// A free-form tool becomes a function with one text (B10).
 fn write_custom(w: &mut Writer, target: &Target<'_>, tool: &CustomTool<'_>) {
     w.begin_object();
@@ -138,7 +204,8 @@ fn write_custom(w: &mut Writer, target: &Target<'_>, tool: &CustomTool<'_>) {
     if let Some(description) = &tool.description {
         w.field_text("description", description);
     }
-    w.field_raw("parametersJsonSchema", &input_schema(tool));
+    let key = if target.dialect.is_antigravity() { "parameters" } else { "parametersJsonSchema" };
+    w.field_raw(key, &input_schema(tool));
     w.end_object();
 }
 
@@ -146,7 +213,7 @@ fn write_custom(w: &mut Writer, target: &Target<'_>, tool: &CustomTool<'_>) {
 fn write_own_config(w: &mut Writer, target: &Target<'_>) -> bool {
     let own = target.request.extras.iter().find(|(key, _)| target.family && key == "toolConfig");
     match own {
-        Some((_, raw)) if target.names.is_empty() => {
+        Some((_, raw)) if target.names.is_empty() && !target.is_claude() => {
             w.field_raw("toolConfig", raw.get());
             true
         }
@@ -164,6 +231,7 @@ fn write_config(w: &mut Writer, target: &Target<'_>, functions: &[&Tool<'_>], lo
     }
     let declared = |name: &str| functions.iter().any(|tool| tool.name() == Some(name));
     let (mode, names) = match &target.request.tool_choice {
+        None if target.is_claude() && !functions.is_empty() => ("VALIDATED", Vec::new()),
         None => return,
         Some(_) if functions.is_empty() => return,
         Some(ToolChoice::Auto) => ("AUTO", Vec::new()),
@@ -179,11 +247,15 @@ fn write_config(w: &mut Writer, target: &Target<'_>, functions: &[&Tool<'_>], lo
             return loss(losses, "tool_choice", "Gemini calls its own tools as it likes");
         }
     };
+    // Claude's models know no other mode here, but that none is called. Source: translation.md A.15.
+    if mode == "ANY" && target.is_claude() {
+        loss(losses, "tool_choice", "Claude's models cannot be made to call a tool here");
+    }
     w.key("toolConfig");
     w.begin_object();
     w.key("functionCallingConfig");
     w.begin_object();
-    w.field_string("mode", mode);
+    w.field_string("mode", if mode != "NONE" && target.is_claude() { "VALIDATED" } else { mode });
     if !names.is_empty() {
         w.key("allowedFunctionNames");
         w.begin_array();

@@ -6,14 +6,18 @@ use cliproxy_core::FinishReason;
 use serde_json::value::RawValue;
 
 use super::super::decode::part::part;
+use super::super::invented::strip;
 use super::super::{GEMINI, carrier, error, grounding, usage, wire};
-use crate::codec::CodecError;
+use crate::codec::{CodecError, Invented};
 use crate::json::read::{at, misread, plain, read};
 use crate::json::{List, Text};
 use crate::model::{Bind, Candidate, Finish, Part, PartKind, Response};
 use crate::pass::finish::{from_gemini, settle};
 
-pub(in super::super) fn decode(body: &[u8]) -> Result<Response<'_>, CodecError> {
+pub(in super::super) fn decode<'a>(
+    body: &'a [u8],
+    invented: &[Invented],
+) -> Result<Response<'a>, CodecError> {
     let text = std::str::from_utf8(body).map_err(|_| CodecError::malformed("the reply is not UTF-8"))?;
     // A failure in another shape says more than where it differs from a reply.
     let wire: wire::Reply<'_> = serde_json::from_str(text)
@@ -36,7 +40,8 @@ pub(in super::super) fn decode(body: &[u8]) -> Result<Response<'_>, CodecError> 
     }
     let mut all = Vec::with_capacity(candidates.len().max(1));
     for (place, wire) in candidates.into_iter().enumerate() {
-        all.push(candidate(wire, place).map_err(|error| at(&format!("candidates[{place}]"), &error))?);
+        let candidate = candidate(wire, place, invented);
+        all.push(candidate.map_err(|error| at(&format!("candidates[{place}]"), &error))?);
     }
     if all.is_empty() {
         all.push(Candidate { finish: blocked, ..Candidate::default() });
@@ -65,7 +70,11 @@ pub(in super::super) fn blocked<'a>(wire: &wire::Reply<'a>) -> Result<Option<Fin
     }))
 }
 
-fn candidate(wire: wire::Candidate<'_>, place: usize) -> Result<Candidate<'_>, CodecError> {
+fn candidate<'a>(
+    wire: wire::Candidate<'a>,
+    place: usize,
+    invented: &[Invented],
+) -> Result<Candidate<'a>, CodecError> {
     let mut extras = wire.extras;
     let mut parts: Vec<Part<'_>> = Vec::new();
     if let Some(content) = wire.content {
@@ -74,7 +83,11 @@ fn candidate(wire: wire::Candidate<'_>, place: usize) -> Result<Candidate<'_>, C
         for (index, raw) in items.0.into_iter().enumerate() {
             let part =
                 part(raw, &mut |text| carrier::of_provider(text).map(|signature| (signature, Bind::Own)));
-            parts.push(part.map_err(|error| at(&format!("content.parts[{index}]"), &error))?);
+            let mut part = part.map_err(|error| at(&format!("content.parts[{index}]"), &error))?;
+            if let PartKind::ToolCall(call) = &mut part.kind {
+                strip(call, invented);
+            }
+            parts.push(part);
         }
     }
     // An empty text is how Google ends a reply; it says nothing.

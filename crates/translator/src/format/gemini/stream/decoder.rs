@@ -6,10 +6,11 @@ use cliproxy_core::FinishReason;
 use serde_json::value::RawValue;
 
 use super::super::decode::part::part;
+use super::super::invented::strip;
 use super::super::reply::{blocked, finish, unix_seconds};
 use super::super::{GEMINI, carrier, error, grounding, usage, wire};
 use super::is_done;
-use crate::codec::{CodecError, StreamDecoder};
+use crate::codec::{CodecError, Invented, StreamDecoder};
 use crate::frame::StreamFrame;
 use crate::json::read::{plain, read};
 use crate::json::{List, Raw};
@@ -25,6 +26,7 @@ pub(in super::super) struct Decoder {
     state: State,
     candidates: Vec<Candidate>,
     next: u32,
+    invented: Vec<Invented>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,6 +89,10 @@ impl StreamDecoder for Decoder {
 }
 
 impl Decoder {
+    pub(in super::super) fn new(invented: &[Invented]) -> Self {
+        Self { invented: invented.to_vec(), ..Self::default() }
+    }
+
     fn chunk(&mut self, raw: &RawValue, event: &str, sink: Sink<'_>) -> Result<(), CodecError> {
         let outer: wire::Reply<'_> = serde_json::from_str(raw.get())
             .map_err(|error| CodecError::protocol(format!("a chunk cannot be read: {error}")))?;
@@ -137,7 +143,7 @@ impl Decoder {
     ) -> Result<(), CodecError> {
         let index = wire.index.unwrap_or_else(|| u32::try_from(place).unwrap_or(u32::MAX));
         let at = self.place_of(index);
-        let Self { candidates, next, .. } = self;
+        let Self { candidates, next, invented, .. } = self;
         let Some(candidate) = candidates.get_mut(at) else { return Ok(()) };
         let parts: List<&RawValue> = match wire.content.and_then(|content| content.parts) {
             Some(raw) => read(raw, "candidates.content.parts")?,
@@ -150,8 +156,11 @@ impl Decoder {
             candidate.cited.extend(grounding::citations(raw, ascii));
         }
         for raw in parts.0 {
-            let part =
+            let mut part =
                 part(raw, &mut |text| carrier::of_provider(text).map(|signature| (signature, Bind::Own)))?;
+            if let PartKind::ToolCall(call) = &mut part.kind {
+                strip(call, invented);
+            }
             candidate.take(part, next, sink);
         }
         candidate.cite(sink);

@@ -88,7 +88,7 @@ pub(super) fn request(
     tools::write_choice(&mut w, &target, request, declared, &mut losses);
     options::write(&mut w, &target, request, &mut losses)?;
     w.end_object();
-    Ok(Encoded { body: w.into_bytes(), names: target.names, losses })
+    Ok(Encoded { body: w.into_bytes(), names: target.names, losses, ..Encoded::default() })
 }
 
 /// What Responses wants of turns: all in place; a call without a result is refused, so it gets one.

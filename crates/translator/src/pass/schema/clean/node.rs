@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::Cleaning;
+use crate::codec::Step;
 use crate::json::Writer;
 
 /// What stands for a null that the schema cannot say (B48).
@@ -150,11 +151,7 @@ impl<'a> Node<'a> {
     fn write_properties(&self, w: &mut Writer, cleaning: Cleaning, root: bool, object: bool) {
         let properties = self.properties.as_ref();
         let required = self.known_required();
-        let placeholder = match cleaning.placeholders() && object {
-            true if !self.has_properties() => Some(("reason", r#"{"type":"string"}"#)),
-            true if !root && required.is_empty() => Some(("_", r#"{"type":"boolean"}"#)),
-            _ => None,
-        };
+        let placeholder = (cleaning.placeholders() && object).then(|| self.placeholder(root)).flatten();
         let own = properties.map(|properties| properties.list.as_slice());
         if own.is_none() && placeholder.is_none() && !root {
             return;
@@ -175,6 +172,37 @@ impl<'a> Node<'a> {
         match placeholder {
             Some((name, _)) => strings(w, "required", &[Cow::Borrowed(name)]),
             None => strings(w, "required", &required),
+        }
+    }
+
+    /// The property that stands in where some models want one (B49).
+    fn placeholder(&self, root: bool) -> Option<(&'static str, &'static str)> {
+        match self.has_properties() {
+            false => Some(("reason", r#"{"type":"string"}"#)),
+            true if !root && self.known_required().is_empty() => Some(("_", r#"{"type":"boolean"}"#)),
+            true => None,
+        }
+    }
+
+    /// Where properties stand in that the schema itself does not have.
+    pub(super) fn invented(&self, root: bool, at: &mut Vec<Step>, found: &mut Vec<Vec<Step>>) {
+        let object = self.is("object") || self.kind.is_none() && (root || self.properties.is_some());
+        let own = self.properties.as_ref();
+        if object
+            && let Some((name, _)) = self.placeholder(root)
+            && own.is_none_or(|own| own.get(name).is_none())
+        {
+            found.push(at.iter().cloned().chain([Step::Member(name.to_owned())]).collect());
+        }
+        for (name, node) in own.map_or(&[][..], |own| own.list.as_slice()) {
+            at.push(Step::Member(name.clone().into_owned()));
+            node.invented(false, at, found);
+            at.pop();
+        }
+        if let Some(items) = &self.items {
+            at.push(Step::Items);
+            items.invented(false, at, found);
+            at.pop();
         }
     }
 
