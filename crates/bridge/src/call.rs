@@ -77,13 +77,13 @@ impl Call<'_> {
         let context = self.exchange.context(self.target, &prepared);
         match prepared.way.clone() {
             Way::Same(codec) => {
-                let lane = PassLane::new(codec.stream_observer(&context));
+                let lane = PassLane::new(&*codec, &context);
                 drop(prepared);
                 self.primed(reply.headers, reply.body, lane).await
             }
             Way::Hub(wire) => {
                 let encoder = self.exchange.client.stream_encoder(&context);
-                let lane = HubLane::new(wire.stream_decoder(&context), encoder);
+                let lane = HubLane::new(&*wire, &context, encoder);
                 drop(prepared);
                 self.primed(reply.headers, reply.body, lane).await
             }
@@ -105,16 +105,19 @@ impl Call<'_> {
         let (lane, read, context) = match prepared.way.clone() {
             Way::Same(wire) | Way::Hub(wire) => {
                 drop(prepared);
-                let lane = AggregateLane::new(wire.stream_decoder(&context));
+                let lane = AggregateLane::new(&*wire, &context);
                 let (lane, _, read) = self.drained(reply.headers, reply.body, lane).await?;
                 (lane, read, context)
             }
             Way::Registered(_) => {
-                let pipe = self.pipe(&prepared, context.clone())?;
+                // Whole replies always tell their usage, so the stream in between has to.
+                let mut between = context.clone();
+                between.include_usage = true;
+                let pipe = self.pipe(&prepared, between)?;
                 drop(prepared);
                 let (_, frames, read) = self.drained(reply.headers, reply.body, pipe).await?;
                 let context = turned_context(context);
-                let mut lane = AggregateLane::new(self.exchange.client.stream_decoder(&context));
+                let mut lane = AggregateLane::new(&*self.exchange.client, &context);
                 lane.read_all(&frames).map_err(|error| self.source(&headers).unreadable(error))?;
                 (lane, read, context)
             }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cliproxy_core::{ErrorKind, ExecutorError, Operation, ProviderFormat, Target};
-use cliproxy_translator::{Codec, Framing, registry};
+use cliproxy_translator::{Codec, registry};
 
 use crate::exchange::BridgeExchange;
 
@@ -70,10 +70,6 @@ impl BridgeExchange {
         let request = registry.request_route(client, format)?;
         let replies = [false, true].map(|stream| registry.response_route(client, format, stream));
         let codec = registry.codec(format.as_str());
-        if codec.is_some_and(|codec| codec.framing() != Framing::Sse) {
-            // Streams of other framings are not read yet.
-            return None;
-        }
         let ours = |wanted| request == wanted && replies == [Some(wanted); 2] && !registry.is_intercepted();
         // A compacted conversation is opaque: it cannot be said in another format.
         let compact = self.request.operation == Operation::Compact;

@@ -8,8 +8,12 @@ use crate::codec::CodecError;
 use crate::frame::StreamFrame;
 
 mod array;
+mod event_stream;
+mod parser;
 
 pub use array::JsonArrayFramer;
+pub use event_stream::{EventStreamParser, MAX_EVENT_STREAM_FRAME, write_event_stream};
+pub use parser::{FrameParser, write_frame};
 
 /// The largest frame that is accepted, framing included. Source: runtime.md, scanner buffer of the reference (50 MiB).
 pub const MAX_FRAME: usize = 50 * 1024 * 1024;
@@ -333,7 +337,7 @@ impl Open {
             _ => &self.joined,
         };
         let event = base.get(self.event.0..self.event.1).unwrap_or_default();
-        sink(StreamFrame { event: std::str::from_utf8(event).unwrap_or_default(), data });
+        sink(StreamFrame::named(std::str::from_utf8(event).unwrap_or_default(), data));
     }
 
     fn clear(&mut self) {

@@ -21,6 +21,6 @@ pub use codec::{
     Codec, CodecError, CodecErrorKind, Encoded, ErrorText, Framing, Invented, Loss, Observed, Patch, Peek,
     Profile, ReplyContext, Step, StreamDecoder, StreamEncoder, StreamObserver, StreamSeen, ToolPath,
 };
-pub use frame::StreamFrame;
+pub use frame::{FrameKind, StreamFrame};
 pub use names::NameMap;
 pub use replay::replay;

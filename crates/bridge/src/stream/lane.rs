@@ -4,11 +4,12 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use cliproxy_core::ClientError;
-use cliproxy_translator::framing::SseParser;
+use cliproxy_translator::framing::FrameParser;
 use cliproxy_translator::model::{Delta, Event, Response, StreamError};
 use cliproxy_translator::registry::StreamPipe;
 use cliproxy_translator::{
-    Aggregator, CodecError, Observed, StreamDecoder, StreamEncoder, StreamFrame, StreamObserver, StreamSeen,
+    Aggregator, Codec, CodecError, Observed, ReplyContext, StreamDecoder, StreamEncoder, StreamFrame,
+    StreamObserver, StreamSeen,
 };
 
 use super::outbox::Outbox;
@@ -38,14 +39,16 @@ fn is_over(seen: &StreamSeen) -> bool {
 
 /// Client and provider speak the same format: frames go on as they came.
 pub(crate) struct PassLane {
-    parser: SseParser,
+    parser: FrameParser,
     observer: Box<dyn StreamObserver>,
     frames: usize,
 }
 
 impl PassLane {
-    pub(crate) fn new(observer: Box<dyn StreamObserver>) -> Self {
-        Self { parser: SseParser::new(), observer, frames: 0 }
+    /// `wire` is the codec of the provider's format.
+    pub(crate) fn new(wire: &dyn Codec, context: &ReplyContext) -> Self {
+        let parser = FrameParser::new(wire.framing());
+        Self { parser, observer: wire.stream_observer(context), frames: 0 }
     }
 }
 
@@ -139,15 +142,16 @@ fn flush(chunk: &Bytes, run: &Range<usize>, out: &mut Outbox) {
 
 /// Frames are decoded to canonical events.
 struct Reading {
-    parser: SseParser,
+    parser: FrameParser,
     decoder: Box<dyn StreamDecoder>,
     seen: StreamSeen,
     frames: usize,
 }
 
 impl Reading {
-    fn new(decoder: Box<dyn StreamDecoder>) -> Self {
-        Self { parser: SseParser::new(), decoder, seen: StreamSeen::default(), frames: 0 }
+    fn new(wire: &dyn Codec, context: &ReplyContext) -> Self {
+        let (parser, decoder) = (FrameParser::new(wire.framing()), wire.stream_decoder(context));
+        Self { parser, decoder, seen: StreamSeen::default(), frames: 0 }
     }
 
     fn push(&mut self, chunk: &[u8], sink: &mut dyn FnMut(Event<'_>)) -> Result<(), CodecError> {
@@ -229,8 +233,9 @@ pub(crate) struct HubLane {
 }
 
 impl HubLane {
-    pub(crate) fn new(decoder: Box<dyn StreamDecoder>, encoder: Box<dyn StreamEncoder>) -> Self {
-        Self { reading: Reading::new(decoder), encoder }
+    /// `wire` is the codec of the provider's format.
+    pub(crate) fn new(wire: &dyn Codec, context: &ReplyContext, encoder: Box<dyn StreamEncoder>) -> Self {
+        Self { reading: Reading::new(wire, context), encoder }
     }
 }
 
@@ -265,8 +270,9 @@ pub(crate) struct AggregateLane {
 }
 
 impl AggregateLane {
-    pub(crate) fn new(decoder: Box<dyn StreamDecoder>) -> Self {
-        Self { reading: Reading::new(decoder), aggregator: Aggregator::new() }
+    /// `wire` is the codec of the format that is read.
+    pub(crate) fn new(wire: &dyn Codec, context: &ReplyContext) -> Self {
+        Self { reading: Reading::new(wire, context), aggregator: Aggregator::new() }
     }
 
     /// Reads a client's stream that was written before, from its frames.

@@ -11,18 +11,20 @@ use super::{Exchange, ModelHook, Registry, ResponseEnvelope, ResponseMiddleware,
 use super::{TranslationHooks, no_route};
 use crate::codec::{CodecError, Framing, Observed, StreamDecoder, StreamEncoder, StreamObserver, StreamSeen};
 use crate::frame::StreamFrame;
-use crate::framing::{SseParser, write_sse};
+use crate::framing::{FrameParser, write_frame, write_sse};
 use crate::model::Event;
 
 /// One stream of one attempt. Bytes may be cut anywhere. Frames behind the terminal one are dropped (B68).
 pub struct StreamPipe {
-    parser: SseParser,
+    parser: FrameParser,
     stage: Stage,
 }
 
 /// Everything behind the framing.
 struct Stage {
     exchange: Exchange,
+    /// How the provider frames.
+    framing: Framing,
     way: Way,
     hooks: Option<Arc<dyn TranslationHooks>>,
     middleware: Vec<Arc<dyn ResponseMiddleware>>,
@@ -49,7 +51,7 @@ impl Registry {
     /// Begins the stream of one attempt.
     ///
     /// # Errors
-    /// When nothing serves the pair, or the provider's framing is not read yet.
+    /// When nothing serves the pair.
     pub fn stream(&self, exchange: Exchange) -> Result<StreamPipe, CodecError> {
         let (client, provider) = (&exchange.client, &exchange.provider);
         let way = if let Some(transform) = self.response_transforms(client, provider).stream {
@@ -70,13 +72,10 @@ impl Registry {
         } else {
             return Err(no_route(client, provider));
         };
-        if self.codec(provider.as_str()).is_some_and(|codec| codec.framing() != Framing::Sse) {
-            return Err(CodecError::inexpressible(format!(
-                "the framing of {provider} streams is not read yet"
-            )));
-        }
+        let framing = self.codec(provider.as_str()).map_or(Framing::Sse, |codec| codec.framing());
         let stage = Stage {
             exchange,
+            framing,
             way,
             hooks: self.hooks.clone(),
             middleware: self.response_middleware.clone(),
@@ -84,7 +83,7 @@ impl Registry {
             piece: Vec::new(),
             failed: false,
         };
-        Ok(StreamPipe { parser: SseParser::new(), stage })
+        Ok(StreamPipe { parser: FrameParser::new(framing), stage })
     }
 }
 
@@ -187,8 +186,9 @@ impl Stage {
         let (frame, raw) = match &normalized {
             None => (frame, raw.clone()),
             Some(data) => {
-                write_sse(&mut reframed, Some(frame.event).filter(|event| !event.is_empty()), data);
-                (StreamFrame { event: frame.event, data }, Bytes::from(reframed))
+                let changed = StreamFrame { data, ..frame };
+                write_frame(&mut reframed, self.framing, changed);
+                (changed, Bytes::from(reframed))
             }
         };
         let chain = std::mem::take(&mut self.middleware);
@@ -216,7 +216,7 @@ impl Stage {
 
     /// Frames that middleware has changed.
     fn translate_all(&mut self, frames: &Bytes, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        let mut parser = SseParser::new();
+        let mut parser = FrameParser::new(self.framing);
         let mut result = Ok(());
         let mut each = |frame: StreamFrame<'_>, raw: Bytes| {
             if result.is_ok() {

@@ -7,8 +7,8 @@ use cliproxy_core::{FinishReason, Usage};
 
 use super::{Exchange, Registry, ResponseEnvelope, ResponseMiddleware, no_route};
 use crate::aggregate::Aggregator;
-use crate::codec::{Codec, CodecError, Framing};
-use crate::framing::SseParser;
+use crate::codec::{Codec, CodecError};
+use crate::framing::FrameParser;
 
 /// A whole reply for the client, with what it cost and why it ended as far as was read.
 type Whole = (Bytes, Usage, Option<FinishReason>);
@@ -118,11 +118,8 @@ fn decode_stream(
     body: &[u8],
     aggregator: &mut Aggregator,
 ) -> Result<(), CodecError> {
-    if codec.framing() != Framing::Sse {
-        return Err(CodecError::inexpressible(format!("streams of {} are not read yet", codec.name())));
-    }
     let mut decoder = codec.stream_decoder(&exchange.context);
-    let mut parser = SseParser::new();
+    let mut parser = FrameParser::new(codec.framing());
     let mut failure = Ok(());
     let mut read = |frame: crate::frame::StreamFrame<'_>| {
         if failure.is_ok() {

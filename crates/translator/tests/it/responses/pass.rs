@@ -192,7 +192,7 @@ fn a_compaction_knows_no_streams_and_no_codex_rules() {
 fn e321_a_created_event_without_model_gets_the_clients() {
     let mut observer = codec(CX).stream_observer(&context());
     let data = br#"{"type":"response.created","response":{"id":"resp_1","object":"response","output":[]},"sequence_number":0}"#;
-    let frame = cliproxy_translator::StreamFrame { event: "response.created", data };
+    let frame = cliproxy_translator::StreamFrame::named("response.created", data);
     let cliproxy_translator::Observed::Replace(out) = observer.observe(frame) else { panic!("not replaced") };
     let text = String::from_utf8(out.to_vec()).unwrap();
     assert!(text.contains(r#""model":"asked-model""#), "{text}");

@@ -75,7 +75,7 @@ fn what_is_not_of_the_format_is_an_error() {
     decoder.decode(StreamFrame::of(b"\xff"), &mut |_| {}).unwrap_err();
     let mut decoder = codec(RS).stream_decoder(&context());
     let mut seen = Vec::new();
-    let frame = StreamFrame { event: "error", data: b"upstream is down" };
+    let frame = StreamFrame::named("error", b"upstream is down");
     decoder.decode(frame, &mut |event| seen.push(format!("{event:?}"))).unwrap();
     assert!(seen[0].contains("upstream is down"));
 }
