@@ -126,6 +126,7 @@ impl BridgeExchange {
         let mut context = prepared.context.clone();
         context.shown_model.clone_from(&target.shown_model);
         context.created = target.now.as_secs();
+        context.context_length = target.info.as_ref().and_then(|info| info.context_length);
         context
     }
 

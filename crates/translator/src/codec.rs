@@ -223,6 +223,8 @@ pub struct ReplyContext {
     pub only_custom: Option<String>,
     /// The members of the request that a Responses object repeats, rendered as JSON members without braces (B67).
     pub request_echo: Option<Arc<str>>,
+    /// How many tokens the model's context holds, for providers that tell usage as a part of it.
+    pub context_length: Option<u64>,
 }
 
 /// A tool inside a namespace. Source: translation.md B9.

@@ -67,7 +67,9 @@ impl Registry {
     /// A registry with every codec of this crate.
     #[must_use]
     pub fn with_builtin() -> Self {
-        use crate::format::{chat, claude::ClaudeCodec, gemini::GeminiCodec, responses::ResponsesCodec};
+        use crate::format::{
+            chat, claude::ClaudeCodec, gemini::GeminiCodec, kiro::KiroCodec, responses::ResponsesCodec,
+        };
         let mut registry = Self::new();
         registry.add_codec(Arc::new(chat::ChatCodec::default()));
         registry.add_codec(Arc::new(chat::CompletionsCodec::default()));
@@ -77,6 +79,7 @@ impl Registry {
         registry.add_codec(Arc::new(GeminiCodec::default()));
         registry.add_codec(Arc::new(GeminiCodec::cli()));
         registry.add_codec(Arc::new(GeminiCodec::antigravity()));
+        registry.add_codec(Arc::new(KiroCodec));
         registry
     }
 

@@ -14,6 +14,7 @@ mod script;
 mod toy;
 
 mod counting;
+mod event_stream;
 mod explaining;
 mod formats;
 mod payload;

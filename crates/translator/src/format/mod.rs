@@ -3,4 +3,5 @@
 pub mod chat;
 pub mod claude;
 pub mod gemini;
+pub mod kiro;
 pub mod responses;

@@ -3,12 +3,14 @@
 
 use bytes::Bytes;
 use cliproxy_core::{ClientError, ClientErrorKind};
-use cliproxy_translator::framing::SseParser;
+use cliproxy_translator::framing::{EventStreamParser, FrameParser, SseParser, write_frame};
 use cliproxy_translator::json::{Text, Writer};
 use cliproxy_translator::pass::{args, errors, media, reasoning, schema, signature};
 use cliproxy_translator::registry::Registry;
 use cliproxy_translator::splice::{Edits, TopLevel};
-use cliproxy_translator::{Codec, Invented, Patch, Profile, ReplyContext, Step};
+use cliproxy_translator::{
+    Codec, FrameKind, Framing, Invented, Patch, Profile, ReplyContext, Step, StreamFrame,
+};
 use serde_json::value::RawValue;
 
 /// Frames do not depend on how the bytes are cut.
@@ -24,6 +26,25 @@ pub fn fuzz_framing(data: &[u8]) {
         }
         parser.finish(&mut |frame| seen.push((frame.event.to_owned(), frame.data.to_vec()))).unwrap();
         seen
+    };
+    assert_eq!(frames(usize::from(step) + 1), frames(1 << 16));
+}
+
+/// Event-stream frames do not depend on how the bytes are cut, nor does what is wrong with them.
+pub fn fuzz_event_stream(data: &[u8]) {
+    let Some((&step, stream)) = data.split_first() else { return };
+    let frames = |size: usize| {
+        let mut seen = Vec::new();
+        let mut parser = EventStreamParser::with_limit(1 << 16);
+        let mut result = Ok(());
+        for chunk in stream.chunks(size) {
+            result = result.and_then(|()| {
+                parser.push(chunk, &mut |frame| {
+                    seen.push((frame.kind, frame.event.to_owned(), frame.data.to_vec()));
+                })
+            });
+        }
+        (seen, result.and_then(|()| parser.finish()))
     };
     assert_eq!(frames(usize::from(step) + 1), frames(1 << 16));
 }
@@ -134,7 +155,15 @@ pub fn fuzz_bodies(registry: &Registry, data: &[u8]) {
                 is_json(&encoded.body);
             }
             if let Some(reply) = &reply {
-                is_json(&target.encode_reply(reply, &context));
+                let body = target.encode_reply(reply, &context);
+                match target.framing() {
+                    Framing::EventStream => {
+                        let mut parser = EventStreamParser::new();
+                        parser.push(&body, &mut |frame| is_json(frame.data)).unwrap();
+                        parser.finish().unwrap();
+                    }
+                    _ => is_json(&body),
+                }
             }
         }
     }
@@ -145,9 +174,10 @@ pub fn fuzz_bodies(registry: &Registry, data: &[u8]) {
 pub fn fuzz_streams(registry: &Registry, data: &[u8]) {
     let context = fuzz_context();
     for codec in registry.codecs() {
+        let stream = reframed(codec.framing(), data);
         for target in registry.codecs() {
-            let out = decoded(codec.as_ref(), target.as_ref(), &context, data);
-            let mut parser = SseParser::new();
+            let out = decoded(codec.as_ref(), target.as_ref(), &context, &stream);
+            let mut parser = FrameParser::new(target.framing());
             parser
                 .push(&out, &mut |frame| {
                     if frame.data != b"[DONE]" {
@@ -165,18 +195,38 @@ pub fn fuzz_streams(registry: &Registry, data: &[u8]) {
             }
         }
         let mut observer = codec.stream_observer(&context);
-        let mut parser = SseParser::new();
-        parser.push(data, &mut |frame| drop(observer.observe(frame))).unwrap();
+        let mut parser = FrameParser::new(codec.framing());
+        parser.push(&stream, &mut |frame| drop(observer.observe(frame))).unwrap();
         let _seen = observer.seen();
     }
+}
+
+/// The seeds are server-sent events: for other framings each becomes a frame of its own, checksums right, so that what
+/// is bent reaches the decoder.
+fn reframed(framing: Framing, data: &[u8]) -> Vec<u8> {
+    if framing == Framing::Sse {
+        return data.to_vec();
+    }
+    let mut out = Vec::new();
+    let mut parser = SseParser::new();
+    let mut write = |frame: StreamFrame<'_>| {
+        let kind = match frame.event.strip_prefix("exception ") {
+            Some(_) => FrameKind::Exception,
+            None => FrameKind::Event,
+        };
+        write_frame(&mut out, framing, StreamFrame { kind, ..frame });
+    };
+    parser.push(data, &mut write).unwrap();
+    parser.finish(&mut write).unwrap();
+    out
 }
 
 fn decoded(codec: &dyn Codec, target: &dyn Codec, context: &ReplyContext, data: &[u8]) -> Vec<u8> {
     let mut decoder = codec.stream_decoder(context);
     let mut encoder = target.stream_encoder(context);
-    let mut parser = SseParser::new();
+    let mut parser = FrameParser::new(codec.framing());
     let (mut out, mut failed) = (Vec::new(), false);
-    let mut read = |frame: cliproxy_translator::StreamFrame<'_>| {
+    let mut read = |frame: StreamFrame<'_>| {
         failed = failed || decoder.decode(frame, &mut |event| encoder.encode(event, &mut out)).is_err();
     };
     parser.push(data, &mut read).unwrap();
@@ -282,6 +332,8 @@ const STREAMS: &[&[u8]] = &[
     b"\x05event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"resp_1\",\"model\":\"m\",\"output\":[]}}\n\ndata: {\"type\":\"response.output_item.added\",\"output_index\":0,\"item\":{\"type\":\"reasoning\",\"id\":\"rs\",\"summary\":[],\"encrypted_content\":\"gAAAA\"}}\n\ndata: {\"type\":\"response.reasoning_summary_part.added\",\"item_id\":\"rs\",\"output_index\":0,\"summary_index\":0}\n\ndata: {\"type\":\"response.reasoning_summary_text.delta\",\"item_id\":\"rs\",\"output_index\":0,\"summary_index\":0,\"delta\":\"hm\"}\n\ndata: {\"type\":\"response.reasoning_text.delta\",\"output_index\":0,\"delta\":\"raw\"}\n\ndata: {\"type\":\"response.output_item.done\",\"output_index\":0,\"item\":{\"type\":\"reasoning\",\"id\":\"rs\",\"summary\":[{\"type\":\"summary_text\",\"text\":\"hm\"}],\"encrypted_content\":\"cliproxy:gemini.prev:x\"}}\n\ndata: {\"type\":\"response.output_text.delta\",\"item_id\":\"m\",\"output_index\":1,\"content_index\":0,\"delta\":\"a\",\"logprobs\":[{\"token\":\"a\",\"logprob\":-1}]}\n\ndata: {\"type\":\"response.output_text.annotation.added\",\"item_id\":\"m\",\"output_index\":1,\"annotation\":{\"type\":\"url_citation\",\"url\":\"u\"}}\n\ndata: {\"type\":\"response.refusal.delta\",\"item_id\":\"m\",\"output_index\":1,\"content_index\":1,\"delta\":\"no\"}\n\n",
     b"\x02data: {\"type\":\"response.output_item.added\",\"output_index\":0,\"item\":{\"type\":\"function_call\",\"id\":\"fc\",\"call_id\":\"c\",\"arguments\":\"\"}}\n\ndata: {\"type\":\"response.function_call_arguments.delta\",\"item_id\":\"fc\",\"delta\":\"{\\\"a\\\"\"}\n\ndata: {\"type\":\"response.custom_tool_call_input.done\",\"item_id\":\"ctc\",\"output_index\":1,\"input\":\"ls\"}\n\ndata: {\"type\":\"response.image_generation_call.partial_image\",\"item_id\":\"ig\",\"partial_image_b64\":\"AA==\"}\n\ndata: {\"type\":\"response.output_item.done\",\"item\":{\"type\":\"web_search_call\",\"id\":\"ws\",\"action\":{\"query\":\"q\",\"sources\":[{\"url\":\"u\"}]}}}\n\ndata: {\"type\":\"response.output_item.done\",\"item\":{\"type\":\"mcp_call\",\n\"id\":\"x\"}}\n\ndata: {\"type\":\"response.completed\",\"response\":{\"id\":\"r\",\"status\":\"completed\",\"output\":[{\"type\":\"function_call\",\"call_id\":\"c\",\"name\":\"f\",\"arguments\":\"{\\\"a\\\":1}\"},{\"type\":\"message\",\"content\":[{\"type\":\"output_text\",\"text\":\"x\"}]}],\"usage\":{\"input_tokens\":1}}}\n\n",
     b"\x00data: {\"type\":\"response.failed\",\"response\":{\"error\":{\"code\":\"c\",\"message\":\"m\"}}}\n\n",
+    b"\x04event: assistantResponseEvent\ndata: {\"content\":\"a<think\"}\n\nevent: assistantResponseEvent\ndata: {\"assistantResponseEvent\":{\"content\":\"ing>b</thinking>\\u003cc\",\"toolUses\":[{\"toolUseId\":\"w\",\"name\":\"f\",\"input\":{\"a\":1}}]}}\n\nevent: toolUseEvent\ndata: {\"toolUseId\":\"t\",\"name\":\"f\",\"input\":\"{\\\"a\\\":\"}\n\nevent: toolUseEvent\ndata: {\"toolUseId\":\"u\",\"name\":\"g\",\"input\":{},\"stop\":true}\n\nevent: toolUseEvent\ndata: {\"toolUseId\":\"t\",\"input\":\"1}\",\"stop\":true}\n\nevent: metadataEvent\ndata: {\"tokenUsage\":{\"uncachedInputTokens\":3,\"cacheReadInputTokens\":2,\"outputTokens\":4,\"totalTokens\":9},\"stopReason\":\"TOOL_USE\"}\n\n",
+    b"\x02event: reasoningContentEvent\ndata: {\"text\":\"hm\"}\n\nevent: reasoningContentEvent\ndata: {\"signature\":\"EqQB\",\"redactedContent\":\"AA==\"}\n\nevent: assistantResponseEvent\ndata: {\"content\":\"<thinking>x\"}\n\nevent: contextUsageEvent\ndata: {\"contextUsagePercentage\":1.5}\n\nevent: meteringEvent\ndata: {\"unit\":\"credit\",\"usage\":0.2}\n\nevent: messageStopEvent\ndata: {\"stopReason\":\"MAX_TOKENS\"}\n\nevent: exception ThrottlingException\ndata: {\"message\":\"m\",\"reason\":\"INSUFFICIENT_MODEL_CAPACITY\"}\n\n",
     b"\xff: note\n\nid: 1\nretry: 5\ndata: a\ndata: b\n\n\xef\xbb\xbfdata: c\n",
 ];
 
@@ -305,6 +357,7 @@ const BODIES: &[&[u8]] = &[
     br#"{"response":{"candidates":[{"content":{"parts":[{"text":"a"},{"functionCall":{"id":"c","name":"f","args":{"reason":"r","o":[{"_":true}]}}}]},"finishReason":"STOP","groundingMetadata":{"webSearchQueries":["q"],"groundingChunks":[{"web":{"uri":"u","title":"t"}}],"groundingSupports":[{"segment":{"startIndex":0,"endIndex":1,"text":"a"},"groundingChunkIndices":[0]}]}}],"cpaUsageMetadata":{"promptTokenCount":1}},"traceId":"t"}"#,
     br#"{"candidates":[{"content":{"parts":[{"text":"t","thought":true},{"text":"a"},{"functionCall":{"name":"f","args":{}}},{"executableCode":{"code":"1"}}],"role":"model"},"finishReason":"STOP","index":0,"groundingMetadata":{"webSearchQueries":["q"]}}],"usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":5,"thoughtsTokenCount":3,"totalTokenCount":18},"promptFeedback":{"blockReason":"SAFETY"},"modelVersion":"m","responseId":"r","createTime":"2026-11-27T15:04:05.1Z"}"#,
     br#"{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED","details":[]}}"#,
+    br#"{"__type":"com.amazon.aws.codewhisperer#ThrottlingException","message":"m","reason":"MONTHLY_REQUEST_COUNT"}"#,
     br#"{"response":{"totalTokens":7}}"#,
     br#"{"input_tokens":7}"#,
 ];
@@ -312,6 +365,29 @@ const BODIES: &[&[u8]] = &[
 #[test]
 fn framing_takes_anything() {
     run(6000, STREAMS, fuzz_framing);
+}
+
+/// A step and frames with both checksums right: an empty one, an event, an exception whose headers have all types.
+const FRAMES: &[&[u8]] = &[
+    b"\x03\0\0\0\x10\0\0\0\0\x05\xc2H\xeb}\x98\xc8\xff\0\0\0\x10\0\0\0\0\x05\xc2H\xeb}\x98\xc8\xff",
+    b"\x00\0\0\0\x10\0\0\0\0\x05\xc2H\xeb}\x98\xc8\xff\0\0\0",
+];
+
+#[test]
+fn event_stream_framing_takes_anything() {
+    let mut mixed = vec![5];
+    for (name, payload) in [("assistantResponseEvent", r#"{"content":"hi"}"#), ("meteringEvent", "{}")] {
+        mixed.extend(crate::event_stream::event(name, payload));
+    }
+    let headers: [(&str, u8, &[u8]); 4] = [
+        ("t", 0, b""),
+        ("n", 5, b"12345678"),
+        (":message-type", 7, b"exception"),
+        ("u", 9, b"0123456789abcdef"),
+    ];
+    mixed.extend(crate::event_stream::frame(&headers, b"{}"));
+    let seeds: Vec<&[u8]> = FRAMES.iter().copied().chain([mixed.as_slice()]).collect();
+    run(6000, &seeds, fuzz_event_stream);
 }
 
 #[test]

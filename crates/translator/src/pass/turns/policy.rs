@@ -87,6 +87,23 @@ impl TurnPolicy {
         }
     }
 
+    /// What Kiro wants: user and model by turns, results with the user's words.
+    #[must_use]
+    pub fn kiro() -> Self {
+        Self {
+            merge_users: true,
+            calls_last: false,
+            results: Results::InUserTurn,
+            answer_missing: true,
+            hoist_leading_system: true,
+            later_system: LaterSystem::Hoist,
+            drop_blank: true,
+            strip_attribution: true,
+            needs_user: true,
+            thoughts_first: false,
+        }
+    }
+
     /// What Chat Completions wants. A call without a result is refused there too, so it gets one.
     #[must_use]
     pub fn chat() -> Self {

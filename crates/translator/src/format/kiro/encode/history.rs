@@ -1,0 +1,282 @@
+//! The conversation: user and model by turns, the last word the user's. Source: translation.md A.15, D.33 (E675 to
+//! E680); providers-b.md 1.5.3, 1.5.5.
+
+use std::borrow::Cow;
+
+use super::media::{Image, Shown, shown_part};
+use super::prompt::Prompt;
+use super::tools::{self, Declared};
+use super::{Target, loss};
+use crate::codec::Loss;
+use crate::json::{Text, Writer};
+use crate::model::{PartKind, Role, ToolCall, ToolResult};
+use crate::pass::args::json_object;
+use crate::pass::ids::{IdMap, claude_ids, generated_id};
+use crate::pass::turns::{Arranged, NO_OUTPUT, OutPart};
+
+/// What stands in for words where there are none: no content may be empty. Source: providers-b.md 1.5.5.
+const CONTINUE: &str = "Continue";
+const RESULTS: &str = "Tool results provided.";
+const SILENT: &str = ".";
+/// What a tool said that said nothing.
+const NOTHING: &str = "(no output)";
+
+/// The conversation as it goes out.
+pub(super) struct Conversation<'c> {
+    history: Vec<Message<'c>>,
+    current: Message<'c>,
+    ids: IdMap,
+}
+
+/// A message of the user, or of the model.
+#[derive(Default)]
+struct Message<'c> {
+    model: bool,
+    texts: Vec<Text<'c>>,
+    /// Of the user.
+    images: Vec<Image<'c>>,
+    /// Of the user.
+    results: Vec<Answer<'c>>,
+    /// Of the model, each under its own or a derived id.
+    calls: Vec<(Cow<'c, str>, &'c ToolCall<'c>)>,
+}
+
+/// A result, under the id of its call.
+struct Answer<'c> {
+    id: Cow<'c, str>,
+    texts: Vec<Text<'c>>,
+    failed: bool,
+}
+
+impl<'c> Conversation<'c> {
+    pub(super) fn of(arranged: &'c Arranged<'c>, losses: &mut Vec<Loss>) -> Self {
+        let mut built = Builder::default();
+        for turn in &arranged.turns {
+            let model = turn.role == Role::Assistant;
+            for part in turn.parts.iter().map(OutPart::part) {
+                match &part.kind {
+                    PartKind::ToolCall(call) => built.call(call),
+                    PartKind::ToolResult(result) => built.result(result),
+                    _ => built.message(model).show(shown_part(part)),
+                }
+            }
+        }
+        let Builder { mut history, open, .. } = built;
+        let current = match history.pop_if(|last| !last.model) {
+            Some(user) => user,
+            // The model had the last word: the user asks it to go on (E680, B27a).
+            None => {
+                let mut user = Message::default();
+                // Its calls have to be answered, as the next turn is not the client's own (B16).
+                for id in open {
+                    loss(losses, "tool_call", "it has no result: an error result stands in");
+                    user.results.push(Answer { id, texts: vec![Text::plain(NO_OUTPUT)], failed: true });
+                }
+                user
+            }
+        };
+        // A conversation begins with the user. Source: providers-b.md 1.5.5 "First message is assistant".
+        if history.first().is_some_and(|first| first.model) {
+            history.insert(0, Message { texts: vec![Text::plain(SILENT)], ..Message::default() });
+        }
+        let calls: Vec<_> =
+            history.iter().flat_map(|message| &message.calls).map(|(id, _)| id.clone()).collect();
+        let ids = claude_ids(calls.iter().map(|id| &**id));
+        Self { history, current, ids }
+    }
+
+    /// Whether there is nothing but one message.
+    pub(super) fn is_short(&self) -> bool {
+        self.history.is_empty()
+    }
+
+    pub(super) fn write_history(&self, w: &mut Writer, target: &Target<'_>, prompt: &Prompt) {
+        w.begin_array();
+        let mut prefix = Some(prompt.first.as_str());
+        for message in &self.history {
+            w.begin_object();
+            if message.model {
+                w.key("assistantResponseMessage");
+                message.write_model(w, target, &self.ids);
+            } else {
+                w.key("userInputMessage");
+                message.write_user(w, target, prefix.take().unwrap_or_default(), &self.ids, &[]);
+            }
+            w.end_object();
+        }
+        w.end_array();
+    }
+
+    pub(super) fn write_current(
+        &self,
+        w: &mut Writer,
+        target: &Target<'_>,
+        prompt: &Prompt,
+        tools: &[Declared<'_>],
+    ) {
+        let prefix = if self.is_short() { &prompt.first } else { &prompt.last };
+        w.begin_object();
+        w.key("userInputMessage");
+        self.current.write_user(w, target, prefix, &self.ids, tools);
+        w.end_object();
+    }
+}
+
+/// Puts parts where they belong. Neighbours of one role become one message.
+#[derive(Default)]
+struct Builder<'c> {
+    history: Vec<Message<'c>>,
+    /// The calls that no result answered yet.
+    open: Vec<Cow<'c, str>>,
+    /// Calls without an id so far, and results without one: results come in the order of calls (B4).
+    nameless: (u32, u32),
+}
+
+impl<'c> Builder<'c> {
+    /// The message of a role that comes next.
+    fn message(&mut self, model: bool) -> &mut Message<'c> {
+        if self.history.last().is_none_or(|last| last.model != model) {
+            self.history.push(Message { model, ..Message::default() });
+        }
+        let last = self.history.len() - 1;
+        #[expect(clippy::indexing_slicing, reason = "there is one: it was pushed above where there was none")]
+        &mut self.history[last]
+    }
+
+    fn call(&mut self, call: &'c ToolCall<'c>) {
+        let id = named(call.id.decoded(), &mut self.nameless.0);
+        self.open.push(id.clone());
+        self.message(true).calls.push((id, call));
+    }
+
+    fn result(&mut self, result: &'c ToolResult<'c>) {
+        let id = named(result.call_id.decoded(), &mut self.nameless.1);
+        self.open.retain(|open| *open != id);
+        let mut texts = Vec::new();
+        texts.extend(result.raw.as_ref().map(|raw| Text::plain(raw.get())));
+        let user = self.message(false);
+        for shown in result.content.iter().flat_map(shown_part) {
+            match shown {
+                Shown::Text(text) => texts.push(text),
+                // A result holds texts only: what the tool showed stands beside it (B21).
+                Shown::Image(image) => user.images.push(image),
+            }
+        }
+        user.results.push(Answer { id, texts, failed: result.is_error == Some(true) });
+    }
+}
+
+fn named<'c>(id: Cow<'c, str>, nameless: &mut u32) -> Cow<'c, str> {
+    if !id.is_empty() {
+        return id;
+    }
+    *nameless += 1;
+    Cow::Owned(generated_id("tooluse_", &["call", &nameless.to_string()]))
+}
+
+impl<'c> Message<'c> {
+    fn show(&mut self, all: Vec<Shown<'c>>) {
+        for shown in all {
+            match shown {
+                Shown::Text(text) => self.texts.push(text),
+                Shown::Image(image) => self.images.push(image),
+            }
+        }
+    }
+
+    fn write_user(
+        &self,
+        w: &mut Writer,
+        target: &Target<'_>,
+        prefix: &str,
+        ids: &IdMap,
+        tools: &[Declared<'_>],
+    ) {
+        let silent = if self.results.is_empty() { CONTINUE } else { RESULTS };
+        w.begin_object();
+        w.key("content");
+        w.texts([Text::plain(prefix)].into_iter().chain(joined(&self.texts, silent)));
+        w.field_string("modelId", target.model.id);
+        w.field_string("origin", "AI_EDITOR");
+        if !self.images.is_empty() {
+            w.key("images");
+            w.begin_array();
+            self.images.iter().for_each(|image| image.write(w));
+            w.end_array();
+        }
+        if !self.results.is_empty() || !tools.is_empty() {
+            w.key("userInputMessageContext");
+            w.begin_object();
+            if !self.results.is_empty() {
+                w.key("toolResults");
+                w.begin_array();
+                self.results.iter().for_each(|answer| answer.write(w, ids));
+                w.end_array();
+            }
+            if !tools.is_empty() {
+                w.key("tools");
+                tools::write(w, tools);
+            }
+            w.end_object();
+        }
+        w.end_object();
+    }
+
+    fn write_model(&self, w: &mut Writer, target: &Target<'_>, ids: &IdMap) {
+        w.begin_object();
+        w.key("content");
+        w.texts(joined(&self.texts, SILENT));
+        if !self.calls.is_empty() {
+            w.key("toolUses");
+            w.begin_array();
+            for (id, call) in &self.calls {
+                w.begin_object();
+                w.field_string("toolUseId", &ids.get(id));
+                w.field_string("name", target.names.wire(&call.name));
+                w.field_raw("input", &json_object(&call.args));
+                w.end_object();
+            }
+            w.end_array();
+        }
+        w.end_object();
+    }
+}
+
+impl Answer<'_> {
+    fn write(&self, w: &mut Writer, ids: &IdMap) {
+        w.begin_object();
+        w.field_string("toolUseId", &ids.get(&self.id));
+        // Never rewritten, whatever the text says (F32).
+        w.field_string("status", if self.failed { "error" } else { "success" });
+        w.key("content");
+        w.begin_array();
+        let told: Vec<_> = self.texts.iter().filter(|text| !text.is_blank()).collect();
+        for text in &told {
+            w.begin_object();
+            w.field_text("text", text);
+            w.end_object();
+        }
+        if told.is_empty() {
+            w.begin_object();
+            w.field_string("text", NOTHING);
+            w.end_object();
+        }
+        w.end_array();
+        w.end_object();
+    }
+}
+
+/// Texts of several parts, each on its own line; what stands in where there are none.
+fn joined<'t>(texts: &'t [Text<'_>], silent: &'static str) -> Vec<Text<'t>> {
+    let mut all = Vec::with_capacity(texts.len() * 2);
+    for text in texts.iter().filter(|text| !text.is_empty()) {
+        if !all.is_empty() {
+            all.push(Text::plain("\n"));
+        }
+        all.push(text.reborrow());
+    }
+    if all.iter().all(Text::is_blank) {
+        return vec![Text::plain(silent)];
+    }
+    all
+}

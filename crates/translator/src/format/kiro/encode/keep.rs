@@ -1,0 +1,50 @@
+//! Which parts go to Kiro. Source: translation.md A.4, A.5 (columns KI), B80, B82.
+
+use super::{loss, media};
+use crate::codec::{CodecError, Loss};
+use crate::model::{Part, PartKind, Role};
+use crate::pass::turns::OutPart;
+
+/// The part, or nothing when Kiro cannot have it. What it must not go without is noted in `refused`.
+pub(super) fn part<'r>(
+    role: Role,
+    part: &'r Part<'r>,
+    losses: &mut Vec<Loss>,
+    refused: &mut Result<(), CodecError>,
+) -> Option<OutPart<'r>> {
+    let gone = match &part.kind {
+        PartKind::Text { .. } | PartKind::Refusal(_) => None,
+        _ if matches!(role, Role::System | Role::Developer) => Some(("system", "instructions are text")),
+        PartKind::ToolCall(_) => None,
+        PartKind::ToolResult(result) => {
+            check_media(&result.content, refused);
+            None
+        }
+        PartKind::Media(_) if role == Role::Assistant => {
+            Some(("message.media", "the model's own turns hold no media"))
+        }
+        PartKind::Media(_) => {
+            check_media(std::slice::from_ref(part), refused);
+            None
+        }
+        PartKind::Reasoning(_) => {
+            Some(("message.thinking", "a conversation state has no place for thoughts"))
+        }
+        PartKind::Server(_) | PartKind::Opaque(_) => Some(("message.part", "only its own format has it")),
+    };
+    if let Some((what, why)) = gone {
+        loss(losses, what, why);
+        return None;
+    }
+    Some(OutPart::kept(part))
+}
+
+fn check_media(parts: &[Part<'_>], refused: &mut Result<(), CodecError>) {
+    for part in parts {
+        if let PartKind::Media(found) = &part.kind
+            && refused.is_ok()
+        {
+            *refused = media::check(found);
+        }
+    }
+}

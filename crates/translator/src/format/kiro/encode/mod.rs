@@ -1,0 +1,168 @@
+//! Canonical requests as a conversation state. Source: providers-b.md 1.5.3, 1.5.5; translation.md A (columns KI), A.15.
+
+use std::borrow::Cow;
+
+use sha2::{Digest, Sha256};
+
+use super::models::Model;
+use crate::codec::{CodecError, Encoded, Loss, Profile};
+use crate::json::{Raw, Writer};
+use crate::model::{Request, Role};
+use crate::names::NameMap;
+use crate::pass::ids::hex;
+use crate::pass::names::openai_names;
+use crate::pass::turns::{TurnPolicy, arrange};
+
+mod history;
+mod keep;
+mod media;
+mod prompt;
+mod reasoning;
+mod tools;
+
+use history::Conversation;
+
+/// What every piece of the encoder knows.
+struct Target<'r> {
+    request: &'r Request<'r>,
+    profile: &'r Profile,
+    model: Model<'r>,
+    names: NameMap,
+}
+
+pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encoded, CodecError> {
+    let mut losses = Vec::new();
+    unsayable(request, &mut losses)?;
+    let target = Target { request, profile, model: Model::of(&profile.model), names: openai_names(request) };
+    let mut refused = Ok(());
+    let mut keep = |role, part| keep::part(role, part, &mut losses, &mut refused);
+    let mut arranged = arrange(request, &TurnPolicy::kiro(), &mut keep);
+    refused?;
+    losses.append(&mut arranged.losses);
+    let tools = tools::declared(&target, &mut losses);
+    let reasoning = reasoning::settle(&target)?;
+    let conversation = Conversation::of(&arranged, &mut losses);
+    let prompt = prompt::prompt(&target, &arranged.system, &tools, reasoning, conversation.is_short());
+
+    let mut w = Writer::new(profile.room());
+    w.begin_object();
+    w.key("conversationState");
+    w.begin_object();
+    w.field_string("agentTaskType", "vibe");
+    w.field_string("chatTriggerType", "MANUAL");
+    w.field_string("conversationId", &conversation_id(request));
+    w.key("currentMessage");
+    conversation.write_current(&mut w, &target, &prompt, &tools);
+    w.key("history");
+    conversation.write_history(&mut w, &target, &prompt);
+    w.end_object();
+    write_inference(&mut w, &target, reasoning, &mut losses);
+    reasoning.write_fields(&mut w);
+    // `profileArn` is the credential's: the executor puts it in.
+    w.end_object();
+    Ok(Encoded { body: w.into_bytes(), names: target.names, losses, ..Encoded::default() })
+}
+
+/// Notes a loss, once.
+fn loss(losses: &mut Vec<Loss>, what: &'static str, why: &'static str) {
+    if !losses.iter().any(|loss| loss.what == what && loss.why == why) {
+        losses.push(Loss { what: Cow::Borrowed(what), why: Cow::Borrowed(why) });
+    }
+}
+
+/// What a conversation state has no member for. Source: translation.md A.8, A.11.
+fn unsayable(request: &Request<'_>, losses: &mut Vec<Loss>) -> Result<(), CodecError> {
+    let sampling = &request.sampling;
+    // Source: translation.md F49. Dropping candidates silently would answer another question.
+    if sampling.candidates.is_some_and(|count| count > 1) {
+        return Err(
+            CodecError::inexpressible("Kiro answers with one candidate: ask for n = 1").with_param("n")
+        );
+    }
+    let gone = [
+        ("top_k", sampling.top_k.is_some()),
+        ("frequency_penalty", sampling.frequency_penalty.is_some()),
+        ("presence_penalty", sampling.presence_penalty.is_some()),
+        ("logit_bias", sampling.logit_bias.is_some()),
+        ("seed", sampling.seed.is_some()),
+        ("stop", !sampling.stop.is_empty()),
+        ("logprobs", sampling.logprobs == Some(true) || sampling.top_logprobs.is_some()),
+        ("verbosity", request.output.verbosity.is_some()),
+        ("modalities", request.output.modalities.is_some()),
+        ("audio", request.output.audio.is_some()),
+        ("prediction", request.output.prediction.is_some()),
+        ("service_tier", request.service_tier.is_some()),
+        ("parallel_tool_calls", request.parallel_tools == Some(false) && !request.tools.is_empty()),
+    ];
+    for (what, _) in gone.into_iter().filter(|(_, is)| *is) {
+        loss(losses, what, "Kiro has no such parameter");
+    }
+    if !request.extras.is_empty() {
+        loss(losses, "extras", "members that only the client's format has");
+    }
+    Ok(())
+}
+
+/// Names the conversation: always the same for one that names itself, else one for each state of it. No clock and no
+/// counter, so that a retry says the same (Source: translation.md B4a).
+fn conversation_id(request: &Request<'_>) -> String {
+    let identity = &request.identity;
+    let given =
+        [&identity.session, &identity.prompt_cache_key].into_iter().flatten().find(|id| !id.is_blank());
+    let mut hash = Sha256::new();
+    match given {
+        Some(id) => {
+            hash.update(b"named\0");
+            hash.update(id.decoded().as_bytes());
+        }
+        None => {
+            hash.update(request.model.as_bytes());
+            hash.update(request.turns.len().to_le_bytes());
+            let users = || request.turns.iter().filter(|turn| turn.role == Role::User);
+            for turn in users().next().into_iter().chain(users().next_back()) {
+                for text in turn.parts.iter().filter_map(|part| part.as_text()) {
+                    hash.update(b"\0");
+                    hash.update(text.decoded().as_bytes());
+                }
+            }
+        }
+    }
+    // The form of a random UUID (RFC 9562 §5.4): services check it.
+    let mut digits: Vec<u8> = hex(&hash.finalize()).into_bytes();
+    digits.truncate(32);
+    for (at, digit) in [(12, b'4'), (16, b'8')] {
+        if let Some(place) = digits.get_mut(at) {
+            *place = digit;
+        }
+    }
+    for at in [20, 16, 12, 8] {
+        digits.insert(at, b'-');
+    }
+    String::from_utf8(digits).unwrap_or_default()
+}
+
+/// `inferenceConfig`. The vendor's own model of the call lacks it: it is taken, and may be ignored.
+/// Source: providers-b.md 1.5.3 [V], 1.5.6 "temperature/topP dropped", 1.8 test 20.
+fn write_inference(w: &mut Writer, target: &Target<'_>, reasoning: reasoning::Asked, losses: &mut Vec<Loss>) {
+    let sampling = &target.request.sampling;
+    let mut numbers: [(&str, Option<&Raw<'_>>); 2] =
+        [("temperature", sampling.temperature.as_ref()), ("topP", sampling.top_p.as_ref())];
+    if reasoning.is_adaptive() && numbers.iter().any(|(_, raw)| raw.is_some()) {
+        loss(losses, "temperature", "the model takes no sampling parameters while it reasons");
+        numbers = [("temperature", None), ("topP", None)];
+    }
+    if target.request.max_output.is_none() && numbers.iter().all(|(_, raw)| raw.is_none()) {
+        return;
+    }
+    w.key("inferenceConfig");
+    w.begin_object();
+    if let Some(most) = target.request.max_output {
+        w.field_unsigned("maxTokens", most);
+    }
+    for (key, raw) in numbers {
+        if let Some(raw) = raw {
+            w.field_raw(key, raw.get());
+        }
+    }
+    w.end_object();
+}

@@ -1,0 +1,81 @@
+//! What goes in front of the user's first words: the instructions, and in words what a conversation state has no
+//! member for. Source: providers-b.md 1.5.5, 1.5.6; translation.md A.7, A.9 (columns KI), F31, F32.
+
+use super::Target;
+use super::reasoning::Asked;
+use super::tools::Declared;
+use crate::model::{OutputFormat, ToolChoice};
+use crate::pass::turns::OutPart;
+
+const BEGIN: &str = "--- SYSTEM PROMPT ---\n";
+const END: &str = "\n--- END SYSTEM PROMPT ---\n\n";
+
+/// How large files are written where the model's name asks for it.
+const IN_PIECES: &str = "Write large files in pieces: create the file with its first part of at most 350 lines, then \
+    append or insert the following parts with further tool calls, each of at most 300 lines.";
+
+/// What goes in front of the user's words; empty where there is nothing to say.
+pub(super) struct Prompt {
+    /// Of the first: the instructions, so that every turn has them and the provider's prompt cache its beginning (F31).
+    pub(super) first: String,
+    /// Of the last: what is asked of this turn alone.
+    pub(super) last: String,
+}
+
+pub(super) fn prompt(
+    target: &Target<'_>,
+    system: &[OutPart<'_>],
+    tools: &[Declared<'_>],
+    reasoning: Asked,
+    alone: bool,
+) -> Prompt {
+    let mut first: Vec<String> = Vec::new();
+    first.extend(reasoning.tags());
+    first.extend(
+        system.iter().filter_map(|part| part.part().as_text()).map(|text| text.decoded().into_owned()),
+    );
+    if target.model.agentic {
+        first.push(IN_PIECES.to_owned());
+    }
+    let mut last: Vec<String> = choice(target, tools).into_iter().chain(form(target)).collect();
+    if alone {
+        // The first message is the last.
+        first.append(&mut last);
+    }
+    Prompt { first: framed(first), last: framed(last) }
+}
+
+fn framed(mut said: Vec<String>) -> String {
+    said.retain(|text| !text.trim().is_empty());
+    if said.is_empty() { String::new() } else { format!("{BEGIN}{}{END}", said.join("\n\n")) }
+}
+
+/// A call that is asked for.
+fn choice(target: &Target<'_>, tools: &[Declared<'_>]) -> Option<String> {
+    if tools.is_empty() {
+        return None;
+    }
+    match &target.request.tool_choice {
+        Some(ToolChoice::Any | ToolChoice::Allowed { required: true, .. }) => {
+            Some("You must call at least one of the tools in this turn.".to_owned())
+        }
+        Some(ToolChoice::Tool { name, .. }) if tools.iter().any(|tool| tool.name() == &**name) => {
+            Some(format!("You must call the tool {} in this turn.", target.names.wire(name)))
+        }
+        _ => None,
+    }
+}
+
+/// A form that is asked for. The schema is never cut.
+fn form(target: &Target<'_>) -> Option<String> {
+    match &target.request.output.format {
+        Some(OutputFormat::JsonSchema { schema: Some(schema), .. }) => Some(format!(
+            "Answer with one JSON value that follows this JSON schema, and nothing else: no prose, no code fence.\n{}",
+            schema.get()
+        )),
+        Some(OutputFormat::JsonObject | OutputFormat::JsonSchema { schema: None, .. }) => {
+            Some("Answer with one JSON object and nothing else: no prose, no code fence.".to_owned())
+        }
+        Some(OutputFormat::Text) | None => None,
+    }
+}

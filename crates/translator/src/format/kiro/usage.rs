@@ -1,0 +1,104 @@
+//! What a reply cost, from whatever says so. Source: providers-b.md 1.5.8 "Usage order"; translation.md B55, B56.
+
+use cliproxy_core::Usage;
+use serde_json::value::RawValue;
+
+use super::wire::{Counts, Payload};
+use crate::json::read::count;
+
+/// The context of a model that nobody knows more of. Source: providers-b.md 1.5.8, "percentage".
+const CONTEXT: u64 = 200_000;
+
+/// Characters of text that are about one token. Source: providers-b.md 1.5.8 "chars / 4".
+const CHARACTERS: u64 = 4;
+
+/// Gathers counts over a stream.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Meter {
+    context: u64,
+    known: Usage,
+    percentage: Option<f64>,
+    characters: u64,
+}
+
+impl Meter {
+    pub(super) fn new(context: Option<u64>) -> Self {
+        Self { context: context.unwrap_or(CONTEXT), known: Usage::default(), percentage: None, characters: 0 }
+    }
+
+    /// Output that went by, to estimate by where nobody counts.
+    pub(super) fn wrote(&mut self, characters: usize) {
+        self.characters = self.characters.saturating_add(u64::try_from(characters).unwrap_or(u64::MAX));
+    }
+
+    /// Takes what an event says. Whether it said anything.
+    pub(super) fn read(&mut self, payload: &Payload<'_>) -> bool {
+        let before = (self.known, self.percentage);
+        let number = |raw: Option<&RawValue>| raw.and_then(count);
+        self.known.merge(&Usage {
+            input: number(payload.input_tokens),
+            output: number(payload.output_tokens),
+            reported_total: number(payload.total_tokens),
+            ..Usage::default()
+        });
+        self.percentage = float(payload.percentage).or(self.percentage);
+        if let Some(counts) =
+            payload.counts.and_then(|raw| serde_json::from_str::<Counts<'_>>(raw.get()).ok())
+        {
+            let (read, written) = (number(counts.read), number(counts.written));
+            // Inclusive: what was cached is part of the input (B56).
+            let input = number(counts.uncached).map(|uncached| {
+                uncached.saturating_add(read.unwrap_or(0)).saturating_add(written.unwrap_or(0))
+            });
+            self.known.merge(&Usage {
+                input,
+                cache_read: read,
+                cache_write: written,
+                output: number(counts.output),
+                reported_total: number(counts.total),
+                ..Usage::default()
+            });
+            self.percentage = float(counts.percentage).or(self.percentage);
+        }
+        before != (self.known, self.percentage)
+    }
+
+    /// What is known so far: counts first, then the part of the context that is full.
+    pub(super) fn known(&self) -> Usage {
+        let mut usage = self.known;
+        if usage.input.is_none() {
+            usage.input = self.percentage.map(|percentage| part_of(self.context, percentage));
+        }
+        // A total that the parts do not make is none.
+        let parts = usage.input.zip(usage.output).map(|(input, output)| input.saturating_add(output));
+        if usage.reported_total.is_some() && parts.is_some() && usage.reported_total != parts {
+            usage.reported_total = None;
+        }
+        usage
+    }
+
+    /// What the whole reply cost: output that nobody counted is estimated.
+    pub(super) fn whole(&self) -> Usage {
+        let mut usage = self.known();
+        if usage.output.is_none() && self.characters > 0 {
+            usage.output = Some((self.characters / CHARACTERS).max(1));
+        }
+        usage
+    }
+}
+
+fn float(raw: Option<&RawValue>) -> Option<f64> {
+    raw?.get().parse().ok().filter(|percentage: &f64| percentage.is_finite() && *percentage >= 0.0)
+}
+
+fn part_of(context: u64, percentage: f64) -> u64 {
+    // A context has few digits: no whole number is lost on the way.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "neither is negative, and floats that do not fit become the nearest number"
+    )]
+    let tokens = (context as f64 * percentage / 100.0).round() as u64;
+    tokens
+}
