@@ -13,6 +13,7 @@ use cliproxy_core::{ClientError, FinishReason, ModelInfo, Usage};
 use crate::frame::StreamFrame;
 use crate::model::{Event, ReasoningControl, Request, Response, StreamError};
 use crate::names::NameMap;
+use crate::pass::recall::Digest;
 
 /// A body could not be read in its format, or a request cannot be said in the target's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -225,6 +226,8 @@ pub struct ReplyContext {
     pub request_echo: Option<Arc<str>>,
     /// How many tokens the model's context holds, for providers that tell usage as a part of it.
     pub context_length: Option<u64>,
+    /// What the last thing that the user said is known by, where state is remembered for a client that drops it.
+    pub question: Option<Digest>,
 }
 
 /// A tool inside a namespace. Source: translation.md B9.
@@ -260,6 +263,16 @@ pub struct Patch {
     pub info: Option<Arc<ModelInfo>>,
     /// The conversation is to be compacted, not continued (Responses): nothing about streams goes along.
     pub compact: bool,
+    /// Which opaque state of earlier turns goes along; all of it without one.
+    pub gate: Option<Arc<dyn StateGate>>,
+}
+
+/// Decides about opaque state of earlier turns (signatures, encrypted and redacted thoughts) on its way to a provider:
+/// what the provider refused stays here. Source: translation.md B30.
+pub trait StateGate: fmt::Debug + Send + Sync + 'static {
+    /// Whether this state goes along. Asked for each once, in the order of the conversation. It must not keep the value
+    /// itself.
+    fn passes(&self, state: &str) -> bool;
 }
 
 /// What a pass-through observer says of one frame.
@@ -401,6 +414,11 @@ pub trait Codec: fmt::Debug + Send + Sync + 'static {
     /// Fills in what the reply side must know of a request of this (client) format.
     fn reply_context(&self, request: &Request<'_>, context: &mut ReplyContext) {
         let _ = (request, context);
+    }
+
+    /// Whether clients of this format return the opaque state that they were given: the format has a slot for it.
+    fn keeps_state(&self) -> bool {
+        true
     }
 
     /// Reads a whole reply.

@@ -158,6 +158,39 @@ pub fn probe_error(body: &[u8]) -> ErrorText {
     found
 }
 
+/// Whether an error says that the provider cannot read, or does not accept, opaque state of earlier turns. Source:
+/// translation.md B30; providers-a.md 3.7 "thinking_signature_invalid"; providers-b.md 1 "THINKING_SIGNATURE_INVALID".
+#[must_use]
+pub fn refuses_state(error: &ErrorText) -> bool {
+    const CODES: [&str; 2] = ["invalid_encrypted_content", "thinking_signature_invalid"];
+    /// Each line is one provider's words: all of them must stand there.
+    const WORDS: [&[&str]; 11] = [
+        // Claude
+        &["invalid", "signature", "thinking"],
+        &["invalid", "data", "redacted_thinking"],
+        &["thinking", "blocks in the latest assistant message cannot be modified"],
+        &["expected", "thinking", "redacted_thinking", "but found"],
+        // OpenAI
+        &["encrypted content", "could not be"],
+        &["encrypted_content", "invalid"],
+        &["without its required", "reasoning"],
+        &["of type 'reasoning' was provided without"],
+        &["item with id 'rs_", "not found"],
+        // Gemini
+        &["thought signature", "not valid"],
+        &["thought_signature", "invalid"],
+    ];
+    let coded = [&error.code, &error.kind].into_iter().flatten();
+    if coded.into_iter().any(|word| CODES.iter().any(|code| word.eq_ignore_ascii_case(code))) {
+        return true;
+    }
+    let message = error.message.to_ascii_lowercase();
+    CODES.iter().any(|code| message.contains(code))
+        || WORDS.iter().any(|words| words.iter().all(|word| message.contains(word)))
+        || ["corrupted", "invalid"].iter().any(|word| message.contains(word))
+            && message.contains("thought signature")
+}
+
 /// Takes from an object what is not known yet.
 fn fill(found: &mut ErrorText, object: &TopLevel<'_>) {
     let text = |key: &str| plain(object.raw(key).ok().flatten()).filter(|text| !text.is_empty());

@@ -88,6 +88,12 @@ pub fn generated_id(prefix: &str, parts: &[&str]) -> String {
     id
 }
 
+/// The id of a call in a reply whose provider gave none, as Chat clients get it (B4a).
+#[must_use]
+pub fn reply_call_id(seed: &str, candidate: u32, index: usize) -> String {
+    generated_id("call_", &[seed, &candidate.to_string(), &index.to_string()])
+}
+
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";

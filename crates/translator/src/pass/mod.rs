@@ -15,6 +15,7 @@ pub mod ids;
 pub mod media;
 pub mod names;
 pub mod reasoning;
+pub mod recall;
 pub mod schema;
 pub mod services;
 pub mod signature;

@@ -4,7 +4,9 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use crate::model::Issuer;
+use crate::codec::StateGate;
+use crate::json::Text;
+use crate::model::{Issuer, Part, PartKind, Request};
 
 /// The largest value that is looked at. Source: translation.md B29.
 pub const MAX_SIGNATURE: usize = 32 * 1024 * 1024;
@@ -30,6 +32,31 @@ pub fn bare(value: &str) -> &str {
         }
         _ => value,
     }
+}
+
+/// Takes out of a conversation the state that a gate keeps back, and says whether there was any. Thoughts that can be
+/// read stay, unsigned: who wants them back without a signature gets them.
+pub fn withhold(request: &mut Request<'_>, gate: &dyn StateGate) -> bool {
+    let mut any = false;
+    for turn in &mut request.turns {
+        turn.parts.retain_mut(|part| pass_part(part, gate, &mut any));
+    }
+    any
+}
+
+fn pass_part(part: &mut Part<'_>, gate: &dyn StateGate, any: &mut bool) -> bool {
+    let refused = |value: &Text<'_>| !gate.passes(&value.decoded());
+    let unsigned = part.signature.as_ref().is_some_and(|signature| refused(&signature.value));
+    if unsigned {
+        part.signature = None;
+        *any = true;
+    }
+    let PartKind::Reasoning(reasoning) = &part.kind else { return true };
+    if reasoning.redacted.as_ref().is_some_and(refused) {
+        *any = true;
+        return false;
+    }
+    !unsigned || reasoning.summary.iter().chain(&reasoning.raw).any(|text| !text.is_empty())
 }
 
 /// Classifies a signature. The first byte is looked at before any base64 is decoded. xAI's look like noise and
@@ -98,6 +125,50 @@ fn is_claude_envelope(value: &str) -> bool {
     let Some(bytes) = decode(value) else { return false };
     let Some((1, Wire::Varint, rest)) = field(&bytes) else { return false };
     is_message(rest) && memchr::memmem::find(rest, b"claude").is_some()
+}
+
+/// Whether a value is no signature of Gemini 3, though of no other issuer's form either: the name of a session in
+/// base64, or the envelope of earlier models (E633, E635).
+#[must_use]
+pub fn is_outdated_gemini(value: &str) -> bool {
+    let Some(bytes) = decode(bare(value.trim())) else { return false };
+    is_uuid(&bytes) || matches!(field(&bytes), Some((1, Wire::Bytes(_), _)))
+}
+
+fn is_uuid(bytes: &[u8]) -> bool {
+    bytes.len() == 36
+        && bytes.iter().enumerate().all(|(place, byte)| match place {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+/// The largest state of xAI's that is looked at. Source: translation.md B29.
+const MAX_GROK: usize = 8 * 1024 * 1024;
+
+/// Whether a value may be xAI's: base64 of at least 32 bytes that look like noise. It never tells itself (E647, E648).
+#[must_use]
+pub fn may_be_grok(value: &str) -> bool {
+    if value.len() > MAX_GROK {
+        return false;
+    }
+    let Some(bytes) = decode(value) else { return false };
+    if bytes.len() < 32 {
+        return false;
+    }
+    let mut counts = [0_u32; 256];
+    for byte in &bytes {
+        if let Some(count) = counts.get_mut(usize::from(*byte)) {
+            *count += 1;
+        }
+    }
+    let total = f64::from(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+    let entropy: f64 = counts.iter().filter(|count| **count > 0).fold(0.0, |sum, count| {
+        let share = f64::from(*count) / total;
+        sum - share * share.log2()
+    });
+    // Of few bytes not all values can be there.
+    entropy / total.min(256.0).log2() >= 0.85
 }
 
 enum Wire<'b> {

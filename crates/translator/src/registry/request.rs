@@ -6,8 +6,10 @@ use bytes::Bytes;
 use cliproxy_core::{ClientFormat, ProviderFormat};
 
 use super::{Hub, Registry, RequestEnvelope, RequestMiddleware, Route, no_route};
-use crate::codec::{CodecError, CodecErrorKind, Loss, Patch, Profile, ReplyContext};
+use crate::codec::{CodecError, CodecErrorKind, Loss, Patch, Profile, ReplyContext, StateGate};
 use crate::model::ReasoningControl;
+use crate::pass::recall::{self, Recall};
+use crate::pass::signature::withhold;
 use crate::splice::{Edits, TopLevel};
 
 /// One request to translate.
@@ -26,6 +28,10 @@ pub struct RequestCall<'c> {
     pub suffix: Option<&'c ReasoningControl>,
     /// Whether the provider is to report usage in the stream whatever the client asked.
     pub include_usage: bool,
+    /// Which opaque state of earlier turns goes along; all of it without one.
+    pub gate: Option<&'c Arc<dyn StateGate>>,
+    /// Where state is found that the client dropped.
+    pub recall: Option<&'c dyn Recall>,
 }
 
 impl<'c> RequestCall<'c> {
@@ -37,13 +43,27 @@ impl<'c> RequestCall<'c> {
         body: &'c Bytes,
         profile: &'c Profile,
     ) -> Self {
-        Self { client, provider, body, profile, suffix: None, include_usage: false }
+        Self { client, provider, body, profile, suffix: None, include_usage: false, gate: None, recall: None }
     }
 
     /// With what the model's suffix asks for.
     #[must_use]
     pub fn with_suffix(mut self, suffix: Option<&'c ReasoningControl>) -> Self {
         self.suffix = suffix;
+        self
+    }
+
+    /// With a say in which opaque state goes along.
+    #[must_use]
+    pub fn with_gate(mut self, gate: Option<&'c Arc<dyn StateGate>>) -> Self {
+        self.gate = gate;
+        self
+    }
+
+    /// With what is remembered of replies whose state the client dropped.
+    #[must_use]
+    pub fn with_recall(mut self, recall: Option<&'c dyn Recall>) -> Self {
+        self.recall = recall;
         self
     }
 
@@ -189,6 +209,7 @@ impl Registry {
                     reasoning: call.suffix.cloned(),
                     info: profile.info.clone(),
                     compact: false,
+                    gate: call.gate.cloned(),
                 },
             ),
             None => name_model(call.body, &profile.model),
@@ -206,6 +227,10 @@ impl Registry {
             let summary = std::mem::take(&mut request.reasoning.summary);
             request.reasoning = ReasoningControl { summary, ..suffix.clone() };
         }
+        if let Some(recall) = call.recall {
+            state.context.question = recall::restore(&mut request, recall);
+        }
+        let withheld = call.gate.is_some_and(|gate| withhold(&mut request, &**gate));
         for hook in &self.model_hooks {
             hook.on_request(call, &mut request)?;
         }
@@ -215,6 +240,12 @@ impl Registry {
         state.context.names = encoded.names;
         state.context.invented = encoded.invented;
         state.losses = encoded.losses;
+        if withheld {
+            state.losses.push(Loss {
+                what: "message.thinking".into(),
+                why: "the provider refused the state of earlier turns".into(),
+            });
+        }
         Ok(Bytes::from(encoded.body))
     }
 

@@ -97,6 +97,10 @@ impl Codec for ChatCodec {
         note_request(request, context);
     }
 
+    fn keeps_state(&self) -> bool {
+        false
+    }
+
     fn decode_reply<'a>(&self, body: &'a [u8], _context: &ReplyContext) -> Result<Response<'a>, CodecError> {
         reply::decode(body)
     }

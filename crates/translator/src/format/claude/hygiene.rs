@@ -7,7 +7,7 @@ use memchr::memmem;
 use serde_json::value::RawValue;
 
 use super::carrier;
-use crate::codec::CodecError;
+use crate::codec::{CodecError, StateGate};
 use crate::json::{self, Text};
 use crate::model::CacheMark;
 use crate::pass::cache::{CachePlan, MAX_MARKS, Place};
@@ -48,6 +48,46 @@ pub(super) fn is_active(thinking: Option<&str>) -> bool {
         .is_some_and(|kind| kind != "disabled")
 }
 
+/// Whether a `thinking` object gives thoughts a budget.
+pub(super) fn has_budget(thinking: Option<&str>) -> bool {
+    thinking
+        .and_then(|json| TopLevel::scan(json.as_bytes()).ok())
+        .and_then(|scanned| scanned.string("type").ok().flatten())
+        .is_some_and(|kind| kind == "enabled")
+}
+
+/// Whether a body ends in results of calls whose message will not begin with thoughts.
+pub(super) fn is_bare_loop(scanned: &TopLevel<'_>, mend: Mend<'_>) -> bool {
+    let messages = scanned.raw("messages").ok().flatten();
+    let Some(messages) = messages.and_then(|list| serde_json::from_str::<Vec<&RawValue>>(list).ok()) else {
+        return false;
+    };
+    let [.., before, last] = messages.as_slice() else { return false };
+    let blocks = |message: &RawValue| -> Vec<String> {
+        let Ok(scanned) = TopLevel::scan(message.get().as_bytes()) else { return Vec::new() };
+        let content = scanned.raw("content").ok().flatten().unwrap_or_default();
+        let items: Vec<&RawValue> = serde_json::from_str(content).unwrap_or_default();
+        items.iter().map(|item| item.get().to_owned()).collect()
+    };
+    let thoughts = Thoughts::of(before.get().as_bytes(), mend);
+    let stays = |block: &&String| {
+        let Ok(scanned) = TopLevel::scan(block.as_bytes()) else { return true };
+        let kind = scanned.string("type").ok().flatten().unwrap_or_default();
+        !thoughts.is_some_and(|thoughts| thoughts.drops(&kind, &scanned))
+    };
+    let is = |block: &String, wanted: &str| {
+        TopLevel::scan(block.as_bytes())
+            .ok()
+            .and_then(|scanned| scanned.string("type").ok().flatten().map(|kind| kind.ends_with(wanted)))
+            .unwrap_or(false)
+    };
+    let (asked, answered) = (blocks(before), blocks(last));
+    let first = asked.iter().find(stays);
+    answered.iter().any(|block| is(block, "tool_result"))
+        && asked.iter().any(|block| is(block, "tool_use"))
+        && !first.is_some_and(|block| is(block, "thinking"))
+}
+
 /// A typed tool without empty domain lists; the same text when it has none.
 pub(super) fn without_empty_domains(tool: &str) -> Cow<'_, str> {
     let Ok(scanned) = TopLevel::scan(tool.as_bytes()) else { return Cow::Borrowed(tool) };
@@ -66,9 +106,11 @@ pub(super) fn without_empty_domains(tool: &str) -> Cow<'_, str> {
 
 /// What of a body that passes through has to be mended.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Mend {
+pub(super) struct Mend<'m> {
     /// Thoughts that Claude did not sign go: the target is Claude itself, not a backend that only speaks its format.
     pub(super) strict_signatures: bool,
+    /// Which of the others go along.
+    pub(super) gate: Option<&'m dyn StateGate>,
 }
 
 /// Adds to `edits` what has to change. Looks at substrings first: a body that is right costs one search a rule.
@@ -76,7 +118,7 @@ pub(super) fn mend<'b>(
     mut edits: Edits<'b>,
     body: &'b [u8],
     scanned: &TopLevel<'b>,
-    mend: Mend,
+    mend: Mend<'_>,
 ) -> Result<Edits<'b>, CodecError> {
     let marks = memmem::find_iter(body, b"\"cache_control\"").count();
     let found;
@@ -85,7 +127,7 @@ pub(super) fn mend<'b>(
         found = marks_of(scanned)?;
         plan = Some(CachePlan::new(found.iter().map(|(place, mark)| (*place, mark))));
     }
-    let thoughts = Thoughts::of(body, mend.strict_signatures);
+    let thoughts = Thoughts::of(body, mend);
     let domains = memmem::find(body, b"_domains\"").is_some();
     if plan.is_none() && thoughts.is_none() && !domains {
         return Ok(edits);
@@ -122,37 +164,74 @@ fn marks_of(scanned: &TopLevel<'_>) -> Result<Vec<(Place, CacheMark<'static>)>, 
 }
 
 /// Which thoughts go.
+#[derive(Clone, Copy, Debug)]
+struct Thoughts<'g> {
+    foreign: Option<Foreign>,
+    /// And those that this keeps back.
+    gate: Option<&'g dyn StateGate>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Thoughts {
+enum Foreign {
     /// Those under our own marker, which no provider knows.
     Marked,
     /// Those that Claude did not sign.
-    Foreign,
+    Unsigned,
 }
 
-impl Thoughts {
+impl<'g> Thoughts<'g> {
     /// What there is to look for; `None` when every signature looks like Claude's own.
+    fn of(body: &[u8], mend: Mend<'g>) -> Option<Self> {
+        let foreign = Foreign::of(body, mend.strict_signatures);
+        let gate = mend.gate.filter(|_| memmem::find(body, b"thinking\"").is_some());
+        (foreign.is_some() || gate.is_some()).then_some(Self { foreign, gate })
+    }
+
+    /// Whether a block of this type goes.
+    fn drops(self, kind: &str, block: &TopLevel<'_>) -> bool {
+        let key = match kind {
+            "thinking" => "signature",
+            "redacted_thinking" => "data",
+            _ => return false,
+        };
+        if kind == "thinking" && self.foreign.is_some_and(|foreign| foreign.drops(block)) {
+            return true;
+        }
+        let Some(gate) = self.gate else { return false };
+        block.string(key).ok().flatten().is_some_and(|state| !state.is_empty() && !gate.passes(&state))
+    }
+}
+
+impl Foreign {
     fn of(body: &[u8], strict: bool) -> Option<Self> {
         let mut found = None;
-        for at in memmem::find_iter(body, b"\"signature\"") {
-            let rest = body.get(at + b"\"signature\"".len()..).unwrap_or_default().trim_ascii_start();
+        for at in memmem::find_iter(body, b"ignature\"") {
+            let before = body.get(..at).unwrap_or_default();
+            // Gemini's word for it, on a call (E646).
+            if strict && (before.ends_with(b"\"thought_s") || before.ends_with(b"\"thoughtS")) {
+                return Some(Self::Unsigned);
+            }
+            if !before.ends_with(b"\"s") {
+                continue;
+            }
+            let rest = body.get(at + b"ignature\"".len()..).unwrap_or_default().trim_ascii_start();
             let Some(rest) = rest.strip_prefix(b":").map(<[u8]>::trim_ascii_start) else { continue };
             let Some(value) = rest.strip_prefix(b"\"") else { continue };
             if value.starts_with(carrier::MARKER.as_bytes()) {
                 found = found.or(Some(Self::Marked));
             } else if strict && !matches!(value.first(), Some(b'E' | b'R' | b'C')) {
-                return Some(Self::Foreign);
+                return Some(Self::Unsigned);
             }
         }
-        if strict && found.is_some() { Some(Self::Foreign) } else { found }
+        if strict && found.is_some() { Some(Self::Unsigned) } else { found }
     }
 
     fn drops(self, block: &TopLevel<'_>) -> bool {
-        let Ok(signature) = block.string("signature") else { return self == Self::Foreign };
+        let Ok(signature) = block.string("signature") else { return self == Self::Unsigned };
         let signature = signature.unwrap_or_default();
         match self {
             Self::Marked => signature.starts_with(carrier::MARKER),
-            Self::Foreign => carrier::is_foreign(&signature),
+            Self::Unsigned => carrier::is_foreign(&signature),
         }
     }
 }
@@ -160,7 +239,7 @@ impl Thoughts {
 type Visit<'v> = &'v mut dyn FnMut(Place, &str) -> Option<String>;
 
 /// A list of tools, system blocks or messages with its marks as `visit` wants them; `None` when nothing changes.
-fn rewritten(list: &str, place: Place, thoughts: Option<Thoughts>, visit: Visit<'_>) -> Option<String> {
+fn rewritten(list: &str, place: Place, thoughts: Option<Thoughts<'_>>, visit: Visit<'_>) -> Option<String> {
     let items: Vec<&RawValue> = serde_json::from_str(list).ok()?;
     let mut out = String::with_capacity(list.len());
     let mut changed = false;
@@ -193,7 +272,7 @@ fn mend_tool(text: Cow<'_, str>) -> Cow<'_, str> {
 }
 
 /// A message; `None` when all of it had to go (E641).
-fn message<'m>(text: &'m str, thoughts: Option<Thoughts>, visit: Visit<'_>) -> Option<Cow<'m, str>> {
+fn message<'m>(text: &'m str, thoughts: Option<Thoughts<'_>>, visit: Visit<'_>) -> Option<Cow<'m, str>> {
     let Ok(scanned) = TopLevel::scan(text.as_bytes()) else { return Some(Cow::Borrowed(text)) };
     let Some(content) = scanned.raw("content").ok().flatten().filter(|content| content.starts_with('['))
     else {
@@ -207,7 +286,7 @@ fn message<'m>(text: &'m str, thoughts: Option<Thoughts>, visit: Visit<'_>) -> O
 }
 
 /// The blocks of a message or of a tool result; `None` when nothing changes.
-fn blocks(list: &str, thoughts: Option<Thoughts>, visit: Visit<'_>) -> Option<String> {
+fn blocks(list: &str, thoughts: Option<Thoughts<'_>>, visit: Visit<'_>) -> Option<String> {
     let items: Vec<&RawValue> = serde_json::from_str(list).ok()?;
     let mut changed = false;
     let mut out = String::with_capacity(list.len());
@@ -217,9 +296,21 @@ fn blocks(list: &str, thoughts: Option<Thoughts>, visit: Visit<'_>) -> Option<St
         let kind = scanned.as_ref().and_then(|scanned| scanned.string("type").ok().flatten());
         let mut block = Cow::Borrowed(text);
         if let (Some(scanned), Some(kind)) = (&scanned, kind.as_deref()) {
-            if kind == "thinking" && thoughts.is_some_and(|thoughts| thoughts.drops(scanned)) {
+            if thoughts.is_some_and(|thoughts| thoughts.drops(kind, scanned)) {
                 changed = true;
+                // Who signs nothing takes the thoughts back without a signature (E649).
+                if thoughts.is_some_and(|thoughts| thoughts.foreign == Some(Foreign::Marked))
+                    && let Ok(unsigned) = Edits::new().set_string("signature", "").apply_str(text)
+                {
+                    out.push(if out.is_empty() { '[' } else { ',' });
+                    out.push_str(&unsigned);
+                }
                 continue;
+            }
+            if kind == "tool_use"
+                && let Some(foreign) = thoughts.and_then(|thoughts| thoughts.foreign)
+            {
+                block = without_state(text, scanned, foreign);
             }
             // Marks inside a result come before its own.
             if kind == "tool_result"
@@ -243,6 +334,15 @@ fn blocks(list: &str, thoughts: Option<Thoughts>, visit: Visit<'_>) -> Option<St
     }
     out.push(']');
     changed.then_some(out)
+}
+
+/// A call without another provider's state (E646).
+fn without_state<'t>(text: &'t str, call: &TopLevel<'_>, foreign: Foreign) -> Cow<'t, str> {
+    let mut edits = Edits::new().remove("thought_signature").remove("thoughtSignature");
+    if call.has("signature") && foreign.drops(call) {
+        edits = edits.remove("signature");
+    }
+    edits.apply_str(text).unwrap_or(Cow::Borrowed(text))
 }
 
 /// An object with its mark as `visit` wants it.

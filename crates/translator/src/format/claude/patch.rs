@@ -40,6 +40,19 @@ pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> 
         }
         config.drop_effort();
     }
+    let target = patch.model.as_deref().unwrap_or(&model);
+    let mend = Mend {
+        // Backends that only speak the format sign as they like, or not at all (E642).
+        strict_signatures: target.to_ascii_lowercase().contains("claude"),
+        gate: patch.gate.as_deref(),
+    };
+    // What is left of a turn that goes on must begin with thoughts, or there is no thinking in it.
+    if mend.gate.is_some()
+        && hygiene::has_budget(thinking.as_deref())
+        && hygiene::is_bare_loop(&scanned, mend)
+    {
+        thinking = None;
+    }
     let active = hygiene::is_active(thinking.as_deref());
     edits = put(edits, "thinking", scanned.has("thinking"), thinking);
     if let Some(changed) = config.changed {
@@ -54,9 +67,6 @@ pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> 
             edits = edits.remove(key);
         }
     }
-    // Backends that only speak the format sign as they like, or not at all (E642).
-    let target = patch.model.as_deref().unwrap_or(&model);
-    let mend = Mend { strict_signatures: target.to_ascii_lowercase().contains("claude") };
     let edits = hygiene::mend(edits, body, &scanned, mend)?;
     Ok(edits.apply_scanned(body, &scanned))
 }

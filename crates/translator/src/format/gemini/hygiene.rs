@@ -7,20 +7,25 @@ use std::collections::VecDeque;
 use serde_json::value::RawValue;
 
 use super::{carrier, decode, wire};
-use crate::codec::CodecError;
+use crate::codec::{CodecError, StateGate};
 use crate::json::Text;
 use crate::json::read::{at, read};
 use crate::json::{List, Writer};
 use crate::model::{Issuer, Role};
+use crate::pass::signature::is_outdated_gemini;
 use crate::splice::{Edits, TopLevel};
 
 /// The contents, mended; `None` when there is nothing to mend. Malformed ones are left to the provider's own words.
-pub(super) fn contents(json: &str, model: &str) -> Result<Option<String>, CodecError> {
+pub(super) fn contents(
+    json: &str,
+    model: &str,
+    gate: Option<&dyn StateGate>,
+) -> Result<Option<String>, CodecError> {
     if !json.starts_with('[') {
         return Ok(None);
     }
     let items: List<&RawValue> = serde_json::from_str(json)?;
-    let mut history = History { signed: needs_signatures(model), before: None, calls: VecDeque::new() };
+    let mut history = History { signed: needs_signatures(model), gate, before: None, calls: VecDeque::new() };
     let mut changed: Vec<(usize, String)> = Vec::new();
     for (index, raw) in items.0.iter().enumerate() {
         let edited = history.content(raw).map_err(|error| at(&format!("contents[{index}]"), &error))?;
@@ -47,14 +52,16 @@ pub(super) fn needs_signatures(model: &str) -> bool {
     !(model.starts_with("gemini-1") || model.starts_with("gemini-2"))
 }
 
-struct History {
+struct History<'g> {
     signed: bool,
+    /// Which signatures go along.
+    gate: Option<&'g dyn StateGate>,
     before: Option<Role>,
     /// The names of the calls of the last round that no result has answered.
     calls: VecDeque<String>,
 }
 
-impl History {
+impl History<'_> {
     fn content(&mut self, raw: &RawValue) -> Result<Option<String>, CodecError> {
         let json = raw.get();
         if !json.starts_with('{') {
@@ -110,7 +117,7 @@ impl History {
                     edits = renamed(edits, raw, &name);
                 }
             } else if let Some(signature) = part.signature {
-                edits = own_signature(edits, signature);
+                edits = own_signature(edits, Kept::of(signature, self.signed, self.gate));
             }
             out.push(edits.apply_str(raw.get())?);
         }
@@ -127,7 +134,7 @@ impl History {
         match signature {
             None if first && self.signed => sentinel(edits),
             None => edits,
-            Some(raw) => match Kept::of(raw) {
+            Some(raw) => match Kept::of(raw, self.signed, self.gate) {
                 Kept::Sentinel if first => edits,
                 Kept::Own => edits,
                 Kept::Other(value) => unsigned(edits).set_string("thoughtSignature", &value),
@@ -152,17 +159,25 @@ enum Kept {
 }
 
 impl Kept {
-    fn of(raw: &RawValue) -> Self {
+    fn of(raw: &RawValue, signed: bool, gate: Option<&dyn StateGate>) -> Self {
         let Some(text) = Text::from_raw(raw).filter(|text| !text.is_empty()) else { return Self::Nothing };
         if carrier::is_sentinel(&text.decoded()) {
             return Self::Sentinel;
         }
         let value = text.decoded().into_owned();
-        match carrier::of_client(text) {
+        let read = carrier::of_client(text)
+            .filter(|(signature, _)| gate.is_none_or(|gate| gate.passes(&signature.value.decoded())));
+        match read {
             Some((signature, _))
                 if signature.issuer == Issuer::Gemini && signature.value != value.as_str() =>
             {
                 Self::Other(signature.value.into_decoded().into_owned())
+            }
+            // What a model from 3 on refuses; those before take it back, or anything else.
+            Some((signature, _))
+                if signature.issuer == Issuer::Unknown && signed && is_outdated_gemini(&value) =>
+            {
+                Self::Nothing
             }
             Some((signature, _)) if matches!(signature.issuer, Issuer::Gemini | Issuer::Unknown) => Self::Own,
             _ => Self::Nothing,
@@ -170,8 +185,8 @@ impl Kept {
     }
 }
 
-fn own_signature<'e>(edits: Edits<'e>, raw: &RawValue) -> Edits<'e> {
-    match Kept::of(raw) {
+fn own_signature(edits: Edits<'_>, kept: Kept) -> Edits<'_> {
+    match kept {
         Kept::Own => edits,
         Kept::Other(value) => unsigned(edits).set_string("thoughtSignature", &value),
         Kept::Sentinel | Kept::Nothing => unsigned(edits),

@@ -53,7 +53,7 @@ fn inner<'e>(top: &TopLevel<'e>, patch: &Patch) -> Result<Edits<'e>, CodecError>
     }
     if let Some(contents) = top.raw("contents")? {
         let model = patch.model.as_deref().unwrap_or_default();
-        if let Some(changed) = hygiene::contents(contents, model)? {
+        if let Some(changed) = hygiene::contents(contents, model, patch.gate.as_deref())? {
             edits = edits.set("contents", changed);
         }
     }

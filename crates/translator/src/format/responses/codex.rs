@@ -45,7 +45,7 @@ pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> 
     if patch.compact {
         // The body is that of Responses but for the empty instructions. Source: providers-a.md 3.5, "Compact".
         edits = edits.remove("stream").remove("stream_options");
-        return Ok(with_input(edits, &top)?.apply_scanned(body, &top));
+        return Ok(with_input(edits, &top, patch)?.apply_scanned(body, &top));
     }
     edits = edits.set("stream", "true").set("store", "false").set("include", ENCRYPTED);
     edits = with_tools(edits, &top)?;
@@ -63,7 +63,7 @@ pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> 
         };
     }
     edits = with_reasoning(edits, &top, patch)?;
-    Ok(with_input(edits, &top)?.apply_scanned(body, &top))
+    Ok(with_input(edits, &top, patch)?.apply_scanned(body, &top))
 }
 
 /// Of the options of a stream it knows one.
@@ -74,7 +74,7 @@ pub(super) fn stream_options(options: &str) -> Option<String> {
 }
 
 /// A string becomes a user's message; items lose what is refused.
-fn with_input<'e>(edits: Edits<'e>, top: &TopLevel<'e>) -> Result<Edits<'e>, CodecError> {
+fn with_input<'e>(edits: Edits<'e>, top: &TopLevel<'e>, patch: &Patch) -> Result<Edits<'e>, CodecError> {
     if let Some(text) = top.raw("input")?.filter(|json| json.starts_with('"')) {
         let mut w = Writer::new(Vec::with_capacity(text.len() + 96));
         w.raw(r#"[{"type":"message","role":"user","content":[{"type":"input_text","text":"#);
@@ -83,7 +83,7 @@ fn with_input<'e>(edits: Edits<'e>, top: &TopLevel<'e>) -> Result<Edits<'e>, Cod
         out.extend_from_slice(b"}]}]");
         return Ok(edits.set("input", String::from_utf8(out).unwrap_or_default()));
     }
-    Ok(match scrub::input(top, scrub::Rules::CODEX) {
+    Ok(match scrub::input(top, scrub::Rules { codex: true, gate: patch.gate.as_deref() }) {
         Some(input) => edits.set("input", input),
         None => edits,
     })

@@ -26,7 +26,7 @@ pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> 
         _ => edits,
     };
     edits = with_reasoning(edits, &top, patch)?;
-    if let Some(input) = scrub::input(&top, scrub::Rules::FOREIGN_STATE) {
+    if let Some(input) = scrub::input(&top, scrub::Rules { codex: false, gate: patch.gate.as_deref() }) {
         edits = edits.set("input", input);
     }
     Ok(edits.apply_scanned(body, &top))

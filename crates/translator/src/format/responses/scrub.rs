@@ -7,40 +7,45 @@ use serde_json::value::RawValue;
 
 use super::carrier::is_foreign;
 use super::ids::{call_id, item_id};
+use crate::codec::StateGate;
 use crate::json::Writer;
 use crate::splice::{Edits, TopLevel};
 
-/// What is looked for.
+/// What is looked for, beside thoughts that another provider signed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rules {
-    /// What the Codex backend refuses on top.
-    codex: bool,
-}
-
-impl Rules {
-    /// Thoughts that another provider signed.
-    pub(super) const FOREIGN_STATE: Self = Self { codex: false };
-    /// All that Codex refuses: system messages, cache breakpoints, long ids.
-    pub(super) const CODEX: Self = Self { codex: true };
+pub(super) struct Rules<'g> {
+    /// What the Codex backend refuses on top: system messages, cache breakpoints, long ids.
+    pub(super) codex: bool,
+    /// Which state goes along.
+    pub(super) gate: Option<&'g dyn StateGate>,
 }
 
 /// The input as it must be; `None` when it is fine as it is.
-pub(super) fn input(top: &TopLevel<'_>, rules: Rules) -> Option<String> {
+pub(super) fn input(top: &TopLevel<'_>, rules: Rules<'_>) -> Option<String> {
     let input = top.raw("input").ok().flatten().filter(|json| json.starts_with('['))?;
     if !may_matter(input.as_bytes(), rules) {
         return None;
     }
     let items: Vec<&RawValue> = serde_json::from_str(input).ok()?;
     let mut changed = false;
+    // Whether what stands here belonged to thoughts that went.
+    let mut orphans = false;
     let mut w = Writer::new(Vec::with_capacity(input.len()));
     w.begin_array();
     for raw in items {
-        match item(raw.get(), rules) {
-            Fate::Fine => w.raw(raw.get()),
-            Fate::Gone => changed = true,
-            Fate::Changed(json) => {
+        let fate = item(raw.get(), rules);
+        orphans = matches!(fate, Fate::Withheld) || orphans && !ends_turn(raw.get());
+        let nameless = orphans.then(|| without_id(raw.get())).flatten();
+        match (fate, nameless) {
+            (Fate::Gone | Fate::Withheld, _) => changed = true,
+            (Fate::Fine, Some(json)) => {
                 changed = true;
                 w.raw(&json);
+            }
+            (Fate::Fine, None) => w.raw(raw.get()),
+            (Fate::Changed(json), _) => {
+                changed = true;
+                w.raw(&without_id(&json).filter(|_| orphans).unwrap_or(json));
             }
         }
     }
@@ -49,8 +54,9 @@ pub(super) fn input(top: &TopLevel<'_>, rules: Rules) -> Option<String> {
 }
 
 /// Whether any word stands there that could mean a change: most inputs are never taken apart.
-fn may_matter(input: &[u8], rules: Rules) -> bool {
+fn may_matter(input: &[u8], rules: Rules<'_>) -> bool {
     has_foreign_state(input)
+        || rules.gate.is_some() && memmem::find(input, br#""reasoning""#).is_some()
         || rules.codex
             && (memmem::find(input, br#""system""#).is_some()
                 || memmem::find(input, b"prompt_cache_breakpoint").is_some()
@@ -78,10 +84,12 @@ fn has_long_id(input: &[u8]) -> bool {
 enum Fate {
     Fine,
     Gone,
+    /// Thoughts that a gate keeps back.
+    Withheld,
     Changed(String),
 }
 
-fn item(json: &str, rules: Rules) -> Fate {
+fn item(json: &str, rules: Rules<'_>) -> Fate {
     let bytes = json.as_bytes();
     if !may_matter(bytes, rules) {
         return Fate::Fine;
@@ -94,6 +102,14 @@ fn item(json: &str, rules: Rules) -> Fate {
         && is_foreign(&state)
     {
         return Fate::Gone;
+    }
+    // The service may know thoughts by their id alone.
+    if kind == "reasoning"
+        && let Some(gate) = rules.gate
+        && let Some(state) = text("encrypted_content").or_else(|| text("id"))
+        && !gate.passes(&state)
+    {
+        return Fate::Withheld;
     }
     if !rules.codex {
         return Fate::Fine;
@@ -122,6 +138,25 @@ fn item(json: &str, rules: Rules) -> Fate {
         Ok(std::borrow::Cow::Owned(changed)) => Fate::Changed(changed),
         _ => Fate::Fine,
     }
+}
+
+/// Whether a turn of the model ends at an item: at what a user or a tool says.
+fn ends_turn(json: &str) -> bool {
+    let Ok(top) = TopLevel::scan(json.as_bytes()) else { return false };
+    let text = |key: &str| top.string(key).ok().flatten().unwrap_or_default();
+    matches!(&*text("role"), "user" | "developer" | "system") || text("type").ends_with("_output")
+}
+
+/// A message or call without its id: the service looks up what it knows by one, and misses the thoughts before it.
+/// Source: translation.md B30.
+fn without_id(json: &str) -> Option<String> {
+    let top = TopLevel::scan(json.as_bytes()).ok()?;
+    let kind = top.string("type").ok().flatten()?;
+    let has_other_name = matches!(&*kind, "message" | "function_call" | "custom_tool_call");
+    if !has_other_name || !top.has("id") {
+        return None;
+    }
+    Edits::new().remove("id").apply_str(json).ok().map(std::borrow::Cow::into_owned)
 }
 
 /// Parts without the member that Codex refuses; a text of that name stays (E319).

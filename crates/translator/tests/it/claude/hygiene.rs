@@ -168,13 +168,17 @@ fn thoughts_that_claude_did_not_sign_stop_here() {
         // Backends that only speak the format sign nothing, or as they like.
         ("kimi-k2", "", true),
         ("kimi-k2", &gpt, true),
-        ("kimi-k2", ours, false),
+        // E649: without another provider's signature.
+        ("kimi-k2", ours, true),
     ] {
         let body =
             json!({"model":model,"messages":[{"role":"assistant","content":[thought(signature), text]}]});
         let got: Value = serde_json::from_str(&patch(&body.to_string())).unwrap();
         let left = got["messages"][0]["content"].as_array().unwrap().len();
         assert_eq!(left, if stays { 2 } else { 1 }, "{model} {signature}");
+        if stays && signature == ours {
+            assert_eq!(got["messages"][0]["content"][0], thought(""));
+        }
     }
     // The input of a tool may say `signature` too, and a turn that has nothing left goes.
     let body = json!({"model":"claude-x","messages":[
@@ -183,4 +187,22 @@ fn thoughts_that_claude_did_not_sign_stop_here() {
         {"role":"assistant","content":[{"type":"tool_use","id":"a","name":"f","input":{"signature":""}}]}]});
     let got: Value = serde_json::from_str(&patch(&body.to_string())).unwrap();
     assert_eq!(got["messages"], json!([body["messages"][0], body["messages"][2]]));
+}
+
+#[test]
+fn e646_calls_stay_without_another_provider_s_state() {
+    let call = json!({"type":"tool_use","id":"a","name":"f","input":{"thought_signature":"mine","signature":"mine"}});
+    for (key, value, stays) in [
+        ("signature", "cliproxy:gemini:AAAA", false),
+        ("thought_signature", "AAAA", false),
+        ("thoughtSignature", "AAAA", false),
+        // Claude's own, which some service put there (B32).
+        ("signature", "EabC", true),
+    ] {
+        let mut given = call.clone();
+        given[key] = value.into();
+        let body = json!({"model":"claude-x","messages":[{"role":"assistant","content":[given]}]});
+        let got: Value = serde_json::from_str(&patch(&body.to_string())).unwrap();
+        assert_eq!(got["messages"][0]["content"][0], if stays { given } else { call.clone() }, "{key}");
+    }
 }

@@ -208,7 +208,7 @@ fn media_become_what_claude_has() {
 
 #[test]
 fn thoughts_go_back_to_their_issuer_only() {
-    // Source: translation.md B29, B30, B36, E006, E645.
+    // Source: translation.md B29, B30, B36, E006, E645, E649 (the signature that Kimi gets is none).
     let two_layers = "RWhnS0ZnZ0JFaEpqYkdGMVpHVXRkR2hwYm10cGJtY3RZbWx1";
     for (signature, keeps_text, expected) in [
         (None, false, None),

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use cliproxy_core::{FinishReason, Level, ModelInfo, ReasoningProfile};
 use cliproxy_translator::pass::reasoning::parse_suffix;
@@ -251,5 +253,28 @@ fn a_reply_is_named_and_read_and_nothing_else_changes() {
     }
     for broken in [r#"{"error":{"code":500,"message":"m"}}"#, r#"{"candidates":[]}"#, "[]"] {
         assert!(codec().patch_reply(&Bytes::from(broken), &context).is_err(), "{broken}");
+    }
+}
+
+#[test]
+fn e633_e634_e635_what_gemini_3_refuses_gives_way_to_the_sentinel() {
+    let encoded = |bytes: &[u8]| STANDARD.encode(bytes);
+    let uuid = b"123e4567-e89b-12d3-a456-426614174000";
+    let wrapped = [&[0x12, 36][..], uuid].concat();
+    let old = [&[0x0a, 40][..], &[7; 40]].concat();
+    for (name, signature, on_3, on_2) in [
+        ("E633 a session's name", encoded(uuid), false, true),
+        ("E634 one in an envelope", encoded(&wrapped), true, true),
+        ("E635 the envelope of earlier models", encoded(&old), false, true),
+    ] {
+        let body = json!({"contents":[{"role":"user","parts":[{"text":"q"}]},{"role":"model","parts":[
+            {"functionCall":{"name":"f","args":{}},"thoughtSignature":signature}]}]});
+        let bytes = Bytes::from(body.to_string());
+        for (model, stays) in [("gemini-3-pro", on_3), ("gemini-2.5-pro", on_2)] {
+            let got: Value =
+                serde_json::from_slice(&codec().patch_request(&bytes, &patch(model)).unwrap()).unwrap();
+            let expected = if stays { signature.as_str() } else { SENTINEL };
+            assert_eq!(got["contents"][1]["parts"][0]["thoughtSignature"], expected, "{name} {model}");
+        }
     }
 }

@@ -338,6 +338,27 @@ fn b31_only_the_first_call_of_a_content_gets_the_sentinel() {
 }
 
 #[test]
+fn e636_e637_results_follow_their_calls_at_once_whatever_stands_between() {
+    // E653: a call that nobody signed gets the sentinel.
+    let result = |id: &str| json!({"type":"tool_result","tool_use_id":id,"content":"1"});
+    for messages in [
+        // E637: the user speaks before the results.
+        json!([{"role":"user","content":"q"}, {"role":"assistant","content":[used("a", "f")]},
+            {"role":"user","content":"wait"}, {"role":"user","content":[result("a")]}]),
+        json!([{"role":"user","content":"q"}, {"role":"assistant","content":[used("a", "f")]},
+            {"role":"user","content":[{"type":"text","text":"wait"}, result("a")]}]),
+    ] {
+        let contents = to_gemini("claude", &claude(messages))["contents"].clone();
+        assert_eq!(contents[1]["role"], "model");
+        assert_eq!(contents[1]["parts"][0]["thoughtSignature"], SENTINEL);
+        // E636: in a content of their own.
+        assert_eq!(contents[2]["parts"].as_array().unwrap().len(), 1, "{contents:#}");
+        assert_eq!(contents[2]["parts"][0]["functionResponse"]["name"], "f");
+        assert_eq!(contents[3], json!({"role":"user","parts":[{"text":"wait"}]}));
+    }
+}
+
+#[test]
 fn e364_names_are_cleaned_and_come_back() {
     let tools = json!([{"type":"function","function":{"name":"read file","strict":true,"parameters":{"type":"object"}}},
         {"type":"function","function":{"name":"read@file"}},{"type":"function","function":{"name":"9lives"}},{"type":"function","function":{"name":"fine.name:x-1"}}]);

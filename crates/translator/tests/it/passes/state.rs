@@ -7,7 +7,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use cliproxy_translator::json;
 use cliproxy_translator::model::{CacheMark, Issuer};
 use cliproxy_translator::pass::cache::{CachePlan, Place, mark_of};
-use cliproxy_translator::pass::signature::{bare, classify};
+use cliproxy_translator::pass::signature::{bare, classify, may_be_grok};
 
 /// A protobuf field of bytes.
 fn bytes_field(number: u8, value: &[u8]) -> Vec<u8> {
@@ -89,6 +89,21 @@ fn b29_e643_each_envelope_has_one_issuer() {
     assert_eq!((bare("kimi#x"), bare("x"), bare("a b#x"), bare("#x")), ("x", "x", "a b#x", "#x"));
 }
 
+#[test]
+fn e648_only_noise_may_be_xai_s() {
+    for (name, value, may) in [
+        ("noise", noise(300).trim_end_matches('=').to_owned(), true),
+        ("32 bytes of it", noise(32).trim_end_matches('=').to_owned(), true),
+        ("too short", noise(31), false),
+        ("low entropy", STANDARD.encode([7; 300]), false),
+        ("words", STANDARD.encode("the same words again ".repeat(20)), false),
+        ("an ellipsis", format!("{}…", noise(60)), false),
+        ("no base64", "!".repeat(80), false),
+    ] {
+        assert_eq!(may_be_grok(&value), may, "{name}");
+    }
+}
+
 fn mark(ttl: &str) -> CacheMark<'static> {
     let text = match ttl {
         "" => r#"{"type":"ephemeral"}"#.to_owned(),
@@ -164,4 +179,67 @@ fn e567_e568_a_message_mark_is_one_on_its_last_part() {
     assert!(mark_of(None, Some(&message), false).is_none());
     assert!(std::ptr::eq(mark_of(None, Some(&message), true).unwrap(), &message), "E567");
     assert!(std::ptr::eq(mark_of(Some(&own), Some(&message), true).unwrap(), &own), "E568");
+}
+
+#[test]
+fn b30_refusals_of_state_are_known_by_each_provider_s_words() {
+    use cliproxy_translator::pass::errors::{probe_error, refuses_state};
+    for (refuses, body) in [
+        (
+            true,
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"messages.1.content.0: Invalid `signature` in `thinking` block"}}"#,
+        ),
+        (
+            true,
+            r#"{"error":{"message":"messages.3.content.0: Invalid `data` in `redacted_thinking` block"}}"#,
+        ),
+        (
+            true,
+            r#"{"error":{"message":"messages.5.content.1: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be modified. These blocks must remain as they were in the original response."}}"#,
+        ),
+        (
+            true,
+            r#"{"error":{"message":"messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `tool_use`."}}"#,
+        ),
+        (
+            true,
+            r#"{"error":{"code":"invalid_encrypted_content","message":"x","type":"invalid_request_error"}}"#,
+        ),
+        (true, r#"{"error":{"code":"thinking_signature_invalid","message":"x"}}"#),
+        (
+            true,
+            r#"{"error":{"message":"The encrypted content gAAA...Q== could not be verified. Reason: Encrypted content organization_id did not match the target organization."}}"#,
+        ),
+        (
+            true,
+            r#"{"error":{"message":"Item 'fc_1' of type 'function_call' was provided without its required 'reasoning' item: 'rs_1'."}}"#,
+        ),
+        (
+            true,
+            r#"{"error":{"message":"Item 'rs_1' of type 'reasoning' was provided without its required following item."}}"#,
+        ),
+        (
+            true,
+            r#"{"error":{"message":"Item with id 'rs_1' not found. Items are not persisted when `store` is set to false."}}"#,
+        ),
+        (
+            true,
+            r#"{"error":{"code":400,"message":"Thought signature is not valid","status":"INVALID_ARGUMENT"}}"#,
+        ),
+        (
+            true,
+            r#"{"error":{"code":400,"message":"Corrupted thought signature.","status":"INVALID_ARGUMENT"}}"#,
+        ),
+        (true, r#"{"message":"Improperly formed request: THINKING_SIGNATURE_INVALID"}"#),
+        (
+            false,
+            r#"{"error":{"message":"thinking.budget_tokens: Input should be greater than or equal to 1024"}}"#,
+        ),
+        (false, r#"{"error":{"message":"Invalid value: 'input_txt'.","type":"invalid_request_error"}}"#),
+        (false, r#"{"error":{"message":"The model 'thinking' is invalid"}}"#),
+        (false, r#"{"error":{"message":"Item with id 'msg_1' not found."}}"#),
+        (false, "<html>Bad gateway</html>"),
+    ] {
+        assert_eq!(refuses_state(&probe_error(body.as_bytes())), refuses, "{body}");
+    }
 }

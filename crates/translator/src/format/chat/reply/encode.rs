@@ -12,7 +12,7 @@ use crate::model::{
     Args, Candidate, Finish, Issuer, Media, MediaClass, Part, PartKind, Reasoning, Response, Signature,
     ToolCall,
 };
-use crate::pass::ids::generated_id;
+use crate::pass::ids::reply_call_id;
 use crate::pass::{args, finish};
 use crate::splice::TopLevel;
 
@@ -207,7 +207,7 @@ pub(in super::super) fn is_custom(context: &ReplyContext, name: &str, said: bool
 
 /// The id of a call that came without one (B4, B4a).
 pub(in super::super) fn call_id(context: &ReplyContext, candidate: u32, index: usize) -> String {
-    generated_id("call_", &[&context.seed, &candidate.to_string(), &index.to_string()])
+    reply_call_id(&context.seed, candidate, index)
 }
 
 /// Where Gemini's own compatible endpoint has the signature of a call, and where clients return it. Source:

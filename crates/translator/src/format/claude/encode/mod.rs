@@ -7,7 +7,7 @@ use cliproxy_core::ModelInfo;
 use super::{CLAUDE, hygiene};
 use crate::codec::{CodecError, Encoded, Loss, Profile};
 use crate::json::{Raw, Writer};
-use crate::model::{OutputFormat, Request, Role, Tool};
+use crate::model::{OutputFormat, PartKind, Request, Role, Tool};
 use crate::names::NameMap;
 use crate::pass::cache::{CachePlan, Place};
 use crate::pass::identity::derive_user_id;
@@ -48,7 +48,11 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
     let info = profile.info.as_deref();
     let max_tokens =
         request.max_output.or_else(|| info.and_then(|info| info.max_output)).unwrap_or(DEFAULT_MAX_TOKENS);
-    let thought = thought(request, choice.as_ref(), info, max_tokens, native)?;
+    let mut thought = thought(request, choice.as_ref(), info, max_tokens, native)?;
+    if !native && matches!(thought.mode, Some(thinking::Mode::Enabled(_))) && is_bare_loop(&arranged) {
+        thought.mode = None;
+        loss(&mut losses, "thinking", "its client returned no thoughts of the turn that goes on");
+    }
     let structured = !native && !takes_output_format(&profile.model);
     let body = Body {
         request,
@@ -143,6 +147,16 @@ fn thought(
         said.effort = None;
     }
     Ok(said)
+}
+
+/// Whether the conversation goes on with results of calls before which Claude's thoughts are missing: with a budget for
+/// thinking, Claude refuses such a turn. Source: Messages API reference, "Extended thinking"; B30.
+fn is_bare_loop(arranged: &Arranged<'_>) -> bool {
+    let [.., before, last] = arranged.turns.as_slice() else { return false };
+    let answers = last.parts.iter().any(|part| matches!(part.part().kind, PartKind::ToolResult(_)));
+    let calls = before.parts.iter().any(|part| matches!(part.part().kind, PartKind::ToolCall(_)));
+    let thinks = before.parts.first().is_some_and(|part| matches!(part.part().kind, PartKind::Reasoning(_)));
+    answers && calls && !thinks
 }
 
 /// Whether a model enforces schemas: for outputs (`output_config.format`) and for tools (`strict`). Models before

@@ -6,6 +6,7 @@ use crate::codec::{CodecError, Loss};
 use crate::format::responses::is_family;
 use crate::model::{Bind, Issuer, Media, MediaClass, MediaSource, Part, PartKind, Request, Role, Signature};
 use crate::pass::carrier::is_marked;
+use crate::pass::signature::may_be_grok;
 use crate::pass::turns::OutPart;
 
 pub(super) struct Kept<'t> {
@@ -97,7 +98,7 @@ pub(super) fn replays(target: &Target<'_>, signature: &Signature<'_>) -> bool {
         Issuer::Gpt => !grok,
         Issuer::Grok => grok,
         // Of unknown form: a client of this format had it from a provider of this format.
-        Issuer::Unknown => target.native || grok,
+        Issuer::Unknown => target.native || grok && may_be_grok(&signature.value.decoded()),
         Issuer::Claude | Issuer::Gemini | Issuer::Kimi => false,
     }
 }
