@@ -9,6 +9,7 @@ use cliproxy_translator::registry::Registry;
 use crate::blocking::Pool;
 use crate::exchange::BridgeExchange;
 use crate::options::Options;
+use crate::state::Store;
 
 /// What all exchanges share.
 #[derive(Debug)]
@@ -16,6 +17,7 @@ pub(crate) struct Shared {
     pub(crate) registry: Arc<Registry>,
     pub(crate) options: Options,
     pub(crate) pool: Pool,
+    pub(crate) states: Arc<Store>,
 }
 
 /// Turns executors, which speak wire formats, into an [`Upstream`], which speaks the client's.
@@ -31,7 +33,8 @@ impl Bridge {
     #[must_use]
     pub fn new(registry: Arc<Registry>, options: Options) -> Self {
         let pool = Pool::new(options.blocking_permits, options.blocking_threshold);
-        Self { shared: Arc::new(ArcSwap::from_pointee(Shared { registry, options, pool })) }
+        let states = Arc::new(Store::new(options.state()));
+        Self { shared: Arc::new(ArcSwap::from_pointee(Shared { registry, options, pool, states })) }
     }
 
     /// Exchanges opened from now on go by these options; one that is under way keeps those it began with. Clones of
@@ -45,7 +48,9 @@ impl Bridge {
         } else {
             Pool::new(options.blocking_permits, options.blocking_threshold)
         };
-        self.shared.store(Arc::new(Shared { registry: Arc::clone(&known.registry), options, pool }));
+        let (registry, states) = (Arc::clone(&known.registry), Arc::clone(&known.states));
+        states.rebound(options.state());
+        self.shared.store(Arc::new(Shared { registry, options, pool, states }));
     }
 
     /// As [`Upstream::open`], with the exchange's own type.

@@ -24,6 +24,8 @@ pub(crate) struct Call<'c> {
     pub(crate) exchange: &'c BridgeExchange,
     pub(crate) target: &'c Target,
     pub(crate) route: &'c Route,
+    /// Without opaque state of earlier turns, as the provider refused some.
+    pub(crate) fresh: bool,
 }
 
 /// What was made of a whole reply.
@@ -65,7 +67,7 @@ impl Call<'_> {
 
     /// A stream for a stream. An executor that never learned to stream is asked for a whole reply instead.
     pub(crate) async fn streamed(&self) -> Result<UpstreamReply, ExecutorError> {
-        let prepared = self.exchange.prepare(self.target, self.route, true).await?;
+        let prepared = self.exchange.prepare(self.target, self.route, true, self.fresh).await?;
         let attempt = self.exchange.attempt_of(self.target, self.route, &prepared, true);
         let reply = match self.target.executor.execute_stream(attempt).await {
             Ok(reply) => reply,
@@ -83,7 +85,8 @@ impl Call<'_> {
             }
             Way::Hub(wire) => {
                 let encoder = self.exchange.client.stream_encoder(&context);
-                let lane = HubLane::new(&*wire, &context, encoder);
+                let recorder = self.exchange.recorder(self.target, self.route, &context);
+                let lane = HubLane::new(&*wire, &context, encoder, recorder);
                 drop(prepared);
                 self.primed(reply.headers, reply.body, lane).await
             }
@@ -97,11 +100,12 @@ impl Call<'_> {
 
     /// A whole reply of a provider that only streams. Source: translation.md B74.
     pub(crate) async fn aggregated(&self) -> Result<UpstreamReply, ExecutorError> {
-        let prepared = self.exchange.prepare(self.target, self.route, true).await?;
+        let prepared = self.exchange.prepare(self.target, self.route, true, self.fresh).await?;
         let attempt = self.exchange.attempt_of(self.target, self.route, &prepared, true);
         let reply = self.target.executor.execute_stream(attempt).await?;
         let context = self.exchange.context(self.target, &prepared);
         let headers = reply.headers.clone();
+        let hub = matches!(prepared.way, Way::Hub(_));
         let (lane, read, context) = match prepared.way.clone() {
             Way::Same(wire) | Way::Hub(wire) => {
                 drop(prepared);
@@ -125,13 +129,19 @@ impl Call<'_> {
         let (response, seen) =
             lane.into_response().map_err(|error| self.source(&headers).error_event(&error))?;
         let client = Arc::clone(&self.exchange.client);
-        let encode = move || Bytes::from(client.encode_reply(&response, &context));
+        let recorder = self.exchange.recorder(self.target, self.route, &context).filter(|_| hub);
+        let encode = move || {
+            if let Some(recorder) = recorder {
+                recorder.response(&response);
+            }
+            Bytes::from(client.encode_reply(&response, &context))
+        };
         let body = self.exchange.shared.pool.run(read, encode).await?;
         Ok(whole_reply(&headers, Turned { body, usage: seen.usage, finish: seen.finish }))
     }
 
     async fn execute(&self) -> Result<(Arc<Prepared>, WireReply), ExecutorError> {
-        let prepared = self.exchange.prepare(self.target, self.route, false).await?;
+        let prepared = self.exchange.prepare(self.target, self.route, false, self.fresh).await?;
         let attempt = self.exchange.attempt_of(self.target, self.route, &prepared, false);
         let reply = self.target.executor.execute(attempt).await?;
         let limit = self.exchange.shared.options.max_reply_bytes;
@@ -147,12 +157,16 @@ impl Call<'_> {
         let registered = self.exchange.registered(prepared, context.clone());
         let (shared, client) = (Arc::clone(&self.exchange.shared), Arc::clone(&self.exchange.client));
         let (way, body) = (prepared.way.clone(), reply.body.clone());
+        let recorder = self.exchange.recorder(self.target, self.route, &context);
         let compact = self.exchange.request.operation == Operation::Compact;
         let work = move || match (&way, registered) {
             // Source: http-api.md A.9 "Reply is the upstream compaction JSON, passed as is."
             (Way::Same(codec), _) if compact => opaque(&**codec, &body),
             (Way::Hub(wire), _) => {
                 let response = wire.decode_reply(&body, &context)?;
+                if let Some(recorder) = recorder {
+                    recorder.response(&response);
+                }
                 Ok(written(&response, &context, &*client))
             }
             (Way::Same(codec), _) => codec.patch_reply(&body, &context).map(Turned::some),

@@ -41,7 +41,7 @@ impl BridgeExchange {
 
     async fn counted(&self, target: &Target) -> Result<UpstreamReply, ExecutorError> {
         let route = self.route(target)?;
-        let prepared = self.prepare(target, &route, false).await?;
+        let prepared = self.prepare(target, &route, false, false).await?;
         let attempt = self.attempt_of(target, &route, &prepared, false);
         let reply = target.executor.count_tokens(attempt).await?;
         let wire = route.codec().unwrap_or(&self.client);

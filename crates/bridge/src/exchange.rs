@@ -2,14 +2,16 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use cliproxy_core::{
-    Attempt, ClientError, ClientRequest, Exchange, ExecutorError, Operation, ReplyModes, Target,
+    Attempt, ClientError, ClientRequest, ErrorKind, Exchange, ExecutorError, Operation, ReplyModes, Target,
     UpstreamReply,
 };
+use cliproxy_translator::pass::errors::refuses_state;
 use cliproxy_translator::registry;
-use cliproxy_translator::{Codec, CodecErrorKind, Loss, ReplyContext};
+use cliproxy_translator::{Codec, CodecErrorKind, Loss, ReplyContext, StateGate};
 use http::HeaderMap;
 use parking_lot::Mutex;
 
@@ -19,8 +21,9 @@ use crate::explain::Teller;
 use crate::failure;
 use crate::profile::profile_of;
 use crate::remarks;
-use crate::request::{Asked, Cache, Key, Prepared, Rewriting, patched, translated};
+use crate::request::{Asked, Cache, Key, Prepared, Rewriting, States, patched, translated};
 use crate::route::{Route, Way};
+use crate::state::{Fresh, Recorder, Refused, Scope};
 
 /// The exchange of one request: see [`Exchange`]. What was encoded once is kept for the next attempt.
 pub struct BridgeExchange {
@@ -31,6 +34,8 @@ pub struct BridgeExchange {
     asked: Asked,
     cache: Cache,
     remarks: Mutex<Vec<String>>,
+    /// The one attempt without opaque state was made.
+    retried: AtomicBool,
 }
 
 impl BridgeExchange {
@@ -44,7 +49,8 @@ impl BridgeExchange {
         };
         let headers = Arc::new(request.headers.clone());
         let (cache, remarks) = (Cache::default(), Mutex::default());
-        Self { shared, client, request, headers, asked, cache, remarks }
+        let retried = AtomicBool::new(false);
+        Self { shared, client, request, headers, asked, cache, remarks, retried }
     }
 
     /// What the attempts so far could not carry over into their wire formats, for traces.
@@ -59,7 +65,9 @@ impl BridgeExchange {
         target: &Target,
         route: &Route,
         stream: bool,
+        fresh: bool,
     ) -> Result<Arc<Prepared>, ExecutorError> {
+        let remembers = !self.shared.states.is_empty();
         let key = Key {
             format: route.format.clone(),
             model: target.model.clone(),
@@ -67,6 +75,8 @@ impl BridgeExchange {
             suffix: target.suffix.clone(),
             hints: self.shared.options.profiles.hints(target, &route.format),
             info: target.info.clone(),
+            credential: (remembers || fresh).then(|| target.credential.id().clone()),
+            fresh,
         };
         if let Some(known) = self.cache.get(&key) {
             return Ok(known);
@@ -94,10 +104,12 @@ impl BridgeExchange {
         let key = key.clone();
         let bytes = asked.body.len();
         let rewriting = self.rewriting();
+        let (states, fresh) = self.states(target, route, key.fresh);
         let work = move || {
-            let said_again = |way| translated(&shared.registry, &client, &asked, &key, &profile, way);
+            let said_again =
+                |way| translated(&shared.registry, &client, &asked, &key, &profile, &states, way);
             let mut prepared = match way {
-                Way::Same(codec) => match patched(&codec, &asked, &key) {
+                Way::Same(codec) => match patched(&codec, &asked, &key, &states) {
                     // The format in name only: it goes the way of any other, and so do its replies.
                     Err(error) if error.kind() == CodecErrorKind::OtherFormat && !asked.compact => {
                         said_again(Way::Hub(codec))
@@ -106,12 +118,116 @@ impl BridgeExchange {
                 },
                 way => said_again(way),
             }?;
+            prepared.fresh = fresh;
             if let Some(rewriting) = rewriting {
                 rewriting.apply(&client, &asked, &key, &mut prepared);
             }
             Ok(prepared)
         };
         self.shared.pool.run(bytes, work).await?.map_err(failure::of_request)
+    }
+
+    /// What has a say in the opaque state that goes to a target: what its client dropped comes back, what its
+    /// credential refused stays here.
+    fn states(&self, target: &Target, route: &Route, fresh: bool) -> (States, Option<Arc<Fresh>>) {
+        let scope = self.scope(target, route);
+        if fresh {
+            let fresh = Arc::new(Fresh::new(scope));
+            let gate: Arc<dyn StateGate> = Arc::<Fresh>::clone(&fresh);
+            return (States { gate: Some(gate), recall: None }, Some(fresh));
+        }
+        let gate = self
+            .shared
+            .states
+            .has_refusals()
+            .then(|| -> Arc<dyn StateGate> { Arc::new(Refused(scope.clone())) });
+        (States { gate, recall: self.remembers().then_some(scope) }, None)
+    }
+
+    pub(crate) fn scope(&self, target: &Target, route: &Route) -> Scope {
+        Scope::new(&self.shared.states, &self.request, target, &route.format)
+    }
+
+    /// Whether the state of replies is remembered for this client.
+    fn remembers(&self) -> bool {
+        !self.client.keeps_state() && self.shared.options.state_bytes > 0
+    }
+
+    /// What reads a reply for its state, where it goes through the hub to a client that drops it.
+    pub(crate) fn recorder(
+        &self,
+        target: &Target,
+        route: &Route,
+        context: &ReplyContext,
+    ) -> Option<Recorder> {
+        let scope = self.remembers().then(|| self.scope(target, route))?;
+        Some(Recorder::new(scope, context))
+    }
+
+    /// Notes that a refused request went through without the state of earlier turns.
+    fn mended(&self, prepared: &Prepared) {
+        let Some(fresh) = &prepared.fresh else { return };
+        tracing::debug!(
+            request_id = %self.request.id, count = fresh.count(),
+            "the provider refused opaque state of earlier turns and took the request without it"
+        );
+        if self.request.explain {
+            self.remarks.lock().push(format!(
+                "the provider refused opaque state of earlier turns: sent again without it ({} left out)",
+                fresh.count()
+            ));
+        }
+        fresh.remember();
+    }
+
+    async fn tried(
+        &self,
+        target: &Target,
+        route: &Route,
+        fresh: bool,
+    ) -> Result<UpstreamReply, ExecutorError> {
+        let modes = target.executor.reply_modes(&target.model);
+        let call = Call { exchange: self, target, route, fresh };
+        if self.request.operation == Operation::Compact {
+            // Source: providers-a.md 3.5 "Compact: real non-stream JSON", whatever the provider does otherwise.
+            return call.whole().await;
+        }
+        match (self.request.stream, modes) {
+            (true, ReplyModes::WholeOnly) => call.replayed().await,
+            (true, _) => call.streamed().await,
+            (false, ReplyModes::StreamOnly) => call.aggregated().await,
+            (false, _) => call.whole().await,
+        }
+    }
+
+    /// Whether the provider refused opaque state, and leaving it out changes what is sent. Once in the life of a
+    /// request.
+    async fn is_mendable(&self, target: &Target, route: &Route, error: &ExecutorError) -> bool {
+        let codec = route.codec().unwrap_or(&self.client);
+        // Inside a stream a refusal may come without a status.
+        let is_about_request =
+            matches!(error.kind(), ErrorKind::InvalidRequest | ErrorKind::NotFound | ErrorKind::Server);
+        if !is_about_request || !refuses_state(&codec.decode_error(error.body())) {
+            return false;
+        }
+        if self.retried.swap(true, Ordering::Relaxed) {
+            return false;
+        }
+        let stream = self.sends_stream(target);
+        let sent = self.prepare(target, route, stream, false).await;
+        let again = self.prepare(target, route, stream, true).await;
+        matches!((sent, again), (Ok(sent), Ok(again)) if sent.body != again.body)
+    }
+
+    /// Whether a stream is asked of the provider.
+    fn sends_stream(&self, target: &Target) -> bool {
+        let modes = target.executor.reply_modes(&target.model);
+        match modes {
+            _ if self.request.operation == Operation::Compact => false,
+            ReplyModes::StreamOnly => true,
+            ReplyModes::WholeOnly => false,
+            _ => self.request.stream,
+        }
     }
 
     /// The payload rules, if there are any. Source: runtime.md F.1 "generally not for token counting".
@@ -189,18 +305,17 @@ impl Exchange for BridgeExchange {
             return self.count(&target).await;
         }
         let route = self.route(&target)?;
-        let modes = target.executor.reply_modes(&target.model);
-        let call = Call { exchange: self, target: &target, route: &route };
-        if self.request.operation == Operation::Compact {
-            // Source: providers-a.md 3.5 "Compact: real non-stream JSON", whatever the provider does otherwise.
-            return call.whole().await;
+        let error = match self.tried(&target, &route, false).await {
+            Ok(reply) => return Ok(reply),
+            Err(error) => error,
+        };
+        if !self.is_mendable(&target, &route, &error).await {
+            return Err(error);
         }
-        match (self.request.stream, modes) {
-            (true, ReplyModes::WholeOnly) => call.replayed().await,
-            (true, _) => call.streamed().await,
-            (false, ReplyModes::StreamOnly) => call.aggregated().await,
-            (false, _) => call.whole().await,
-        }
+        let reply = self.tried(&target, &route, true).await?;
+        let prepared = self.prepare(&target, &route, self.sends_stream(&target), true).await?;
+        self.mended(&prepared);
+        Ok(reply)
     }
 
     fn explain(&self, target: &Target, error: &ExecutorError) -> Box<ClientError> {

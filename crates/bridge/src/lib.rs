@@ -12,6 +12,7 @@ mod exchange;
 mod remarks;
 mod request;
 mod route;
+mod state;
 mod stream;
 
 mod explain;

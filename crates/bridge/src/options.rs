@@ -1,10 +1,12 @@
 //! What an embedder may set.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cliproxy_translator::payload::Rules;
 
 use crate::profile::ProfileRules;
+use crate::state::Bounds;
 
 const KIB: usize = 1024;
 
@@ -28,10 +30,21 @@ pub struct Options {
     pub max_error_bytes: usize,
     /// The longest error message, in bytes; 4 KiB by default.
     pub max_message_bytes: usize,
+    /// Opaque state of conversations that is remembered, in bytes: what clients drop and providers need back, and what
+    /// providers refused; 16 MiB by default, 0 remembers none.
+    pub state_bytes: usize,
+    /// For how long after it was last used; an hour by default.
+    pub state_age: Duration,
     /// What targets understand beyond their format.
     pub profiles: ProfileRules,
     /// Rewrites of requests in the wire format; none by default.
     pub payload: Arc<Rules>,
+}
+
+impl Options {
+    pub(crate) fn state(&self) -> Bounds {
+        Bounds { bytes: self.state_bytes, age: self.state_age }
+    }
 }
 
 impl Default for Options {
@@ -47,6 +60,9 @@ impl Default for Options {
             max_reply_bytes: 64 * KIB * KIB,
             max_error_bytes: 16 * KIB,
             max_message_bytes: 4 * KIB,
+            // Source: translation.md B38.
+            state_bytes: 16 * KIB * KIB,
+            state_age: Duration::from_secs(3600),
             profiles: ProfileRules::default(),
             payload: Arc::default(),
         }

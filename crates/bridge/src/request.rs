@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cliproxy_core::{ClientFormat, ModelInfo, ProviderFormat, UpstreamModel};
+use cliproxy_core::{ClientFormat, CredentialId, ModelInfo, ProviderFormat, UpstreamModel};
 use cliproxy_translator::model::ReasoningControl;
 use cliproxy_translator::pass::reasoning::parse_suffix;
+use cliproxy_translator::pass::recall::Recall;
 use cliproxy_translator::payload::{Outgoing, Rules};
 use cliproxy_translator::registry::{self, Registry, RequestCall};
-use cliproxy_translator::{Codec, CodecError, Loss, Patch, Profile, ReplyContext};
+use cliproxy_translator::{Codec, CodecError, Loss, Patch, Profile, ReplyContext, StateGate};
 use http::HeaderMap;
 use memchr::memmem;
 use parking_lot::Mutex;
 
 use crate::profile::ProfileHints;
 use crate::route::Way;
+use crate::state::{Fresh, Scope};
 
 /// While the encoded bodies of a request are smaller than this in all, each is kept; larger ones push out the
 /// older, so that a retry costs at most one more copy of the body. Source: design.md §10 "peak heap".
@@ -32,6 +34,8 @@ pub(crate) struct Prepared {
     pub(crate) losses: Vec<Loss>,
     /// What payload rules did to the body.
     pub(crate) rewritten: Vec<String>,
+    /// What was left out because the provider refused it.
+    pub(crate) fresh: Option<Arc<Fresh>>,
 }
 
 /// What an encoded request depends on besides the client's request.
@@ -43,6 +47,17 @@ pub(crate) struct Key {
     pub(crate) suffix: Option<String>,
     pub(crate) hints: ProfileHints,
     pub(crate) info: Option<Arc<ModelInfo>>,
+    /// The credential, where the state of the conversation depends on it.
+    pub(crate) credential: Option<CredentialId>,
+    /// Without any opaque state of earlier turns.
+    pub(crate) fresh: bool,
+}
+
+/// What has a say in the opaque state of a request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct States {
+    pub(crate) gate: Option<Arc<dyn StateGate>>,
+    pub(crate) recall: Option<Scope>,
 }
 
 /// The encoded forms of one client request. Source: design.md §12 "Encoded requests are cached per request".
@@ -90,7 +105,12 @@ impl Asked {
 
 /// Client and provider speak the same format: only what must change is spliced.
 // Source: translation.md C.10 rule 2.
-pub(crate) fn patched(codec: &Arc<dyn Codec>, asked: &Asked, key: &Key) -> Result<Prepared, CodecError> {
+pub(crate) fn patched(
+    codec: &Arc<dyn Codec>,
+    asked: &Asked,
+    key: &Key,
+    states: &States,
+) -> Result<Prepared, CodecError> {
     let mut context = asked.context();
     context.include_usage = key.stream && asks_for_usage(&**codec, &asked.body)?;
     let mut patch = Patch::default();
@@ -100,6 +120,7 @@ pub(crate) fn patched(codec: &Arc<dyn Codec>, asked: &Asked, key: &Key) -> Resul
     patch.reasoning = reasoning(key.suffix.as_deref());
     patch.info.clone_from(&key.info);
     patch.compact = asked.compact;
+    patch.gate.clone_from(&states.gate);
     Ok(Prepared {
         body: codec.patch_request(&asked.body, &patch)?,
         way: Way::Same(Arc::clone(codec)),
@@ -107,6 +128,7 @@ pub(crate) fn patched(codec: &Arc<dyn Codec>, asked: &Asked, key: &Key) -> Resul
         exchange: None,
         losses: Vec::new(),
         rewritten: Vec::new(),
+        fresh: None,
     })
 }
 
@@ -130,17 +152,28 @@ pub(crate) fn translated(
     asked: &Asked,
     key: &Key,
     profile: &Profile,
+    states: &States,
     way: Way,
 ) -> Result<Prepared, CodecError> {
     // A suffix beats the body. Source: translation.md B43.
     let suffix = reasoning(key.suffix.as_deref());
     let call = RequestCall::new(client, &key.format, &asked.body, profile)
         .with_suffix(suffix.as_ref())
-        .with_usage(key.stream);
+        .with_usage(key.stream)
+        .with_gate(states.gate.as_ref())
+        .with_recall(states.recall.as_ref().map(|scope| -> &dyn Recall { scope }));
     let done = registry.translate_request(&call, asked.context())?;
     let context = done.exchange.context.clone();
     let exchange = matches!(way, Way::Registered(_)).then_some(done.exchange);
-    Ok(Prepared { body: done.body, way, context, exchange, losses: done.losses, rewritten: Vec::new() })
+    Ok(Prepared {
+        body: done.body,
+        way,
+        context,
+        exchange,
+        losses: done.losses,
+        rewritten: Vec::new(),
+        fresh: None,
+    })
 }
 
 /// Payload rules, with what they ask of a request beside its body.

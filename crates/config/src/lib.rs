@@ -20,9 +20,9 @@ pub use cliproxy_core::Secret;
 pub use config::{
     Access, CompatEntry, CompatKey, Condition, Config, Cooldown, Credentials, EXAMPLE_API_KEYS, EndpointMap,
     EnvCredential, EnvCredentials, FilterRule, Host, ImageGeneration, Images, KeyEntry, KiroEntry, Limits,
-    Log, LogLevel, Management, ModelAlias, ModelEntry, OauthAlias, OauthClient, Payload, PayloadModel,
-    PayloadRule, ProxySetting, RawRule, RequestScopedAction, RequestScopedRule, Retry, Routing, Server,
-    Strategy, Streaming, Thinking, TlsFiles, Upstream, UrlText, Usage,
+    Log, LogLevel, Management, ModelAlias, ModelEntry, OauthAlias, OauthClient, OpaqueState, Payload,
+    PayloadModel, PayloadRule, ProxySetting, RawRule, RequestScopedAction, RequestScopedRule, Retry, Routing,
+    Server, Strategy, Streaming, Thinking, TlsFiles, Upstream, UrlText, Usage,
 };
 pub use edit::{ConfigText, Edit, EditError};
 pub use environment::Environment;

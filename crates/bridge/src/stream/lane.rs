@@ -13,6 +13,7 @@ use cliproxy_translator::{
 };
 
 use super::outbox::Outbox;
+use crate::state::Recorder;
 
 /// A way from chunks to frames.
 pub(crate) trait Lane: Send {
@@ -230,24 +231,42 @@ fn is_blank(delta: &Delta<'_>) -> bool {
 pub(crate) struct HubLane {
     reading: Reading,
     encoder: Box<dyn StreamEncoder>,
+    recorder: Option<Recorder>,
 }
 
 impl HubLane {
     /// `wire` is the codec of the provider's format.
-    pub(crate) fn new(wire: &dyn Codec, context: &ReplyContext, encoder: Box<dyn StreamEncoder>) -> Self {
-        Self { reading: Reading::new(wire, context), encoder }
+    pub(crate) fn new(
+        wire: &dyn Codec,
+        context: &ReplyContext,
+        encoder: Box<dyn StreamEncoder>,
+        recorder: Option<Recorder>,
+    ) -> Self {
+        Self { reading: Reading::new(wire, context), encoder, recorder }
     }
+}
+
+fn written(
+    event: Event<'_>,
+    encoder: &mut dyn StreamEncoder,
+    recorder: &mut Option<Recorder>,
+    out: &mut Outbox,
+) {
+    if let Some(recorder) = recorder {
+        recorder.event(&event);
+    }
+    encoder.encode(event, out.writer());
 }
 
 impl Lane for HubLane {
     fn push(&mut self, chunk: &Bytes, out: &mut Outbox) -> Result<(), CodecError> {
-        let Self { reading, encoder } = self;
-        reading.push(chunk, &mut |event| encoder.encode(event, out.writer()))
+        let Self { reading, encoder, recorder } = self;
+        reading.push(chunk, &mut |event| written(event, encoder.as_mut(), recorder, out))
     }
 
     fn finish(&mut self, out: &mut Outbox) -> Result<(), CodecError> {
-        let Self { reading, encoder } = self;
-        reading.finish(&mut |event| encoder.encode(event, out.writer()))
+        let Self { reading, encoder, recorder } = self;
+        reading.finish(&mut |event| written(event, encoder.as_mut(), recorder, out))
     }
 
     fn seen(&self) -> &StreamSeen {

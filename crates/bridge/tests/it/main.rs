@@ -18,6 +18,8 @@ mod event_stream;
 mod explaining;
 mod formats;
 mod payload;
+mod refused_state;
+mod remembered_state;
 mod requests;
 mod routing;
 mod streaming;

@@ -9,6 +9,7 @@ mod observe;
 mod payload;
 mod routing;
 mod server;
+mod state;
 mod upstream;
 mod url;
 
@@ -32,6 +33,7 @@ pub use observe::{ImageGeneration, Images, Log, LogLevel, Usage};
 pub use payload::{Condition, FilterRule, Payload, PayloadModel, PayloadRule, RawRule};
 pub use routing::{Cooldown, Retry, Routing, Strategy, Streaming};
 pub use server::{Host, Limits, Server, TlsFiles};
+pub use state::OpaqueState;
 pub use upstream::Upstream;
 pub use url::{ProxySetting, UrlText};
 
@@ -56,6 +58,8 @@ pub struct Config {
     pub cooldown: Cooldown,
     /// What goes on while a reply is pending: `streaming`, `nonstream-keepalive-interval`.
     pub streaming: Streaming,
+    /// What is remembered of conversations: `opaque-state`.
+    pub opaque_state: OpaqueState,
     /// Where calls to providers go through: `proxy-url`, absent by default (the environment's proxy variables
     /// apply), example `socks5://127.0.0.1:1080`.
     pub proxy_url: Option<ProxySetting>,
@@ -124,6 +128,7 @@ impl Config {
             retry: Retry::read(root, report),
             cooldown: Cooldown::read(root, report),
             streaming: Streaming::read(root, report),
+            opaque_state: OpaqueState::read(root, report),
             proxy_url: ProxySetting::read(&root.get("proxy-url"), report),
             upstream: Upstream::read(&root.get("upstream"), report),
             credentials: Credentials::read(root, environment, report),
@@ -185,6 +190,7 @@ built_in! {
     Retry: retry,
     Cooldown: cooldown,
     Streaming: streaming,
+    OpaqueState: opaque_state,
     Upstream: upstream,
     Credentials: credentials,
     Payload: payload,

@@ -69,6 +69,7 @@ pub(super) const ROOT: &[Key] = &[
     // what the client sees
     key("streaming", Active, Map(&[value("keepalive-seconds"), value("bootstrap-retries")])),
     value("nonstream-keepalive-interval"),
+    key("opaque-state", Active, Map(&[value("enabled"), value("max-bytes"), value("max-age")])),
     later("passthrough-headers"),
     key("payload", Active, Map(PAYLOAD)),
     later("disable-image-generation"),

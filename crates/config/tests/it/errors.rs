@@ -54,6 +54,7 @@ fn each_mistake_says_what_is_wrong_and_what_would_be_right() {
             "limits: {max-body-bytes: big}",
             "`limits.max-body-bytes`: \"big\" is not a size; expected bytes or a size such as `64MiB`",
         ),
+        ("opaque-state: {max-age: 0}", "`opaque-state.max-age`: it cannot be zero"),
         ("limits: {idle-timeout: 0}", "`limits.idle-timeout`: it cannot be zero"),
         (
             "upstream: {connect-timeout: soon}",

@@ -82,6 +82,10 @@ fn lengths_and_sizes_are_read_in_any_unit() {
             bytes
         );
     }
+    let state = config("opaque-state: {enabled: false, max-bytes: 1MiB, max-age: 90s}").opaque_state;
+    assert_eq!((state.enabled, state.max_bytes, state.max_age.as_secs()), (false, 1 << 20, 90));
+    let state = config("port: 1").opaque_state;
+    assert_eq!((state.enabled, state.max_bytes, state.max_age.as_secs()), (true, 16 << 20, 3600));
     assert_eq!(config("limits: {max-connections: 0}").server.limits.max_connections, None);
 }
 
