@@ -19,7 +19,8 @@ pub mod splice;
 pub use aggregate::Aggregator;
 pub use codec::{
     Codec, CodecError, CodecErrorKind, Encoded, ErrorText, Framing, Invented, Loss, Observed, Patch, Peek,
-    Profile, ReplyContext, StateGate, Step, StreamDecoder, StreamEncoder, StreamObserver, StreamSeen, ToolPath,
+    Profile, ReplyContext, StateGate, Step, StreamDecoder, StreamEncoder, StreamObserver, StreamSeen,
+    ToolPath,
 };
 pub use frame::{FrameKind, StreamFrame};
 pub use names::NameMap;
