@@ -121,6 +121,12 @@ impl Document {
                 KEYS.iter().find_map(|key| time_of(inner.get(*key)?))
             })
         })
+        // Source: providers-a.md 7.2 "Expiry": Antigravity's files may say when the token was given and how long it lives.
+        .or_else(|| {
+            let given = self.time("timestamp")?;
+            let seconds = u64::try_from(self.integer("expires_in")?).ok().filter(|seconds| *seconds > 0)?;
+            Some(given.plus(Duration::from_secs(seconds)))
+        })
     }
 
     /// When the tokens were last renewed.
@@ -496,6 +502,8 @@ mod tests {
             r#"{"expiresAt":1795428000000}"#,
             r#"{"token":{"expiry":"2026-11-23T10:00:00Z"}}"#,
             r#"{"expired":0,"expires":"1795428000"}"#,
+            r#"{"timestamp":1795424401000,"expires_in":3599}"#,
+            r#"{"timestamp":"1795424401","expires_in":"3599"}"#,
         ] {
             assert_eq!(document(json).expiry(), Some(Timestamp::from_secs(1_795_428_000)), "{json}");
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use cliproxy_core::{
-    Credential, ErrorKind, Evidence, ExecutorError, Failure, ProviderExecutor, Timestamp, WireReply,
+    Credential, ErrorKind, Evidence, ExecutorError, Failure, ProviderExecutor, Secret, Timestamp, WireReply,
     WireStream,
 };
 use cliproxy_transport::oauth::{TokenEndpoint, Tokens};
@@ -139,8 +139,22 @@ impl Egress {
             let message = format!("credential {} has no refresh_token", credential.masked_id());
             return Err(ExecutorError::new(ErrorKind::Unsupported, message));
         };
+        self.exchange(credential, endpoint, &token, scope).await
+    }
+
+    /// As [`Self::renew`], for a refresh token that stands where only its executor looks for it.
+    ///
+    /// # Errors
+    /// As [`Self::renew`], but for a missing token.
+    pub async fn exchange(
+        &self,
+        credential: &Credential,
+        endpoint: &TokenEndpoint,
+        token: &Secret,
+        scope: &str,
+    ) -> Result<Tokens, ExecutorError> {
         let via = self.via(credential)?;
-        Ok(endpoint.refresh(&self.client, &via, &token, scope).await?)
+        Ok(endpoint.refresh(&self.client, &via, token, scope).await?)
     }
 
     async fn open(

@@ -1,17 +1,23 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(
     not(all(
+        feature = "antigravity",
         feature = "claude",
         feature = "codex",
         feature = "gemini",
+        feature = "gemini-cli",
         feature = "openai-compat",
         feature = "vertex"
     )),
     allow(dead_code, reason = "a provider alone uses a part of what they share")
 )]
 
+#[cfg(feature = "antigravity")]
+mod antigravity;
 #[cfg(feature = "claude")]
 mod claude;
+#[cfg(any(feature = "antigravity", feature = "gemini-cli"))]
+mod codeassist;
 #[cfg(feature = "codex")]
 mod codex;
 #[cfg(feature = "demo")]
@@ -19,7 +25,9 @@ mod demo;
 mod egress;
 #[cfg(feature = "gemini")]
 mod gemini;
-#[cfg(any(feature = "gemini", feature = "vertex"))]
+#[cfg(feature = "gemini-cli")]
+mod gemini_cli;
+#[cfg(any(feature = "antigravity", feature = "gemini", feature = "gemini-cli", feature = "vertex"))]
 mod google;
 mod headers;
 mod hints;
@@ -30,6 +38,8 @@ mod urls;
 #[cfg(feature = "vertex")]
 mod vertex;
 
+#[cfg(feature = "antigravity")]
+pub use antigravity::AntigravityExecutor;
 #[cfg(feature = "claude")]
 pub use claude::ClaudeExecutor;
 #[cfg(feature = "codex")]
@@ -39,6 +49,8 @@ pub use demo::{DEMO_MODEL, DemoExecutor, demo_credential};
 pub use egress::Egress;
 #[cfg(feature = "gemini")]
 pub use gemini::GeminiExecutor;
+#[cfg(feature = "gemini-cli")]
+pub use gemini_cli::GeminiCliExecutor;
 pub use headers::apply_credential_headers;
 #[cfg(feature = "openai-compat")]
 pub use openai_compat::OpenAiCompatExecutor;

@@ -5,10 +5,14 @@ use std::sync::Arc;
 
 use cliproxy_config::Config;
 use cliproxy_core::{Credential, ProviderExecutor, ProviderId};
+#[cfg(feature = "antigravity")]
+use cliproxy_executors::AntigravityExecutor;
 #[cfg(feature = "claude")]
 use cliproxy_executors::ClaudeExecutor;
 #[cfg(feature = "codex")]
 use cliproxy_executors::CodexExecutor;
+#[cfg(feature = "gemini-cli")]
+use cliproxy_executors::GeminiCliExecutor;
 #[cfg(feature = "gemini")]
 use cliproxy_executors::GeminiExecutor;
 #[cfg(feature = "vertex")]
@@ -92,12 +96,28 @@ fn ours(egress: &Egress, config: &Config) -> Vec<Arc<dyn ProviderExecutor>> {
             ));
         }};
     }
+    // An OAuth client of the configuration's, `oauth-clients.<provider>`.
+    #[cfg(any(feature = "antigravity", feature = "gemini-cli"))]
+    let client = |name: &str| {
+        let set = config.oauth_clients.get(name);
+        set.map_or((None, None), |set| (set.client_id.clone(), set.client_secret.clone()))
+    };
+    #[cfg(feature = "antigravity")]
+    add!("antigravity", |egress| {
+        let (id, secret) = client("antigravity");
+        AntigravityExecutor::new(egress).with_oauth_client(id, secret)
+    });
     #[cfg(feature = "claude")]
     add!("claude", ClaudeExecutor::new);
     #[cfg(feature = "codex")]
     add!("codex", CodexExecutor::new);
     #[cfg(feature = "gemini")]
     add!("gemini", GeminiExecutor::new);
+    #[cfg(feature = "gemini-cli")]
+    add!("gemini-cli", |egress| {
+        let (id, secret) = client("gemini-cli");
+        GeminiCliExecutor::new(egress).with_oauth_client(id, secret)
+    });
     add!("openai", OpenAiCompatExecutor::openai);
     #[cfg(feature = "vertex")]
     add!("vertex", VertexExecutor::new);

@@ -126,6 +126,10 @@ pub fn data(chunk: &Value) -> Piece {
     raw(format!("data: {chunk}\r\n\r\n"))
 }
 
+fn in_envelope(response: &Value) -> Value {
+    json!({"response": response, "traceId": "testkit-trace"})
+}
+
 impl Default for Generation {
     fn default() -> Self {
         Self::new()
@@ -269,6 +273,19 @@ impl Generation {
             reply = reply.then(raw(format!("{}{chunk:#}", if index == 0 { "[" } else { "\n,\r\n" })));
         }
         reply.then(raw("\n]\n"))
+    }
+
+    /// The same as [`Self::whole`] in the envelope of Code Assist.
+    // Source: providers-a.md 5.4 "Answer".
+    #[must_use]
+    pub fn whole_in_envelope(&self) -> Reply {
+        status(200).json(&in_envelope(&self.to_json()))
+    }
+
+    /// The same as [`Self::stream`], each chunk in the envelope of Code Assist.
+    #[must_use]
+    pub fn stream_in_envelope(&self) -> Reply {
+        sse(self.chunks().iter().map(|chunk| data(&in_envelope(chunk))))
     }
 
     /// The documents of a stream: each holds new parts only, the last one the finish reason.

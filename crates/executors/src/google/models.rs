@@ -39,6 +39,16 @@ pub(crate) const GEMINI: &[Row] = &[
     row("gemini-3.7-flash", (128, 65_535), ALL),
 ];
 
+/// What Gemini CLI's backend offers; which of them answer is Google's to decide, by project and tier.
+/// Source: providers-a.md 5.5.
+pub(crate) const GEMINI_CLI: &[Row] = &[
+    row("gemini-2.5-pro", PRO, NONE),
+    row("gemini-2.5-flash", FLASH, NONE),
+    row("gemini-2.5-flash-lite", FLASH, NONE),
+    row("gemini-3-pro-preview", PRO, ENDS),
+    row("gemini-3-flash-preview", PRO, ALL),
+];
+
 /// What Vertex offers.
 pub(crate) const VERTEX: &[Row] = &[
     row("gemini-2.5-pro", PRO, NONE),

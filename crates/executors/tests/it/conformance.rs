@@ -2,7 +2,8 @@
 
 use cliproxy_core::ProviderId;
 use cliproxy_executors::{
-    ClaudeExecutor, CodexExecutor, DemoExecutor, Egress, GeminiExecutor, OpenAiCompatExecutor, VertexExecutor,
+    AntigravityExecutor, ClaudeExecutor, CodexExecutor, DemoExecutor, Egress, GeminiCliExecutor,
+    GeminiExecutor, OpenAiCompatExecutor, VertexExecutor,
 };
 use cliproxy_testkit::conformance::{Site, Subject};
 use cliproxy_testkit::{Reply, conformance, json};
@@ -51,6 +52,28 @@ conformance!(
     Subject::new(|site| GeminiExecutor::new(egress(site)))
         .counts_tokens()
         .on_path("/v1beta/models", json(&json!({"models": [{"name": "models/a"}, {"name": "models/b"}]})))
+);
+// A login whose token somebody else renews: the suite's credentials are keys.
+conformance!(
+    gemini_cli,
+    Subject::new(|site| GeminiCliExecutor::new(egress(site))).document("project_id", "p-1").counts_tokens()
+);
+conformance!(
+    antigravity,
+    Subject::new(|site| AntigravityExecutor::new(egress(site)))
+        .document("project_id", "p-1")
+        .counts_tokens()
+        .on_path("/v1internal:fetchAvailableModels", json(&json!({"models": {"a": {}, "b": {}}})))
+);
+conformance!(
+    antigravity_with_one_of_claudes_models,
+    Subject::new(|site: &Site| AntigravityExecutor::new(egress(site)).with_url("api", site.url()))
+        .settings(|own| own.base_url = None)
+        .model("claude-opus-4-6-thinking")
+        .document("project_id", "p-1")
+        .counts_tokens()
+        .on_path("/v1internal:fetchAvailableModels", json(&json!({"models": {"a": {}, "b": {}}}))),
+    streams_only
 );
 conformance!(vertex, Subject::new(|site| VertexExecutor::new(egress(site))).counts_tokens());
 conformance!(

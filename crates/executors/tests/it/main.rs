@@ -9,6 +9,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod antigravity;
 mod claude;
 mod codex;
 mod conformance;
@@ -16,6 +17,7 @@ mod demo;
 mod egress;
 mod faults;
 mod gemini;
+mod gemini_cli;
 mod openai_compat;
 mod support;
 mod vertex;

@@ -24,6 +24,21 @@ pub fn credential(provider: &str, key: &str, change: impl FnOnce(&mut Settings))
     Credential::new(id, provider, CredentialKind::ApiKey, Origin::Runtime, document, settings)
 }
 
+/// A login as its file has it.
+pub fn account(
+    provider: &str,
+    document: serde_json::Value,
+    change: impl FnOnce(&mut Settings),
+) -> Credential {
+    let mut settings = Settings::new("test");
+    change(&mut settings);
+    let serde_json::Value::Object(members) = document else { panic!("an object") };
+    let id = format!("{provider}-me@example.com.json");
+    let (provider, origin) = (ProviderId::new(provider), Origin::Store(id.clone()));
+    let document = Document::new(members);
+    Credential::new(CredentialId::new(id), provider, CredentialKind::Account, origin, document, settings)
+}
+
 pub fn attempt(credential: Credential, format: ProviderFormat, body: &str) -> Attempt {
     let body = Bytes::copy_from_slice(body.as_bytes());
     Attempt::new(Arc::new(credential), UpstreamModel::new("m"), format, body)

@@ -61,5 +61,10 @@ pub(super) fn of(format: &ProviderFormat) -> Option<Sample> {
         let request = json!({"contents": [{"role": "user", "parts": [{"text": SAID}]}]});
         return Some(Sample::new(&request, made.whole(), made.stream()));
     }
+    if [ProviderFormat::GEMINI_CLI, ProviderFormat::ANTIGRAVITY].contains(format) {
+        let made = gemini::Generation::new().thought("hm").text(ANSWER).signed("c2ln");
+        let request = json!({"model": "conformance-model", "request": {"contents": [{"role": "user", "parts": [{"text": SAID}]}]}});
+        return Some(Sample::new(&request, made.whole_in_envelope(), made.stream_in_envelope()));
+    }
     None
 }

@@ -88,7 +88,7 @@ impl Stage {
             self.executor.provider().clone(),
             CredentialKind::ApiKey,
             Origin::Runtime,
-            Document::with_api_key(&Secret::from(key)),
+            Document::with_api_key(&Secret::from(key)).merged(self.subject.document.clone()),
             settings,
         )
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cliproxy_core::{ErrorKind, ProviderExecutor, ProviderFormat, Settings};
+use serde_json::{Map, Value};
 
 use super::samples::{self, Sample};
 use crate::reply::Reply;
@@ -45,6 +46,7 @@ pub struct Subject {
     pub(super) model: String,
     pub(super) streams: bool,
     pub(super) counts: bool,
+    pub(super) document: Map<String, Value>,
     samples: Vec<(ProviderFormat, Sample)>,
     readings: Vec<(u16, ErrorKind)>,
     pub(super) paths: Vec<(String, Reply)>,
@@ -67,6 +69,7 @@ impl Subject {
             model: "conformance-model".to_owned(),
             streams: true,
             counts: false,
+            document: Map::new(),
             samples: Vec::new(),
             readings: Vec::new(),
             paths: Vec::new(),
@@ -85,6 +88,13 @@ impl Subject {
     #[must_use]
     pub fn settings(mut self, change: impl Fn(&mut Settings) + 'static) -> Self {
         self.change = Box::new(change);
+        self
+    }
+
+    /// A member of every credential's document beside its key, such as a project.
+    #[must_use]
+    pub fn document(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.document.insert(name.to_owned(), value.into());
         self
     }
 

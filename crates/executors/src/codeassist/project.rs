@@ -1,0 +1,117 @@
+//! The Google projects that a login is spent through. Source: providers-a.md 5.1, 5.2, 7.1, 7.7; runtime.md C.7.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use cliproxy_core::{Credential, CredentialId, ExecutorError, ProviderExecutor, Timestamp};
+use http::Method;
+use http::header::{CONTENT_TYPE, HeaderValue, USER_AGENT};
+use parking_lot::Mutex;
+use serde_json::{Map, Value};
+
+use super::account;
+use crate::Egress;
+use crate::egress;
+use crate::headers::apply_credential_headers;
+use crate::urls::Base;
+
+/// A project rests this long where Google does not say how long. Source: runtime.md D.6, the ladder's middle.
+const REST: Duration = Duration::from_secs(60);
+
+/// The projects of a credential, each once, in their order: one, or several behind commas.
+pub(crate) fn of(credential: &Credential) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for project in credential.document().text("project_id").unwrap_or_default().split(',').map(str::trim) {
+        if !project.is_empty() && !all.iter().any(|known| known == project) {
+            all.push(project.to_owned());
+        }
+    }
+    all
+}
+
+/// A login without a project cannot be spent; a renewal asks Google for one. None is ever made up.
+pub(crate) fn none(credential: &Credential) -> ExecutorError {
+    let message = format!(
+        "credential {} has no project_id: Google names none for this account; log in again, or put one into its file",
+        credential.masked_id()
+    );
+    account::missing(credential, message)
+}
+
+/// The credential with the project that Google names, where it has none. Whether it could be asked is no fault of a
+/// renewal: the next call says what is missing.
+pub(crate) async fn discovered(
+    executor: &dyn ProviderExecutor,
+    egress: &Egress,
+    credential: Credential,
+    base: Base<'_>,
+    metadata: &Value,
+) -> Credential {
+    if credential.document().text("project_id").is_some() {
+        return credential;
+    }
+    let asked = ask(executor, egress, &credential, base, metadata).await;
+    let Ok(Some(project)) = asked else { return credential };
+    let mut members = Map::new();
+    members.insert("project_id".to_owned(), Value::String(project));
+    credential.with_document(credential.document().merged(members))
+}
+
+async fn ask(
+    executor: &dyn ProviderExecutor,
+    egress: &Egress,
+    credential: &Credential,
+    base: Base<'_>,
+    metadata: &Value,
+) -> Result<Option<String>, ExecutorError> {
+    let body = Bytes::from(serde_json::json!({ "metadata": metadata }).to_string());
+    let mut request = egress::request(Method::POST, base.join("/v1internal:loadCodeAssist")?, body);
+    let headers = request.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(USER_AGENT, crate::headers::OWN_AGENT);
+    account::authorize(headers, credential)?;
+    apply_credential_headers(request.headers_mut(), credential, &http::HeaderMap::new());
+    let reply = egress.listed(executor, credential, request).await?;
+    let said: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    Ok(["cloudaicompanionProject", "projectId", "project"].iter().find_map(|key| named(said.get(*key)?)))
+}
+
+/// A text, or an object with an `id`.
+fn named(value: &Value) -> Option<String> {
+    let text = value.as_str().or_else(|| value.get("id").and_then(Value::as_str))?.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// Which projects are at their limit: the others go first. Kept in memory, and small: expired entries go with the next one.
+#[derive(Debug, Default)]
+pub(crate) struct Resting {
+    until: Mutex<Vec<(CredentialId, String, Timestamp)>>,
+}
+
+impl Resting {
+    /// The projects, those that rest behind the others.
+    pub(crate) fn order(&self, credential: &Credential, now: Timestamp) -> Vec<String> {
+        let mut projects = of(credential);
+        if projects.len() > 1 {
+            let until = self.until.lock();
+            let rests = |project: &String| {
+                until.iter().any(|(id, known, end)| id == credential.id() && known == project && *end > now)
+            };
+            projects.sort_by_key(rests);
+        }
+        projects
+    }
+
+    /// A project is at its limit.
+    pub(crate) fn rest(
+        &self,
+        credential: &Credential,
+        project: &str,
+        wait: Option<Duration>,
+        now: Timestamp,
+    ) {
+        let mut until = self.until.lock();
+        until.retain(|(id, known, end)| *end > now && !(id == credential.id() && known == project));
+        until.push((credential.id().clone(), project.to_owned(), now.plus(wait.unwrap_or(REST))));
+    }
+}
