@@ -1,10 +1,14 @@
 //! Every client format × every provider kind × whole and streamed × every feature, through the real binary.
 
-use cliproxy_testkit::FakeUpstream;
+use std::time::Duration;
+
+use cliproxy_testkit::{FakeUpstream, json};
+use serde_json::json;
+use tempfile::TempDir;
 
 use crate::ask::{Answer, Ask, Feature, Got, Part, Said, Turn, features};
 use crate::client::{Client, clients, data_events, said};
-use crate::provider::{Provider, providers};
+use crate::provider::{Provider, logins, providers};
 use crate::server::{KEY, Server};
 
 /// A provider, and the alias under which its model is served.
@@ -19,19 +23,43 @@ pub struct Behind {
 pub async fn world(more: &str) -> (Server, Vec<Behind>) {
     let mut yaml = more.to_owned();
     let mut all = Vec::new();
-    for provider in providers() {
+    let home = TempDir::new().unwrap();
+    let credentials = home.path().join("credentials");
+    std::fs::create_dir(&credentials).unwrap();
+    for provider in providers().into_iter().chain(logins()) {
         let upstream = FakeUpstream::start().await;
-        let (model, alias) = (format!("upstream-{}", provider.name()), format!("m-{}", provider.name()));
+        let (model, alias) = (provider.model(), format!("m-{}", provider.name()));
         let key = format!("key-{}-CANARY", provider.name());
         yaml += &provider.config(&upstream.url(), &[&key], &model, &alias);
+        if let Some((name, file)) = provider.login(&upstream.url(), &key, &model, &alias) {
+            std::fs::write(credentials.join(name), file.to_string()).unwrap();
+        }
+        if let Some(path) = provider.lists_models_at() {
+            upstream.script_path(path, [json(&json!({"models": {(model.as_str()): {}}}))]);
+        }
         all.push(Behind { provider, upstream, alias, model });
     }
-    (Server::with_config(&yaml).await, all)
+    let server = Server::with_config_in(home, &yaml).await;
+    for behind in all.iter().filter(|behind| behind.provider.lists_models_at().is_some()) {
+        while behind.upstream.requests().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        behind.upstream.forget_requests();
+    }
+    (server, all)
 }
 
 /// What this pair of formats cannot carry, or carries otherwise, with the reason.
 fn adjust(client: &dyn Client, provider: &dyn Provider, feature: &Feature, got: &mut Got, said: &mut Said) {
-    let _ = (client, provider, feature, got, said);
+    let _ = (feature, said);
+    // Google's older backends have no word for closed objects: the description says it. Clients of the format say what
+    // they want themselves, and are taken at their word where the backend knows the member. Source: translation.md B48.
+    let own = client.name().starts_with("gemini");
+    if provider.name().starts_with("antigravity") || provider.name() == "gemini-cli" && !own {
+        for (_, schema) in &mut got.tools {
+            schema["description"] = "No extra properties allowed".into();
+        }
+    }
 }
 
 async fn check(server: &Server, client: &dyn Client, behind: &Behind, feature: &Feature, stream: bool) {
@@ -95,9 +123,9 @@ async fn every_providers_failure_has_the_right_status_in_every_clients_shape() {
     ];
     let feature = hello();
     for (status, expected) in cases {
-        // One server a status: what one client learns must not cool anything for the next.
-        let (server, all) = world("disable-cooling: true\nrequest-retry: 0\n").await;
         for client in clients() {
+            // One server each: what one client learns must not cool anything for the next, nor open a breaker.
+            let (server, all) = world("disable-cooling: true\nrequest-retry: 0\n").await;
             for behind in &all {
                 behind.upstream.answer_with({
                     let provider = behind.provider;

@@ -4,6 +4,7 @@ mod chat;
 mod claude;
 mod codex;
 mod gemini;
+mod google_login;
 
 use cliproxy_testkit::{Received, Reply};
 use serde_json::Value;
@@ -15,6 +16,19 @@ pub trait Provider: Sync {
     fn name(&self) -> &'static str;
     /// The configuration of a pool of keys at an address that serves `name` as `alias`.
     fn config(&self, url: &str, keys: &[&str], name: &str, alias: &str) -> String;
+    /// The model behind the alias.
+    fn model(&self) -> String {
+        format!("upstream-{}", self.name())
+    }
+    /// The file of a login at an address that serves `name` as `alias`: its name and what is in it.
+    fn login(&self, url: &str, token: &str, name: &str, alias: &str) -> Option<(String, Value)> {
+        let _ = (url, token, name, alias);
+        None
+    }
+    /// Where it lists its models, if the server asks for them when it starts.
+    fn lists_models_at(&self) -> Option<&'static str> {
+        None
+    }
     /// The model, and whether a stream was asked for.
     fn asked(&self, request: &Received) -> (String, bool);
     /// The conversation that it was sent.
@@ -31,6 +45,11 @@ pub trait Provider: Sync {
 
 pub fn providers() -> Vec<&'static dyn Provider> {
     vec![&claude::Claude, &chat::Chat, &codex::Codex, &gemini::GEMINI, &gemini::VERTEX]
+}
+
+/// Kinds with logins in place of keys: one credential each.
+pub fn logins() -> Vec<&'static dyn Provider> {
+    vec![&google_login::GEMINI_CLI, &google_login::ANTIGRAVITY, &google_login::ANTIGRAVITY_CLAUDE]
 }
 
 /// The entries of a list of keys, as the sections for vendors have them.

@@ -188,6 +188,11 @@ impl FakeUpstream {
         self.book.pages.lock().received.clone()
     }
 
+    /// Forgets what was received so far, such as what a server asks when it starts.
+    pub fn forget_requests(&self) {
+        self.book.pages.lock().received.clear();
+    }
+
     /// The last request.
     ///
     /// # Panics

@@ -37,72 +37,16 @@ impl Provider for Google {
     }
 
     fn got(&self, request: &Received) -> Got {
-        let body = request.json();
-        let config = &body["generationConfig"];
-        let schema = config.get("responseJsonSchema").or_else(|| config.get("responseSchema"));
-        let budget = &config["thinkingConfig"];
-        let mut got = Got {
-            system: parts(&body["systemInstruction"])
-                .iter()
-                .filter_map(|part| part["text"].as_str())
-                .collect(),
-            thinking: budget["thinkingBudget"].as_i64().is_some_and(|budget| budget > 0)
-                || budget["thinkingLevel"].is_string(),
-            schema: schema.cloned().map(plain),
-            ..Got::default()
-        };
-        for function in list(&body["tools"]).flat_map(|tool| list(&tool["functionDeclarations"])) {
-            let schema = function.get("parametersJsonSchema").or_else(|| function.get("parameters"));
-            got.tools.push((text_of(&function["name"]), plain(schema.cloned().unwrap_or_default())));
-        }
-        for part in list(&body["contents"]).flat_map(parts) {
-            if let Some(text) = part["text"].as_str() {
-                got.texts.push(text.to_owned());
-            } else if part["functionCall"].is_object() {
-                let call = &part["functionCall"];
-                got.calls.push((text_of(&call["name"]), call["args"].clone()));
-            } else if part["functionResponse"].is_object() {
-                let response = &part["functionResponse"]["response"];
-                let text = response.get("result").or_else(|| response.get("output")).unwrap_or(response);
-                got.results.push(text_of(text));
-            } else {
-                let data = part.get("inlineData").or_else(|| part.get("inline_data"));
-                let data = data.unwrap_or_else(|| panic!("an unexpected part: {part}"));
-                let kind = text_of(data.get("mimeType").unwrap_or(&data["mime_type"]));
-                match kind.as_str() {
-                    "application/pdf" => got.documents.push(text_of(&data["data"])),
-                    _ => got.images.push((kind, text_of(&data["data"]))),
-                }
-            }
-        }
-        got
+        read(&request.json())
     }
 
     fn answer(&self, answer: &Answer, stream: bool) -> Reply {
-        let mut generation = gemini::Generation::new().usage(12, 7);
-        if let Some(text) = answer.thinking {
-            generation = generation.thought(text);
-        }
-        if let Some(text) = answer.text {
-            generation = generation.text(text);
-        }
-        for (_, city) in &answer.calls {
-            generation = generation.function_call("weather", &json!({"city": city}));
-        }
-        if stream { generation.stream() } else { generation.whole() }
+        let made = generation(answer);
+        if stream { made.stream() } else { made.whole() }
     }
 
     fn error(&self, status: u16, message: &str) -> Reply {
-        let kind = match status {
-            400 => "INVALID_ARGUMENT",
-            401 => "UNAUTHENTICATED",
-            403 => "PERMISSION_DENIED",
-            404 => "NOT_FOUND",
-            429 => "RESOURCE_EXHAUSTED",
-            503 => "UNAVAILABLE",
-            _ => "INTERNAL",
-        };
-        gemini::error(status, kind, message)
+        error(status, message)
     }
 
     fn broken_stream(&self, message: &str) -> Reply {
@@ -113,6 +57,74 @@ impl Provider for Google {
     fn preamble(&self) -> usize {
         0
     }
+}
+
+/// A request of the format.
+pub fn read(body: &Value) -> Got {
+    let config = &body["generationConfig"];
+    let schema = config.get("responseJsonSchema").or_else(|| config.get("responseSchema"));
+    let budget = &config["thinkingConfig"];
+    let mut got = Got {
+        system: parts(&body["systemInstruction"]).iter().filter_map(|part| part["text"].as_str()).collect(),
+        thinking: budget["thinkingBudget"].as_i64().is_some_and(|budget| budget > 0)
+            || budget["thinkingLevel"].is_string(),
+        schema: schema.cloned().map(plain),
+        ..Got::default()
+    };
+    for function in list(&body["tools"]).flat_map(|tool| list(&tool["functionDeclarations"])) {
+        let schema = function.get("parametersJsonSchema").or_else(|| function.get("parameters"));
+        got.tools.push((text_of(&function["name"]), plain(schema.cloned().unwrap_or_default())));
+    }
+    for part in list(&body["contents"]).flat_map(parts) {
+        if let Some(text) = part["text"].as_str() {
+            got.texts.push(text.to_owned());
+        } else if part["functionCall"].is_object() {
+            let call = &part["functionCall"];
+            got.calls.push((text_of(&call["name"]), call["args"].clone()));
+        } else if part["functionResponse"].is_object() {
+            let response = &part["functionResponse"]["response"];
+            let text = response.get("result").or_else(|| response.get("output")).unwrap_or(response);
+            got.results.push(text_of(text));
+        } else {
+            let data = part.get("inlineData").or_else(|| part.get("inline_data"));
+            let data = data.unwrap_or_else(|| panic!("an unexpected part: {part}"));
+            let kind = text_of(data.get("mimeType").unwrap_or(&data["mime_type"]));
+            match kind.as_str() {
+                "application/pdf" => got.documents.push(text_of(&data["data"])),
+                _ => got.images.push((kind, text_of(&data["data"]))),
+            }
+        }
+    }
+    got
+}
+
+/// An answer, with twelve tokens in and seven out.
+pub fn generation(answer: &Answer) -> gemini::Generation {
+    let mut generation = gemini::Generation::new().usage(12, 7);
+    if let Some(text) = answer.thinking {
+        generation = generation.thought(text);
+    }
+    if let Some(text) = answer.text {
+        generation = generation.text(text);
+    }
+    for (_, city) in &answer.calls {
+        generation = generation.function_call("weather", &json!({"city": city}));
+    }
+    generation
+}
+
+/// An error in Google's words.
+pub fn error(status: u16, message: &str) -> Reply {
+    let kind = match status {
+        400 => "INVALID_ARGUMENT",
+        401 => "UNAUTHENTICATED",
+        403 => "PERMISSION_DENIED",
+        404 => "NOT_FOUND",
+        429 => "RESOURCE_EXHAUSTED",
+        503 => "UNAVAILABLE",
+        _ => "INTERNAL",
+    };
+    gemini::error(status, kind, message)
 }
 
 fn parts(content: &Value) -> Vec<&Value> {
