@@ -461,6 +461,7 @@ fn e428_a_message_that_is_done_has_every_member() {
 
 #[test]
 fn f15_a_cut_or_filtered_reply_is_incomplete() {
+    // F15.
     for (word, reason) in [("MAX_TOKENS", "max_output_tokens"), ("SAFETY", "content_filter")] {
         let events = events(&sse(&[last(word, json!([{"text":"a"}]))]));
         let end = events.last().unwrap();

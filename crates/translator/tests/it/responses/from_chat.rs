@@ -297,6 +297,7 @@ fn b67_the_response_repeats_the_request_within_bounds() {
 
 #[test]
 fn refusals_and_probabilities_have_their_places() {
+    // F50.
     let logprobs =
         json!({"content":[{"token":"a","logprob":-0.5,"bytes":[97],"top_logprobs":[]}],"refusal":null});
     let mut first = said("a");

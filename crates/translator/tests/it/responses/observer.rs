@@ -100,7 +100,7 @@ fn codex_gets_an_empty_end_filled_in_by_place() {
         .map(|item| item["id"].as_str().unwrap())
         .collect();
     assert_eq!(ids, ["a", "b", "last"]);
-    // A documented provider means what it says.
+    // F52. A documented provider means what it says.
     let mut observer = codec(RS).stream_observer(&context());
     assert_eq!(passed(&mut *observer, &stream), stream);
 }

@@ -17,14 +17,14 @@ pub(super) fn part<'r>(
         _ if matches!(role, Role::System | Role::Developer) => Some(("system", "instructions are text")),
         PartKind::ToolCall(_) => None,
         PartKind::ToolResult(result) => {
-            check_media(&result.content, refused);
+            check_media(&result.content, losses, refused);
             None
         }
         PartKind::Media(_) if role == Role::Assistant => {
             Some(("message.media", "the model's own turns hold no media"))
         }
         PartKind::Media(_) => {
-            check_media(std::slice::from_ref(part), refused);
+            check_media(std::slice::from_ref(part), losses, refused);
             None
         }
         PartKind::Reasoning(_) => {
@@ -39,12 +39,14 @@ pub(super) fn part<'r>(
     Some(OutPart::kept(part))
 }
 
-fn check_media(parts: &[Part<'_>], refused: &mut Result<(), CodecError>) {
+fn check_media(parts: &[Part<'_>], losses: &mut Vec<Loss>, refused: &mut Result<(), CodecError>) {
     for part in parts {
-        if let PartKind::Media(found) = &part.kind
-            && refused.is_ok()
-        {
+        let PartKind::Media(found) = &part.kind else { continue };
+        if refused.is_ok() {
             *refused = media::check(found);
+        }
+        if media::is_only_named(found) {
+            loss(losses, "message.media", "Kiro takes images and text: other media are named in words");
         }
     }
 }

@@ -53,6 +53,12 @@ pub(super) fn check(media: &Media<'_>) -> Result<(), CodecError> {
     }
 }
 
+/// Whether only words are left of a medium (B80).
+pub(super) fn is_only_named(media: &Media<'_>) -> bool {
+    let has_own_words = matches!(media.source, MediaSource::Text(_) | MediaSource::Parts(_));
+    !has_own_words && shown(media).iter().any(|shown| matches!(shown, Shown::Text(_)))
+}
+
 /// A medium as it goes out.
 pub(super) fn shown<'m>(media: &'m Media<'m>) -> Vec<Shown<'m>> {
     match &media.source {

@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 
 use super::super::{RESPONSES, decode as request, usage, wire};
 use crate::codec::CodecError;
-use crate::json::Text;
 use crate::json::read::{at, filled, misread, plain};
+use crate::json::{self, Raw, Text};
 use crate::model::{Candidate, Finish, Part, PartKind, Response};
 use crate::pass::errors::probe_error;
 use crate::splice::TopLevel;
@@ -34,6 +34,7 @@ pub(in super::super) fn response(mut wire: wire::Response<'_>) -> Result<Respons
     parts.retain(|part| {
         !matches!(&part.kind, PartKind::Text { text, citations: None } if text.is_empty() && part.signature.is_none())
     });
+    let logprobs = logprobs(&mut parts);
     let mut used = wire.usage.map(usage::decode);
     let searches = parts.iter().filter(|part| matches!(part.kind, PartKind::Server(_))).count();
     if let Some(used) = &mut used
@@ -46,12 +47,31 @@ pub(in super::super) fn response(mut wire: wire::Response<'_>) -> Result<Respons
         id: plain(filled(wire.id)),
         model: plain(filled(wire.model)),
         created: wire.created_at.and_then(seconds),
-        candidates: vec![Candidate { parts, finish: Some(finish), ..Candidate::default() }],
+        candidates: vec![Candidate { parts, finish: Some(finish), logprobs, ..Candidate::default() }],
         usage: used.filter(|usage| !usage.is_empty()),
         service_tier: filled(wire.service_tier),
         extras: wire.extras,
         whole: None,
     })
+}
+
+/// The log probabilities of all texts, as Chat Completions has them (F50).
+fn logprobs<'a>(parts: &mut [Part<'a>]) -> Option<Raw<'a>> {
+    let mut inside = String::new();
+    for part in parts.iter_mut().filter(|part| part.as_text().is_some()) {
+        let Some(at) = part.extras.iter().position(|(key, _)| key == "logprobs") else { continue };
+        let (_, raw) = part.extras.remove(at);
+        let list = raw.get().trim().strip_prefix('[').and_then(|list| list.strip_suffix(']'));
+        let tokens = list.map(str::trim).unwrap_or_default();
+        if !tokens.is_empty() && !inside.is_empty() {
+            inside.push(',');
+        }
+        inside.push_str(tokens);
+    }
+    if inside.is_empty() {
+        return None;
+    }
+    json::raw(format!(r#"{{"content":[{inside}],"refusal":null}}"#)).ok().map(Cow::Owned)
 }
 
 /// A point in time: some write it with a fraction.
