@@ -12,6 +12,7 @@ pub mod claude;
 mod client;
 pub mod conformance;
 pub mod gemini;
+mod oauth;
 mod received;
 mod reply;
 pub mod responses;
@@ -20,6 +21,7 @@ mod tokens;
 mod upstream;
 
 pub use client::{SseEvent, TestClient, TestReply};
+pub use oauth::{Exchange, FakeOAuth};
 pub use received::Received;
 pub use reply::{
     Encoding, Piece, Reply, cut, data, done, event, hang, html, json, pause, raw, refuse, sse, stall, status,

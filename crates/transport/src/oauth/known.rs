@@ -58,3 +58,40 @@ pub const ANTIGRAVITY: KnownClient = public(
     "1071006060591-tmhssin2h21lcre235vtolojh4g403ep.apps.googleusercontent.com",
     "https://oauth2.googleapis.com/token",
 );
+
+/// The headers with which Kimi wants every call of a device described. Ours say who we are.
+// Source: providers-b.md 5.1 "Both carry", 5.5 "[H] names itself honestly and works".
+#[must_use]
+pub fn kimi_headers(device_id: &str) -> [(&'static str, String); 5] {
+    let system = match std::env::consts::OS {
+        "macos" => "macOS",
+        "windows" => "Windows",
+        "linux" => "Linux",
+        other => other,
+    };
+    [
+        ("x-msh-platform", "cliproxy".to_owned()),
+        ("x-msh-version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("x-msh-device-name", "cliproxy".to_owned()),
+        ("x-msh-device-model", format!("{system} {}", std::env::consts::ARCH)),
+        ("x-msh-device-id", device_id.to_owned()),
+    ]
+}
+
+/// Where a GitHub token is exchanged for one of Copilot. Source: providers-b.md 2.5.1.
+pub const COPILOT_TOKEN: Endpoint =
+    Endpoint::new("copilot-token", "https://api.github.com/copilot_internal/v2/token");
+
+/// What Copilot's API requires to be told of an editor; it decides on the set of models. Settable per credential
+/// (`headers`). Source: providers-b.md 2.5.3, the rows marked as required.
+pub const COPILOT_HEADERS: [(&str, &str); 3] = [
+    ("editor-version", "vscode/1.107.0"),
+    ("editor-plugin-version", "copilot-chat/0.35.0"),
+    ("copilot-integration-id", "vscode-chat"),
+];
+
+/// Who an iFlow account is, and its key for model calls. Source: providers-b.md 4.1 "User info".
+pub const IFLOW_USER: Endpoint = Endpoint::new("userinfo", "https://iflow.cn/api/oauth/getUserInfo");
+
+/// The key of an iFlow account that shows itself by a cookie. Source: providers-b.md 4.2.
+pub const IFLOW_KEY: Endpoint = Endpoint::new("api-key", "https://platform.iflow.cn/api/openapi/apikey");

@@ -1,0 +1,26 @@
+#![doc = include_str!("../README.md")]
+
+mod antigravity;
+mod authenticators;
+mod browser;
+mod callback;
+mod claude;
+mod codex;
+mod copilot;
+mod device;
+mod gemini_cli;
+mod google;
+mod iflow;
+mod kimi;
+mod means;
+mod names;
+mod options;
+mod page;
+mod pasted;
+mod qwen;
+mod terminal;
+mod vertex;
+
+pub use authenticators::Authenticators;
+pub use options::{OauthClient, Options};
+pub use terminal::TerminalUi;

@@ -1,0 +1,165 @@
+//! Gemini CLI and Antigravity.
+
+use cliproxy_core::LoginErrorKind;
+use cliproxy_testkit::{html, json, status};
+use serde_json::{Value, json as j};
+
+use crate::support::{Person, Scene, document, request};
+
+const LOAD: &str = "/api/v1internal:loadCodeAssist";
+const ONBOARD: &str = "/api/v1internal:onboardUser";
+
+async fn scene() -> Scene {
+    let scene = Scene::new().await;
+    scene.oauth.page("/userinfo", [json(&j!({"email": "me@example.com"}))]);
+    scene
+}
+
+fn sent(scene: &Scene, path: &str) -> Vec<Value> {
+    let requests = scene.oauth.upstream().requests();
+    requests.iter().filter(|request| request.path == path).map(|request| request.json()).collect()
+}
+
+fn tier(id: &str) -> Value {
+    j!({"allowedTiers": [{"id": "other"}, {"id": id, "isDefault": true}]})
+}
+
+#[tokio::test]
+async fn an_account_that_is_set_up_already_brings_its_project() {
+    let scene = scene().await;
+    let loaded = j!({"currentTier": {"id": "standard-tier"}, "cloudaicompanionProject": {"id": "given-1"}});
+    scene.oauth.page(LOAD, [json(&loaded)]);
+    let login = scene.login("gemini-cli", request(), &scene.willing()).await.unwrap();
+    assert_eq!(login.file_name, "me@example.com-given-1.json");
+    let document = document(&login);
+    assert_eq!(
+        (&document["type"], &document["project_id"], &document["auto"], &document["checked"]),
+        (&j!("gemini"), &j!("given-1"), &j!(true), &j!(true))
+    );
+    assert_eq!(document["token"]["access_token"], "access-2");
+    assert_eq!(document["token"]["expiry"], "2026-11-23T11:00:15Z");
+    assert_eq!(document["token"].get("client_secret"), None, "it need not lie there");
+    assert!(sent(&scene, ONBOARD).is_empty());
+}
+
+#[tokio::test]
+async fn a_free_account_is_set_up_without_a_project_and_given_one() {
+    let scene = scene().await;
+    scene.oauth.page(LOAD, [json(&tier("free-tier"))]);
+    let done = j!({"done": true, "response": {"cloudaicompanionProject": {"id": "gen-lang-client-7"}}});
+    scene.oauth.page(ONBOARD, [json(&j!({"done": false})), json(&done)]);
+    let login = scene.login("gemini-cli", request(), &scene.willing()).await.unwrap();
+    assert_eq!(document(&login)["project_id"], "gen-lang-client-7");
+    let bodies = sent(&scene, ONBOARD);
+    assert_eq!(bodies.len(), 2);
+    assert_eq!(bodies[0]["tierId"], "free-tier");
+    assert_eq!(bodies[0].get("cloudaicompanionProject"), None);
+}
+
+#[tokio::test]
+async fn a_named_project_is_used_and_its_api_switched_on() {
+    let scene = scene().await;
+    scene.oauth.page(LOAD, [json(&tier("standard-tier"))]);
+    scene
+        .oauth
+        .page(ONBOARD, [json(&j!({"done": true, "response": {"cloudaicompanionProject": "backend"}}))]);
+    let service = "/services/mine/services/cloudaicompanion.googleapis.com";
+    scene.oauth.page(service, [json(&j!({"state": "DISABLED"}))]);
+    scene.oauth.page(&format!("{service}:enable"), [json(&j!({}))]);
+    let named = request().with_answer("project", "mine");
+    let login = scene.login("gemini-cli", named, &scene.willing()).await.unwrap();
+    assert_eq!(login.file_name, "me@example.com-mine.json");
+    assert_eq!(sent(&scene, ONBOARD)[0]["cloudaicompanionProject"], "mine");
+    assert_eq!(sent(&scene, &format!("{service}:enable")).len(), 1);
+}
+
+#[tokio::test]
+async fn whoever_has_several_projects_chooses_one_of_them() {
+    let projects = j!({"projects": [{"projectId": "one"}, {"projectId": "two"}, {"projectId": "gone", "lifecycleState": "DELETE_REQUESTED"}]});
+    for (answer, chosen) in [("2", "two"), ("two", "two"), ("", "one")] {
+        let scene = scene().await;
+        scene.oauth.page(LOAD, [json(&tier("standard-tier"))]);
+        scene.oauth.page("/projects", [json(&projects)]);
+        scene.oauth.page(ONBOARD, [json(&j!({"done": true}))]);
+        let person = scene.willing();
+        person.answers(answer.to_owned());
+        let login = scene.login("gemini-cli", request(), &person).await.unwrap();
+        assert_eq!(document(&login)["project_id"], chosen, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn all_projects_make_one_file_and_those_that_fail_are_named() {
+    let scene = scene().await;
+    scene.oauth.page(
+        "/projects",
+        [json(&j!({"projects": [{"projectId": "one"}, {"projectId": "two"}, {"projectId": "three"}]}))],
+    );
+    let loaded = j!({"currentTier": {"id": "standard-tier"}});
+    scene
+        .oauth
+        .page(LOAD, [json(&loaded), status(403).json(&j!({"error": {"message": "no"}})), json(&loaded)]);
+    let person = scene.willing();
+    let login = scene.login("gemini-cli", request().with_answer("project", "ALL"), &person).await.unwrap();
+    assert_eq!(login.file_name, "gemini-me@example.com-all.json");
+    assert_eq!(document(&login)["project_id"], "one,three");
+    assert!(person.notes().contains("project two is left out"), "{}", person.notes());
+}
+
+#[tokio::test]
+async fn what_google_wants_first_is_said() {
+    let scene = scene().await;
+    let validate = j!({"ineligibleTiers": [{"reasonCode": "VALIDATION_REQUIRED", "validationUrl": "https://v.example/x"}]});
+    scene.oauth.page(LOAD, [json(&validate)]);
+    let error = scene.login("gemini-cli", request(), &scene.willing()).await.unwrap_err();
+    assert_eq!(error.kind(), LoginErrorKind::NotEntitled);
+    assert!(error.to_string().contains("https://v.example/x"), "{error}");
+
+    scene.oauth.page(LOAD, [json(&tier("standard-tier"))]);
+    scene.oauth.page("/projects", [json(&j!({"projects": []}))]);
+    let error = scene.login("gemini-cli", request(), &scene.willing()).await.unwrap_err();
+    assert_eq!(error.kind(), LoginErrorKind::Setup);
+    assert!(error.to_string().contains("-project_id"), "{error}");
+}
+
+#[tokio::test]
+async fn antigravity_wants_a_secret_and_finds_its_project() {
+    let bare = scene().await;
+    let error = bare.login("antigravity", request(), &bare.willing()).await.unwrap_err();
+    assert!(error.to_string().contains("oauth-clients.antigravity.client-secret"), "{error}");
+
+    let scene = scene().await.with_secret("antigravity", "s");
+    scene.oauth.page("/onboarding/v1internal:loadCodeAssist", [json(&tier("free-tier"))]);
+    let done = j!({"done": true, "response": {"cloudaicompanionProject": "p-1"}});
+    scene.oauth.page("/onboarding/v1internal:onboardUser", [json(&j!({})), json(&done)]);
+    let person = scene.willing();
+    let login = scene.login("antigravity", request(), &person).await.unwrap();
+    assert_eq!(person.notes(), "");
+    assert_eq!(login.file_name, "antigravity-me@example.com.json");
+    let document = document(&login);
+    assert_eq!((&document["project_id"], &document["expires_in"]), (&j!("p-1"), &j!(3600)));
+    assert!(document["timestamp"].as_i64().unwrap() > 1_795_428_000_000);
+    assert_eq!(sent(&scene, "/onboarding/v1internal:onboardUser")[0]["metadata"]["ideType"], "ANTIGRAVITY");
+}
+
+#[tokio::test]
+async fn antigravity_is_stored_even_when_its_project_cannot_be_found() {
+    let scene = scene().await.with_secret("antigravity", "s");
+    scene.oauth.page("/onboarding/v1internal:loadCodeAssist", [html(502)]);
+    let person = scene.willing();
+    let login = scene.login("antigravity", request(), &person).await.unwrap();
+    assert_eq!(document(&login).get("project_id"), None);
+    assert!(person.notes().contains("looked up again"), "{}", person.notes());
+}
+
+#[tokio::test]
+async fn nobody_to_ask_is_said_with_the_flag_that_answers() {
+    let scene = scene().await;
+    scene.oauth.page(LOAD, [json(&tier("standard-tier"))]);
+    scene.oauth.page("/projects", [json(&j!({"projects": [{"projectId": "one"}, {"projectId": "two"}]}))]);
+    let oauth = std::sync::Arc::clone(&scene.oauth);
+    let person = Person::with_browser(move |url| vec![oauth.consent(url)]);
+    let error = scene.login("gemini-cli", request(), &person).await.unwrap_err();
+    assert_eq!(error.kind(), LoginErrorKind::NoInput);
+    assert!(error.to_string().contains("-project_id (one, two)"), "{error}");
+}
