@@ -17,6 +17,7 @@ mod commands;
 mod counting;
 mod edges;
 mod first_run;
+mod logins;
 mod matrix;
 mod openai;
 mod payload;

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use cliproxy_sdk::command::CredentialCommand;
 use cliproxy_sdk::config::Overrides;
 
 /// What to do.
@@ -11,50 +12,74 @@ pub(crate) enum Command {
     Serve,
     CheckConfig,
     Endpoints,
-    Test { model: String },
+    Test {
+        model: String,
+    },
+    /// Without a name: which logins there are.
+    Login {
+        name: Option<String>,
+    },
+    Credentials {
+        command: CredentialCommand,
+        json: bool,
+    },
     Version,
     Help,
+}
+
+/// What flags say of a login.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LoginFlags {
+    pub(crate) no_browser: bool,
+    pub(crate) callback_port: Option<u16>,
+    /// By the key of the question that they answer.
+    pub(crate) answers: Vec<(&'static str, String)>,
 }
 
 /// What the command line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Flags {
     pub(crate) command: Command,
+    pub(crate) login: LoginFlags,
     pub(crate) overrides: Overrides,
 }
 
+/// Flags that are a login by themselves; of several the first in this order is run.
+// Source: runtime.md B.3 "One mode runs".
+const LOGINS: [(&str, &str); 11] = [
+    ("vertex-import", "vertex"),
+    ("login", "gemini-cli"),
+    ("antigravity-login", "antigravity"),
+    ("github-copilot-login", "github-copilot"),
+    ("codex-login", "codex"),
+    ("codex-device-login", "codex-device"),
+    ("claude-login", "claude"),
+    ("qwen-login", "qwen"),
+    ("iflow-login", "iflow"),
+    ("iflow-cookie", "iflow-cookie"),
+    ("kimi-login", "kimi"),
+];
+
 /// Flags of the reference for what this release does not have.
-const NOT_BUILT: [&str; 26] = [
-    "login",
-    "project_id",
-    "codex-login",
-    "claude-login",
-    "qwen-login",
-    "iflow-login",
-    "antigravity-login",
-    "iflow-cookie",
-    "kimi-login",
-    "github-copilot-login",
+const NOT_BUILT: [&str; 12] = [
     "kiro-login",
     "kiro-google-login",
     "kiro-aws-login",
     "kiro-aws-authcode",
     "kiro-import",
-    "vertex-import",
-    "no-browser",
-    "oauth-callback-port",
     "incognito",
     "no-incognito",
     "password",
-    "codex-device-login",
     "xai-login",
     "tui",
     "standalone",
     "local-model",
 ];
 
-pub(crate) const USAGE: &str =
-    "usage: cliproxy-server [serve | check-config | endpoints | test MODEL | version] [flags]
+pub(crate) const USAGE: &str = "usage: cliproxy-server [serve | check-config | endpoints | test MODEL | version] [flags]
+       cliproxy-server login [NAME] [flags]          log in; without a name: which logins there are
+       cliproxy-server credentials [list] [--json]   what is stored, without its secrets
+       cliproxy-server credentials test|enable|disable|remove|refresh NAME [--json]
 
   --config FILE             the config file
   --host HOST               the address to listen on, in place of `host`
@@ -64,6 +89,16 @@ pub(crate) const USAGE: &str =
   --proxy-url URL           the proxy for calls to providers
   --debug                   log more
   --allow-unauthenticated   serve without client keys, from wherever the listener can be reached
+
+  --no-browser              login: show the address in place of opening it
+  --oauth-callback-port N   login: where the browser brings the answer, in place of the provider's own port
+  --project_id ID           login gemini-cli: the project (several with commas, or ALL)
+  --email NAME              login qwen: what to call the account
+  --location PLACE          login vertex: the region
+  --model MODEL             credentials test: which model to ask
+
+  --claude-login, --codex-login, --codex-device-login, --login (Gemini CLI), --antigravity-login, --qwen-login,
+  --iflow-login, --iflow-cookie, --kimi-login, --github-copilot-login, --vertex-import FILE: as `login NAME`
 ";
 
 /// Reads the arguments after the program's name.
@@ -72,6 +107,9 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Flags
     let mut overrides = Overrides::new();
     let mut words = Vec::new();
     let mut help = false;
+    let mut login = LoginFlags::default();
+    let mut logins: Vec<&str> = Vec::new();
+    let (mut json, mut model) = (false, None);
     while let Some(argument) = arguments.next() {
         let Some(flag) = argument.strip_prefix("--").or_else(|| argument.strip_prefix('-')) else {
             words.push(argument);
@@ -105,19 +143,41 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Flags
             "allow-unauthenticated" => {
                 overrides.allow_unauthenticated = Some(switch(name, given.as_deref())?)
             }
+            "json" => json = switch(name, given.as_deref())?,
+            "model" => model = Some(value()?),
+            "no-browser" => login.no_browser = switch(name, given.as_deref())?,
+            "oauth-callback-port" => {
+                let text = value()?;
+                let port: u16 =
+                    text.parse().map_err(|_| format!("--{name} {text} is not a port: give 1 to 65535"))?;
+                // Source: runtime.md B.3 "0 = provider default".
+                login.callback_port = (port != 0).then_some(port);
+            }
+            "project_id" | "project-id" => login.answers.push(("project", value()?)),
+            "email" => login.answers.push(("email", value()?)),
+            "location" => login.answers.push(("location", value()?)),
+            "vertex-import-prefix" => login.answers.push(("prefix", value()?)),
+            "vertex-import" => {
+                login.answers.push(("file", value()?));
+                logins.push("vertex");
+            }
+            known if LOGINS.iter().any(|(flag, _)| *flag == known) => {
+                let found = LOGINS.iter().find(|(flag, _)| *flag == known);
+                if switch(name, given.as_deref())?
+                    && let Some((_, flow)) = found
+                {
+                    logins.push(flow);
+                }
+            }
             known if NOT_BUILT.contains(&known) => {
                 return Err(format!("--{known} is not built yet in this release"));
             }
             unknown => return Err(format!("there is no flag --{unknown}")),
         }
     }
-    let command = if help { Command::Help } else { command(words)? };
-    Ok(Flags { command, overrides })
-}
-
-fn command(words: Vec<String>) -> Result<Command, String> {
     let mut words = words.into_iter();
     let command = match words.next().as_deref() {
+        _ if help => return Ok(Flags { command: Command::Help, login, overrides }),
         None | Some("serve") => Command::Serve,
         Some("check-config") => Command::CheckConfig,
         Some("endpoints") => Command::Endpoints,
@@ -127,15 +187,51 @@ fn command(words: Vec<String>) -> Result<Command, String> {
             let model = words.next().ok_or("test needs a model: cliproxy-server test demo")?;
             Command::Test { model }
         }
-        Some("login" | "import" | "credentials") => {
-            return Err("logins are not built yet in this release".to_owned());
+        Some("login") => {
+            let name = words.next();
+            if name.as_deref() == Some("vertex")
+                && let Some(file) = words.next()
+            {
+                login.answers.push(("file", file));
+            }
+            Command::Login { name }
         }
+        Some("credentials") => Command::Credentials { command: credentials(&mut words, model)?, json },
+        Some("import") => return Err("import is not built yet in this release".to_owned()),
         Some(other) => return Err(format!("there is no command {other}")),
     };
+    let chosen = LOGINS.iter().find(|(_, flow)| logins.contains(flow));
+    let command = match (command, chosen) {
+        (Command::Serve, Some((_, flow))) => Command::Login { name: Some((*flow).to_owned()) },
+        (command, _) => command,
+    };
     match words.next() {
-        None => Ok(command),
+        None => Ok(Flags { command, login, overrides }),
         Some(surplus) => Err(format!("unexpected argument {surplus}")),
     }
+}
+
+fn credentials(
+    words: &mut impl Iterator<Item = String>,
+    model: Option<String>,
+) -> Result<CredentialCommand, String> {
+    let action = words.next();
+    let action = action.as_deref().unwrap_or("list");
+    if action == "list" {
+        return Ok(CredentialCommand::List);
+    }
+    if !["test", "enable", "disable", "remove", "refresh"].contains(&action) {
+        return Err(format!("there is no command credentials {action}"));
+    }
+    let name = words.next().ok_or_else(|| {
+        format!("credentials {action} needs a name: `cliproxy-server credentials` lists them")
+    })?;
+    Ok(match action {
+        "test" => CredentialCommand::Test { name, model },
+        "remove" => CredentialCommand::Remove { name },
+        "refresh" => CredentialCommand::Refresh { name },
+        _ => CredentialCommand::Enable { name, enabled: action == "enable" },
+    })
 }
 
 fn switch(name: &str, value: Option<&str>) -> Result<bool, String> {
@@ -177,9 +273,41 @@ mod tests {
             ("test demo", Command::Test { model: "demo".to_owned() }),
             ("--version", Command::Version),
             ("serve -h", Command::Help),
+            ("login", Command::Login { name: None }),
+            ("login claude --no-browser", Command::Login { name: Some("claude".to_owned()) }),
+            ("-claude-login", Command::Login { name: Some("claude".to_owned()) }),
+            ("-kimi-login -codex-login", Command::Login { name: Some("codex".to_owned()) }),
+            ("-login -project_id p", Command::Login { name: Some("gemini-cli".to_owned()) }),
+            ("-vertex-import key.json", Command::Login { name: Some("vertex".to_owned()) }),
+            ("-claude-login=false", Command::Serve),
+            ("credentials --json", Command::Credentials { command: CredentialCommand::List, json: true }),
+            (
+                "credentials disable a",
+                Command::Credentials {
+                    command: CredentialCommand::Enable { name: "a".to_owned(), enabled: false },
+                    json: false,
+                },
+            ),
+            (
+                "credentials test a --model m",
+                Command::Credentials {
+                    command: CredentialCommand::Test { name: "a".to_owned(), model: Some("m".to_owned()) },
+                    json: false,
+                },
+            ),
         ] {
             assert_eq!(read(line).unwrap().command, command, "{line}");
         }
+    }
+
+    #[test]
+    fn flags_of_a_login_are_handed_to_it() {
+        let line = "-vertex-import key.json -no-browser -oauth-callback-port=9 --location global";
+        let flags = read(line).unwrap().login;
+        assert_eq!((flags.no_browser, flags.callback_port), (true, Some(9)));
+        assert_eq!(flags.answers, [("file", "key.json".to_owned()), ("location", "global".to_owned())]);
+        assert_eq!(read("login vertex key.json").unwrap().login.answers, [("file", "key.json".to_owned())]);
+        assert_eq!(read("-login -oauth-callback-port 0").unwrap().login.callback_port, None);
     }
 
     #[test]
@@ -188,7 +316,13 @@ mod tests {
             ("--port x", "--port x is not a port: give 1 to 65535"),
             ("--config", "the flag --config needs a value"),
             ("--nope", "there is no flag --nope"),
-            ("-claude-login", "--claude-login is not built yet in this release"),
+            ("-kiro-login", "--kiro-login is not built yet in this release"),
+            ("credentials dance", "there is no command credentials dance"),
+            ("credentials test", "credentials test needs a name: `cliproxy-server credentials` lists them"),
+            (
+                "-claude-login -oauth-callback-port x",
+                "--oauth-callback-port x is not a port: give 1 to 65535",
+            ),
             ("dance", "there is no command dance"),
             ("version now", "unexpected argument now"),
             ("test", "test needs a model: cliproxy-server test demo"),

@@ -1,5 +1,6 @@
 //! The program: flags, log output, signals.
 
+mod accounts;
 mod commands;
 mod flags;
 mod serve;
@@ -34,6 +35,10 @@ fn main() -> ExitCode {
         flags::Command::Endpoints => commands::say(&commands::endpoints()),
         flags::Command::CheckConfig => commands::check_config(&flags.overrides, environment),
         flags::Command::Serve => serve::run(&flags.overrides, environment),
+        flags::Command::Login { name } => accounts::login(name.as_deref(), &flags, &environment),
+        flags::Command::Credentials { command, json } => {
+            accounts::credentials(command, *json, &flags.overrides, &environment)
+        }
         flags::Command::Test { model } => test_call::run(model, &flags.overrides, environment),
     };
     match done {

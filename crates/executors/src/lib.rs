@@ -12,6 +12,7 @@
     allow(dead_code, reason = "a provider alone uses a part of what they share")
 )]
 
+mod account;
 #[cfg(feature = "antigravity")]
 mod antigravity;
 #[cfg(feature = "claude")]

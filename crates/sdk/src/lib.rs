@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod builder;
+pub mod command;
 mod credentials;
 mod first_run;
 mod gather;
@@ -29,6 +30,7 @@ pub use cliproxy_config as config;
 pub use cliproxy_core as core;
 pub use cliproxy_executors as executors;
 pub use cliproxy_http as http_routes;
+pub use cliproxy_login as login;
 pub use cliproxy_translator as translator;
 pub use cliproxy_transport as transport;
 

@@ -18,6 +18,7 @@ use cliproxy_executors::GeminiExecutor;
 #[cfg(feature = "vertex")]
 use cliproxy_executors::VertexExecutor;
 use cliproxy_executors::{DemoExecutor, Egress, OpenAiCompatExecutor};
+use cliproxy_login::{Authenticators, Options as LoginOptions};
 use cliproxy_transport::{ClientOptions, HttpClient, ProxyChoice};
 
 /// Providers that we know and do not serve yet: their credentials are listed and said to be waiting. Those that a
@@ -96,28 +97,26 @@ fn ours(egress: &Egress, config: &Config) -> Vec<Arc<dyn ProviderExecutor>> {
             ));
         }};
     }
-    // An OAuth client of the configuration's, `oauth-clients.<provider>`.
-    #[cfg(any(feature = "antigravity", feature = "gemini-cli"))]
-    let client = |name: &str| {
-        let set = config.oauth_clients.get(name);
-        set.map_or((None, None), |set| (set.client_id.clone(), set.client_secret.clone()))
-    };
+    /// One that renews logins, under the OAuth client of `oauth-clients.<provider>`.
+    #[allow(unused_macros, reason = "every provider may be switched off")]
+    macro_rules! add_login {
+        ($name:literal, $executor:ident) => {{
+            let set = config.oauth_clients.get($name);
+            let id = set.and_then(|set| set.client_id.clone());
+            let secret = set.and_then(|set| set.client_secret.clone());
+            add!($name, |egress| $executor::new(egress).with_oauth_client(id, secret));
+        }};
+    }
     #[cfg(feature = "antigravity")]
-    add!("antigravity", |egress| {
-        let (id, secret) = client("antigravity");
-        AntigravityExecutor::new(egress).with_oauth_client(id, secret)
-    });
+    add_login!("antigravity", AntigravityExecutor);
     #[cfg(feature = "claude")]
-    add!("claude", ClaudeExecutor::new);
+    add_login!("claude", ClaudeExecutor);
     #[cfg(feature = "codex")]
-    add!("codex", CodexExecutor::new);
+    add_login!("codex", CodexExecutor);
     #[cfg(feature = "gemini")]
     add!("gemini", GeminiExecutor::new);
     #[cfg(feature = "gemini-cli")]
-    add!("gemini-cli", |egress| {
-        let (id, secret) = client("gemini-cli");
-        GeminiCliExecutor::new(egress).with_oauth_client(id, secret)
-    });
+    add_login!("gemini-cli", GeminiCliExecutor);
     add!("openai", OpenAiCompatExecutor::openai);
     #[cfg(feature = "vertex")]
     add!("vertex", VertexExecutor::new);
@@ -125,14 +124,21 @@ fn ours(egress: &Egress, config: &Config) -> Vec<Arc<dyn ProviderExecutor>> {
     all
 }
 
-/// The URLs of our own executors, in the order provider, name, default: what `endpoints` may replace.
+/// The URLs of our own executors and logins, in the order provider, name, default: what `endpoints` may replace.
 #[must_use]
 pub fn known_endpoints() -> Vec<(String, &'static str, &'static str)> {
-    let egress = Egress::new(HttpClient::new(ClientOptions::new()), ProxyChoice::Environment);
-    ours(&egress, &Config::default())
+    let http = HttpClient::new(ClientOptions::new());
+    let egress = Egress::new(http.clone(), ProxyChoice::Environment);
+    let logins = Authenticators::new(&LoginOptions::new(http, ProxyChoice::Environment));
+    let mut all: Vec<(String, &'static str, &'static str)> = ours(&egress, &Config::default())
         .iter()
         .flat_map(|executor| {
             executor.endpoints().iter().map(|url| (executor.provider().to_string(), url.name, url.default))
         })
-        .collect()
+        .collect();
+    let of_logins = logins.known_endpoints();
+    all.extend(of_logins.iter().map(|(provider, url)| (provider.to_string(), url.name, url.default)));
+    all.sort();
+    all.dedup();
+    all
 }

@@ -1,15 +1,19 @@
 //! The executor.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use cliproxy_core::{
     Attempt, Credential, Endpoint, Evidence, ExecutorError, Failure, ModelInfo, Operation, ProviderExecutor,
-    ProviderFormat, ProviderId, UpstreamModel, WireReply, WireStream,
+    ProviderFormat, ProviderId, Renewal, Secret, UpstreamModel, WireReply, WireStream,
 };
 use cliproxy_translator::splice::Edits;
+use cliproxy_transport::oauth::known;
 use http::{HeaderMap, Request, Response};
 
 use super::{limits, models, request};
+use crate::account::{self, OauthClient};
 use crate::egress::optional;
 use crate::headers::apply_credential_headers;
 use crate::urls::Base;
@@ -22,8 +26,10 @@ const API: &str = "https://api.anthropic.com";
 /// Ends of whole URLs that people paste as a root.
 const ENDS: [&str; 3] = ["/count_tokens", "/messages", "/v1"];
 
-/// Where the API is.
-pub(crate) const ENDPOINTS: [Endpoint; 1] = [Endpoint::new("api", API)];
+/// Where the API is, and where logins are renewed.
+pub(crate) const ENDPOINTS: [Endpoint; 2] = [Endpoint::new("api", API), known::CLAUDE.token];
+/// Source: providers-a.md 2.3 "When".
+const LEAD: Duration = Duration::from_secs(4 * 3600);
 
 /// Serves Claude models.
 #[derive(Clone, Debug)]
@@ -31,19 +37,27 @@ pub struct ClaudeExecutor {
     provider: ProviderId,
     egress: Egress,
     urls: Urls,
+    client: OauthClient,
 }
 
 impl ClaudeExecutor {
     /// An executor with the built-in URLs.
     #[must_use]
     pub fn new(egress: Egress) -> Self {
-        Self { provider: PROVIDER, egress, urls: Urls::new(&ENDPOINTS) }
+        Self { provider: PROVIDER, egress, urls: Urls::new(&ENDPOINTS), client: OauthClient::default() }
     }
 
     /// Replaces a URL (`endpoints.claude.<name>`).
     #[must_use]
     pub fn with_url(mut self, name: impl Into<String>, url: impl AsRef<str>) -> Self {
         self.urls = self.urls.with_override(name, url);
+        self
+    }
+
+    /// Replaces the OAuth client (`oauth-clients.claude`).
+    #[must_use]
+    pub fn with_oauth_client(mut self, id: Option<String>, secret: Option<Secret>) -> Self {
+        self.client = OauthClient { id, secret };
         self
     }
 
@@ -88,6 +102,22 @@ impl ProviderExecutor for ClaudeExecutor {
     async fn execute_stream(&self, attempt: Attempt) -> Result<WireStream, ExecutorError> {
         let request = self.request(&attempt)?;
         self.egress.stream(self, &attempt.credential, attempt.now, request).await
+    }
+
+    /// One exchange of the refresh token. The address stays known when the reply does not repeat it.
+    // Source: providers-a.md 2.3, its trap included.
+    async fn refresh(&self, credential: &Credential) -> Result<Credential, ExecutorError> {
+        let endpoint = self.client.endpoint(&known::CLAUDE, &self.urls, credential).with_json();
+        let tokens = self.egress.renew(credential, &endpoint, "").await?;
+        let mut members = tokens.members(account::now());
+        if let Some(email) = tokens.extra.get("account").and_then(|account| account.get("email_address")) {
+            members.insert("email".to_owned(), email.clone());
+        }
+        Ok(account::renewed(credential, members))
+    }
+
+    fn renewal(&self, credential: &Credential) -> Renewal {
+        account::renewal(credential, LEAD)
     }
 
     fn classify(&self, failure: &Failure<'_>) -> Evidence {

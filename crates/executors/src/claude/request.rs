@@ -1,7 +1,7 @@
 //! Headers and URL of a call, in one place.
 
 use bytes::Bytes;
-use cliproxy_core::{Attempt, Credential, ErrorKind, ExecutorError, Secret};
+use cliproxy_core::{Attempt, Credential, CredentialKind, ErrorKind, ExecutorError, Secret};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use http::{Method, Request, Uri};
 
@@ -33,9 +33,10 @@ impl<'a> Token<'a> {
         Ok(Self { credential, secret, first_party })
     }
 
-    /// Recognised wherever it was configured. Source: providers-a.md 2.4.
+    /// That of a login, or a token recognised wherever it was configured. Source: providers-a.md 2.4.
     pub(super) fn is_oauth(&self) -> bool {
-        self.secret.expose().contains("sk-ant-oat")
+        let login = self.credential.kind() == CredentialKind::Account && self.credential.api_key().is_none();
+        login || self.secret.expose().contains("sk-ant-oat")
     }
 
     /// An API key goes to Anthropic's own host as `x-api-key`, anything else as a bearer token.

@@ -1,15 +1,19 @@
 //! The executor.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use cliproxy_core::{
     Attempt, Credential, CredentialKind, Endpoint, ErrorKind, Evidence, ExecutorError, Failure, ModelInfo,
-    Operation, ProviderExecutor, ProviderFormat, ProviderId, ReplyModes, UpstreamModel, WireReply,
-    WireStream,
+    Operation, ProviderExecutor, ProviderFormat, ProviderId, Renewal, ReplyModes, Secret, UpstreamModel,
+    WireReply, WireStream,
 };
+use cliproxy_transport::oauth::known;
 use http::{HeaderMap, Method, Request, Response};
 
-use super::{error, request};
+use super::{error, plan, request};
+use crate::account::{self, OauthClient};
 use crate::egress::{self, optional};
 use crate::headers::apply_credential_headers;
 use crate::urls::Base;
@@ -17,12 +21,17 @@ use crate::{Egress, Urls, openai_models};
 
 const PROVIDER: ProviderId = ProviderId::from_static("codex");
 const API: &str = "https://api.openai.com/v1";
+/// What a ChatGPT account is served by. Source: providers-a.md 3.5 "Base".
+const BACKEND_API: &str = "https://chatgpt.com/backend-api/codex";
 
 /// OpenAI's own platform takes Responses as documented, the Codex backend its dialect of it.
 static FORMATS: [ProviderFormat; 2] = [ProviderFormat::CODEX, ProviderFormat::OPENAI_RESPONSES];
 static BACKEND: [ProviderFormat; 1] = [ProviderFormat::CODEX];
 static PLATFORM: [ProviderFormat; 1] = [ProviderFormat::OPENAI_RESPONSES];
-static ENDPOINTS: [Endpoint; 1] = [Endpoint::new("api", API)];
+static ENDPOINTS: [Endpoint; 3] =
+    [Endpoint::new("api", API), Endpoint::new("backend", BACKEND_API), known::CODEX.token];
+/// Source: providers-a.md 3.4 "When".
+const LEAD: Duration = Duration::from_secs(5 * 86_400);
 
 /// Ends of whole URLs that people paste as a root.
 const ENDS: [&str; 4] = ["/compact", "/responses", "/chat/completions", "/models"];
@@ -33,13 +42,14 @@ pub struct CodexExecutor {
     provider: ProviderId,
     egress: Egress,
     urls: Urls,
+    client: OauthClient,
 }
 
 impl CodexExecutor {
     /// An executor with the built-in URLs.
     #[must_use]
     pub fn new(egress: Egress) -> Self {
-        Self { provider: PROVIDER, egress, urls: Urls::new(&ENDPOINTS) }
+        Self { provider: PROVIDER, egress, urls: Urls::new(&ENDPOINTS), client: OauthClient::default() }
     }
 
     /// Replaces a URL (`endpoints.codex.<name>`).
@@ -49,29 +59,40 @@ impl CodexExecutor {
         self
     }
 
-    /// The root, and whether it is OpenAI's own platform: a replaced endpoint stands for it.
+    /// Replaces the OAuth client (`oauth-clients.codex`).
+    #[must_use]
+    pub fn with_oauth_client(mut self, id: Option<String>, secret: Option<Secret>) -> Self {
+        self.client = OauthClient { id, secret };
+        self
+    }
+
+    /// The root, and whether it is OpenAI's own platform: a replaced endpoint stands for it. A login is never served by
+    /// the platform.
     fn base<'a>(&'a self, credential: &'a Credential) -> (Base<'a>, bool) {
+        let login = credential.kind() == CredentialKind::Account;
         let Some(own) = Base::of(credential) else {
-            return (Base::new(self.urls.get("api").unwrap_or(API)).without(&ENDS), true);
+            let (name, built_in) = if login { ("backend", BACKEND_API) } else { ("api", API) };
+            return (Base::new(self.urls.get(name).unwrap_or(built_in)).without(&ENDS), !login);
         };
         let own = own.without(&ENDS);
         let host = own.host().to_ascii_lowercase();
-        (own, host == "api.openai.com" || host.ends_with(".openai.azure.com"))
+        (own, !login && (host == "api.openai.com" || host.ends_with(".openai.azure.com")))
     }
 
-    /// A login is not built yet, and a gateway may want no key.
+    /// A gateway may want no key.
     fn check(&self, credential: &Credential) -> Result<(), ExecutorError> {
-        if credential.kind() == CredentialKind::Account {
-            return Err(ExecutorError::new(
-                ErrorKind::Unsupported,
-                "logins of codex are not built yet in this release: use an API key (codex-api-key)",
-            ));
+        let missing = |what: &str| {
+            let message = format!("credential {} has no {what}", credential.masked_id());
+            Err(ExecutorError::new(ErrorKind::Misconfigured, message))
+        };
+        match credential.kind() {
+            CredentialKind::Account if credential.access_token().is_none() => {
+                missing("access_token: log in again")
+            }
+            CredentialKind::Account => Ok(()),
+            _ if credential.api_key().is_none() && Base::of(credential).is_none() => missing("api-key"),
+            _ => Ok(()),
         }
-        if credential.api_key().is_none() && Base::of(credential).is_none() {
-            let message = format!("credential {} has no api-key", credential.masked_id());
-            return Err(ExecutorError::new(ErrorKind::Misconfigured, message));
-        }
-        Ok(())
     }
 
     fn request(&self, attempt: &Attempt) -> Result<Request<Bytes>, ExecutorError> {
@@ -118,6 +139,9 @@ impl ProviderExecutor for CodexExecutor {
 
     async fn models(&self, credential: &Credential) -> Result<Vec<ModelInfo>, ExecutorError> {
         self.check(credential)?;
+        if credential.kind() == CredentialKind::Account {
+            return Ok(plan::models(credential));
+        }
         let (base, _) = self.base(credential);
         let mut request = egress::request(Method::GET, base.join("/models")?, Bytes::new());
         request::authorize(request.headers_mut(), credential)?;
@@ -129,7 +153,9 @@ impl ProviderExecutor for CodexExecutor {
     }
 
     fn known_models(&self, credential: &Credential) -> Option<Vec<ModelInfo>> {
-        self.check(credential).is_ok().then(openai_models::known)
+        // The backend of a login has no list: its plan says what there is.
+        let asks = credential.kind() == CredentialKind::ApiKey;
+        (asks && self.check(credential).is_ok()).then(openai_models::known)
     }
 
     /// Compacts a conversation. Whole replies are not given otherwise: see [`Self::reply_modes`].
@@ -148,6 +174,21 @@ impl ProviderExecutor for CodexExecutor {
         }
         let request = self.request(&attempt)?;
         self.egress.stream(self, &attempt.credential, attempt.now, request).await
+    }
+
+    /// One exchange of the single-use refresh token. What the reply leaves out stays known.
+    // Source: providers-a.md 3.4, its trap included.
+    async fn refresh(&self, credential: &Credential) -> Result<Credential, ExecutorError> {
+        let endpoint =
+            self.client.endpoint(&known::CODEX, &self.urls, credential).with_final_statuses(&[401]);
+        let tokens = self.egress.renew(credential, &endpoint, "openid profile email").await?;
+        let mut members = tokens.members(account::now());
+        members.extend(plan::identity(&tokens));
+        Ok(account::renewed(credential, members))
+    }
+
+    fn renewal(&self, credential: &Credential) -> Renewal {
+        account::renewal(credential, LEAD)
     }
 
     fn classify(&self, failure: &Failure<'_>) -> Evidence {

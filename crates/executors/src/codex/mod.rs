@@ -13,6 +13,7 @@
 
 mod error;
 mod executor;
+mod plan;
 mod request;
 
 pub use executor::CodexExecutor;

@@ -1,13 +1,14 @@
 //! Headers of a call, in one place, and what of the body depends on them. Source: providers-a.md 3.5.
 
 use bytes::Bytes;
-use cliproxy_core::{Attempt, Credential, ErrorKind, ExecutorError, Operation};
+use cliproxy_core::{Attempt, Credential, CredentialKind, ErrorKind, ExecutorError, Operation};
 use cliproxy_translator::splice::{Edits, TopLevel};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use memchr::memmem;
 
 use crate::headers::{OWN_AGENT, apply_credential_headers, key_value};
 
+const ACCOUNT: HeaderName = HeaderName::from_static("chatgpt-account-id");
 const SESSION: HeaderName = HeaderName::from_static("session_id");
 const SESSION_DASHED: HeaderName = HeaderName::from_static("session-id");
 const CONVERSATION: HeaderName = HeaderName::from_static("conversation_id");
@@ -54,8 +55,15 @@ pub(super) fn body(attempt: &Attempt) -> Result<Bytes, ExecutorError> {
 
 pub(super) fn authorize(headers: &mut HeaderMap, credential: &Credential) -> Result<(), ExecutorError> {
     headers.remove(AUTHORIZATION);
-    if let Some(key) = credential.api_key() {
+    headers.remove(ACCOUNT);
+    let login = credential.kind() == CredentialKind::Account;
+    let key = if login { credential.access_token() } else { credential.api_key() };
+    if let Some(key) = key {
         headers.insert(AUTHORIZATION, key_value(credential, &format!("Bearer {}", key.expose()))?);
+    }
+    // Required for logins, and mandatory for those of a team; never sent empty, never with a key.
+    if login && let Some(account) = credential.document().text("account_id") {
+        headers.insert(ACCOUNT, key_value(credential, account)?);
     }
     Ok(())
 }

@@ -1,13 +1,13 @@
 use bytes::Bytes;
 use cliproxy_core::{
-    Attempt, ClientFormat, Credential, CredentialId, CredentialKind, Document, ErrorKind, Operation, Origin,
-    ProviderExecutor as _, ProviderFormat, ProviderId, ReplyModes, Scope, Settings, UpstreamModel,
+    Attempt, ClientFormat, Credential, ErrorKind, Operation, ProviderExecutor as _, ProviderFormat,
+    ReplyModes, Scope, UpstreamModel,
 };
 use cliproxy_executors::CodexExecutor;
 use cliproxy_testkit::{FakeUpstream, Received, cut, event, json, sse, status};
 use serde_json::json;
 
-use crate::support::{attempt, credential, egress, headers, read};
+use crate::support::{attempt, credential, egress, headers, jwt, login, read};
 
 const BODY: &str =
     r#"{"model":"gpt-5","stream":true,"instructions":"be kind","input":[{"role":"user","content":"hi"}]}"#;
@@ -270,24 +270,53 @@ async fn a_cut_stream_ends_in_an_error() {
 }
 
 #[tokio::test]
-async fn logins_say_that_they_are_not_built_and_missing_keys_that_they_are_missing() {
+async fn missing_keys_and_tokens_are_said_to_be_missing() {
     let executor = CodexExecutor::new(egress());
-    let login = Credential::new(
-        CredentialId::new("codex-me@example.com.json"),
-        ProviderId::from_static("codex"),
-        CredentialKind::Account,
-        Origin::Store("codex-me@example.com.json".to_owned()),
-        Document::default(),
-        Settings::new("me"),
-    );
-    assert!(executor.known_models(&login).is_none());
-    for (credential, kind, words) in [
-        (login, ErrorKind::Unsupported, "not built yet"),
-        (credential("codex", "", |_| {}), ErrorKind::Misconfigured, "has no api-key"),
+    for (credential, words) in [
+        (login("codex", json!({"email": "me@example.com"})), "has no access_token: log in again"),
+        (credential("codex", "", |_| {}), "has no api-key"),
     ] {
         let error = executor.models(&credential).await.unwrap_err();
-        assert_eq!(error.kind(), kind);
+        assert_eq!(error.kind(), ErrorKind::Misconfigured);
         assert!(error.message().contains(words), "{error}");
-        assert_eq!(executor.execute_stream(streaming(credential, BODY)).await.unwrap_err().kind(), kind);
+        let error = executor.execute_stream(streaming(credential, BODY)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Misconfigured);
+    }
+}
+
+#[tokio::test]
+async fn a_login_is_served_by_the_backend_in_its_dialect_under_its_account() {
+    // Source: providers-a.md 3.5 `Chatgpt-Account-Id`, 3.8 "do not send an empty header".
+    for (account, header) in [("acc-1", Some("acc-1")), ("", None)] {
+        let upstream = FakeUpstream::start().await;
+        upstream.script_all([sse([])]);
+        let executor = CodexExecutor::new(egress()).with_url("backend", format!("{}/codex", upstream.url()));
+        let login =
+            login("codex", json!({"access_token": "token-a", "account_id": account, "api_key": "no"}));
+        let format = executor.wire_formats_for(&login, &UpstreamModel::new("gpt-5"), Operation::Generate);
+        assert_eq!(format, [ProviderFormat::CODEX]);
+        executor.execute_stream(streaming(login, BODY)).await.unwrap();
+        let received = upstream.last();
+        assert_eq!((received.path.as_str(), received.key.as_str()), ("/codex/responses", "token-a"));
+        assert_eq!(received.header("chatgpt-account-id"), header);
+        assert_eq!(received.header("originator"), None, "we say who we are");
+    }
+}
+
+#[tokio::test]
+async fn the_models_of_a_login_are_those_of_its_plan() {
+    let executor = CodexExecutor::new(egress());
+    for (plan, has, has_not) in [
+        ("free", "gpt-5.4-mini", "gpt-5.6-sol"),
+        ("team", "gpt-5.6-sol", "gpt-5.3-codex-spark"),
+        ("plus", "gpt-5.3-codex-spark", "none"),
+        ("new", "gpt-5.3-codex-spark", "none"),
+    ] {
+        let token = jwt(&json!({"https://api.openai.com/auth": {"chatgpt_plan_type": plan}}));
+        let login = login("codex", json!({"access_token": "t", "id_token": token}));
+        assert!(executor.known_models(&login).is_none(), "nobody is asked");
+        let models = executor.models(&login).await.unwrap();
+        let ids: Vec<&str> = models.iter().map(|model| model.id.as_str()).collect();
+        assert!(ids.contains(&has) && !ids.contains(&has_not), "{plan}: {ids:?}");
     }
 }

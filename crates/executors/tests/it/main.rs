@@ -19,5 +19,6 @@ mod faults;
 mod gemini;
 mod gemini_cli;
 mod openai_compat;
+mod renewal;
 mod support;
 mod vertex;

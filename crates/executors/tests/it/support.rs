@@ -39,6 +39,21 @@ pub fn account(
     Credential::new(CredentialId::new(id), provider, CredentialKind::Account, origin, document, settings)
 }
 
+/// A login as the store loads it.
+pub fn login(provider: &str, mut document: serde_json::Value) -> Credential {
+    if let Some(members) = document.as_object_mut() {
+        members.entry("type").or_insert_with(|| provider.into());
+    }
+    account(provider, document, |_| {}).into_stored()
+}
+
+/// A token whose middle says this.
+pub fn jwt(claims: &serde_json::Value) -> String {
+    use base64::Engine as _;
+    let middle = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(claims.to_string());
+    format!("e30.{middle}.sig")
+}
+
 pub fn attempt(credential: Credential, format: ProviderFormat, body: &str) -> Attempt {
     let body = Bytes::copy_from_slice(body.as_bytes());
     Attempt::new(Arc::new(credential), UpstreamModel::new("m"), format, body)

@@ -1,0 +1,62 @@
+//! What the renewals of logins have in common.
+
+use std::time::{Duration, SystemTime};
+
+use cliproxy_core::{Credential, Document, Renewal, Secret, Timestamp};
+use cliproxy_transport::oauth::known::KnownClient;
+use cliproxy_transport::oauth::{ClientAuth, TokenEndpoint};
+use serde_json::{Map, Value};
+
+use crate::Urls;
+
+/// An OAuth client in place of the built-in one (`oauth-clients.<provider>`).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OauthClient {
+    /// What is `None` stays built in.
+    pub(crate) id: Option<String>,
+    pub(crate) secret: Option<Secret>,
+}
+
+impl OauthClient {
+    /// The client's secret, given or built in.
+    pub(crate) fn secret(&self, known: &KnownClient) -> Option<Secret> {
+        self.secret.clone().or_else(|| known.secret.map(Secret::from))
+    }
+
+    /// Where a credential is renewed: `token_url` of its file, else the endpoint `token`.
+    pub(crate) fn endpoint(
+        &self,
+        known: &KnownClient,
+        urls: &Urls,
+        credential: &Credential,
+    ) -> TokenEndpoint {
+        let own = credential.document().text("token_url");
+        let url = own.or_else(|| urls.get("token")).unwrap_or(known.token.default);
+        let endpoint = TokenEndpoint::new(url, self.id.as_deref().unwrap_or(known.id));
+        match self.secret(known) {
+            Some(secret) => endpoint.with_secret(secret, ClientAuth::Body),
+            None => endpoint,
+        }
+    }
+}
+
+/// Now, for times that are written into a file: renewals are handed no clock.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_system_time(SystemTime::now())
+}
+
+/// The credential with these members on top of what it had. Blank texts never replace anything.
+// Source: providers-a.md 9 "missing optional response fields never erase stored values".
+pub(crate) fn renewed(credential: &Credential, mut members: Map<String, Value>) -> Credential {
+    members.retain(|_, value| !value.is_null() && value.as_str().is_none_or(|text| !text.trim().is_empty()));
+    let kind = Value::from(credential.document().text("type").unwrap_or(credential.provider().as_str()));
+    members.insert("type".to_owned(), kind);
+    let document: Document = credential.document().merged(members);
+    credential.with_document(document)
+}
+
+/// A login without a refresh token is used until it expires.
+// Source: providers-a.md 2.2 "setup token", 2.7.
+pub(crate) fn renewal(credential: &Credential, lead: Duration) -> Renewal {
+    if credential.refresh_token().is_some() { Renewal::Lead(lead) } else { Renewal::Never }
+}

@@ -1,0 +1,162 @@
+//! Logins are renewed: what is sent, what is kept, what a failure proves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cliproxy_core::{Credential, ErrorKind, ProviderExecutor, Renewal, Secret, Timestamp};
+use cliproxy_executors::{ClaudeExecutor, CodexExecutor};
+use cliproxy_testkit::{FakeTokenEndpoint, html, refuse, status};
+use serde_json::{Value, json};
+
+use crate::support::{credential, egress, jwt, login};
+
+type Make = fn(String) -> Arc<dyn ProviderExecutor>;
+
+/// Every executor that renews, by its provider, and how long before the expiry it does.
+pub const ALL: [(&str, Make, Duration); 2] = [
+    ("claude", |url| Arc::new(ClaudeExecutor::new(egress()).with_url("token", url)), hours(4)),
+    ("codex", |url| Arc::new(CodexExecutor::new(egress()).with_url("token", url)), hours(5 * 24)),
+];
+
+const fn hours(count: u64) -> Duration {
+    Duration::from_secs(count * 3600)
+}
+
+fn stored(provider: &str) -> Credential {
+    login(
+        provider,
+        json!({"access_token": "old", "refresh_token": "first", "email": "me@example.com", "account_id": "acc",
+            "id_token": "id", "note": {"mine": 1}, "expired": "2020-01-01T00:00:00Z"}),
+    )
+}
+
+fn text(credential: &Credential, key: &str) -> String {
+    credential.document().text(key).unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_renewal_brings_new_tokens_and_keeps_everything_that_the_reply_left_out() {
+    for (provider, make, lead) in ALL {
+        let fake = FakeTokenEndpoint::start(["first"]).await;
+        let executor = make(fake.url());
+        let old = stored(provider);
+        assert_eq!(executor.renewal(&old), Renewal::Lead(lead), "{provider}");
+        let new = executor.refresh(&old).await.unwrap();
+        for (key, value) in [
+            ("access_token", "access-1"),
+            ("refresh_token", "refresh-1"),
+            ("email", "me@example.com"),
+            ("account_id", "acc"),
+            ("id_token", "id"),
+            ("type", provider),
+        ] {
+            assert_eq!(text(&new, key), value, "{provider} {key}");
+        }
+        assert_eq!(new.document().get("note"), Some(&json!({"mine": 1})));
+        let now = Timestamp::from_system_time(std::time::SystemTime::now());
+        let left = new.document().expiry().unwrap().since(now);
+        assert!(
+            left > Duration::from_secs(3500) && left <= Duration::from_secs(3600),
+            "{provider}: {left:?}"
+        );
+        assert!(new.document().last_refresh().unwrap() <= now.plus(Duration::from_secs(1)));
+        // The next one uses what the last one brought.
+        let newer = executor.refresh(&new).await.unwrap();
+        assert_eq!(text(&newer, "refresh_token"), "refresh-2");
+        assert_eq!(fake.reuses(), 0);
+    }
+}
+
+#[tokio::test]
+async fn only_a_parsed_refusal_ends_a_login() {
+    for (provider, make, _) in ALL {
+        let fake = FakeTokenEndpoint::start(["first"]).await;
+        let executor = make(fake.url());
+        for (reply, kind) in [
+            (html(200), ErrorKind::BadReply),
+            (html(403), ErrorKind::BadReply),
+            (status(503).json(&json!({"error": "invalid_grant"})), ErrorKind::Server),
+            (status(429), ErrorKind::RateLimited),
+            (refuse(), ErrorKind::Connect),
+        ] {
+            fake.fail_with([reply]);
+            let error = executor.refresh(&stored(provider)).await.unwrap_err();
+            assert_eq!(error.kind(), kind, "{provider}: {error}");
+        }
+        executor.refresh(&stored(provider)).await.unwrap();
+        let error = executor.refresh(&stored(provider)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidGrant, "{provider}: {error}");
+        assert_eq!(fake.reuses(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_login_without_a_refresh_token_is_left_alone() {
+    for (provider, make, _) in ALL {
+        let fake = FakeTokenEndpoint::start(["first"]).await;
+        let executor = make(fake.url());
+        let setup = login(provider, json!({"access_token": "only", "refresh_token": " "}));
+        assert_eq!(executor.renewal(&setup), Renewal::Never, "{provider}");
+        assert_eq!(executor.refresh(&setup).await.unwrap_err().kind(), ErrorKind::Unsupported);
+        assert!(fake.upstream().requests().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn the_file_says_where_it_is_renewed_and_through_which_proxy() {
+    for (provider, make, _) in ALL {
+        let fake = FakeTokenEndpoint::start(["first"]).await;
+        let executor = make("http://127.0.0.1:1/token".to_owned());
+        let mut document = stored(provider).document().as_map().clone();
+        document.insert("token_url".to_owned(), json!(fake.url()));
+        let own = login(provider, Value::Object(document));
+        executor.refresh(&own).await.unwrap();
+        // Source: providers-a.md 2.7 "Refresh must go through the credential's own `proxy_url`".
+        let mut settings = own.settings().clone();
+        settings.proxy = Some(Secret::from("http://127.0.0.1:1"));
+        let error = executor.refresh(&own.with_settings(settings)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Connect, "{provider}: {error}");
+        assert_eq!(fake.redemptions().len(), 1, "nothing went around the proxy");
+    }
+}
+
+#[tokio::test]
+async fn each_token_endpoint_is_asked_in_its_own_words() {
+    let fake = FakeTokenEndpoint::start(["first"]).await;
+    ClaudeExecutor::new(egress()).with_url("token", fake.url()).refresh(&stored("claude")).await.unwrap();
+    assert_eq!(
+        fake.upstream().last().json(),
+        json!({"grant_type": "refresh_token", "refresh_token": "first",
+            "client_id": "9d1c250a-e61b-44d9-88ed-5944d1962f5e"})
+    );
+    let fake = FakeTokenEndpoint::start(["first"]).await;
+    CodexExecutor::new(egress()).with_url("token", fake.url()).refresh(&stored("codex")).await.unwrap();
+    let asked = fake.upstream().last();
+    let form = ["grant_type", "refresh_token", "client_id", "scope"].map(|name| asked.form(name).unwrap());
+    assert_eq!(form, ["refresh_token", "first", "app_EMoamEEZ73f0CkXaXp7hrann", "openid profile email"]);
+}
+
+#[tokio::test]
+async fn what_a_reply_says_of_the_account_is_taken_over() {
+    let fake = FakeTokenEndpoint::start(["first"]).await;
+    fake.set_extra(json!({"account": {"email_address": "new@example.com"}}));
+    let executor = ClaudeExecutor::new(egress()).with_url("token", fake.url());
+    assert_eq!(text(&executor.refresh(&stored("claude")).await.unwrap(), "email"), "new@example.com");
+
+    let fake = FakeTokenEndpoint::start(["first"]).await;
+    let auth = json!({"chatgpt_account_id": "acc-2"});
+    let token = jwt(&json!({"email": "new@example.com", "https://api.openai.com/auth": auth}));
+    fake.set_extra(json!({"id_token": token}));
+    let executor = CodexExecutor::new(egress()).with_url("token", fake.url());
+    let new = executor.refresh(&stored("codex")).await.unwrap();
+    assert_eq!(
+        ["id_token", "email", "account_id"].map(|key| text(&new, key)),
+        [&token, "new@example.com", "acc-2"]
+    );
+}
+
+#[tokio::test]
+async fn keys_are_never_renewed() {
+    let executor = ClaudeExecutor::new(egress());
+    assert_eq!(executor.renewal(&credential("claude", "sk-ant-x", |_| {})), Renewal::Never);
+}

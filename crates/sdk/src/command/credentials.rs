@@ -1,0 +1,325 @@
+//! Looking after the credentials of the auth directory.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use cliproxy_auth_store::FileStore;
+use cliproxy_config::{Config, Environment};
+use cliproxy_core::{
+    ClientFormat, ClientRequest, Credential, CredentialKind, CredentialStore, Dispatcher as _, ModelId,
+    Operation, RequestId, UpstreamReply,
+};
+use cliproxy_executors::Egress;
+use cliproxy_transport::HttpClient;
+use serde_json::{Value, json};
+
+use super::CommandError;
+use super::only::Only;
+use crate::providers::Providers;
+use crate::{Builder, StartError, config_credentials, options};
+
+/// What is to be done. A credential goes by its file name, with or without `.json`, or by a part of it that no other has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CredentialCommand {
+    /// Shows all of them.
+    List,
+    /// Sends a small request with one.
+    Test {
+        /// Which.
+        name: String,
+        /// The model to ask; a small one of its own when there is none.
+        model: Option<String>,
+    },
+    /// Takes one out of use, or puts it back.
+    Enable {
+        /// Which.
+        name: String,
+        /// In use, or not.
+        enabled: bool,
+    },
+    /// Deletes one.
+    Remove {
+        /// Which.
+        name: String,
+    },
+    /// Renews the tokens of one.
+    Refresh {
+        /// Which.
+        name: String,
+    },
+}
+
+/// Does it, and gives back what to show: for people, or as JSON for scripts. No secret is in it.
+///
+/// # Errors
+/// When no credential, or more than one, goes by the name; when the store or the provider fails.
+pub async fn run_credentials(
+    config: &Config,
+    environment: &Environment,
+    command: &CredentialCommand,
+    as_json: bool,
+) -> Result<String, CommandError> {
+    let store: Arc<dyn CredentialStore> = Arc::new(FileStore::new(&config.auth_dir));
+    let work = Work { config, environment, store };
+    match command {
+        CredentialCommand::List => work.list(as_json).await,
+        CredentialCommand::Test { name, model } => {
+            let credential = work.find(name).await?;
+            let (model, reply) = work.test(&credential, model.as_deref()).await?;
+            let name = credential.masked_id();
+            Ok(if as_json {
+                json!({"credential": name, "ok": true, "model": model}).to_string()
+            } else {
+                format!("{name} answers ({model}):\n{reply}")
+            })
+        }
+        CredentialCommand::Enable { name, enabled } => {
+            let credential = work.find(name).await?;
+            work.enable(&credential, *enabled).await?;
+            let word = if *enabled { "enabled" } else { "disabled" };
+            Ok(done(&credential, word, as_json))
+        }
+        CredentialCommand::Remove { name } => {
+            let credential = work.find(name).await?;
+            let lease = work.store.lease(credential.id()).await?;
+            work.store.delete(credential.id()).await?;
+            drop(lease);
+            Ok(done(&credential, "removed", as_json))
+        }
+        CredentialCommand::Refresh { name } => {
+            let credential = work.find(name).await?;
+            work.refresh(&credential).await?;
+            Ok(done(&credential, "refreshed", as_json))
+        }
+    }
+}
+
+fn done(credential: &Credential, word: &str, as_json: bool) -> String {
+    let name = credential.masked_id();
+    if as_json {
+        json!({"credential": name, "done": word}).to_string()
+    } else {
+        format!("{name}: {word}. A running server sees it when it is sent SIGHUP.")
+    }
+}
+
+struct Work<'w> {
+    config: &'w Config,
+    environment: &'w Environment,
+    store: Arc<dyn CredentialStore>,
+}
+
+impl Work<'_> {
+    async fn list(&self, as_json: bool) -> Result<String, CommandError> {
+        let listing = self.store.list().await?;
+        let mut providers = self.providers()?;
+        let stored = listing.credentials.iter();
+        let configured = config_credentials(self.config);
+        let mut rows: Vec<Row> = stored.map(|credential| Row::of(credential, &mut providers)).collect();
+        rows.extend(configured.iter().map(|credential| Row::of(credential, &mut providers)));
+        rows.extend(listing.problems.into_iter().map(|problem| Row::broken(problem.name, problem.reason)));
+        if as_json {
+            return Ok(Value::from(rows.iter().map(Row::json).collect::<Vec<_>>()).to_string());
+        }
+        if rows.is_empty() {
+            return Ok("There are no credentials yet: cliproxy-server login".to_owned());
+        }
+        Ok(rows.iter().fold(String::new(), |mut text, row| {
+            let _infallible = writeln!(text, "{}", row.line());
+            text
+        }))
+    }
+
+    /// The stored credential of a name.
+    async fn find(&self, name: &str) -> Result<Credential, CommandError> {
+        let listing = self.store.list().await?;
+        let wanted = name.trim();
+        let id = |credential: &Credential| credential.id().as_str().to_owned();
+        let exact = listing.credentials.iter().find(|credential| {
+            let id = id(credential);
+            id == wanted || id.strip_suffix(".json") == Some(wanted) || credential.masked_id() == wanted
+        });
+        if let Some(credential) = exact {
+            return Ok(credential.clone());
+        }
+        let like: Vec<&Credential> =
+            listing.credentials.iter().filter(|credential| id(credential).contains(wanted)).collect();
+        match like.as_slice() {
+            [one] if !wanted.is_empty() => Ok((*one).clone()),
+            [] => Err(CommandError::Which { message: self.unknown(wanted) }),
+            several => {
+                let names: Vec<String> = several.iter().map(|credential| id(credential)).collect();
+                let message = format!("several credentials go by {wanted}: {}", names.join(", "));
+                Err(CommandError::Which { message })
+            }
+        }
+    }
+
+    fn unknown(&self, wanted: &str) -> String {
+        let configured = config_credentials(self.config);
+        if let Some(entry) = configured.iter().find(|entry| entry.id().as_str().contains(wanted)) {
+            let id = entry.masked_id();
+            return format!("{id} is an entry of the config file: change it there");
+        }
+        format!("no credential in {} goes by {wanted}", self.config.auth_dir.display())
+    }
+
+    async fn enable(&self, credential: &Credential, enabled: bool) -> Result<(), CommandError> {
+        let _lease = self.store.lease(credential.id()).await?;
+        let mut settings = credential.settings().clone();
+        settings.disabled = !enabled;
+        self.store.save(&credential.with_settings(settings)).await?;
+        Ok(())
+    }
+
+    async fn refresh(&self, credential: &Credential) -> Result<(), CommandError> {
+        let name = credential.masked_id();
+        if credential.kind() == CredentialKind::ApiKey {
+            return Err(CommandError::Refused {
+                message: format!("{name} is an API key: there is nothing to renew"),
+            });
+        }
+        let mut providers = self.providers()?;
+        let executor = providers.executor(credential).map_err(|message| CommandError::Refused { message })?;
+        let _lease = self.store.lease(credential.id()).await?;
+        // A server may have renewed it while we waited: its token would be spent twice.
+        let fresh = self.store.load(credential.id()).await?;
+        let Some(current) = fresh else {
+            return Err(CommandError::Which { message: format!("{name} is gone") });
+        };
+        let renewed =
+            executor.refresh(&current).await.map_err(|source| CommandError::Renewal { name, source })?;
+        self.store.save(&renewed).await?;
+        Ok(())
+    }
+
+    /// One request with this credential alone, through everything that a server's request goes through.
+    async fn test(
+        &self,
+        credential: &Credential,
+        model: Option<&str>,
+    ) -> Result<(String, String), CommandError> {
+        let name = credential.masked_id();
+        let failed = |message: String| CommandError::Test { name: name.clone(), message };
+        if credential.settings().disabled {
+            return Err(failed("it is disabled".to_owned()));
+        }
+        let mut config = self.config.clone();
+        config.server.port = 0;
+        config.server.tls = None;
+        config.credentials = cliproxy_config::Credentials::default();
+        config.env_credentials.found.clear();
+        let only = Only { store: Arc::clone(&self.store), id: credential.id().clone() };
+        let builder = Builder::new(config, self.environment.clone())?;
+        let service = builder.store(Arc::new(only)).build().await?;
+        let status = service.conductor().credential(credential.id());
+        let offered: Vec<String> =
+            status.into_iter().flat_map(|status| status.models).map(|model| model.id.to_string()).collect();
+        let model = model.map(str::to_owned).or_else(|| small(&offered));
+        let outcome = match model {
+            None => {
+                let known = self.providers()?.executor(credential).err();
+                Err(failed(known.unwrap_or_else(|| "it offers no model".to_owned())))
+            }
+            Some(model) => match service.conductor().dispatch(request(&model)).await.result {
+                Ok(UpstreamReply::Whole(reply)) => {
+                    Ok((model, String::from_utf8_lossy(&reply.body).into_owned()))
+                }
+                Ok(_) => Err(failed("it answered with a stream".to_owned())),
+                Err(error) => Err(failed(format!("{} ({})", error.message, error.status))),
+            },
+        };
+        service.stop().await;
+        outcome
+    }
+
+    fn providers(&self) -> Result<Providers, CommandError> {
+        let http = HttpClient::new(options::client(self.config, self.environment));
+        let proxy = options::proxy(self.config).map_err(StartError::from)?;
+        Ok(Providers::new(self.config, Egress::new(http, proxy), &[]))
+    }
+}
+
+/// A model that costs little, among those that are offered.
+fn small(offered: &[String]) -> Option<String> {
+    let cheap = ["haiku", "mini", "flash-lite", "flash", "small", "coder", "lite"];
+    let found = cheap.iter().find_map(|word| offered.iter().find(|model| model.contains(word)));
+    found.or_else(|| offered.first()).cloned()
+}
+
+fn request(model: &str) -> ClientRequest {
+    let body = json!({"model": model, "messages": [{"role": "user", "content": "Say hello."}]}).to_string();
+    let id = RequestId::from_static("test");
+    ClientRequest::new(id, ClientFormat::OPENAI, Operation::Generate, ModelId::new(model), body.into())
+}
+
+/// One credential, for people and scripts.
+struct Row {
+    name: String,
+    provider: String,
+    kind: &'static str,
+    state: String,
+    expires: Option<String>,
+    renewed: Option<String>,
+    token: Option<String>,
+}
+
+impl Row {
+    fn of(credential: &Credential, providers: &mut Providers) -> Self {
+        let document = credential.document();
+        let login = credential.kind() == CredentialKind::Account;
+        let state = match providers.executor(credential) {
+            Err(problem) => problem,
+            Ok(_) if credential.settings().disabled => "disabled".to_owned(),
+            Ok(_) => "ready".to_owned(),
+        };
+        let token = if login { credential.access_token() } else { credential.api_key() };
+        Self {
+            name: credential.masked_id(),
+            provider: credential.provider().to_string(),
+            kind: if login { "login" } else { "key" },
+            state,
+            expires: document.expiry().filter(|_| login).map(cliproxy_core::Timestamp::to_rfc3339),
+            renewed: document.last_refresh().map(cliproxy_core::Timestamp::to_rfc3339),
+            token: token.map(|token| token.masked()),
+        }
+    }
+
+    fn broken(name: String, reason: String) -> Self {
+        let (provider, state) = (String::new(), reason);
+        Self { name, provider, kind: "unreadable", state, expires: None, renewed: None, token: None }
+    }
+
+    fn line(&self) -> String {
+        let mut line = format!("{}  {} {}", self.name, self.provider, self.kind);
+        if let Some(token) = &self.token {
+            let _infallible = write!(line, " {token}");
+        }
+        if let Some(expires) = &self.expires {
+            let _infallible = write!(line, ", expires {expires}");
+        }
+        let _infallible = write!(line, ": {}", self.state);
+        line
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "name": self.name, "provider": self.provider, "kind": self.kind, "state": self.state,
+            "expires": self.expires, "last_refresh": self.renewed, "token": self.token,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_asks_a_model_that_costs_little() {
+        let offered = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(small(&offered(&["opus", "claude-haiku-4", "x-mini"])).as_deref(), Some("claude-haiku-4"));
+        assert_eq!(small(&offered(&["opus", "sonnet"])).as_deref(), Some("opus"));
+        assert_eq!(small(&[]), None);
+    }
+}

@@ -1,0 +1,67 @@
+//! Why a command did not do what it was asked.
+
+use cliproxy_core::{ExecutorError, LoginError, StoreError};
+
+use crate::StartError;
+
+/// Why a command did not do what it was asked. Texts name the file or account and the next step, never a secret.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// There is no way to log in of this name.
+    #[error("there is no login {name}; there are:\n{known}")]
+    NoLogin {
+        /// What was asked for.
+        name: String,
+        /// Those that there are, one a line.
+        known: String,
+    },
+    /// The flow ended without a credential.
+    #[error("{provider}: {source}")]
+    Login {
+        /// Whose login it was.
+        provider: String,
+        /// Why.
+        #[source]
+        source: LoginError,
+    },
+    /// No credential, or more than one, goes by that name.
+    #[error("{message}")]
+    Which {
+        /// Which there are.
+        message: String,
+    },
+    /// The credential is not kept in the store, or does not offer this.
+    #[error("{message}")]
+    Refused {
+        /// Why, and where it is done.
+        message: String,
+    },
+    /// The provider did not renew it.
+    #[error("{name} was not renewed: {source}{}", advice(source))]
+    Renewal {
+        /// The credential, masked.
+        name: String,
+        /// Why.
+        #[source]
+        source: ExecutorError,
+    },
+    /// The test call failed.
+    #[error("{name} did not answer: {message}")]
+    Test {
+        /// The credential, masked.
+        name: String,
+        /// What happened.
+        message: String,
+    },
+    /// The auth directory failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+fn advice(error: &ExecutorError) -> &'static str {
+    if error.kind() == cliproxy_core::ErrorKind::InvalidGrant { "; log in again" } else { "" }
+}

@@ -1,0 +1,96 @@
+//! Logging in: the flow, then the store.
+
+use std::sync::Arc;
+
+use cliproxy_auth_store::FileStore;
+use cliproxy_config::{Config, Environment};
+use cliproxy_core::{Credential, CredentialStore, LoginRequest, LoginUi};
+use cliproxy_login::{Authenticators, OauthClient, Options};
+use cliproxy_transport::HttpClient;
+
+use super::CommandError;
+use crate::{StartError, options};
+
+/// The ways to log in under a configuration: its proxy, its endpoints, its OAuth clients.
+///
+/// # Errors
+/// When the configuration's proxy cannot be used.
+pub fn authenticators(config: &Config, environment: &Environment) -> Result<Authenticators, StartError> {
+    let http = HttpClient::new(options::client(config, environment));
+    let mut means = Options::new(http, options::proxy(config)?);
+    for (provider, urls) in &config.endpoints {
+        for (name, url) in urls {
+            means = means.with_endpoint(provider.as_str(), name.as_str(), url.expose());
+        }
+    }
+    for (provider, client) in &config.oauth_clients {
+        let client = OauthClient::new(client.client_id.clone(), client.client_secret.clone());
+        means = means.with_client(provider.as_str(), client);
+    }
+    Ok(Authenticators::new(&means))
+}
+
+/// The ways to log in, one a line.
+///
+/// # Errors
+/// When the configuration's proxy cannot be used.
+pub fn known_logins(config: &Config, environment: &Environment) -> Result<String, CommandError> {
+    Ok(listed(&authenticators(config, environment)?))
+}
+
+fn listed(authenticators: &Authenticators) -> String {
+    let lines: Vec<String> =
+        authenticators.iter().map(|flow| format!("  {:15} {}", flow.name(), flow.summary())).collect();
+    lines.join("\n")
+}
+
+/// Runs a flow and keeps what it brought in the auth directory, over the file that the account has there already. Gives
+/// back what to say about it.
+///
+/// # Errors
+/// When there is no such flow, when it fails, and when the credential cannot be saved.
+pub async fn log_in(
+    config: &Config,
+    environment: &Environment,
+    name: &str,
+    mut request: LoginRequest,
+    ui: Arc<dyn LoginUi>,
+) -> Result<String, CommandError> {
+    let flows = authenticators(config, environment)?;
+    let flow = flows
+        .get(name)
+        .ok_or_else(|| CommandError::NoLogin { name: name.to_owned(), known: listed(&flows) })?;
+    let store = FileStore::new(&config.auth_dir);
+    request.existing = store.list().await?.credentials;
+    let login = flow
+        .login(request, ui)
+        .await
+        .map_err(|source| CommandError::Login { provider: flow.provider().to_string(), source })?;
+    // Listed again: a person took minutes, and another login may have come meanwhile.
+    let existing = store.list().await?.credentials;
+    let credential = login.into_credential(&existing);
+    let older = existing.iter().find(|older| older.id() == credential.id());
+    save(&store, &credential).await?;
+    Ok(said(&credential, older, config))
+}
+
+/// Waits for a renewal that is under way, here or in a server, so that it does not end over what is new.
+async fn save(store: &dyn CredentialStore, credential: &Credential) -> Result<(), CommandError> {
+    let lease = store.lease(credential.id()).await?;
+    store.save(credential).await?;
+    drop(lease);
+    Ok(())
+}
+
+fn said(credential: &Credential, older: Option<&Credential>, config: &Config) -> String {
+    let name = credential.id();
+    let what = if older.is_some() { "Renewed" } else { "Saved" };
+    let mut text = format!(
+        "{what} {name} in {}.\nA running server takes it over when it is sent SIGHUP.",
+        config.auth_dir.display()
+    );
+    if older.is_some_and(|older| older.settings().disabled) {
+        text.push_str(&format!("\nIt is disabled: cliproxy-server credentials enable {name}"));
+    }
+    text
+}

@@ -1,0 +1,11 @@
+//! What the program's commands about logins and credentials do, for programs that want the same: each gives back the
+//! text to show.
+
+mod credentials;
+mod error;
+mod login;
+mod only;
+
+pub use credentials::{CredentialCommand, run_credentials};
+pub use error::CommandError;
+pub use login::{authenticators, known_logins, log_in};

@@ -1,0 +1,229 @@
+//! An account from its login to its removal, through the real binary.
+
+use std::process::Stdio;
+
+use cliproxy_testkit::{FakeOAuth, FakeUpstream, TestClient, claude, responses, status};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::Child;
+
+use crate::server::{Server, command};
+
+/// A provider's OAuth server and its API, and a config that leads there.
+struct World {
+    home: TempDir,
+    oauth: FakeOAuth,
+    api: FakeUpstream,
+}
+
+impl World {
+    async fn new() -> Self {
+        let (home, oauth, api) =
+            (TempDir::new().unwrap(), FakeOAuth::start().await, FakeUpstream::start().await);
+        let world = Self { home, oauth, api };
+        let yaml = format!("host: 127.0.0.1\nport: 0\nauth-dir: ./credentials\n{}", world.yaml());
+        std::fs::write(world.home.path().join("config.yaml"), yaml).unwrap();
+        world
+    }
+
+    fn yaml(&self) -> String {
+        let oauth = |name: &str| self.oauth.url(&format!("/{name}"));
+        let (authorize, token, api) = (oauth("authorize"), oauth("token"), self.api.url());
+        format!(
+            "endpoints:\n  claude: {{authorize: '{authorize}', token: '{token}', api: '{api}'}}\n  \
+             codex: {{authorize: '{authorize}', token: '{token}', backend: '{api}'}}\n"
+        )
+    }
+
+    async fn run(&self, arguments: &[&str]) -> (i32, String) {
+        let done = command(&self.home, arguments).output().await.unwrap();
+        let said = [done.stdout, done.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+        assert!(!said.contains("access-") && !said.contains("refresh-"), "a token is shown: {said}");
+        (done.status.code().unwrap(), said)
+    }
+
+    fn stored(&self, name: &str) -> Value {
+        let path = self.home.path().join("credentials").join(name);
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    }
+}
+
+/// A login that is under way: the process, and the address that it shows.
+async fn begin(world: &World, arguments: &[&str]) -> (Child, String) {
+    let mut child = command(&world.home, arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+    let url = loop {
+        let line = lines.next_line().await.unwrap().expect("an address is shown");
+        if line.starts_with("http") {
+            break line;
+        }
+    };
+    (child, url)
+}
+
+async fn free_port() -> u16 {
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    taken.local_addr().unwrap().port()
+}
+
+/// The user agrees in a browser that reaches the machine through a tunnel.
+async fn log_in(world: &World, name: &str) {
+    let port = free_port().await;
+    let flag = format!("-oauth-callback-port={port}");
+    let (mut child, url) = begin(world, &["login", name, "-no-browser", &flag]).await;
+    let callback = world.oauth.consent(&url);
+    let (_, path) = callback.strip_prefix("http://localhost:").unwrap().split_once('/').unwrap();
+    let page = TestClient::new(format!("http://127.0.0.1:{port}")).get(&format!("/{path}")).await;
+    assert_eq!(page.status(), 200);
+    assert!(child.wait().await.unwrap().success());
+}
+
+#[tokio::test]
+async fn a_claude_account_logs_in_serves_is_renewed_and_goes() {
+    let world = World::new().await;
+    world.oauth.set_extra(json!({"account": {"email_address": "me@example.com"}}));
+    log_in(&world, "claude").await;
+    let name = "claude-me@example.com.json";
+    let first = world.stored(name);
+    assert_eq!((&first["type"], &first["email"]), (&json!("claude"), &json!("me@example.com")));
+
+    let (code, listed) = world.run(&["credentials"]).await;
+    assert!(code == 0 && listed.contains("claude login"), "{listed}");
+    let (_, listed) = world.run(&["credentials", "--json"]).await;
+    let rows: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!((&rows[0]["state"], &rows[0]["provider"]), (&json!("ready"), &json!("claude")));
+
+    world.api.script_all([claude::message("hello")]);
+    let (code, said) = world.run(&["credentials", "test", "claude-me"]).await;
+    assert!(code == 0 && said.contains("hello"), "{said}");
+    let asked = world.api.last();
+    assert_eq!(asked.key, first["access_token"].as_str().unwrap());
+    assert!(asked.header("anthropic-beta").unwrap().contains("oauth-2025-04-20"));
+
+    let (code, said) = world.run(&["credentials", "refresh", name]).await;
+    assert_eq!(code, 0, "{said}");
+    let second = world.stored(name);
+    assert_ne!(second["refresh_token"], first["refresh_token"]);
+    assert_eq!(second["email"], "me@example.com");
+
+    for (action, disabled) in [("disable", json!(true)), ("enable", json!(false))] {
+        let (code, said) = world.run(&["credentials", action, name]).await;
+        assert_eq!(code, 0, "{said}");
+        assert_eq!(world.stored(name)["disabled"], disabled);
+    }
+    assert_eq!(world.run(&["credentials", "remove", name]).await.0, 0);
+    assert_eq!(
+        world.run(&["credentials"]).await.1.trim(),
+        "There are no credentials yet: cliproxy-server login"
+    );
+}
+
+#[tokio::test]
+async fn a_401_renews_a_login_and_the_client_sees_nothing_of_it() {
+    let world = World::new().await;
+    world.oauth.set_extra(json!({"account": {"email_address": "me@example.com"}}));
+    log_in(&world, "claude").await;
+    let name = "claude-me@example.com.json";
+    let first = world.stored(name)["access_token"].as_str().unwrap().to_owned();
+    world.api.script(&first, [claude::error(401, "authentication_error", "expired")]);
+    world.api.script_all([claude::message("served")]);
+    let yaml = world.yaml();
+    let World { home, oauth, api } = world;
+    let server = Server::with_config_in(home, &yaml).await;
+    let body = json!({"model": "claude-haiku-4-5-20251001", "messages": [{"role": "user", "content": "hi"}]});
+    let reply = server.client().post("/v1/chat/completions", &body).await;
+    assert_eq!(reply.json().await["choices"][0]["message"]["content"], "served");
+    let keys = api.keys_seen();
+    assert_eq!(keys.len(), 2);
+    assert_eq!(keys[0], first);
+    let home = server.stop().await;
+    let text = std::fs::read_to_string(home.path().join("credentials").join(name)).unwrap();
+    assert!(text.contains(&keys[1]), "the new token is on disk");
+    assert_eq!(oauth.exchanges().last().unwrap().grant, "refresh_token");
+}
+
+#[tokio::test]
+async fn a_codex_account_is_pasted_in_and_serves_every_client() {
+    let world = World::new().await;
+    let claims = json!({"email": "me@example.com", "https://api.openai.com/auth": {"chatgpt_account_id": "acc", "chatgpt_plan_type": "plus"}});
+    world.oauth.set_extra(json!({"id_token": format!("e30.{}.s", base64(&claims.to_string()))}));
+    let port = free_port().await;
+    let flag = format!("-oauth-callback-port={port}");
+    let (mut child, url) = begin(&world, &["-codex-login", "-no-browser", &flag]).await;
+    let callback = world.oauth.consent(&url);
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(format!("nonsense\n{callback}\n").as_bytes()).await.unwrap();
+    assert!(child.wait().await.unwrap().success());
+    assert_eq!(world.stored("codex-me@example.com-plus.json")["account_id"], "acc");
+
+    world.api.script_all([responses::stream("hello from codex")]);
+    let yaml = world.yaml();
+    let World { home, api, .. } = world;
+    let server = Server::with_config_in(home, &yaml).await;
+    let client = server.client();
+    let ask = json!([{"role": "user", "content": "hi"}]);
+    for (path, body) in [
+        ("/v1/chat/completions", json!({"model": "gpt-5.4", "messages": ask})),
+        ("/v1/messages", json!({"model": "gpt-5.4", "max_tokens": 9, "messages": ask})),
+        ("/v1/responses", json!({"model": "gpt-5.4", "input": ask})),
+        (
+            "/v1beta/models/gpt-5.4:generateContent",
+            json!({"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}),
+        ),
+    ] {
+        let reply = client.post(path, &body).await;
+        assert_eq!(reply.status(), 200, "{path}");
+        assert!(reply.text().await.contains("hello from codex"), "{path}");
+        let asked = api.last();
+        assert_eq!(asked.header("chatgpt-account-id"), Some("acc"));
+        assert_eq!(asked.path, "/responses");
+    }
+}
+
+/// Without padding, in the alphabet of URLs.
+fn base64(text: &str) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut out = String::new();
+    for chunk in text.as_bytes().chunks(3) {
+        let bits =
+            chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        for place in 0..=chunk.len() {
+            out.push(char::from(LETTERS[(bits >> (18 - 6 * place)) as usize & 63]));
+        }
+    }
+    out
+}
+
+#[tokio::test]
+async fn a_login_that_the_user_refuses_leaves_nothing_behind_and_fails() {
+    let world = World::new().await;
+    let port = free_port().await;
+    let flag = format!("-oauth-callback-port={port}");
+    let (mut child, url) = begin(&world, &["-claude-login", "-no-browser", &flag]).await;
+    let callback = world.oauth.deny(&url);
+    let (_, path) = callback.strip_prefix("http://localhost:").unwrap().split_once('/').unwrap();
+    TestClient::new(format!("http://127.0.0.1:{port}")).get(&format!("/{path}")).await;
+    assert_eq!(child.wait().await.unwrap().code(), Some(1));
+    assert_eq!(std::fs::read_dir(world.home.path().join("credentials")).map_or(0, Iterator::count), 0);
+}
+
+#[tokio::test]
+async fn a_dead_login_is_said_to_be_and_the_next_step_is_named() {
+    let world = World::new().await;
+    let folder = world.home.path().join("credentials");
+    std::fs::create_dir(&folder).unwrap();
+    let text = r#"{"type":"claude","access_token":"access-x","refresh_token":"refresh-x","email":"a@b.c"}"#;
+    std::fs::write(folder.join("claude-a@b.c.json"), text).unwrap();
+    let (code, said) = world.run(&["credentials", "refresh", "claude-a"]).await;
+    assert_eq!(code, 1);
+    assert!(said.contains("invalid_grant") && said.contains("log in again"), "{said}");
+    world.oauth.page("/token", [status(503)]);
+    let (code, said) = world.run(&["credentials", "refresh", "claude-a"]).await;
+    assert!(code == 1 && !said.contains("log in again"), "{said}");
+}
