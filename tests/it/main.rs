@@ -24,6 +24,7 @@ mod payload;
 mod pools;
 mod provider;
 mod reload;
+mod renewals;
 mod server;
 mod signals;
 mod slow;

@@ -115,7 +115,7 @@ fn a_reply_survives() {
     assert_eq!(wrapped, json!({"response":reply}));
 }
 
-fn part() -> impl Strategy<Value = Value> {
+pub fn part() -> impl Strategy<Value = Value> {
     let text = "[a-z\"\\\\\n\u{e9}\u{1f600}]{1,12}";
     prop_oneof![
         text.prop_map(|text| json!({"text":text})),

@@ -2,7 +2,7 @@
 
 use cliproxy_core::{ClientFormat, ProviderFormat};
 use cliproxy_translator::registry::{Registry, RequestCall};
-use cliproxy_translator::{Profile, ReplyContext};
+use cliproxy_translator::{Aggregator, Invented, Profile, ReplyContext, Step, StreamFrame};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -233,11 +233,110 @@ fn errors_of_streams_are_told_in_the_clients_words() {
     let provider = codec_of("antigravity");
     let mut decoder = provider.stream_decoder(&context());
     let cut = super::wrapped(&chunk(json!([{"text":"a"}]))).to_string();
-    decoder.decode(cliproxy_translator::StreamFrame::of(cut.as_bytes()), &mut |_| {}).unwrap();
+    decoder.decode(StreamFrame::of(cut.as_bytes()), &mut |_| {}).unwrap();
     assert!(decoder.finish(&mut |_| {}).is_err());
 }
 
+#[test]
+fn b74_the_aggregate_of_a_stream_is_the_reply() {
+    let mut context = context();
+    let tool = Invented { tool: "empty".into(), places: vec![vec![Step::Member("reason".into())]] };
+    context.invented.push(tool);
+    for parts in [
+        json!([text("a")]),
+        json!([thought("hm"), signed(text(""), SIGNED), text("a"), text("b")]),
+        json!([signed(thought("hm"), super::CLAUDE_TWICE), text("a"), {"functionCall":{"id":"c","name":"empty","args":{"reason":"x"}}}]),
+        json!([signed(text("a"), SIGNED), {"functionCall":{"id":"c","name":"f","args":{"reason":"x"}}}]),
+    ] {
+        let mut chunks: Vec<_> = parts.as_array().unwrap().iter().map(|part| chunk(json!([part]))).collect();
+        chunks.push(last("STOP", json!([])));
+        let provider = codec_of("antigravity");
+        let mut decoder = provider.stream_decoder(&context);
+        let mut aggregator = Aggregator::new();
+        for chunk in &chunks {
+            let data = super::wrapped(chunk).to_string();
+            decoder.decode(StreamFrame::of(data.as_bytes()), &mut |event| aggregator.push(event)).unwrap();
+        }
+        decoder.finish(&mut |event| aggregator.push(event)).unwrap();
+        let aggregate = aggregator.finish().unwrap();
+        for client in ["openai", "claude", "openai-response", "gemini"] {
+            let together: Value =
+                serde_json::from_slice(&codec_of(client).encode_reply(&aggregate, &context)).unwrap();
+            // Neighbouring pieces of a text are one in a stream, however they came.
+            let whole = reply(client, &last("STOP", joined(&parts)), &context);
+            assert_eq!(together, whole, "B74 {client} {parts}");
+        }
+    }
+}
+
+/// Texts that follow each other as one, as no stream can tell them apart.
+fn joined(parts: &Value) -> Value {
+    let mut all: Vec<Value> = Vec::new();
+    for part in parts.as_array().unwrap() {
+        let plain = |part: &Value| part.as_object().unwrap().keys().eq(["text"]);
+        let signs = |part: &Value| part["text"] == "" && part["thoughtSignature"].is_string();
+        match all.last_mut() {
+            Some(before) if plain(before) && plain(part) => {
+                let both = format!("{}{}", before["text"].as_str().unwrap(), part["text"].as_str().unwrap());
+                before["text"] = json!(both);
+            }
+            Some(before) if before["thought"] == json!(true) && signs(part) => {
+                before["thoughtSignature"] = part["thoughtSignature"].clone();
+            }
+            _ => all.push(part.clone()),
+        }
+    }
+    json!(all)
+}
+
+/// Blocks of a Claude client's assistant message.
+fn block() -> impl Strategy<Value = Value> {
+    let words = "[a-z\"\\\\\n\u{e9}\u{1f600}]{1,12}";
+    prop_oneof![
+        words.prop_map(|text| json!({"type":"text","text":text})),
+        (words, prop::sample::select(vec![SIGNED, super::CLAUDE_SIGNED, super::CLAUDE_TWICE, "", "odd"]))
+            .prop_map(|(text, signature)| super::thinking(&text, signature)),
+        prop::sample::select(vec![SIGNED, super::CLAUDE_SIGNED]).prop_map(|state| super::thinking("", state)),
+        "[a-z. @]{1,70}".prop_map(
+            |name| json!({"type":"tool_use","id":format!("toolu_{name}"),"name":name,"input":{"n":1}})
+        ),
+        Just(json!({"type":"redacted_thinking","data":"x"})),
+    ]
+}
+
 proptest! {
+    #[test]
+    fn any_request_of_a_gemini_client_gives_a_valid_one(parts in prop::collection::vec(crate::gemini::round_trip::part(), 1..8)) {
+        let body = json!({"contents":[{"role":"user","parts":[{"text":"q"}]},{"role":"model","parts":parts},{"role":"user","parts":[{"text":"r"}]}]});
+        for model in [GEMINI, CLAUDE, "gpt-oss-120b-medium"] {
+            super::to("gemini", &body, model);
+        }
+    }
+
+    #[test]
+    fn any_request_of_a_claude_client_gives_a_valid_one(blocks in prop::collection::vec(block(), 1..8)) {
+        let answers: Vec<_> = blocks.iter().filter(|block| block["type"] == "tool_use")
+            .map(|block| json!({"type":"tool_result","tool_use_id":block["id"],"content":"ok"}))
+            .collect();
+        let body = claude(json!([{"role":"user","content":"q"},{"role":"assistant","content":blocks},{"role":"user","content":answers},{"role":"user","content":"r"}]));
+        for model in [GEMINI, CLAUDE, "gpt-oss-120b-medium"] {
+            let request = super::to("claude", &body, model);
+            let parts = request["contents"].as_array().unwrap().iter().flat_map(|content| content["parts"].as_array().unwrap());
+            for part in parts {
+                let signature = part["thoughtSignature"].as_str();
+                if model == CLAUDE {
+                    // Claude signs thoughts alone, and they come back in two layers.
+                    prop_assert_eq!(signature.is_some(), part["thought"] == json!(true));
+                    prop_assert!(signature.is_none_or(|signature| signature == super::CLAUDE_TWICE));
+                } else if model == GEMINI {
+                    prop_assert!(signature.is_none_or(|signature| signature == SIGNED || signature == super::SENTINEL));
+                } else {
+                    prop_assert!(signature.is_none());
+                }
+            }
+        }
+    }
+
     #[test]
     fn any_chunking_gives_the_same_events(size in 1_usize..300) {
         let told = stream(&[
@@ -247,7 +346,7 @@ proptest! {
             last("STOP", json!([signed(text(""), SIGNED)])),
         ]);
         let mut context = context();
-        let tool = cliproxy_translator::Invented { tool: "empty".into(), places: vec![vec![cliproxy_translator::Step::Member("reason".into())]] };
+        let tool = Invented { tool: "empty".into(), places: vec![vec![Step::Member("reason".into())]] };
         context.invented.push(tool);
         let read = |size: usize| {
             let codec = codec_of("antigravity");
