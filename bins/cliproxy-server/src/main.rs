@@ -3,6 +3,7 @@
 mod accounts;
 mod commands;
 mod flags;
+mod log;
 mod serve;
 mod test_call;
 

@@ -1,14 +1,13 @@
 //! Serving: first run, log output, signals.
 
-use std::io::IsTerminal as _;
 use std::path::Path;
 
 use cliproxy_sdk::config::{Environment, LogLevel, Notice, Overrides, Reason};
 use cliproxy_sdk::{Builder, Service, first_run};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 use crate::commands::{chain, find, load, say};
+use crate::log;
 
 const FIRST_PORT: u16 = 8317;
 
@@ -31,7 +30,7 @@ pub(crate) fn run(overrides: &Overrides, environment: Environment) -> Result<(),
         return Err("`auth-dir` is not set, and there is no home directory for its default: set one of them"
             .to_owned());
     }
-    let set_level = log_to_stderr(config.log.level);
+    let set_level = log::to_stderr(config.log.level);
     tell(&loaded.notices);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -133,26 +132,4 @@ fn tell(notices: &[Notice]) {
             tracing::info!("{notice}");
         }
     }
-}
-
-/// Sends the log to standard error. What it gives back changes the level.
-fn log_to_stderr(level: LogLevel) -> impl Fn(LogLevel) {
-    // A log that nobody reads any more must not bring the server down.
-    let log = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .log_internal_errors(false)
-        .with_env_filter(filter(level))
-        .with_filter_reloading();
-    let handle = log.reload_handle();
-    log.init();
-    move |level| {
-        if let Err(error) = handle.reload(filter(level)) {
-            tracing::error!(%error, "the log level stays as it was");
-        }
-    }
-}
-
-fn filter(level: LogLevel) -> EnvFilter {
-    EnvFilter::try_new(level.as_str()).unwrap_or_else(|_| EnvFilter::new("info"))
 }

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use cliproxy_core::{AccessDecision, AccessError, AccessProvider, Principal, Secret};
 use http::request::Parts;
 use ring::digest;
-use ring::hmac;
-use ring::rand::SystemRandom;
+use subtle::ConstantTimeEq as _;
 
 use crate::candidates::candidates;
 
@@ -26,39 +26,38 @@ pub enum Keyless {
 
 /// Admits whoever shows one of the configured keys.
 ///
-/// Keys are kept as digests under a key that is drawn at random when the process starts: a lookup is one hash
-/// and one probe, whatever their number, and takes no longer for a key that is nearly right.
+/// A lookup is one hash and one comparison, whatever the number of keys, and takes no longer for a key that is nearly
+/// right: the hash is keyed at random, so that nobody can tell which keys come together, and the comparison takes the
+/// same time wherever two keys differ.
 pub struct ConfigKeys {
-    digest_key: hmac::Key,
+    hasher: RandomState,
     state: ArcSwap<State>,
 }
 
 struct State {
-    principals: HashMap<[u8; 32], Principal>,
+    /// By the keyed hash; keys with the same one stand side by side.
+    keys: HashMap<u64, Vec<(Secret, Principal)>>,
     keyless: Keyless,
 }
 
 impl ConfigKeys {
     /// Takes the keys; blank ones are no keys.
-    ///
-    /// # Errors
-    /// When the machine gives no randomness.
-    pub fn new(keys: impl IntoIterator<Item = Secret>, keyless: Keyless) -> Result<Self, AccessError> {
-        let digest_key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
-            .map_err(|_| AccessError::new("the machine gives no random numbers"))?;
-        let state = ArcSwap::from_pointee(State::new(&digest_key, keys, keyless));
-        Ok(Self { digest_key, state })
+    #[must_use]
+    pub fn new(keys: impl IntoIterator<Item = Secret>, keyless: Keyless) -> Self {
+        let hasher = RandomState::new();
+        let state = ArcSwap::from_pointee(State::new(&hasher, keys, keyless));
+        Self { hasher, state }
     }
 
     /// Puts other keys in force, all at once: a request sees the old set or the new one.
     pub fn replace(&self, keys: impl IntoIterator<Item = Secret>, keyless: Keyless) {
-        self.state.store(State::new(&self.digest_key, keys, keyless).into());
+        self.state.store(State::new(&self.hasher, keys, keyless).into());
     }
 
     /// How many different keys there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.state.load().principals.len()
+        self.state.load().keys.values().map(Vec::len).sum()
     }
 
     /// Whether no key is configured.
@@ -72,18 +71,18 @@ impl ConfigKeys {
     #[must_use]
     pub fn is_open(&self) -> bool {
         let state = self.state.load();
-        state.principals.is_empty() && state.keyless == Keyless::Admit
+        state.keys.is_empty() && state.keyless == Keyless::Admit
     }
 
     // Source: http-api.md A.1 "a wrong earlier candidate does not stop a later correct one".
     fn decide(&self, request: &Parts) -> AccessDecision {
         let state = self.state.load();
-        if state.principals.is_empty() {
+        if state.keys.is_empty() {
             return AccessDecision::NotHandled;
         }
         let mut answer = AccessDecision::Missing;
         for candidate in candidates(request) {
-            match state.principals.get(&digest_of(&self.digest_key, &candidate)) {
+            match state.find(self.hasher.hash_one(&*candidate), &candidate) {
                 Some(principal) => return AccessDecision::Granted(principal.clone()),
                 None => answer = AccessDecision::Invalid,
             }
@@ -93,22 +92,23 @@ impl ConfigKeys {
 }
 
 impl State {
-    fn new(digest_key: &hmac::Key, keys: impl IntoIterator<Item = Secret>, keyless: Keyless) -> Self {
-        let kept = keys.into_iter().filter(|key| !key.expose().trim().is_empty());
-        let principals = kept.map(|key| {
-            let key = key.expose().as_bytes();
-            (digest_of(digest_key, key), principal_of(key))
-        });
-        Self { principals: principals.collect(), keyless }
+    fn new(hasher: &RandomState, keys: impl IntoIterator<Item = Secret>, keyless: Keyless) -> Self {
+        let mut state = Self { keys: HashMap::new(), keyless };
+        for key in keys.into_iter().filter(|key| !key.expose().trim().is_empty()) {
+            let bytes = key.expose().as_bytes();
+            let hash = hasher.hash_one(bytes);
+            if state.find(hash, bytes).is_none() {
+                let principal = principal_of(bytes);
+                state.keys.entry(hash).or_default().push((key, principal));
+            }
+        }
+        state
     }
-}
 
-fn digest_of(digest_key: &hmac::Key, candidate: &[u8]) -> [u8; 32] {
-    let tag = hmac::sign(digest_key, candidate);
-    let mut digest = [0; 32];
-    // The tag of HMAC-SHA-256 has 32 bytes.
-    digest.iter_mut().zip(tag.as_ref()).for_each(|(to, from)| *to = *from);
-    digest
+    fn find(&self, hash: u64, candidate: &[u8]) -> Option<&Principal> {
+        let same = |key: &Secret| bool::from(key.expose().as_bytes().ct_eq(candidate));
+        self.keys.get(&hash)?.iter().find_map(|(key, principal)| same(key).then_some(principal))
+    }
 }
 
 /// `key-` and the first twelve hex digits of SHA-256 over a domain word and the key: the same after a restart,

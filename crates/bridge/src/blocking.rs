@@ -18,6 +18,11 @@ impl Pool {
         Self { permits: Arc::new(Semaphore::new(permits.max(1))), threshold }
     }
 
+    /// Whether work on so many bytes is done where it arises.
+    pub(crate) fn is_small(&self, bytes: usize) -> bool {
+        bytes <= self.threshold
+    }
+
     /// Runs `work` here when it is about few bytes, else on the blocking pool. Dropping the future lets work that
     /// has begun run to its end, unheard, its permit held.
     pub(crate) async fn run<T: Send + 'static>(
@@ -26,9 +31,18 @@ impl Pool {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ExecutorError> {
         // Outside a tokio runtime (an embedder's own executor) there is no pool to go to.
-        let Some(runtime) = (bytes > self.threshold).then(Handle::try_current).and_then(Result::ok) else {
+        let Some(runtime) = (!self.is_small(bytes)).then(Handle::try_current).and_then(Result::ok) else {
             return Ok(work());
         };
+        // Boxed: small requests, which are most, need not carry the state of a wait that they never have.
+        Box::pin(self.run_elsewhere(runtime, work)).await
+    }
+
+    async fn run_elsewhere<T: Send + 'static>(
+        &self,
+        runtime: Handle,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ExecutorError> {
         let permit = Arc::clone(&self.permits)
             .acquire_owned()
             .await

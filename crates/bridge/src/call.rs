@@ -129,7 +129,7 @@ impl Call<'_> {
         let (response, seen) =
             lane.into_response().map_err(|error| self.source(&headers).error_event(&error))?;
         let client = Arc::clone(&self.exchange.client);
-        let recorder = self.exchange.recorder(self.target, self.route, &context).filter(|_| hub);
+        let recorder = hub.then(|| self.exchange.recorder(self.target, self.route, &context)).flatten();
         let encode = move || {
             if let Some(recorder) = recorder {
                 recorder.response(&response);
@@ -154,10 +154,15 @@ impl Call<'_> {
     /// A whole reply in the client's format; what is no reply is read as the failure that it is.
     async fn turned(&self, prepared: &Prepared, reply: &WireReply) -> Result<Turned, ExecutorError> {
         let context = self.exchange.context(self.target, prepared);
-        let registered = self.exchange.registered(prepared, context.clone());
+        let registered = prepared
+            .exchange
+            .is_some()
+            .then(|| self.exchange.registered(prepared, context.clone()))
+            .flatten();
         let (shared, client) = (Arc::clone(&self.exchange.shared), Arc::clone(&self.exchange.client));
         let (way, body) = (prepared.way.clone(), reply.body.clone());
-        let recorder = self.exchange.recorder(self.target, self.route, &context);
+        let hub = matches!(prepared.way, Way::Hub(_));
+        let recorder = hub.then(|| self.exchange.recorder(self.target, self.route, &context)).flatten();
         let compact = self.exchange.request.operation == Operation::Compact;
         let work = move || match (&way, registered) {
             // Source: http-api.md A.9 "Reply is the upstream compaction JSON, passed as is."

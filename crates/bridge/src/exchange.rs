@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use cliproxy_core::{
-    Attempt, ClientError, ClientRequest, ErrorKind, Exchange, ExecutorError, Operation, ReplyModes, Target,
-    UpstreamReply,
+    Attempt, ClientError, ClientRequest, ErrorKind, Exchange, ExecutorError, Operation,
+    ReplyModes, Target, UpstreamReply,
 };
 use cliproxy_translator::pass::errors::refuses_state;
 use cliproxy_translator::registry;
-use cliproxy_translator::{Codec, CodecErrorKind, Loss, ReplyContext, StateGate};
+use cliproxy_translator::{Codec, CodecError, CodecErrorKind, Loss, ReplyContext, StateGate};
 use http::HeaderMap;
 use parking_lot::Mutex;
 
@@ -19,7 +19,7 @@ use crate::bridge::Shared;
 use crate::call::Call;
 use crate::explain::Teller;
 use crate::failure;
-use crate::profile::profile_of;
+use crate::profile::{ProfileHints, profile_of};
 use crate::remarks;
 use crate::request::{Asked, Cache, Key, Prepared, Rewriting, States, patched, translated};
 use crate::route::{Route, Way};
@@ -47,7 +47,7 @@ impl BridgeExchange {
             seed: request.id.as_str().to_owned(),
             compact: request.operation == Operation::Compact,
         };
-        let headers = Arc::new(request.headers.clone());
+        let headers = Arc::clone(&request.headers);
         let (cache, remarks) = (Cache::default(), Mutex::default());
         let retried = AtomicBool::new(false);
         Self { shared, client, request, headers, asked, cache, remarks, retried }
@@ -73,7 +73,11 @@ impl BridgeExchange {
             model: target.model.clone(),
             stream,
             suffix: target.suffix.clone(),
-            hints: self.shared.options.profiles.hints(target, &route.format),
+            // Bytes that pass ask for no hint.
+            hints: match route.way {
+                Way::Same(_) => ProfileHints::default(),
+                Way::Hub(_) | Way::Registered(_) => self.shared.options.profiles.hints(target, &route.format),
+            },
             info: target.info.clone(),
             credential: (remembers || fresh).then(|| target.credential.id().clone()),
             fresh,
@@ -97,51 +101,39 @@ impl BridgeExchange {
     }
 
     async fn encode(&self, target: &Target, route: &Route, key: &Key) -> Result<Prepared, ExecutorError> {
-        let (asked, shared, way) = (self.asked.clone(), Arc::clone(&self.shared), route.way.clone());
-        let client = self.request.format.clone();
-        let mut profile = profile_of(target, key.hints, key.stream);
-        profile.size_hint = asked.body.len();
-        let key = key.clone();
-        let bytes = asked.body.len();
         let rewriting = self.rewriting();
-        let (states, fresh) = self.states(target, route, key.fresh);
-        let work = move || {
-            let said_again =
-                |way| translated(&shared.registry, &client, &asked, &key, &profile, &states, way);
-            let mut prepared = match way {
-                Way::Same(codec) => match patched(&codec, &asked, &key, &states) {
-                    // The format in name only: it goes the way of any other, and so do its replies.
-                    Err(error) if error.kind() == CodecErrorKind::OtherFormat && !asked.compact => {
-                        said_again(Way::Hub(codec))
-                    }
-                    patched => patched,
-                },
-                way => said_again(way),
-            }?;
-            prepared.fresh = fresh;
-            if let Some(rewriting) = rewriting {
-                rewriting.apply(&client, &asked, &key, &mut prepared);
-            }
-            Ok(prepared)
+        let (gate, fresh) = self.gate(target, route, key.fresh);
+        let bytes = self.asked.body.len();
+        let encoding = Encoding {
+            shared: &self.shared,
+            request: &self.request,
+            asked: &self.asked,
+            key,
+            way: &route.way,
+            target,
+            gate: gate.as_ref(),
+            recalls: !key.fresh && self.remembers(),
+            rewriting: rewriting.as_ref(),
         };
-        self.shared.pool.run(bytes, work).await?.map_err(failure::of_request)
+        let encoded = if self.shared.pool.is_small(bytes) {
+            encoding.run()
+        } else {
+            let work = encoding.owned();
+            self.shared.pool.run(bytes, work).await?
+        };
+        let mut prepared = encoded.map_err(failure::of_request)?;
+        prepared.fresh = fresh;
+        Ok(prepared)
     }
 
-    /// What has a say in the opaque state that goes to a target: what its client dropped comes back, what its
-    /// credential refused stays here.
-    fn states(&self, target: &Target, route: &Route, fresh: bool) -> (States, Option<Arc<Fresh>>) {
-        let scope = self.scope(target, route);
+    /// What keeps opaque state from a target: all of it, or what its credential refused.
+    fn gate(&self, target: &Target, route: &Route, fresh: bool) -> (Option<Gate>, Option<Arc<Fresh>>) {
         if fresh {
-            let fresh = Arc::new(Fresh::new(scope));
-            let gate: Arc<dyn StateGate> = Arc::<Fresh>::clone(&fresh);
-            return (States { gate: Some(gate), recall: None }, Some(fresh));
+            let fresh = Arc::new(Fresh::new(self.scope(target, route)));
+            return (Some(Arc::<Fresh>::clone(&fresh)), Some(fresh));
         }
-        let gate = self
-            .shared
-            .states
-            .has_refusals()
-            .then(|| -> Arc<dyn StateGate> { Arc::new(Refused(scope.clone())) });
-        (States { gate, recall: self.remembers().then_some(scope) }, None)
+        let refused = || -> Gate { Arc::new(Refused(self.scope(target, route))) };
+        (self.shared.states.has_refusals().then(refused), None)
     }
 
     pub(crate) fn scope(&self, target: &Target, route: &Route) -> Scope {
@@ -294,6 +286,66 @@ impl BridgeExchange {
             model: target.shown_model.clone().unwrap_or_else(|| self.request.model.as_str().to_owned()),
             max_message: self.shared.options.max_message_bytes,
             max_body: self.shared.options.max_error_bytes,
+        }
+    }
+}
+
+/// Keeps state from a provider.
+type Gate = Arc<dyn StateGate>;
+
+/// All that the making of one encoded request needs.
+struct Encoding<'e> {
+    shared: &'e Arc<Shared>,
+    request: &'e Arc<ClientRequest>,
+    asked: &'e Asked,
+    key: &'e Key,
+    way: &'e Way,
+    target: &'e Target,
+    gate: Option<&'e Gate>,
+    /// Whether state that the client dropped is put back.
+    recalls: bool,
+    rewriting: Option<&'e Rewriting>,
+}
+
+impl Encoding<'_> {
+    fn run(&self) -> Result<Prepared, CodecError> {
+        let mut prepared = match self.way {
+            Way::Same(codec) => match patched(codec, self.asked, self.key, self.gate) {
+                // The format in name only: it goes the way of any other, and so do its replies.
+                Err(error) if error.kind() == CodecErrorKind::OtherFormat && !self.asked.compact => {
+                    let hints = self.shared.options.profiles.hints(self.target, &self.key.format);
+                    self.said_again(hints, Way::Hub(Arc::clone(codec)))
+                }
+                patched => patched,
+            },
+            way => self.said_again(self.key.hints, way.clone()),
+        }?;
+        if let Some(rewriting) = self.rewriting {
+            rewriting.apply(&self.request.format, self.asked, self.key, &mut prepared);
+        }
+        Ok(prepared)
+    }
+
+    fn said_again(&self, hints: ProfileHints, way: Way) -> Result<Prepared, CodecError> {
+        let mut profile = profile_of(self.target, hints, self.key.stream);
+        profile.size_hint = self.asked.body.len();
+        let scope =
+            || Scope::new(&self.shared.states, self.request, self.target, &self.key.format);
+        let states = States { gate: self.gate.cloned(), recall: self.recalls.then(scope) };
+        let client = &self.request.format;
+        translated(&self.shared.registry, client, self.asked, self.key, &profile, &states, way)
+    }
+
+    /// The same work for another thread.
+    fn owned(&self) -> impl FnOnce() -> Result<Prepared, CodecError> + Send + 'static {
+        let (shared, request, asked) =
+            (Arc::clone(self.shared), Arc::clone(self.request), self.asked.clone());
+        let (key, way, target) = (self.key.clone(), self.way.clone(), self.target.clone());
+        let (gate, recalls, rewriting) = (self.gate.cloned(), self.recalls, self.rewriting.cloned());
+        move || {
+            let (shared, request, asked, key) = (&shared, &request, &asked, &key);
+            let (way, target, gate, rewriting) = (&way, &target, gate.as_ref(), rewriting.as_ref());
+            Encoding { shared, request, asked, key, way, target, gate, recalls, rewriting }.run()
         }
     }
 }

@@ -109,7 +109,7 @@ pub(crate) fn patched(
     codec: &Arc<dyn Codec>,
     asked: &Asked,
     key: &Key,
-    states: &States,
+    gate: Option<&Arc<dyn StateGate>>,
 ) -> Result<Prepared, CodecError> {
     let mut context = asked.context();
     context.include_usage = key.stream && asks_for_usage(&**codec, &asked.body)?;
@@ -120,7 +120,7 @@ pub(crate) fn patched(
     patch.reasoning = reasoning(key.suffix.as_deref());
     patch.info.clone_from(&key.info);
     patch.compact = asked.compact;
-    patch.gate.clone_from(&states.gate);
+    patch.gate = gate.cloned();
     Ok(Prepared {
         body: codec.patch_request(&asked.body, &patch)?,
         way: Way::Same(Arc::clone(codec)),

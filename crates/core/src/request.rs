@@ -1,6 +1,7 @@
 //! A client's request, as the edge hands it on: read once, peeked, not decoded.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -32,7 +33,7 @@ pub struct ClientRequest {
     /// The body, decompressed, as the client sent it.
     pub body: Bytes,
     /// The client's headers without its key.
-    pub headers: HeaderMap,
+    pub headers: Arc<HeaderMap>,
     /// Who asks.
     pub principal: Principal,
     /// The conversation, strongest naming first; `true` marks a weak one (a prompt cache key), which may
@@ -59,7 +60,7 @@ impl ClientRequest {
             model,
             stream: false,
             body,
-            headers: HeaderMap::new(),
+            headers: Arc::default(),
             principal: Principal::anonymous(),
             session: None,
             explain: true,
@@ -76,7 +77,7 @@ impl ClientRequest {
     /// Adds the client's headers.
     #[must_use]
     pub fn with_headers(mut self, headers: HeaderMap) -> Self {
-        self.headers = headers;
+        self.headers = Arc::new(headers);
         self
     }
 

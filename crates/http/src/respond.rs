@@ -19,6 +19,9 @@ pub(crate) const TRACE: HeaderName = HeaderName::from_static("x-cpa-trace-id");
 const UPSTREAM_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
+/// How many headers a reply has, with ours: room for them is made once.
+pub(crate) const USUAL_HEADERS: usize = 14;
+
 const EXPOSED: &str = "X-CPA-TRACE-ID, X-CLIPROXY-TRACE, X-CLIPROXY-EXPLANATION, X-Request-Id, Request-Id, \
     X-Upstream-Request-Id, Retry-After, Location, OpenAI-Request-Id";
 
@@ -26,6 +29,7 @@ const EXPOSED: &str = "X-CPA-TRACE-ID, X-CLIPROXY-TRACE, X-CLIPROXY-EXPLANATION,
 pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<OutboundBody> {
     let mut response = Response::new(OutboundBody::full(body));
     *response.status_mut() = status;
+    *response.headers_mut() = HeaderMap::with_capacity(USUAL_HEADERS);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
@@ -58,6 +62,7 @@ pub(crate) fn error(codec: &dyn Codec, error: &ClientError, id: &RequestId) -> R
 pub(crate) fn event_stream(body: OutboundBody) -> Response<OutboundBody> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
+    *headers = HeaderMap::with_capacity(USUAL_HEADERS);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     // Proxies like nginx would gather the events.

@@ -25,9 +25,6 @@ const DISCARD_BYTES: usize = 16 * 1024 * 1024;
 /// How long that may take.
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
-/// How many headers of ours a reply may get: they are made room for at once.
-const OUR_HEADERS: usize = 12;
-
 /// The routes of the client formats, on top of a dispatcher. Cheap to clone; clones are the same routes.
 #[derive(Clone, Debug)]
 pub struct ClientRoutes(Arc<Inner>);
@@ -103,8 +100,9 @@ impl Inner {
         }
         self.dress(&mut response, &id, &options);
         tracing::info!(
-            request_id = %id, method = %line.method, path = line.path, status = response.status().as_u16(),
-            elapsed_ms = started.elapsed().as_millis(), "answered"
+            request_id = %id, method = %line.method, path = line.path,
+            status = u64::from(response.status().as_u16()),
+            elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX), "answered"
         );
         response
     }
@@ -112,7 +110,6 @@ impl Inner {
     /// The headers that every reply has.
     fn dress(&self, response: &mut Response<OutboundBody>, id: &RequestId, options: &Options) {
         let headers = response.headers_mut();
-        headers.reserve(OUR_HEADERS);
         respond::name(headers, id);
         if !headers.contains_key(respond::TRACE)
             && let Ok(value) = HeaderValue::try_from(trace_id(self.now(), None, id))

@@ -3,21 +3,21 @@
 
 use cliproxy_core::SessionKey;
 use cliproxy_translator::Peek;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 /// Headers of coding agents, strongest first.
-const HEADERS: [&str; 6] = [
-    "x-claude-code-session-id",
-    "session-id",
-    "session_id",
-    "x-session-id",
-    "x-session-affinity",
-    "x-client-request-id",
+static HEADERS: [HeaderName; 6] = [
+    HeaderName::from_static("x-claude-code-session-id"),
+    HeaderName::from_static("session-id"),
+    HeaderName::from_static("session_id"),
+    HeaderName::from_static("x-session-id"),
+    HeaderName::from_static("x-session-affinity"),
+    HeaderName::from_static("x-client-request-id"),
 ];
 
 /// The strongest name of the conversation, and whether it is a weak one.
 pub(crate) fn find(headers: &HeaderMap, peek: &Peek<'_>) -> Option<(SessionKey, bool)> {
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let header = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let (claude, others) = HEADERS.split_at_checked(1)?;
     let strong = claude
         .iter()
@@ -38,7 +38,7 @@ fn is_usable(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, HeaderValue};
+    use http::HeaderValue;
 
     use super::*;
 

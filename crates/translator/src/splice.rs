@@ -125,6 +125,8 @@ impl<'a> TopLevel<'a> {
     pub fn string(&self, key: &str) -> Result<Option<Cow<'a, str>>, CodecError> {
         match self.raw(key)? {
             None | Some("null") => Ok(None),
+            // The usual text means itself.
+            Some(json) if let Some(plain) = plain_text(json) => Ok(Some(Cow::Borrowed(plain))),
             Some(json) => serde_json::from_str::<Text<'a>>(json)
                 .map(|text| Some(text.into_decoded()))
                 .map_err(|error| named(key, &error)),
@@ -331,6 +333,12 @@ fn named(key: &str, error: &serde_json::Error) -> CodecError {
     CodecError::malformed(format!("{key}: {message}")).with_param(key)
 }
 
+/// What is between the quotes of a string that holds neither escapes nor control characters.
+fn plain_text(json: &str) -> Option<&str> {
+    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
+    inner.bytes().all(|byte| byte >= b' ' && byte != b'\\' && byte != b'"').then_some(inner)
+}
+
 /// A cursor over JSON text.
 struct Scan<'a> {
     body: &'a [u8],
@@ -367,8 +375,8 @@ impl<'a> Scan<'a> {
             if self.next() != Some(b'"') {
                 return Err(self.broken("expected a member name"));
             }
-            self.string()?;
-            let key = self.key(key_start)?;
+            let escaped = self.string()?;
+            let key = self.key(key_start, escaped)?;
             self.white();
             if self.next() != Some(b':') {
                 return Err(self.broken("expected a colon"));
@@ -387,10 +395,10 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn key(&self, start: usize) -> Result<Cow<'a, str>, CodecError> {
+    fn key(&self, start: usize, escaped: bool) -> Result<Cow<'a, str>, CodecError> {
         let quoted = self.body.get(start..self.at).unwrap_or_default();
         let text = std::str::from_utf8(quoted).map_err(|_| self.broken("a member name is not UTF-8"))?;
-        if memchr::memchr(b'\\', quoted).is_none() {
+        if !escaped {
             let inner = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
             return Ok(Cow::Borrowed(inner));
         }
@@ -399,16 +407,18 @@ impl<'a> Scan<'a> {
             .map_err(|_| self.broken("bad escape in a member name"))
     }
 
-    /// Skips the rest of a string, closing quote included.
-    fn string(&mut self) -> Result<(), CodecError> {
+    /// Skips the rest of a string, closing quote included. Says whether it has an escape.
+    fn string(&mut self) -> Result<bool, CodecError> {
+        let mut escaped = false;
         loop {
             let rest = self.body.get(self.at..).unwrap_or_default();
             match quote_or_backslash(rest) {
                 Some(found) => {
                     self.at += found + 1;
                     if rest.get(found) == Some(&b'"') {
-                        return Ok(());
+                        return Ok(escaped);
                     }
+                    escaped = true;
                     self.at += 1;
                 }
                 None => {
@@ -424,7 +434,7 @@ impl<'a> Scan<'a> {
         match self.peek() {
             Some(b'"') => {
                 self.at += 1;
-                self.string()
+                self.string().map(|_| ())
             }
             Some(b'{' | b'[') => self.container(),
             Some(b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
@@ -433,9 +443,13 @@ impl<'a> Scan<'a> {
                     self.at += 1;
                 }
                 let scalar = self.body.get(start..self.at).unwrap_or_default();
-                serde_json::from_slice::<serde::de::IgnoredAny>(scalar)
-                    .map(|_| ())
-                    .map_err(|_| self.broken("expected a value"))
+                // Most are words or small whole numbers, which need no parser to be told.
+                let known = matches!(scalar, b"true" | b"false" | b"null" | b"0")
+                    || (scalar.first() != Some(&b'0') && scalar.iter().all(u8::is_ascii_digit));
+                if known || serde_json::from_slice::<serde::de::IgnoredAny>(scalar).is_ok() {
+                    return Ok(());
+                }
+                Err(self.broken("expected a value"))
             }
             _ => Err(self.broken("expected a value")),
         }
@@ -446,7 +460,9 @@ impl<'a> Scan<'a> {
         let mut open = Brackets::default();
         loop {
             match self.next() {
-                Some(b'"') => self.string()?,
+                Some(b'"') => {
+                    self.string()?;
+                }
                 Some(bracket @ (b'{' | b'[')) => {
                     if !open.push(bracket) {
                         return Err(self.broken("arrays and objects nest too deeply"));

@@ -107,7 +107,7 @@ proptest! {
                 _ => format!("%{byte:02x}"),
             })
             .collect();
-        let provider = ConfigKeys::new([Secret::from(key.as_str())], Keyless::Refuse).unwrap();
+        let provider = ConfigKeys::new([Secret::from(key.as_str())], Keyless::Refuse);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let decision = runtime.block_on(ask(&provider, &format!("/?a=b&key={escaped}&c"), &[]));
         prop_assert!(is_granted(&decision));

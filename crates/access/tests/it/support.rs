@@ -3,7 +3,7 @@ use cliproxy_core::{AccessDecision, AccessProvider, Secret};
 use http::request::Parts;
 
 pub fn keys(keys: &[&str]) -> ConfigKeys {
-    ConfigKeys::new(keys.iter().map(|key| Secret::from(*key)), Keyless::Refuse).unwrap()
+    ConfigKeys::new(keys.iter().map(|key| Secret::from(*key)), Keyless::Refuse)
 }
 
 pub fn head(uri: &str, headers: &[(&str, &str)]) -> Parts {

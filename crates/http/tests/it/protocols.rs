@@ -13,7 +13,7 @@ use crate::formats::rows;
 use crate::support::{Edge, KEY, Step, steps, streaming, whole};
 
 fn keys() -> Arc<Chain> {
-    let keys = ConfigKeys::new([Secret::new(KEY)], Keyless::Refuse).unwrap();
+    let keys = ConfigKeys::new([Secret::new(KEY)], Keyless::Refuse);
     Arc::new(Chain::new(vec![Arc::new(keys)]))
 }
 

@@ -207,7 +207,7 @@ impl Edge {
 
     pub async fn with_options(options: Options) -> Self {
         let keys = if options.keyed { vec![Secret::new(KEY)] } else { Vec::new() };
-        let keys = Arc::new(ConfigKeys::new(keys, Keyless::Admit).unwrap());
+        let keys = Arc::new(ConfigKeys::new(keys, Keyless::Admit));
         let open = Open::while_keyless(Arc::clone(&keys));
         let access = Arc::new(Chain::new(vec![keys]).or_open(open));
         Self::with(options, access, ServerOptions::default()).await

@@ -56,6 +56,22 @@ struct State {
     failures: u64,
 }
 
+impl State {
+    /// A connection that is there. Those that have died are put aside.
+    fn pooled(&mut self, stale: &mut Vec<Box<Inline>>) -> Option<Lease> {
+        if let Some(slot) = self.shared.iter().find_map(Multiplexed::reserve) {
+            return Some(Lease::H2 { slot, reused: true });
+        }
+        while let Some((mut connection, _)) = self.idle.pop() {
+            if connection.is_usable() {
+                return Some(Lease::H1 { connection, reused: true });
+            }
+            stale.push(connection);
+        }
+        None
+    }
+}
+
 impl Pool {
     pub(crate) fn new(
         idle_timeout: Duration,
@@ -144,6 +160,24 @@ impl Place {
         to: &Destination,
         fresh: bool,
     ) -> Result<Lease, SendError> {
+        if let Some(lease) = (!fresh).then(|| self.pooled()).flatten() {
+            return Ok(lease);
+        }
+        // Connecting takes three kilobytes of state, which every request would carry through all its layers.
+        Box::pin(self.lease_new(connector, to, fresh)).await
+    }
+
+    fn pooled(&self) -> Option<Lease> {
+        let mut stale = Vec::new(); // closed after the lock is gone
+        self.state.lock().pooled(&mut stale)
+    }
+
+    async fn lease_new(
+        self: &Arc<Self>,
+        connector: &Connector,
+        to: &Destination,
+        fresh: bool,
+    ) -> Result<Lease, SendError> {
         let cap = connector.options.http2_max_streams.max(1);
         let mut alone = fresh;
         loop {
@@ -166,16 +200,8 @@ impl Place {
     fn look(&self, cap: usize, alone: bool, fresh: bool) -> Step {
         let mut stale = Vec::new(); // closed after the lock is gone
         let mut state = self.state.lock();
-        if !fresh {
-            if let Some(slot) = state.shared.iter().find_map(Multiplexed::reserve) {
-                return Step::Use(Lease::H2 { slot, reused: true });
-            }
-            while let Some((mut connection, _)) = state.idle.pop() {
-                if connection.is_usable() {
-                    return Step::Use(Lease::H1 { connection, reused: true });
-                }
-                stale.push(connection);
-            }
+        if let Some(lease) = (!fresh).then(|| state.pooled(&mut stale)).flatten() {
+            return Step::Use(lease);
         }
         if !state.speaks_h1 && !alone && state.waiting + state.connecting < state.connecting * cap {
             state.waiting += 1;

@@ -180,10 +180,10 @@ impl HttpClient {
             }
             let lease = place.lease(&inner.connector, &to, fresh).await?;
             let reused = matches!(lease, Lease::H1 { reused: true, .. } | Lease::H2 { reused: true, .. });
-            let answered = exchange(lease, &place, &to, request);
+            let mut answering = std::pin::pin!(exchange(lease, &place, &to, request));
             let answered = match first_byte {
-                None => answered.await,
-                Some(limit) => tokio::time::timeout(limit, answered).await.map_err(|_| {
+                None => answering.await,
+                Some(limit) => tokio::time::timeout(limit, answering.as_mut()).await.map_err(|_| {
                     SendError::Timeout { host: to.host().to_owned(), phase: TimeoutPhase::FirstByte, limit }
                 })?,
             };

@@ -160,7 +160,8 @@ impl InboundBody {
     pub async fn read(self, limits: &BodyLimits) -> Result<Bytes, ReadBodyError> {
         let too_large = ReadBodyError::TooLarge { limit: limits.max_bytes };
         if self.announced.is_some_and(|length| length > limits.max_bytes as u64) {
-            self.discard(LINGER_BYTES, LINGER_TIME).await;
+            // What is rare is kept out of the state that every request carries.
+            Box::pin(self.discard(LINGER_BYTES, LINGER_TIME)).await;
             return Err(too_large);
         }
         let raw = match self.source {
@@ -169,7 +170,7 @@ impl InboundBody {
             Source::Socket(mut incoming) => {
                 let raw = gather(&mut incoming, self.announced, limits).await;
                 if self.lingers && matches!(raw, Err(ReadBodyError::TooLarge { .. })) {
-                    discard(incoming, LINGER_BYTES, LINGER_TIME).await;
+                    Box::pin(discard(incoming, LINGER_BYTES, LINGER_TIME)).await;
                 }
                 raw?
             }

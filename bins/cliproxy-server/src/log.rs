@@ -1,0 +1,252 @@
+//! Log lines: they look as those of `tracing-subscriber`. Plain ones are written without its machinery, which for the
+//! one line of a small request costs more than finding a credential for it.
+
+use std::error::Error;
+use std::fmt::{self, Write as _};
+use std::io::IsTerminal as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use cliproxy_sdk::config::LogLevel;
+use cliproxy_sdk::core::Timestamp;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::{Format, Writer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+/// Room for the usual line.
+const LINE: usize = 256;
+
+/// Sends the log to standard error. What it gives back changes the level.
+pub(crate) fn to_stderr(level: LogLevel) -> impl Fn(LogLevel) {
+    // A log that nobody reads any more must not bring the server down.
+    let log = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .log_internal_errors(false)
+        .event_format(Lines::default())
+        .with_env_filter(filter(level))
+        .with_filter_reloading();
+    let handle = log.reload_handle();
+    log.init();
+    move |level| {
+        if let Err(error) = handle.reload(filter(level)) {
+            tracing::error!(%error, "the log level stays as it was");
+        }
+    }
+}
+
+fn filter(level: LogLevel) -> EnvFilter {
+    EnvFilter::try_new(level.as_str()).unwrap_or_else(|_| EnvFilter::new("info"))
+}
+
+/// Writes events without spans and colours; leaves others to the library.
+#[derive(Default)]
+struct Lines {
+    others: Format,
+}
+
+impl<S, N> FormatEvent<S, N> for Lines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        if writer.has_ansi_escapes() || context.lookup_current().is_some() {
+            return self.others.format_event(context, writer, event);
+        }
+        let mut line = Line { text: String::with_capacity(LINE), begun: false, done: Ok(()) };
+        stamp(&mut line.text, SystemTime::now());
+        line.text.push_str(match *event.metadata().level() {
+            Level::ERROR => " ERROR ",
+            Level::WARN => "  WARN ",
+            Level::INFO => "  INFO ",
+            Level::DEBUG => " DEBUG ",
+            Level::TRACE => " TRACE ",
+        });
+        line.text.push_str(event.metadata().target());
+        line.text.push_str(": ");
+        event.record(&mut line);
+        line.text.push('\n');
+        line.done?;
+        writer.write_str(&line.text)
+    }
+}
+
+/// `2026-11-27T18:21:23.000123Z`
+fn stamp(text: &mut String, now: SystemTime) {
+    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seconds = Timestamp::from_system_time(now).to_rfc3339();
+    text.push_str(seconds.trim_end_matches('Z'));
+    text.push('.');
+    let micros = since.subsec_micros();
+    for place in [100_000, 10_000, 1_000, 100, 10, 1] {
+        text.push(char::from(b'0' + u8::try_from(micros / place % 10).unwrap_or(0)));
+    }
+    text.push('Z');
+}
+
+/// The fields of an event, behind one another; the message stands without its name.
+struct Line {
+    text: String,
+    begun: bool,
+    done: fmt::Result,
+}
+
+impl Line {
+    /// What stands before a value; `false` for fields that are nobody's business.
+    fn begin(&mut self, field: &Field) -> bool {
+        let name = field.name();
+        if name.starts_with("log.") {
+            return false;
+        }
+        if std::mem::replace(&mut self.begun, true) {
+            self.text.push(' ');
+        }
+        if name != "message" {
+            self.text.push_str(name.strip_prefix("r#").unwrap_or(name));
+            self.text.push('=');
+        }
+        true
+    }
+
+    fn write(&mut self, value: fmt::Arguments<'_>) {
+        if let Err(error) = self.text.write_fmt(value) {
+            self.done = Err(error);
+        }
+    }
+}
+
+impl Visit for Line {
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        if self.begin(field) {
+            self.write(format_args!("{value}"));
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if !self.begin(field) {
+            return;
+        }
+        let plain = |byte: u8| byte == b' ' || byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+        if field.name() == "message" {
+            self.text.push_str(value);
+        } else if value.bytes().all(plain) {
+            self.text.push('"');
+            self.text.push_str(value);
+            self.text.push('"');
+        } else {
+            self.write(format_args!("{value:?}"));
+        }
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        if !self.begin(field) {
+            return;
+        }
+        self.write(format_args!("{value}"));
+        let mut source = value.source();
+        if source.is_some() {
+            self.write(format_args!(" {}.sources=[", field.name()));
+            let mut comma = "";
+            while let Some(error) = source {
+                self.write(format_args!("{comma}{error}"));
+                (comma, source) = (", ", error.source());
+            }
+            self.text.push(']');
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if self.begin(field) {
+            self.write(format_args!("{value:?}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use tracing_subscriber::fmt::MakeWriter;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl MakeWriter<'_> for Kept {
+        type Writer = Self;
+
+        fn make_writer(&self) -> Self {
+            self.clone()
+        }
+    }
+
+    #[derive(Debug)]
+    struct Outer(io::Error);
+
+    impl fmt::Display for Outer {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("the outer one")
+        }
+    }
+
+    impl Error for Outer {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    /// Everything that is said here, without the times.
+    fn lines(subscriber: impl Subscriber + Send + Sync + 'static, kept: &Kept) -> Vec<String> {
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!(
+                request_id = "r-1", method = %"POST", path = "/v1/\"x\"\\\n", status = 200_u64, "answered"
+            );
+            tracing::warn!("plain {}", 7);
+            tracing::error!(error = &Outer(io::Error::other("inner")) as &dyn Error, r#type = ?Some(1.5), odd = -3_i64);
+            tracing::debug!(empty = "", on = true, wide = u128::MAX, "ü");
+            let _inside = tracing::info_span!("span", id = 1).entered();
+            tracing::trace!(name = "with a span", "deep");
+        });
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(|line| line.split_once('Z').map_or(line, |(_, rest)| rest).to_owned()).collect()
+    }
+
+    #[test]
+    fn lines_look_as_those_of_the_library() {
+        let (ours, theirs) = (Kept::default(), Kept::default());
+        let builder = || tracing_subscriber::fmt().with_ansi(false).with_max_level(Level::TRACE);
+        let written =
+            lines(builder().event_format(Lines::default()).with_writer(ours.clone()).finish(), &ours);
+        let expected = lines(builder().with_writer(theirs.clone()).finish(), &theirs);
+        assert_eq!(written.len(), 5);
+        assert_eq!(written, expected);
+    }
+
+    #[test]
+    fn a_time_has_its_microseconds() {
+        let mut text = String::new();
+        stamp(&mut text, UNIX_EPOCH + std::time::Duration::new(1_795_804_883, 123_000));
+        assert_eq!(text, "2026-11-27T18:41:23.000123Z");
+    }
+}
