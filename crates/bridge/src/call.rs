@@ -9,14 +9,16 @@ use cliproxy_core::{
     UpstreamBytes, UpstreamReply, Usage, WholeReply, WireReply,
 };
 use cliproxy_translator::model::Response;
-use cliproxy_translator::{Codec, CodecError, NameMap, ReplyContext, replay};
+use cliproxy_translator::{Codec, CodecError, NameMap, ReplyContext, registry, replay};
 use http::HeaderMap;
 
+use crate::bridge::Shared;
 use crate::exchange::BridgeExchange;
 use crate::failure::{self, ReplySource};
 use crate::headers;
 use crate::request::Prepared;
 use crate::route::{Route, Way};
+use crate::state::Recorder;
 use crate::stream::{AggregateLane, Bounds, Canned, HubLane, Lane, PassLane, PipeLane, Pump};
 
 /// One attempt.
@@ -91,7 +93,7 @@ impl Call<'_> {
                 self.primed(reply.headers, reply.body, lane).await
             }
             Way::Registered(_) => {
-                let lane = self.pipe(&prepared, context)?;
+                let lane = self.pipe(&prepared, &context)?;
                 drop(prepared);
                 self.primed(reply.headers, reply.body, lane).await
             }
@@ -117,7 +119,7 @@ impl Call<'_> {
                 // Whole replies always tell their usage, so the stream in between has to.
                 let mut between = context.clone();
                 between.include_usage = true;
-                let pipe = self.pipe(&prepared, between)?;
+                let pipe = self.pipe(&prepared, &between)?;
                 drop(prepared);
                 let (_, frames, read) = self.drained(reply.headers, reply.body, pipe).await?;
                 let context = turned_context(context);
@@ -154,33 +156,23 @@ impl Call<'_> {
     /// A whole reply in the client's format; what is no reply is read as the failure that it is.
     async fn turned(&self, prepared: &Prepared, reply: &WireReply) -> Result<Turned, ExecutorError> {
         let context = self.exchange.context(self.target, prepared);
-        let registered = prepared
-            .exchange
-            .is_some()
-            .then(|| self.exchange.registered(prepared, context.clone()))
-            .flatten();
-        let (shared, client) = (Arc::clone(&self.exchange.shared), Arc::clone(&self.exchange.client));
-        let (way, body) = (prepared.way.clone(), reply.body.clone());
         let hub = matches!(prepared.way, Way::Hub(_));
         let recorder = hub.then(|| self.exchange.recorder(self.target, self.route, &context)).flatten();
-        let compact = self.exchange.request.operation == Operation::Compact;
-        let work = move || match (&way, registered) {
-            // Source: http-api.md A.9 "Reply is the upstream compaction JSON, passed as is."
-            (Way::Same(codec), _) if compact => opaque(&**codec, &body),
-            (Way::Hub(wire), _) => {
-                let response = wire.decode_reply(&body, &context)?;
-                if let Some(recorder) = recorder {
-                    recorder.response(&response);
-                }
-                Ok(written(&response, &context, &*client))
-            }
-            (Way::Same(codec), _) => codec.patch_reply(&body, &context).map(Turned::some),
-            (Way::Registered(_), Some(exchange)) => {
-                shared.registry.translate_reply(&exchange, &body).map(Turned::some)
-            }
-            (Way::Registered(_), None) => Ok(None),
+        let registered = self.exchange.registered(prepared, &context);
+        let turning = Turning {
+            shared: &self.exchange.shared,
+            client: &self.exchange.client,
+            way: &prepared.way,
+            body: &reply.body,
+            compact: self.exchange.request.operation == Operation::Compact,
         };
-        let why = match self.exchange.shared.pool.run(reply.body.len(), work).await? {
+        let pool = &self.exchange.shared.pool;
+        let turned = if pool.is_small(reply.body.len()) {
+            turning.run(&context, registered.as_deref(), recorder)
+        } else {
+            pool.run(reply.body.len(), turning.owned(context, registered, recorder)).await?
+        };
+        let why = match turned {
             Ok(Some(turned)) => return Ok(turned),
             Ok(None) => None,
             Err(error) => Some(error),
@@ -193,9 +185,9 @@ impl Call<'_> {
         })
     }
 
-    fn pipe(&self, prepared: &Prepared, context: ReplyContext) -> Result<PipeLane, ExecutorError> {
+    fn pipe(&self, prepared: &Prepared, context: &ReplyContext) -> Result<PipeLane, ExecutorError> {
         let exchange = self.exchange.registered(prepared, context);
-        let pipe = exchange.map(|exchange| self.exchange.shared.registry.stream(exchange)).transpose();
+        let pipe = exchange.map(|exchange| self.exchange.shared.registry.stream(*exchange)).transpose();
         match pipe.map_err(failure::of_request)? {
             Some(pipe) => Ok(PipeLane::new(pipe)),
             None => Err(ExecutorError::new(ErrorKind::Internal, "a registered request lost its reply side")),
@@ -247,6 +239,59 @@ impl Call<'_> {
 
     fn stream_reply(&self, upstream: &HeaderMap, frames: impl ClientStream + 'static) -> UpstreamReply {
         UpstreamReply::Stream(StreamReply::new(headers::for_client(upstream), Box::pin(frames)))
+    }
+}
+
+/// All that the turning of one whole reply needs, beside what is particular to the attempt.
+struct Turning<'t> {
+    shared: &'t Arc<Shared>,
+    client: &'t Arc<dyn Codec>,
+    way: &'t Way,
+    body: &'t Bytes,
+    compact: bool,
+}
+
+impl Turning<'_> {
+    fn run(
+        &self,
+        context: &ReplyContext,
+        registered: Option<&registry::Exchange>,
+        recorder: Option<Recorder>,
+    ) -> Result<Option<Turned>, CodecError> {
+        match (self.way, registered) {
+            // Source: http-api.md A.9 "Reply is the upstream compaction JSON, passed as is."
+            (Way::Same(codec), _) if self.compact => opaque(&**codec, self.body),
+            (Way::Hub(wire), _) => {
+                let response = wire.decode_reply(self.body, context)?;
+                if let Some(recorder) = recorder {
+                    recorder.response(&response);
+                }
+                Ok(written(&response, context, &**self.client))
+            }
+            (Way::Same(codec), _) => codec.patch_reply(self.body, context).map(Turned::some),
+            (Way::Registered(_), Some(exchange)) => {
+                self.shared.registry.translate_reply(exchange, self.body).map(Turned::some)
+            }
+            (Way::Registered(_), None) => Ok(None),
+        }
+    }
+
+    /// The same work for another thread.
+    fn owned(
+        &self,
+        context: ReplyContext,
+        registered: Option<Box<registry::Exchange>>,
+        recorder: Option<Recorder>,
+    ) -> impl FnOnce() -> Result<Option<Turned>, CodecError> + Send + 'static {
+        let (shared, client) = (Arc::clone(self.shared), Arc::clone(self.client));
+        let (way, body, compact) = (self.way.clone(), self.body.clone(), self.compact);
+        move || {
+            Turning { shared: &shared, client: &client, way: &way, body: &body, compact }.run(
+                &context,
+                registered.as_deref(),
+                recorder,
+            )
+        }
     }
 }
 

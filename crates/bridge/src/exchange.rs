@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use cliproxy_core::{
-    Attempt, ClientError, ClientRequest, ErrorKind, Exchange, ExecutorError, Operation,
-    ReplyModes, Target, UpstreamReply,
+    Attempt, ClientError, ClientRequest, ErrorKind, Exchange, ExecutorError, Operation, ReplyModes, Target,
+    UpstreamReply,
 };
 use cliproxy_translator::pass::errors::refuses_state;
 use cliproxy_translator::registry;
@@ -185,9 +185,10 @@ impl BridgeExchange {
             return call.whole().await;
         }
         match (self.request.stream, modes) {
-            (true, ReplyModes::WholeOnly) => call.replayed().await,
-            (true, _) => call.streamed().await,
-            (false, ReplyModes::StreamOnly) => call.aggregated().await,
+            // What drives a stream is large.
+            (true, ReplyModes::WholeOnly) => Box::pin(call.replayed()).await,
+            (true, _) => Box::pin(call.streamed()).await,
+            (false, ReplyModes::StreamOnly) => Box::pin(call.aggregated()).await,
             (false, _) => call.whole().await,
         }
     }
@@ -238,14 +239,14 @@ impl BridgeExchange {
         context
     }
 
-    /// What the registry has to know of the reply of one attempt.
+    /// What the registry has to know of the reply of one attempt, where it made the request.
     pub(crate) fn registered(
         &self,
         prepared: &Prepared,
-        context: ReplyContext,
-    ) -> Option<registry::Exchange> {
-        let mut exchange = prepared.exchange.clone()?;
-        exchange.context = context;
+        context: &ReplyContext,
+    ) -> Option<Box<registry::Exchange>> {
+        let mut exchange = Box::new(prepared.exchange.clone()?);
+        exchange.context = context.clone();
         Some(exchange)
     }
 
@@ -329,8 +330,7 @@ impl Encoding<'_> {
     fn said_again(&self, hints: ProfileHints, way: Way) -> Result<Prepared, CodecError> {
         let mut profile = profile_of(self.target, hints, self.key.stream);
         profile.size_hint = self.asked.body.len();
-        let scope =
-            || Scope::new(&self.shared.states, self.request, self.target, &self.key.format);
+        let scope = || Scope::new(&self.shared.states, self.request, self.target, &self.key.format);
         let states = States { gate: self.gate.cloned(), recall: self.recalls.then(scope) };
         let client = &self.request.format;
         translated(&self.shared.registry, client, self.asked, self.key, &profile, &states, way)
@@ -354,18 +354,19 @@ impl Encoding<'_> {
 impl Exchange for BridgeExchange {
     async fn attempt(&self, target: Target) -> Result<UpstreamReply, ExecutorError> {
         if self.request.operation == Operation::CountTokens {
-            return self.count(&target).await;
+            return Box::pin(self.count(&target)).await;
         }
         let route = self.route(&target)?;
         let error = match self.tried(&target, &route, false).await {
             Ok(reply) => return Ok(reply),
             Err(error) => error,
         };
-        if !self.is_mendable(&target, &route, &error).await {
+        // Boxed, as it is rare: whole replies shall not carry room for it through all layers.
+        if !Box::pin(self.is_mendable(&target, &route, &error)).await {
             return Err(error);
         }
-        let reply = self.tried(&target, &route, true).await?;
-        let prepared = self.prepare(&target, &route, self.sends_stream(&target), true).await?;
+        let reply = Box::pin(self.tried(&target, &route, true)).await?;
+        let prepared = Box::pin(self.prepare(&target, &route, self.sends_stream(&target), true)).await?;
         self.mended(&prepared);
         Ok(reply)
     }

@@ -28,10 +28,11 @@ impl Trace {
         }
     }
 
-    pub(crate) fn finish(mut self) -> Explanation {
+    /// All steps; none is left.
+    pub(crate) fn finish(&mut self) -> Explanation {
         if self.left_out > 0 {
             self.steps.push(format!("{} more steps", self.left_out));
         }
-        Explanation { steps: self.steps }
+        Explanation { steps: std::mem::take(&mut self.steps) }
     }
 }

@@ -96,7 +96,7 @@ impl Inner {
             Visit { parts, body: Some(body), peer, id: id.clone(), options: Arc::clone(&options) };
         let mut response = Arc::clone(&self).route(&mut visit).await;
         if let Some(unread) = visit.body.take() {
-            unread.discard(DISCARD_BYTES, DISCARD_TIME).await;
+            Box::pin(unread.discard(DISCARD_BYTES, DISCARD_TIME)).await;
         }
         self.dress(&mut response, &id, &options);
         tracing::info!(

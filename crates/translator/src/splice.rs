@@ -14,10 +14,12 @@ mod document;
 mod glob;
 mod path;
 mod query;
+mod walk;
 
 pub use document::Document;
 pub use glob::Glob;
 pub use path::{Path, PathError};
+pub(crate) use walk::Walk;
 
 /// How deep arrays and objects may nest. Deeper bodies are refused before anything recurses over them.
 pub const MAX_DEPTH: usize = 512;
@@ -125,11 +127,7 @@ impl<'a> TopLevel<'a> {
     pub fn string(&self, key: &str) -> Result<Option<Cow<'a, str>>, CodecError> {
         match self.raw(key)? {
             None | Some("null") => Ok(None),
-            // The usual text means itself.
-            Some(json) if let Some(plain) = plain_text(json) => Ok(Some(Cow::Borrowed(plain))),
-            Some(json) => serde_json::from_str::<Text<'a>>(json)
-                .map(|text| Some(text.into_decoded()))
-                .map_err(|error| named(key, &error)),
+            Some(json) => decoded(json).map(Some).map_err(|error| named(key, &error)),
         }
     }
 
@@ -333,6 +331,19 @@ fn named(key: &str, error: &serde_json::Error) -> CodecError {
     CodecError::malformed(format!("{key}: {message}")).with_param(key)
 }
 
+/// What a JSON string says; `None` when the text is something else.
+pub(crate) fn text_of(json: &str) -> Option<Cow<'_, str>> {
+    decoded(json).ok()
+}
+
+fn decoded(json: &str) -> Result<Cow<'_, str>, serde_json::Error> {
+    match plain_text(json) {
+        // The usual text means itself.
+        Some(plain) => Ok(Cow::Borrowed(plain)),
+        None => serde_json::from_str::<Text<'_>>(json).map(Text::into_decoded),
+    }
+}
+
 /// What is between the quotes of a string that holds neither escapes nor control characters.
 fn plain_text(json: &str) -> Option<&str> {
     let inner = json.strip_prefix('"')?.strip_suffix('"')?;
@@ -370,18 +381,7 @@ impl<'a> Scan<'a> {
     fn members(&mut self, inside: usize, members: &mut Vec<Member<'a>>) -> Result<(), CodecError> {
         let mut region = inside;
         loop {
-            self.white();
-            let key_start = self.at;
-            if self.next() != Some(b'"') {
-                return Err(self.broken("expected a member name"));
-            }
-            let escaped = self.string()?;
-            let key = self.key(key_start, escaped)?;
-            self.white();
-            if self.next() != Some(b':') {
-                return Err(self.broken("expected a colon"));
-            }
-            self.white();
+            let key = self.name()?;
             let start = self.at;
             self.value()?;
             let end = self.at;
@@ -393,6 +393,23 @@ impl<'a> Scan<'a> {
                 _ => return Err(self.broken("expected a comma or the end of the object")),
             }
         }
+    }
+
+    /// Reads a member's name, up to where its value begins.
+    fn name(&mut self) -> Result<Cow<'a, str>, CodecError> {
+        self.white();
+        let start = self.at;
+        if self.next() != Some(b'"') {
+            return Err(self.broken("expected a member name"));
+        }
+        let escaped = self.string()?;
+        let key = self.key(start, escaped)?;
+        self.white();
+        if self.next() != Some(b':') {
+            return Err(self.broken("expected a colon"));
+        }
+        self.white();
+        Ok(key)
     }
 
     fn key(&self, start: usize, escaped: bool) -> Result<Cow<'a, str>, CodecError> {

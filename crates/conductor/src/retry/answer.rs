@@ -52,7 +52,7 @@ fn come_back(survey: &Survey, hint: Option<Duration>, now: Timestamp) -> Option<
 }
 
 impl Run {
-    pub(super) fn give_up(mut self, exchange: &dyn Exchange) -> Dispatched {
+    pub(super) fn give_up(&mut self, exchange: &dyn Exchange) -> Dispatched {
         let now = self.inner.now();
         let survey = Survey::new(&self.inner, &self.snapshot, &self.resolution.model, now, |_| true);
         let error = match self.last.take() {

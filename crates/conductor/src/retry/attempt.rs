@@ -58,7 +58,8 @@ impl Run {
             if judged.renew && !self.renewed.contains(picked.entry.id()) {
                 let (_, outcome) = live.fail(&error, None);
                 self.say(picked, &credential, began, &told(&error, None, self.inner.now()));
-                if let Some(fresh) = self.renew(picked, &credential).await {
+                // Boxed, as it is rare: every request would carry room for it.
+                if let Some(fresh) = Box::pin(self.renew(picked, &credential)).await {
                     self.keep(target, error, outcome);
                     credential = fresh;
                     continue;

@@ -91,7 +91,7 @@ pub(crate) async fn serve(inner: &Arc<Inner>, request: ClientRequest) -> Dispatc
             return Dispatched::new(Err(error), trace.finish());
         }
     };
-    let run = Run {
+    let mut run = Run {
         inner: Arc::clone(inner),
         settled,
         ticket,
@@ -112,7 +112,7 @@ pub(crate) async fn serve(inner: &Arc<Inner>, request: ClientRequest) -> Dispatc
 }
 
 impl Run {
-    async fn go(mut self, exchange: &dyn Exchange) -> Dispatched {
+    async fn go(&mut self, exchange: &dyn Exchange) -> Dispatched {
         self.tell_candidates();
         loop {
             match self.one_round(exchange).await {
@@ -121,7 +121,7 @@ impl Run {
                 }
                 RoundEnd::Stop => break,
                 RoundEnd::Empty => {
-                    if !self.next_round().await {
+                    if !Box::pin(self.next_round()).await {
                         break;
                     }
                 }

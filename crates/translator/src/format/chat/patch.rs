@@ -11,7 +11,7 @@ use crate::codec::{CodecError, Patch, ReplyContext};
 use crate::json::read::wrong;
 use crate::pass::finish;
 use crate::pass::reasoning::{Amount, of_effort, resolve};
-use crate::splice::{Edits, TopLevel};
+use crate::splice::{Edits, TopLevel, Walk, text_of};
 
 const USAGE_ONLY: &str = r#"{"include_usage":true}"#;
 
@@ -93,39 +93,124 @@ pub(super) fn reply(
     body: &Bytes,
     context: &ReplyContext,
 ) -> Result<(Bytes, Usage, Option<FinishReason>), CodecError> {
-    let top = TopLevel::scan(body)?;
-    let named = top.value("error").is_some_and(|error| error != b"null");
-    let first = match top.value("choices") {
-        Some(json) if json != b"null" && !named => {
-            TopLevel::first_of(json).map_err(|_| wrong("choices", "expected an array of objects"))?
+    let seen = Seen::read(body)?;
+    let first = match seen.choices {
+        Choices::Wrong if !seen.is_error => return Err(wrong("choices", "expected an array of objects")),
+        Choices::First(first) if !seen.is_error => first,
+        _ => {
+            let none = || CodecError::protocol("the reply has no choices");
+            return Err(reply::error_of(body).unwrap_or_else(none));
         }
-        _ => None,
     };
-    let Some(first) = first else {
-        return Err(reply::error_of(body).unwrap_or_else(|| CodecError::protocol("the reply has no choices")));
+    let usage = seen.usage.or(first.usage).map(usage::read).unwrap_or_default();
+    let renamed = match &context.shown_model {
+        Some(shown) if seen.model.and_then(text_of).as_deref() != Some(shown) => {
+            Edits::new().set_string("model", shown).apply(body)?
+        }
+        _ => body.clone(),
     };
-    let said = |json: &&str| *json != "null";
-    let used = top.raw("usage")?.filter(said).or_else(|| first.raw("usage").ok().flatten().filter(said));
-    let mut edits = Edits::new();
-    if let Some(shown) = &context.shown_model
-        && top.string("model").ok().flatten().as_deref() != Some(shown)
-    {
-        edits = edits.set_string("model", shown);
-    }
-    Ok((edits.apply_scanned(body, &top), used.map(usage::read).unwrap_or_default(), finish_of(&first)))
+    Ok((renamed, usage, first.finish()))
 }
 
-fn finish_of(choice: &TopLevel<'_>) -> Option<FinishReason> {
-    let text = |of: &TopLevel<'_>, key: &str| {
-        of.string(key).ok().flatten().filter(|text| !text.is_empty()).map(Cow::into_owned)
-    };
-    let word = text(choice, "finish_reason")?;
-    let message = choice.object("message");
-    let calls = message.as_ref().and_then(|message| message.value("tool_calls"));
-    let calls = calls.is_some_and(|calls| matches!(TopLevel::first_of(calls), Ok(Some(_))));
-    let refused = message.is_some_and(|message| text(&message, "refusal").is_some());
-    Some(match finish::settle(finish::from_chat(&word), calls) {
-        FinishReason::Stop if refused => FinishReason::Refusal,
-        reason => reason,
-    })
+/// What a reply says of itself, found in one pass; the last of repeated members counts.
+#[derive(Default)]
+struct Seen<'a> {
+    choices: Choices<'a>,
+    usage: Option<&'a str>,
+    model: Option<&'a str>,
+    is_error: bool,
+}
+
+#[derive(Default)]
+enum Choices<'a> {
+    /// There are none.
+    #[default]
+    None,
+    /// They are no array of objects.
+    Wrong,
+    First(Choice<'a>),
+}
+
+#[derive(Default)]
+struct Choice<'a> {
+    reason: Option<&'a str>,
+    usage: Option<&'a str>,
+    calls: Option<&'a str>,
+    refusal: Option<&'a str>,
+}
+
+impl<'a> Seen<'a> {
+    fn read(body: &'a [u8]) -> Result<Self, CodecError> {
+        let mut seen = Self::default();
+        let mut walk = Walk::new(body);
+        let is_object = walk.object(|walk, name| {
+            match name {
+                "choices" => seen.choices = Choices::read(walk)?,
+                "usage" => seen.usage = said(walk)?,
+                "model" => seen.model = said(walk)?,
+                "error" => seen.is_error = said(walk)?.is_some(),
+                _ => walk.skip()?,
+            }
+            Ok(())
+        })?;
+        walk.end()?;
+        if is_object { Ok(seen) } else { Err(CodecError::malformed("the body is not a JSON object")) }
+    }
+}
+
+impl<'a> Choices<'a> {
+    fn read(walk: &mut Walk<'a>) -> Result<Self, CodecError> {
+        if walk.is_null() {
+            return walk.skip().map(|()| Self::None);
+        }
+        let mut choices = Self::None;
+        let is_array = walk.array(|walk, index| {
+            if index > 0 {
+                return walk.skip();
+            }
+            let mut first = Choice::default();
+            let is_object = walk.object(|walk, name| first.member(walk, name))?;
+            choices = if is_object { Self::First(first) } else { Self::Wrong };
+            Ok(())
+        })?;
+        Ok(if is_array { choices } else { Self::Wrong })
+    }
+}
+
+impl<'a> Choice<'a> {
+    fn member(&mut self, walk: &mut Walk<'a>, name: &str) -> Result<(), CodecError> {
+        match name {
+            "finish_reason" => self.reason = said(walk)?,
+            "usage" => self.usage = said(walk)?,
+            "message" => {
+                (self.calls, self.refusal) = (None, None);
+                walk.object(|walk, name| {
+                    match name {
+                        "tool_calls" => self.calls = said(walk)?,
+                        "refusal" => self.refusal = said(walk)?,
+                        _ => walk.skip()?,
+                    }
+                    Ok(())
+                })?;
+            }
+            _ => walk.skip()?,
+        }
+        Ok(())
+    }
+
+    fn finish(&self) -> Option<FinishReason> {
+        let text = |json: Option<&'a str>| json.and_then(text_of).filter(|text| !text.is_empty());
+        let word = text(self.reason)?;
+        let calls =
+            self.calls.is_some_and(|calls| matches!(TopLevel::first_of(calls.as_bytes()), Ok(Some(_))));
+        Some(match finish::settle(finish::from_chat(&word), calls) {
+            FinishReason::Stop if text(self.refusal).is_some() => FinishReason::Refusal,
+            reason => reason,
+        })
+    }
+}
+
+/// The text of a value; `null` says nothing.
+fn said<'a>(walk: &mut Walk<'a>) -> Result<Option<&'a str>, CodecError> {
+    Ok(Some(walk.raw()?).filter(|json| *json != "null"))
 }

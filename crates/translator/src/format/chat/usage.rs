@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use crate::json::Writer;
 use crate::json::read::count_in;
-use crate::splice::TopLevel;
+use crate::splice::Walk;
 
 /// Reads a `usage` object; what it does not say, or says in a form that is no count, stays unknown.
 pub(super) fn decode(raw: &RawValue) -> Usage {
@@ -14,32 +14,51 @@ pub(super) fn decode(raw: &RawValue) -> Usage {
 
 /// As [`decode`], of its text.
 pub(super) fn read(json: &str) -> Usage {
-    let Ok(counts) = TopLevel::scan(json.as_bytes()) else { return Usage::default() };
-    let input = counts.object("prompt_tokens_details");
-    let output = counts.object("completion_tokens_details");
-    let sum = |key| count_of(Some(&counts), key);
-    let (input, output) = (|key| count_of(input.as_ref(), key), |key| count_of(output.as_ref(), key));
-    Usage {
-        input: sum("prompt_tokens"),
-        // Moonshot's place for them, and DeepSeek's.
-        cache_read: input("cached_tokens")
-            .or_else(|| sum("cached_tokens"))
-            .or_else(|| sum("prompt_cache_hit_tokens")),
-        // What the reference calls it (F38).
-        cache_write: input("cache_write_tokens").or_else(|| input("cached_creation_tokens")),
-        output: sum("completion_tokens"),
-        reasoning: output("reasoning_tokens"),
-        input_audio: input("audio_tokens"),
-        output_audio: output("audio_tokens"),
-        accepted_prediction: output("accepted_prediction_tokens"),
-        rejected_prediction: output("rejected_prediction_tokens"),
-        reported_total: sum("total_tokens"),
-        ..Usage::default()
+    let mut usage = Usage::default();
+    // DeepSeek's place for them comes after Moonshot's, and both after the usual one.
+    let (mut moonshot, mut deepseek, mut reference) = (None, None, None);
+    let walked = Walk::new(json.as_bytes()).object(|walk, name| {
+        match name {
+            "prompt_tokens" => usage.input = count_in(walk.raw()?),
+            "completion_tokens" => usage.output = count_in(walk.raw()?),
+            "total_tokens" => usage.reported_total = count_in(walk.raw()?),
+            "cached_tokens" => moonshot = count_in(walk.raw()?),
+            "prompt_cache_hit_tokens" => deepseek = count_in(walk.raw()?),
+            "prompt_tokens_details" => {
+                walk.object(|walk, name| {
+                    match name {
+                        "cached_tokens" => usage.cache_read = count_in(walk.raw()?),
+                        "cache_write_tokens" => usage.cache_write = count_in(walk.raw()?),
+                        // What the reference calls it (F38).
+                        "cached_creation_tokens" => reference = count_in(walk.raw()?),
+                        "audio_tokens" => usage.input_audio = count_in(walk.raw()?),
+                        _ => walk.skip()?,
+                    }
+                    Ok(())
+                })?;
+            }
+            "completion_tokens_details" => {
+                walk.object(|walk, name| {
+                    match name {
+                        "reasoning_tokens" => usage.reasoning = count_in(walk.raw()?),
+                        "audio_tokens" => usage.output_audio = count_in(walk.raw()?),
+                        "accepted_prediction_tokens" => usage.accepted_prediction = count_in(walk.raw()?),
+                        "rejected_prediction_tokens" => usage.rejected_prediction = count_in(walk.raw()?),
+                        _ => walk.skip()?,
+                    }
+                    Ok(())
+                })?;
+            }
+            _ => walk.skip()?,
+        }
+        Ok(())
+    });
+    if walked.is_err() {
+        return Usage::default();
     }
-}
-
-fn count_of(object: Option<&TopLevel<'_>>, key: &str) -> Option<u64> {
-    count_in(object?.raw(key).ok()??)
+    usage.cache_read = usage.cache_read.or(moonshot).or(deepseek);
+    usage.cache_write = usage.cache_write.or(reference);
+    usage
 }
 
 /// Writes a `usage` object. The three sums are required and 0 when unknown; the details are left out then (B57).

@@ -1,0 +1,190 @@
+//! One pass over JSON text, down to the members that are asked for.
+
+use super::Scan;
+use crate::codec::CodecError;
+
+/// What stood where an object or array was looked for.
+enum Opened {
+    /// Something else, which was skipped.
+    Other,
+    /// One with nothing in it.
+    Empty,
+    Inside,
+}
+
+/// A cursor over JSON text. Where [`super::TopLevel`] keeps a list of what it saw, this calls back and keeps nothing.
+pub(crate) struct Walk<'a>(Scan<'a>);
+
+impl<'a> Walk<'a> {
+    pub(crate) fn new(json: &'a [u8]) -> Self {
+        Self(Scan { body: json, at: 0 })
+    }
+
+    /// Reads an object: `member` gets every name, repeated ones too, and takes the value. False when the value is no
+    /// object; it is skipped then.
+    pub(crate) fn object(
+        &mut self,
+        mut member: impl FnMut(&mut Self, &str) -> Result<(), CodecError>,
+    ) -> Result<bool, CodecError> {
+        match self.open(b'{', b'}')? {
+            Opened::Other => return Ok(false),
+            Opened::Empty => return Ok(true),
+            Opened::Inside => {}
+        }
+        loop {
+            let name = self.0.name()?;
+            member(self, &name)?;
+            if !self.goes_on(b'}')? {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Reads an array: `item` gets every index and takes the value. False when the value is no array; it is skipped
+    /// then.
+    pub(crate) fn array(
+        &mut self,
+        mut item: impl FnMut(&mut Self, usize) -> Result<(), CodecError>,
+    ) -> Result<bool, CodecError> {
+        match self.open(b'[', b']')? {
+            Opened::Other => return Ok(false),
+            Opened::Empty => return Ok(true),
+            Opened::Inside => {}
+        }
+        let mut index = 0;
+        loop {
+            item(self, index)?;
+            index += 1;
+            if !self.goes_on(b']')? {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Takes any value: its text.
+    pub(crate) fn raw(&mut self) -> Result<&'a str, CodecError> {
+        self.0.white();
+        let start = self.0.at;
+        self.0.value()?;
+        let text = self.0.body.get(start..self.0.at).unwrap_or_default();
+        std::str::from_utf8(text).map_err(|_| self.0.broken("a value is not UTF-8"))
+    }
+
+    /// Whether the next value is `null`.
+    pub(crate) fn is_null(&mut self) -> bool {
+        self.0.white();
+        self.0.peek() == Some(b'n')
+    }
+
+    /// Skips any value.
+    pub(crate) fn skip(&mut self) -> Result<(), CodecError> {
+        self.0.white();
+        self.0.value()
+    }
+
+    fn open(&mut self, bracket: u8, close: u8) -> Result<Opened, CodecError> {
+        self.0.white();
+        if self.0.peek() != Some(bracket) {
+            return self.0.value().map(|()| Opened::Other);
+        }
+        self.0.at += 1;
+        self.0.white();
+        if self.0.peek() != Some(close) {
+            return Ok(Opened::Inside);
+        }
+        self.0.at += 1;
+        Ok(Opened::Empty)
+    }
+
+    /// Whether another one follows; else the closing bracket was read.
+    fn goes_on(&mut self, close: u8) -> Result<bool, CodecError> {
+        self.0.white();
+        match self.0.next() {
+            Some(b',') => Ok(true),
+            Some(byte) if byte == close => Ok(false),
+            _ => Err(self.0.broken("expected a comma or the end")),
+        }
+    }
+
+    /// Makes sure that nothing follows.
+    pub(crate) fn end(&mut self) -> Result<(), CodecError> {
+        self.0.white();
+        match self.0.peek() {
+            None => Ok(()),
+            Some(_) => Err(CodecError::malformed("there is text behind the JSON object")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(json: &str) -> Result<Vec<String>, CodecError> {
+        let mut seen = Vec::new();
+        let mut walk = Walk::new(json.as_bytes());
+        walk.object(|walk, name| match name {
+            "in" => {
+                let is_array = walk.array(|walk, index| {
+                    let is_object = walk.object(|walk, name| {
+                        seen.push(format!("{index}.{name}={}", walk.raw()?));
+                        Ok(())
+                    })?;
+                    seen.push(format!("{index} {is_object}"));
+                    Ok(())
+                })?;
+                seen.push(format!("array {is_array}"));
+                Ok(())
+            }
+            "kept" => {
+                seen.push(walk.raw()?.to_owned());
+                Ok(())
+            }
+            _ => walk.skip(),
+        })?;
+        walk.end()?;
+        Ok(seen)
+    }
+
+    #[test]
+    fn what_is_asked_for_is_found_wherever_it_stands_and_the_rest_is_skipped() {
+        let json = r#" { "a" : {"kept":[1,{"kept":2}]}, "in":[ {"x":"\"}","y":[]} , 7,{} ], "kept" : -1.5 , "\u006bept":"e",
+            "in":{}, "in":[] } "#;
+        let expected = [
+            r#"0.x="\"}""#,
+            "0.y=[]",
+            "0 true",
+            "1 false",
+            "2 true",
+            "array true",
+            "-1.5",
+            r#""e""#,
+            "array false",
+            "array true",
+        ];
+        assert_eq!(seen(json).unwrap(), expected);
+        assert_eq!(seen("{}").unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn broken_text_is_an_error_and_not_the_end() {
+        for json in [
+            "",
+            "{",
+            "{\"a\"",
+            "{\"a\":",
+            "{\"a\":1",
+            "{\"a\":1,",
+            "{\"a\":1,}",
+            "{\"in\":[",
+            "{\"in\":[1",
+            "{\"in\":[1,]}",
+            "{\"in\":[{\"x\":tru}]}",
+            "{} x",
+            "{\"kept\":01}",
+            "{\"a\":1]",
+        ] {
+            assert!(seen(json).is_err(), "{json}");
+        }
+    }
+}
