@@ -3,6 +3,7 @@
 mod arguments;
 mod cleaning;
 mod ids;
+mod matrix;
 mod media;
 mod reasoning;
 mod schemas;

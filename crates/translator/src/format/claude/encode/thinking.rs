@@ -80,7 +80,11 @@ pub(in super::super) fn settle(
         // For Claude always a true disable (runtime.md E.8).
         _ if resolved.off_asked => Said { mode: Some(Mode::Disabled), effort: None },
         Amount::Off => Said { mode: Some(Mode::Disabled), effort: None },
-        Amount::Auto => Said { mode: Some(Mode::Adaptive), effort: None },
+        Amount::Auto if levels || unknown => Said { mode: Some(Mode::Adaptive), effort: None },
+        // A model that counts in budgets has no word for it (A.10): the usual amount.
+        Amount::Auto => {
+            Said { mode: Some(enabled(level_budget(Level::Medium), info, max_tokens)), effort: None }
+        }
         Amount::Level(level) if levels => Said { mode: Some(Mode::Adaptive), effort: Some(level) },
         // A level between two Claude formats says nothing to a model of which nothing is known (runtime.md E.8).
         Amount::Level(_) if unknown && origin == Origin::Suffix => return Ok(Settled::Unsaid),
