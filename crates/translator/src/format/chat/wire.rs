@@ -40,7 +40,7 @@ wire_struct! {
         prompt_cache_key: Text<'a> = "prompt_cache_key",
         metadata: &'a RawValue = "metadata",
         service_tier: Text<'a> = "service_tier",
-        stream: &'a RawValue = "stream",
+        stream: bool = "stream",
         stream_options: &'a RawValue = "stream_options",
         cache_control: &'a RawValue = "cache_control",
         /// Legacy completions only.

@@ -25,7 +25,7 @@ wire_struct! {
         prompt_cache_key: Text<'a> = "prompt_cache_key",
         metadata: &'a RawValue = "metadata",
         service_tier: &'a RawValue = "service_tier",
-        stream: &'a RawValue = "stream",
+        stream: bool = "stream",
         stream_options: &'a RawValue = "stream_options",
         include: &'a RawValue = "include",
         cache_control: &'a RawValue = "cache_control",

@@ -81,6 +81,8 @@ fn what_is_no_request_is_refused_with_the_place() {
         (super::body(json!({"n":"two"})), "n", "found a string"),
         (super::body(json!({"max_tokens":1.5})), "max_tokens", "found 1.5"),
         (super::body(json!({"logprobs":"yes"})), "logprobs", "expected a boolean"),
+        (super::body(json!({"stream":"yes"})), "stream", "expected a boolean"),
+        (super::body(json!({"stream":1})), "stream", "expected a boolean"),
         (super::body(json!({"parallel_tool_calls":"no"})), "parallel_tool_calls", "expected a boolean"),
         (
             super::body(json!({"response_format":{"type":"json_schema"}})),

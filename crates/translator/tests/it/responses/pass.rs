@@ -274,3 +274,18 @@ fn a_body_is_peeked_at_without_decoding() {
     assert!(!codec(CX).peek(br#"{"model":"m","stream":1}"#).unwrap().stream);
     codec(RS).peek(b"[]").unwrap_err();
 }
+
+#[test]
+fn a_stream_that_is_neither_true_nor_false_is_refused_where_it_is_read() {
+    for (stream, fine) in
+        [(json!(true), true), (json!(false), true), (Value::Null, true), (json!("yes"), false)]
+    {
+        let body = json!({"model":"m","input":"q","stream":stream}).to_string();
+        let read = codec(RS).decode_request(body.as_bytes());
+        assert_eq!(
+            read.as_ref().err().and_then(|error| error.param()),
+            (!fine).then_some("stream"),
+            "{stream}"
+        );
+    }
+}

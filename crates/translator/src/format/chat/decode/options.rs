@@ -85,13 +85,13 @@ fn text_of<'a>(object: &TopLevel<'a>, key: &str) -> Option<Text<'a>> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-pub(super) fn stream<'a>(stream: Option<&'a RawValue>, options: Option<&'a RawValue>) -> StreamSpec<'a> {
+pub(super) fn stream<'a>(stream: Option<bool>, options: Option<&'a RawValue>) -> StreamSpec<'a> {
     let include_usage = options
         .and_then(|raw| TopLevel::scan(raw.get().as_bytes()).ok())
         .and_then(|options| options.boolean("include_usage").ok().flatten());
     StreamSpec {
-        // Only the literal `true` asks for a stream. Source: http-api.md A.3.
-        enabled: stream.is_some_and(|raw| raw.get() == "true"),
+        // Source: http-api.md A.3: only `true` asks for a stream; what is no boolean is refused (docs/compatibility).
+        enabled: stream == Some(true),
         include_usage: include_usage.unwrap_or(false),
         options: options.map(Cow::Borrowed),
     }

@@ -129,10 +129,10 @@ pub(super) fn identity<'a>(wire: &mut wire::Request<'a>, extras: &Extras<'a>) ->
     }
 }
 
-pub(super) fn stream<'a>(stream: Option<&'a RawValue>, options: Option<&'a RawValue>) -> StreamSpec<'a> {
+pub(super) fn stream<'a>(stream: Option<bool>, options: Option<&'a RawValue>) -> StreamSpec<'a> {
     StreamSpec {
-        // Only the literal `true` asks for a stream. Source: http-api.md A.3.
-        enabled: stream.is_some_and(|raw| raw.get() == "true"),
+        // Source: http-api.md A.3: only `true` asks for a stream; what is no boolean is refused (docs/compatibility).
+        enabled: stream == Some(true),
         // The terminal event always tells it.
         include_usage: true,
         options: options.map(Cow::Borrowed),
