@@ -1,6 +1,6 @@
 //! What is known of a model.
 
-use crate::ModelId;
+use crate::{ModelId, UpstreamModel};
 
 /// A reasoning level, weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -106,6 +106,9 @@ impl Modality {
 pub struct ModelInfo {
     /// The id under which it is offered; for an executor's own list the provider's id.
     pub id: ModelId,
+    /// What the provider calls it, where that is not the id: an executor may offer names that tell its models from
+    /// those of others.
+    pub upstream: Option<UpstreamModel>,
     /// A name for people.
     pub display_name: Option<String>,
     /// A sentence for people.
@@ -136,6 +139,7 @@ impl ModelInfo {
     pub fn new(id: impl Into<ModelId>) -> Self {
         Self {
             id: id.into(),
+            upstream: None,
             display_name: None,
             description: None,
             owned_by: None,
@@ -148,6 +152,19 @@ impl ModelInfo {
             endpoints: Vec::new(),
             user_defined: false,
         }
+    }
+
+    /// Sets what the provider calls it.
+    #[must_use]
+    pub fn with_upstream(mut self, upstream: impl Into<UpstreamModel>) -> Self {
+        self.upstream = Some(upstream.into());
+        self
+    }
+
+    /// What the provider calls it.
+    #[must_use]
+    pub fn upstream_name(&self) -> &str {
+        self.upstream.as_ref().map_or(self.id.as_str(), UpstreamModel::as_str)
     }
 
     /// Sets the maker.

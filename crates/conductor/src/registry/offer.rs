@@ -74,7 +74,7 @@ impl Offer {
 pub(crate) fn list_fingerprint(models: &[ModelInfo]) -> u64 {
     let mut hasher = DefaultHasher::new();
     for model in models {
-        model.id.hash(&mut hasher);
+        (&model.id, &model.upstream).hash(&mut hasher);
     }
     hasher.finish()
 }
@@ -82,7 +82,7 @@ pub(crate) fn list_fingerprint(models: &[ModelInfo]) -> u64 {
 fn from_executor(info: &ModelInfo) -> OfferedModel {
     OfferedModel {
         id: info.id.clone(),
-        upstreams: vec![UpstreamRoute { model: UpstreamModel::new(info.id.as_str()), suffix: None }],
+        upstreams: vec![UpstreamRoute { model: UpstreamModel::new(info.upstream_name()), suffix: None }],
         info: Arc::new(info.clone()),
         shown: true,
     }
@@ -94,8 +94,11 @@ fn from_entries(entries: &[ModelEntry], own: &[ModelInfo]) -> Vec<OfferedModel> 
     entries
         .iter()
         .map(|entry| {
-            let route = UpstreamRoute::new(&entry.name);
+            let mut route = UpstreamRoute::new(&entry.name);
             let known = own.iter().find(|info| info.id.as_str().eq_ignore_ascii_case(route.model.as_str()));
+            if let Some(upstream) = known.and_then(|known| known.upstream.clone()) {
+                route.model = upstream;
+            }
             let mut info = entry.info.clone().unwrap_or_else(|| {
                 let mut info = ModelInfo::new("");
                 info.owned_by = known.and_then(|known| known.owned_by.clone());

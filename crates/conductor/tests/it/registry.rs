@@ -51,6 +51,18 @@ async fn names_are_found_exactly_then_without_case_then_without_the_suffix() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_model_is_offered_by_its_id_and_asked_for_by_the_providers_name() {
+    let world = world(Options::default());
+    *world.executor.models.lock() = vec![ModelInfo::new("kiro-haiku-4-5").with_upstream("haiku-4.5")];
+    world.add_to(&world.executor, key("a", |_| {}));
+    assert_eq!(asked(&world, "kiro-haiku-4-5").await, told("haiku-4.5", None, Some("kiro-haiku-4-5")));
+    assert_eq!(asked(&world, "haiku-4.5").await, None);
+    let listed = key("b", |settings| settings.models = vec![ModelEntry::new("kiro-haiku-4-5", "mine")]);
+    world.add_to(&world.executor, listed);
+    assert_eq!(asked(&world, "mine").await, told("haiku-4.5", None, Some("mine")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_unknown_model_is_404_and_names_near_ones() {
     // Source: http-api.md E 3, design.md §12.
     let world = world(Options::default());

@@ -114,6 +114,23 @@ impl TokenEndpoint {
         self
     }
 
+    /// Sends JSON whose members are spelt in camelCase, as AWS has it.
+    // Source: providers-b.md 1.1.2 "camelCase both ways".
+    #[must_use]
+    pub fn with_camel_case_json(mut self) -> Self {
+        self.dialect.json = true;
+        self.dialect.camel = true;
+        self
+    }
+
+    /// Sends JSON with these members only, named as the standard names them: for endpoints that know no others.
+    #[must_use]
+    pub fn with_only(mut self, members: &'static [&'static str]) -> Self {
+        self.dialect.json = true;
+        self.dialect.only = Some(members);
+        self
+    }
+
     /// Sends this header with every request. A value that no header can carry is left out.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: &str) -> Self {

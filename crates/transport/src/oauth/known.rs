@@ -95,3 +95,10 @@ pub const IFLOW_USER: Endpoint = Endpoint::new("userinfo", "https://iflow.cn/api
 
 /// The key of an iFlow account that shows itself by a cookie. Source: providers-b.md 4.2.
 pub const IFLOW_KEY: Endpoint = Endpoint::new("api-key", "https://platform.iflow.cn/api/openapi/apikey");
+
+/// AWS's OIDC, for logins of Kiro over Builder ID and IAM Identity Center: each login registers a client of its own.
+/// `{region}` is the login's. Source: providers-b.md 1.1.2.
+pub const KIRO_OIDC: Endpoint = Endpoint::new("oidc", "https://oidc.{region}.amazonaws.com");
+
+/// Kiro's own service, for logins over Google and GitHub. Source: providers-b.md 1.1.5.
+pub const KIRO_SOCIAL: Endpoint = Endpoint::new("social", "https://prod.us-east-1.auth.desktop.kiro.dev");

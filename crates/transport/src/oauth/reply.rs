@@ -107,9 +107,10 @@ impl Said {
         let nested = object.get("error").and_then(Value::as_object);
         let inner = |key: &str| nested.map(|nested| text(nested.get(key))).unwrap_or_default();
         let failed = object.get("success").and_then(Value::as_bool) == Some(false);
-        let mut code = [text(object.get("error")), inner("code"), inner("type")]
+        let mut code = [text(object.get("error")), inner("code"), inner("type"), text(object.get("__type"))]
             .into_iter()
             .find(|code| !code.is_empty())
+            .map(standard_code)
             .unwrap_or_default();
         if code.is_empty()
             && (failed || (!object.contains_key("access_token") && object.contains_key("message")))
@@ -141,6 +142,21 @@ impl Said {
         let description = if self.description.is_empty() { String::new() } else { self.told() };
         Answer::Refused { code: self.code.clone(), description }
     }
+}
+
+/// `InvalidGrantException`, with or without a namespace before it, as `invalid_grant`: how AWS may spell a code.
+// Source: providers-b.md 1.1.3 [H] "errors are also recognised in AWS PascalCase".
+fn standard_code(code: String) -> String {
+    let bare = code.rsplit_once('#').map_or(&*code, |(_, name)| name);
+    let Some(name) = bare.strip_suffix("Exception").filter(|name| !name.is_empty()) else { return code };
+    let mut out = String::with_capacity(name.len() + 4);
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !out.is_empty() {
+            out.push('_');
+        }
+        out.push(letter.to_ascii_lowercase());
+    }
+    out
 }
 
 /// Puts names and types as the standard has them. What it does not know stays.
@@ -227,6 +243,8 @@ mod tests {
             ),
             (400, r#"{"code":"refresh_token_expired","message":"m"}"#, "refused refresh_token_expired: m"),
             (200, r#"{"error":"authorization_pending"}"#, "refused authorization_pending: "),
+            (400, r#"{"error":"AuthorizationPendingException"}"#, "refused authorization_pending: "),
+            (400, r#"{"__type":"a.b#InvalidGrantException","message":"m"}"#, "refused invalid_grant: m"),
             (429, r#"{"error":"slow_down"}"#, "refused slow_down: "),
             (200, r#"{"success":false,"code":400,"message":"m"}"#, "refused 400: m"),
             (401, r#"{"detail":"x"}"#, "refused status_401: "),

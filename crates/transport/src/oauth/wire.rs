@@ -25,6 +25,10 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub(super) struct Dialect {
     /// It takes JSON in place of a form.
     pub(super) json: bool,
+    /// Names in requests are spelt in camelCase.
+    pub(super) camel: bool,
+    /// The only members that it takes, as the standard spells them; `None` for all.
+    pub(super) only: Option<&'static [&'static str]>,
     /// Sent with every request.
     pub(super) headers: HeaderMap,
     /// Statuses that it means for good, whatever the body says.
@@ -98,11 +102,29 @@ impl Wire<'_> {
         }
         head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let pairs = oauth2::url::form_urlencoded::parse(&body);
-        let object: Map<String, Value> =
-            pairs.map(|(key, value)| (key.into_owned(), Value::String(value.into_owned()))).collect();
+        let taken = |key: &str| self.dialect.only.is_none_or(|only| only.contains(&key));
+        let object: Map<String, Value> = pairs
+            .filter(|(key, _)| taken(key))
+            .map(|(key, value)| {
+                let key = if self.dialect.camel { camel(&key) } else { key.into_owned() };
+                (key, Value::String(value.into_owned()))
+            })
+            .collect();
         let body = serde_json::to_vec(&object).map_err(|error| TokenError::Setup(error.to_string()))?;
         Ok(Request::from_parts(head, body.into()))
     }
+}
+
+/// `refresh_token` as `refreshToken`.
+fn camel(key: &str) -> String {
+    let mut words = key.split('_');
+    let mut out = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let mut letters = word.chars();
+        out.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+        out.push_str(letters.as_str());
+    }
+    out
 }
 
 /// An answer that parsed as JSON and still is no token reply.

@@ -60,6 +60,24 @@ async fn an_endpoint_in_trouble_leaves_the_token_alive() {
 }
 
 #[tokio::test]
+async fn aws_is_asked_in_camel_case_and_an_endpoint_that_knows_one_member_gets_one() {
+    // Source: providers-b.md 1.1.2, 1.4.
+    let fake = FakeUpstream::start().await;
+    fake.script_all([json(&j!({"accessToken": "a", "refreshToken": "r", "expiresIn": 60}))]);
+    let aws = TokenEndpoint::new(fake.url(), "id")
+        .with_secret(Secret::from("s"), ClientAuth::Body)
+        .with_camel_case_json();
+    let tokens = refresh(&aws, "first").await.unwrap();
+    assert_eq!(tokens.refresh_token.as_ref().map(Secret::expose), Some("r"));
+    let said =
+        j!({"grantType": "refresh_token", "clientId": "id", "clientSecret": "s", "refreshToken": "first"});
+    assert_eq!(fake.last().json(), said);
+    let social = TokenEndpoint::new(fake.url(), "").with_camel_case_json().with_only(&["refresh_token"]);
+    refresh(&social, "second").await.unwrap();
+    assert_eq!(fake.last().json(), j!({"refreshToken": "second"}));
+}
+
+#[tokio::test]
 async fn clients_show_themselves_as_their_provider_wants() {
     let fake = FakeUpstream::start().await;
     fake.script_all([json(&j!({"access_token": "a", "extra": {"x": 1}}))]);
