@@ -13,6 +13,7 @@ mod client;
 pub mod conformance;
 pub mod gemini;
 mod oauth;
+pub mod kiro;
 mod received;
 mod reply;
 pub mod responses;

@@ -5,7 +5,7 @@ use cliproxy_core::ProviderFormat;
 use serde_json::{Value, json};
 
 use crate::reply::Reply;
-use crate::{chat, claude, gemini, responses};
+use crate::{chat, claude, gemini, kiro, responses};
 
 /// What the user says in every sample; it has to reach the provider.
 pub(super) const SAID: &str = "conformance: grüße";
@@ -26,8 +26,13 @@ impl Sample {
 
     /// The request for a mode: where the format says in its body that a stream is wanted, it says so.
     pub(super) fn body(&self, format: &ProviderFormat, stream: bool) -> Bytes {
-        let in_url = [ProviderFormat::GEMINI, ProviderFormat::GEMINI_CLI, ProviderFormat::ANTIGRAVITY];
-        if !stream || in_url.contains(format) {
+        let nowhere = [
+            ProviderFormat::GEMINI,
+            ProviderFormat::GEMINI_CLI,
+            ProviderFormat::ANTIGRAVITY,
+            ProviderFormat::KIRO,
+        ];
+        if !stream || nowhere.contains(format) {
             return self.request.clone();
         }
         let Ok(Value::Object(mut request)) = serde_json::from_slice(&self.request) else {
@@ -65,6 +70,14 @@ pub(super) fn of(format: &ProviderFormat) -> Option<Sample> {
         let made = gemini::Generation::new().thought("hm").text(ANSWER).signed("c2ln");
         let request = json!({"model": "conformance-model", "request": {"contents": [{"role": "user", "parts": [{"text": SAID}]}]}});
         return Some(Sample::new(&request, made.whole_in_envelope(), made.stream_in_envelope()));
+    }
+    if *format == ProviderFormat::KIRO {
+        let made = kiro::Answer::new().thought("hm", "c2ln").text(ANSWER).usage(12, 0, 7);
+        let current = json!({"userInputMessage":
+            {"content": SAID, "modelId": "conformance-model", "origin": "AI_EDITOR"}});
+        let request = json!({"conversationState": {"chatTriggerType": "MANUAL", "currentMessage": current,
+            "conversationId": "00000000-0000-4000-8000-000000000000", "history": []}});
+        return Some(Sample::new(&request, made.stream(), made.stream()));
     }
     None
 }

@@ -86,3 +86,46 @@ async fn a_chat_stream_adds_up_to_its_completion() {
     assert_eq!(arguments[1], whole["choices"][0]["message"]["tool_calls"][1]["function"]["arguments"]);
     assert_eq!(usage, whole["usage"]);
 }
+
+#[tokio::test]
+async fn kiros_frames_are_whole_and_their_checksums_right() {
+    let answer = cliproxy_testkit::kiro::Answer::new()
+        .thought("hm", "c2ln")
+        .text("héllo wörld")
+        .tool_use("t", "read", &json!({"path": "ä"}))
+        .usage(10, 2, 3);
+    let bytes = answer.stream().bytes();
+    let (mut rest, mut names) = (bytes.as_slice(), Vec::new());
+    while !rest.is_empty() {
+        let number = |at: usize| u32::from_be_bytes(rest[at..at + 4].try_into().unwrap());
+        let (total, headers) = (number(0) as usize, number(4) as usize);
+        let (frame, behind) = rest.split_at(total);
+        assert_eq!(number(8), crc32fast::hash(&frame[..8]), "the lengths");
+        assert_eq!(number(total - 4), crc32fast::hash(&frame[..total - 4]), "the frame");
+        let text = String::from_utf8_lossy(&frame[12..12 + headers]).into_owned();
+        names.push(
+            ["assistantResponse", "reasoning", "toolUse", "metadata", "metering", "messageStop"]
+                .into_iter()
+                .find(|name| text.contains(name))
+                .unwrap(),
+        );
+        let payload: Value = serde_json::from_slice(&frame[12 + headers..total - 4]).unwrap();
+        assert!(payload.is_object());
+        rest = behind;
+    }
+    let expected = [
+        "reasoning",
+        "reasoning",
+        "reasoning",
+        "assistantResponse",
+        "assistantResponse",
+        "toolUse",
+        "toolUse",
+        "toolUse",
+        "toolUse",
+        "metadata",
+        "metering",
+        "messageStop",
+    ];
+    assert_eq!(names, expected);
+}
