@@ -6,6 +6,7 @@
         feature = "codex",
         feature = "gemini",
         feature = "gemini-cli",
+        feature = "kiro",
         feature = "openai-compat",
         feature = "vertex"
     )),
@@ -32,6 +33,8 @@ mod gemini_cli;
 mod google;
 mod headers;
 mod hints;
+#[cfg(feature = "kiro")]
+mod kiro;
 #[cfg(feature = "openai-compat")]
 mod openai_compat;
 mod openai_models;
@@ -53,6 +56,8 @@ pub use gemini::GeminiExecutor;
 #[cfg(feature = "gemini-cli")]
 pub use gemini_cli::GeminiCliExecutor;
 pub use headers::apply_credential_headers;
+#[cfg(feature = "kiro")]
+pub use kiro::KiroExecutor;
 #[cfg(feature = "openai-compat")]
 pub use openai_compat::OpenAiCompatExecutor;
 pub use urls::Urls;

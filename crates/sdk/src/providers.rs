@@ -15,6 +15,8 @@ use cliproxy_executors::CodexExecutor;
 use cliproxy_executors::GeminiCliExecutor;
 #[cfg(feature = "gemini")]
 use cliproxy_executors::GeminiExecutor;
+#[cfg(feature = "kiro")]
+use cliproxy_executors::KiroExecutor;
 #[cfg(feature = "vertex")]
 use cliproxy_executors::VertexExecutor;
 use cliproxy_executors::{DemoExecutor, Egress, OpenAiCompatExecutor};
@@ -117,6 +119,8 @@ fn ours(egress: &Egress, config: &Config) -> Vec<Arc<dyn ProviderExecutor>> {
     add!("gemini", GeminiExecutor::new);
     #[cfg(feature = "gemini-cli")]
     add_login!("gemini-cli", GeminiCliExecutor);
+    #[cfg(feature = "kiro")]
+    add!("kiro", KiroExecutor::new);
     add!("openai", OpenAiCompatExecutor::openai);
     #[cfg(feature = "vertex")]
     add!("vertex", VertexExecutor::new);

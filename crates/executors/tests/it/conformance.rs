@@ -3,7 +3,7 @@
 use cliproxy_core::ProviderId;
 use cliproxy_executors::{
     AntigravityExecutor, ClaudeExecutor, CodexExecutor, DemoExecutor, Egress, GeminiCliExecutor,
-    GeminiExecutor, OpenAiCompatExecutor, VertexExecutor,
+    GeminiExecutor, KiroExecutor, OpenAiCompatExecutor, VertexExecutor,
 };
 use cliproxy_testkit::conformance::{Site, Subject};
 use cliproxy_testkit::{Reply, conformance, json};
@@ -73,6 +73,23 @@ conformance!(
         .document("project_id", "p-1")
         .counts_tokens()
         .on_path("/v1internal:fetchAvailableModels", json(&json!({"models": {"a": {}, "b": {}}}))),
+    streams_only
+);
+// At a host of its own, as a mirror would be; and in a region that has but one host.
+conformance!(
+    kiro_at_a_base_url,
+    Subject::new(|site| KiroExecutor::new(egress(site))).on_path(
+        "/ListAvailableModels",
+        json(&json!({"models": [{"modelId": "auto"}, {"modelId": "claude-sonnet-4.5"}]}))
+    ),
+    streams_only
+);
+conformance!(
+    kiro_at_its_endpoint,
+    Subject::new(|site: &Site| KiroExecutor::new(egress(site)).with_url("amazonq", site.url()))
+        .settings(|own| own.base_url = None)
+        .document("api_region", "eu-central-1")
+        .on_path("/ListAvailableModels", json(&json!({"models": [{"modelId": "auto"}]}))),
     streams_only
 );
 conformance!(vertex, Subject::new(|site| VertexExecutor::new(egress(site))).counts_tokens());

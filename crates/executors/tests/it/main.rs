@@ -18,6 +18,7 @@ mod egress;
 mod faults;
 mod gemini;
 mod gemini_cli;
+mod kiro;
 mod openai_compat;
 mod renewal;
 mod support;

@@ -1,0 +1,221 @@
+//! The executor.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cliproxy_core::{
+    Attempt, Credential, CredentialKind, Endpoint, ErrorKind, Evidence, ExecutorError, Failure, ModelInfo,
+    Operation, ProviderExecutor, ProviderFormat, ProviderId, Renewal, ReplyModes, UpstreamModel, WireReply,
+    WireStream,
+};
+use cliproxy_transport::oauth::known::{KIRO_OIDC, KIRO_SOCIAL};
+use cliproxy_transport::oauth::{Pace as _, RealTime};
+use http::{HeaderMap, Method as Verb, Request, Response};
+use serde_json::Value;
+
+use super::account::{Account, HOME, Method};
+use super::profiles::{Profiles, fetched};
+use super::renew::{at, renewed};
+use super::{error, models, request};
+use crate::headers::apply_credential_headers;
+use crate::urls::{Base, segment};
+use crate::{Egress, Urls};
+
+const PROVIDER: ProviderId = ProviderId::from_static("kiro");
+static FORMATS: [ProviderFormat; 1] = [ProviderFormat::KIRO];
+
+/// Where everything is; `{region}` is the account's. Source: providers-b.md 1.4, 1.5.1.
+static ENDPOINTS: [Endpoint; 4] = [
+    Endpoint::new("amazonq", "https://q.{region}.amazonaws.com"),
+    Endpoint::new("codewhisperer", "https://codewhisperer.{region}.amazonaws.com"),
+    KIRO_OIDC,
+    KIRO_SOCIAL,
+];
+
+/// Ends of whole URLs that people paste as a root.
+const ENDS: [&str; 1] = ["/generateAssistantResponse"];
+
+/// What the older host wants to be told.
+const TARGET: &str = "AmazonCodeWhispererStreamingService.GenerateAssistantResponse";
+
+/// Source: providers-b.md 0.2.
+const LEAD: Duration = Duration::from_secs(20 * 60);
+
+/// Serves Kiro's models.
+#[derive(Clone, Debug)]
+pub struct KiroExecutor {
+    provider: ProviderId,
+    egress: Egress,
+    urls: Urls,
+    profiles: Profiles,
+}
+
+/// A host that answers, and what it wants to be told.
+struct Line {
+    root: String,
+    target: Option<&'static str>,
+}
+
+impl KiroExecutor {
+    /// An executor with the built-in URLs.
+    #[must_use]
+    pub fn new(egress: Egress) -> Self {
+        Self { provider: PROVIDER, egress, urls: Urls::new(&ENDPOINTS), profiles: Profiles::default() }
+    }
+
+    /// Replaces a URL (`endpoints.kiro.<name>`).
+    #[must_use]
+    pub fn with_url(mut self, name: impl Into<String>, url: impl AsRef<str>) -> Self {
+        self.urls = self.urls.with_override(name, url);
+        self
+    }
+
+    /// The hosts for an account, best first. Source: providers-b.md 1.5.1.
+    fn lines(&self, account: &Account<'_>) -> Result<Vec<Line>, ExecutorError> {
+        if let Some(own) =
+            account.credential.settings().base_url.as_deref().filter(|url| !url.trim().is_empty())
+        {
+            return Ok(vec![Line { root: own.to_owned(), target: None }]);
+        }
+        let region = account.api_region()?;
+        let mut lines = vec![Line { root: at(&self.urls, "amazonq", region), target: None }];
+        // The older host exists in one region only.
+        if region == HOME {
+            lines.push(Line { root: at(&self.urls, "codewhisperer", region), target: Some(TARGET) });
+            let wish = account.credential.document().text("preferred_endpoint").map(str::to_ascii_lowercase);
+            if matches!(wish.as_deref(), Some("codewhisperer" | "ide")) {
+                lines.reverse();
+            }
+        }
+        Ok(lines)
+    }
+
+    /// The root for calls about the account: Amazon Q's, unless the credential has its own.
+    fn root(&self, account: &Account<'_>) -> Result<String, ExecutorError> {
+        match account.credential.settings().base_url.as_deref().filter(|url| !url.trim().is_empty()) {
+            Some(own) => Ok(own.to_owned()),
+            None => Ok(at(&self.urls, "amazonq", account.api_region()?)),
+        }
+    }
+
+    async fn list(&self, account: &Account<'_>, query: &str) -> Result<Vec<ModelInfo>, ExecutorError> {
+        let root = self.root(account)?;
+        let uri =
+            Base::new(&root).without(&ENDS).join(&format!("/ListAvailableModels?origin=AI_EDITOR{query}"))?;
+        let request = request::about(Verb::GET, uri, Bytes::new(), account)?;
+        let reply = self.egress.listed(self, account.credential, request).await?;
+        models::fetched(&reply.body).ok_or_else(|| {
+            ExecutorError::new(ErrorKind::BadReply, "the provider's list of models names none")
+        })
+    }
+}
+
+/// Whether the service's other host may answer: it is busy, or was not reached. Never where the account is at fault.
+// Source: providers-b.md 1.5.1 "Move to the next endpoint on", 1.8 test 25.
+fn moves_on(error: &ExecutorError) -> bool {
+    let busy = error.status().is_some_and(|status| status.as_u16() == 429);
+    busy && error.kind() != ErrorKind::PaymentRequired || error.kind() == ErrorKind::Connect
+}
+
+#[async_trait]
+impl ProviderExecutor for KiroExecutor {
+    fn provider(&self) -> &ProviderId {
+        &self.provider
+    }
+
+    fn wire_formats(&self, _model: &UpstreamModel, operation: Operation) -> &[ProviderFormat] {
+        match operation {
+            Operation::Generate | Operation::CountTokens => &FORMATS,
+            _ => &[],
+        }
+    }
+
+    fn reply_modes(&self, _model: &UpstreamModel) -> ReplyModes {
+        // Source: providers-b.md 1.5.8 "the upstream always streams".
+        ReplyModes::StreamOnly
+    }
+
+    async fn models(&self, credential: &Credential) -> Result<Vec<ModelInfo>, ExecutorError> {
+        let account = Account::of(credential);
+        let listed = self.list(&account, "").await;
+        match (listed, account.profile_arn()) {
+            // Source: providers-b.md 1.6 [H] "on failure again with `profileArn`".
+            (Err(error), Some(arn)) if error.status().is_some() => {
+                self.list(&account, &format!("&profileArn={}", segment(arn))).await
+            }
+            (listed, _) => listed,
+        }
+    }
+
+    fn known_models(&self, _credential: &Credential) -> Option<Vec<ModelInfo>> {
+        Some(models::known())
+    }
+
+    /// Whole replies are not given: see [`Self::reply_modes`].
+    async fn execute(&self, _attempt: Attempt) -> Result<WireReply, ExecutorError> {
+        Err(ExecutorError::unsupported(&self.provider, "whole replies, it only streams"))
+    }
+
+    async fn execute_stream(&self, attempt: Attempt) -> Result<WireStream, ExecutorError> {
+        let account = Account::of(&attempt.credential);
+        let root = self.root(&account)?;
+        // A key that no call can show is said before any call is made.
+        request::authorize(&mut HeaderMap::new(), &account)?;
+        let profile = self.profiles.of(&account, &self.egress, self, Base::new(&root).without(&ENDS)).await;
+        let body = request::body(&attempt.body, profile.as_deref())?;
+        let mut failure = None;
+        for line in self.lines(&account)? {
+            let uri = Base::new(&line.root).without(&ENDS).join("/generateAssistantResponse")?;
+            let call = request::generate(uri, body.clone(), &account, &attempt.client_headers, line.target)?;
+            match self.egress.stream(self, &attempt.credential, attempt.now, call).await {
+                Err(error) if moves_on(&error) => failure = Some(error),
+                settled => return settled,
+            }
+        }
+        Err(failure.unwrap_or_else(|| ExecutorError::new(ErrorKind::Internal, "there was no host to call")))
+    }
+
+    fn renewal(&self, credential: &Credential) -> Renewal {
+        let account = Account::of(credential);
+        let renewable = credential.kind() == CredentialKind::Account && account.refresh_token().is_some();
+        if renewable { Renewal::Lead(LEAD) } else { Renewal::Never }
+    }
+
+    async fn refresh(&self, credential: &Credential) -> Result<Credential, ExecutorError> {
+        if credential.kind() == CredentialKind::ApiKey {
+            return Err(ExecutorError::unsupported(&self.provider, "refresh of a key"));
+        }
+        let changes = renewed(credential, &self.egress, &self.urls, RealTime.now()).await?;
+        let mut fresh = credential.with_document(credential.document().merged(changes));
+        let account = Account::of(&fresh);
+        // The renewal is what writes down: a profile that is missing is asked for now.
+        if account.method == Method::Idc
+            && account.profile_arn().is_none()
+            && let Ok(root) = self.root(&account)
+            && let Some(arn) = fetched(&account, &self.egress, self, Base::new(&root).without(&ENDS)).await
+        {
+            let named = [("profile_arn".to_owned(), Value::from(arn))].into_iter().collect();
+            fresh = fresh.with_document(fresh.document().merged(named));
+        }
+        Ok(fresh)
+    }
+
+    fn classify(&self, failure: &Failure<'_>) -> Evidence {
+        error::classify(failure)
+    }
+
+    async fn http_request(
+        &self,
+        credential: &Credential,
+        mut request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, ExecutorError> {
+        request::authorize(request.headers_mut(), &Account::of(credential))?;
+        apply_credential_headers(request.headers_mut(), credential, &HeaderMap::new());
+        self.egress.raw(credential, request).await
+    }
+
+    fn endpoints(&self) -> &[Endpoint] {
+        &ENDPOINTS
+    }
+}

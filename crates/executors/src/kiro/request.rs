@@ -1,0 +1,100 @@
+//! Headers and body of a call, in one place. Source: providers-b.md 1.5.2, 1.5.3.
+
+use bytes::Bytes;
+use cliproxy_core::{ErrorKind, ExecutorError};
+use cliproxy_translator::splice::Edits;
+use cliproxy_transport::oauth::random_uuid;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http::{Method, Request, Uri};
+
+use super::account::Account;
+use crate::egress;
+use crate::headers::{OWN_AGENT, apply_credential_headers, key_value};
+
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+const OPT_OUT: HeaderName = HeaderName::from_static("x-amzn-codewhisperer-optout");
+const AGENT_MODE: HeaderName = HeaderName::from_static("x-amzn-kiro-agent-mode");
+const INVOCATION: HeaderName = HeaderName::from_static("amz-sdk-invocation-id");
+
+/// Shows the token; whatever stood there before goes.
+pub(super) fn authorize(headers: &mut HeaderMap, account: &Account<'_>) -> Result<(), ExecutorError> {
+    let token = account.token()?;
+    headers.insert(AUTHORIZATION, key_value(account.credential, &format!("Bearer {}", token.expose()))?);
+    Ok(())
+}
+
+/// A call with what every call says.
+fn call(
+    method: Method,
+    uri: Uri,
+    body: Bytes,
+    account: &Account<'_>,
+    client: &HeaderMap,
+    target: Option<&'static str>,
+) -> Result<Request<Bytes>, ExecutorError> {
+    let mut request = egress::request(method, uri, body);
+    let headers = request.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(USER_AGENT, OWN_AGENT);
+    headers.insert(OPT_OUT, HeaderValue::from_static("true"));
+    if let Some(target) = target {
+        headers.insert(TARGET, HeaderValue::from_static(target));
+    }
+    // Tells one invocation from another, as the vendor's SDKs do.
+    if let Ok(id) = HeaderValue::try_from(random_uuid()?) {
+        headers.insert(INVOCATION, id);
+    }
+    authorize(headers, account)?;
+    apply_credential_headers(headers, account.credential, client);
+    Ok(request)
+}
+
+/// A request for an answer of the assistant.
+pub(super) fn generate(
+    uri: Uri,
+    body: Bytes,
+    account: &Account<'_>,
+    client: &HeaderMap,
+    target: Option<&'static str>,
+) -> Result<Request<Bytes>, ExecutorError> {
+    let mut request = call(Method::POST, uri, body, account, client, target)?;
+    // A user's own header, set last, wins.
+    request.headers_mut().entry(AGENT_MODE).or_insert(HeaderValue::from_static("vibe"));
+    Ok(request)
+}
+
+/// A request about the account.
+pub(super) fn about(
+    method: Method,
+    uri: Uri,
+    body: Bytes,
+    account: &Account<'_>,
+) -> Result<Request<Bytes>, ExecutorError> {
+    call(method, uri, body, account, &HeaderMap::new(), None)
+}
+
+/// The body with the account's profile.
+pub(super) fn body(body: &Bytes, profile: Option<&str>) -> Result<Bytes, ExecutorError> {
+    let edits = match profile {
+        Some(arn) => Edits::new().set_string("profileArn", arn),
+        // One that a client put there is not this account's.
+        None => Edits::new().remove("profileArn"),
+    };
+    edits.apply(body).map_err(|error| {
+        ExecutorError::new(ErrorKind::InvalidRequest, "the request is no JSON object").with_source(error)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_is_the_accounts_or_there_is_none() {
+        let asked = Bytes::from_static(br#"{"conversationState":{},"profileArn":"theirs"}"#);
+        assert_eq!(body(&asked, Some("ours")).unwrap(), r#"{"conversationState":{},"profileArn":"ours"}"#);
+        assert_eq!(body(&asked, None).unwrap(), r#"{"conversationState":{}}"#);
+        assert_eq!(body(&Bytes::from_static(b"["), None).unwrap_err().kind(), ErrorKind::InvalidRequest);
+    }
+}
