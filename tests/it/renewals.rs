@@ -76,7 +76,7 @@ impl Scene {
         std::fs::write(&path, file.to_string()).unwrap();
         let (name, api, token) = (kind.name, upstream.url(), tokens.url());
         let yaml = format!(
-            "endpoints: {{{name}: {{api: '{api}', project: '{api}', token: '{token}'}}}}\n\
+            "endpoints: {{{name}: {{api: '{api}', onboarding: '{api}', token: '{token}'}}}}\n\
              oauth-clients: {{{name}: {{client-secret: CANARY-client-secret}}}}\n"
         );
         let server = Server::with_config_in(home, &yaml).await;

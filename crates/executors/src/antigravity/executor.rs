@@ -28,7 +28,7 @@ static FORMATS: [ProviderFormat; 1] = [ProviderFormat::ANTIGRAVITY];
 static ENDPOINTS: [Endpoint; 4] = [
     Endpoint::new("api", API),
     Endpoint::new("fallback", FALLBACK),
-    Endpoint::new("project", FALLBACK),
+    Endpoint::new("onboarding", FALLBACK),
     known::ANTIGRAVITY.token,
 ];
 
@@ -215,9 +215,11 @@ impl ProviderExecutor for AntigravityExecutor {
             return Ok(fresh);
         }
         let own = Base::of(credential);
-        let base = own.unwrap_or_else(|| Base::new(self.urls.get("project").unwrap_or(FALLBACK)));
-        // Source: providers-a.md 7.1 "load" [H].
-        let metadata = serde_json::json!({ "ideType": "ANTIGRAVITY" });
+        let base = own.unwrap_or_else(|| Base::new(self.urls.get("onboarding").unwrap_or(FALLBACK)));
+        // Source: providers-a.md 7.1 "load".
+        let metadata = serde_json::json!({
+            "ideType": "ANTIGRAVITY", "platform": "PLATFORM_UNSPECIFIED", "pluginType": "GEMINI"
+        });
         Ok(project::discovered(self, &self.egress, fresh, base, &metadata).await)
     }
 

@@ -1,13 +1,14 @@
 //! A Google login: where its tokens stand, and how they are renewed. Source: providers-a.md 5.2, 5.3, 7.2, 7.3.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use cliproxy_core::{Credential, CredentialKind, ErrorKind, ExecutorError, Renewal, Secret, Timestamp};
 use cliproxy_transport::oauth::known::KnownClient;
-use cliproxy_transport::oauth::{ClientAuth, TokenEndpoint, Tokens};
+use cliproxy_transport::oauth::{TokenEndpoint, Tokens};
 use http::header::{AUTHORIZATION, HeaderMap};
 use serde_json::{Map, Value};
 
+use crate::account::{OauthClient, now, renewed};
 use crate::headers::key_value;
 use crate::{Egress, Urls};
 
@@ -20,19 +21,17 @@ pub(crate) struct Client {
     known: &'static KnownClient,
     /// Under `oauth-clients`.
     name: &'static str,
-    id: Option<String>,
-    secret: Option<Secret>,
+    set: OauthClient,
 }
 
 impl Client {
     pub(crate) fn new(name: &'static str, known: &'static KnownClient) -> Self {
-        Self { known, name, id: None, secret: None }
+        Self { known, name, set: OauthClient::default() }
     }
 
     /// What the configuration puts in place of the built-in one; absent parts stay.
     pub(crate) fn replaced(mut self, id: Option<String>, secret: Option<Secret>) -> Self {
-        self.id = id.or(self.id);
-        self.secret = secret.or(self.secret);
+        self.set = OauthClient { id: id.or(self.set.id), secret: secret.or(self.set.secret) };
         self
     }
 
@@ -41,12 +40,10 @@ impl Client {
     fn endpoint(&self, credential: &Credential, urls: &Urls) -> Result<TokenEndpoint, ExecutorError> {
         let nested = |key: &str| text(nest(credential), key);
         let (own_id, own_secret) = (nested("client_id"), nested("client_secret"));
-        let configured = self.id.as_deref().unwrap_or(self.known.id);
+        let configured = self.set.id.as_deref().unwrap_or(self.known.id);
         let id = own_id.unwrap_or(configured);
-        let own = own_secret.map(Secret::from);
-        let shared = || self.secret.clone().or_else(|| self.known.secret.map(Secret::from));
-        let secret = own.or_else(|| (id == configured).then(shared).flatten());
-        let Some(secret) = secret else {
+        let shared = || self.set.secret(self.known).filter(|_| id == configured);
+        let Some(secret) = own_secret.map(Secret::from).or_else(shared) else {
             let message = format!(
                 "credential {} cannot be renewed without the secret of its OAuth client: set oauth-clients.{}.client-secret",
                 credential.masked_id(),
@@ -54,9 +51,8 @@ impl Client {
             );
             return Err(ExecutorError::new(ErrorKind::Misconfigured, message));
         };
-        let url = credential.document().text("token_url").or_else(|| urls.get("token"));
-        let endpoint = TokenEndpoint::new(url.unwrap_or(self.known.token.default), id);
-        Ok(endpoint.with_secret(secret, ClientAuth::Body))
+        let client = OauthClient { id: Some(id.to_owned()), secret: Some(secret) };
+        Ok(client.endpoint(self.known, urls, credential))
     }
 
     /// New tokens for a credential.
@@ -72,9 +68,7 @@ impl Client {
         };
         let endpoint = self.endpoint(credential, urls)?;
         let tokens = egress.exchange(credential, &endpoint, &token, "").await?;
-        let now = Timestamp::from_system_time(SystemTime::now());
-        let document = credential.document();
-        Ok(credential.with_document(document.merged(members(credential, &tokens, now))))
+        Ok(renewed(credential, members(credential, &tokens, now())))
     }
 }
 

@@ -220,7 +220,7 @@ async fn a_login_without_a_project_finds_one_and_never_invents_one() {
     let upstream = FakeUpstream::start().await;
     let executor = AntigravityExecutor::new(egress())
         .with_url("api", upstream.url())
-        .with_url("project", upstream.url())
+        .with_url("onboarding", upstream.url())
         .with_url("token", tokens.url())
         .with_oauth_client(None, Some("s".into()));
     let bare = account("antigravity", json!({"access_token":"a","refresh_token":"refresh-0"}), |_| {});
@@ -230,7 +230,10 @@ async fn a_login_without_a_project_finds_one_and_never_invents_one() {
     upstream.script_all([json(&json!({"cloudaicompanionProject":"found"}))]);
     let fresh = executor.refresh(&bare).await.unwrap();
     assert_eq!(fresh.document().text("project_id"), Some("found"));
-    assert_eq!(sent(&upstream), json!({"metadata":{"ideType":"ANTIGRAVITY"}}));
+    assert_eq!(
+        sent(&upstream),
+        json!({"metadata":{"ideType":"ANTIGRAVITY","platform":"PLATFORM_UNSPECIFIED","pluginType":"GEMINI"}})
+    );
     assert_eq!(upstream.last().header("authorization"), Some("Bearer access-1"));
 
     // Google names none: the tokens are kept all the same.
