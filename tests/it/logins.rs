@@ -2,7 +2,9 @@
 
 use std::process::Stdio;
 
-use cliproxy_testkit::{FakeOAuth, FakeUpstream, TestClient, claude, responses, status};
+use cliproxy_testkit::{
+    FakeOAuth, FakeUpstream, Received, Reply, TestClient, chat, claude, json as json_reply, responses, status,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -198,6 +200,66 @@ fn base64(text: &str) -> String {
         }
     }
     out
+}
+
+/// What an upstream answers, whichever of its formats is spoken.
+fn any_format(request: &Received) -> Reply {
+    let streams = request.body.windows(13).any(|part| part == b"\"stream\":true");
+    match (request.path.as_str(), streams) {
+        ("/exchange", _) => json_reply(&json!({"token": "tid=1", "expires_at": 4_102_444_800_i64})),
+        ("/models", _) => json_reply(&json!({"data": [{"id": "gpt-4.1"}]})),
+        (path, true) if path.ends_with("/messages") => claude::stream("served"),
+        (path, false) if path.ends_with("/messages") => claude::message("served"),
+        (_, true) => chat::stream("served"),
+        (_, false) => chat::completion("served"),
+    }
+}
+
+#[tokio::test]
+async fn accounts_of_every_subscription_serve_every_client() {
+    for (provider, document, model) in [
+        ("qwen", json!({"access_token": "t", "resource_url": "{api}"}), "qwen3-coder-plus"),
+        ("kimi", json!({"access_token": "t", "device_id": "d"}), "kimi-k2"),
+        ("iflow", json!({"access_token": "t", "api_key": "k", "email": "me"}), "kimi-k2-0905"),
+        ("github-copilot", json!({"access_token": "t", "username": "me"}), "gpt-4.1"),
+    ] {
+        let (home, api) = (TempDir::new().unwrap(), FakeUpstream::start().await);
+        api.answer_with(any_format);
+        let folder = home.path().join("credentials");
+        std::fs::create_dir(&folder).unwrap();
+        let mut document = document;
+        document["type"] = json!(provider);
+        document["expired"] = json!("2099-01-01T00:00:00Z");
+        let text = document.to_string().replace("{api}", &api.url());
+        std::fs::write(folder.join(format!("{provider}-me.json")), text).unwrap();
+        let yaml = format!(
+            "endpoints: {{{provider}: {{api: '{url}', copilot-token: '{url}/exchange'}}}}\n",
+            url = api.url()
+        );
+        let server = Server::with_config_in(home, &yaml).await;
+        let client = server.client();
+        let ask = json!([{"role": "user", "content": "hi"}]);
+        for stream in [false, true] {
+            let gemini = if stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
+            let gemini = format!("/v1beta/models/{model}:{gemini}");
+            for (path, body) in [
+                ("/v1/chat/completions", json!({"model": model, "messages": ask, "stream": stream})),
+                ("/v1/messages", json!({"model": model, "max_tokens": 9, "messages": ask, "stream": stream})),
+                ("/v1/responses", json!({"model": model, "input": ask, "stream": stream})),
+                (gemini.as_str(), json!({"contents": [{"role": "user", "parts": [{"text": "hi"}]}]})),
+            ] {
+                let reply = client.post(path, &body).await;
+                let status = reply.status();
+                let text = reply.text().await;
+                assert!(
+                    status == 200 && text.contains("ser") && text.contains("ved"),
+                    "{provider} {path} stream={stream}: {status} {text}"
+                );
+            }
+        }
+        let asked = api.last();
+        assert!(asked.header("user-agent").unwrap().starts_with("cliproxy/"), "{provider}");
+    }
 }
 
 #[tokio::test]

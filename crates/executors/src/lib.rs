@@ -6,8 +6,12 @@
         feature = "codex",
         feature = "gemini",
         feature = "gemini-cli",
+        feature = "github-copilot",
+        feature = "iflow",
+        feature = "kimi",
         feature = "kiro",
         feature = "openai-compat",
+        feature = "qwen",
         feature = "vertex"
     )),
     allow(dead_code, reason = "a provider alone uses a part of what they share")
@@ -22,6 +26,8 @@ mod claude;
 mod codeassist;
 #[cfg(feature = "codex")]
 mod codex;
+#[cfg(feature = "github-copilot")]
+mod copilot;
 #[cfg(feature = "demo")]
 mod demo;
 mod egress;
@@ -33,11 +39,18 @@ mod gemini_cli;
 mod google;
 mod headers;
 mod hints;
+#[cfg(feature = "iflow")]
+mod iflow;
+#[cfg(feature = "kimi")]
+mod kimi;
 #[cfg(feature = "kiro")]
 mod kiro;
 #[cfg(feature = "openai-compat")]
 mod openai_compat;
 mod openai_models;
+#[cfg(feature = "qwen")]
+mod qwen;
+mod service;
 mod urls;
 #[cfg(feature = "vertex")]
 mod vertex;
@@ -48,6 +61,8 @@ pub use antigravity::AntigravityExecutor;
 pub use claude::ClaudeExecutor;
 #[cfg(feature = "codex")]
 pub use codex::CodexExecutor;
+#[cfg(feature = "github-copilot")]
+pub use copilot::CopilotExecutor;
 #[cfg(feature = "demo")]
 pub use demo::{DEMO_MODEL, DemoExecutor, demo_credential};
 pub use egress::Egress;
@@ -56,10 +71,16 @@ pub use gemini::GeminiExecutor;
 #[cfg(feature = "gemini-cli")]
 pub use gemini_cli::GeminiCliExecutor;
 pub use headers::apply_credential_headers;
+#[cfg(feature = "iflow")]
+pub use iflow::IflowExecutor;
+#[cfg(feature = "kimi")]
+pub use kimi::KimiExecutor;
 #[cfg(feature = "kiro")]
 pub use kiro::KiroExecutor;
 #[cfg(feature = "openai-compat")]
 pub use openai_compat::OpenAiCompatExecutor;
+#[cfg(feature = "qwen")]
+pub use qwen::QwenExecutor;
 pub use urls::Urls;
 #[cfg(feature = "vertex")]
 pub use vertex::VertexExecutor;

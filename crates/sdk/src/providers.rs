@@ -11,12 +11,20 @@ use cliproxy_executors::AntigravityExecutor;
 use cliproxy_executors::ClaudeExecutor;
 #[cfg(feature = "codex")]
 use cliproxy_executors::CodexExecutor;
+#[cfg(feature = "github-copilot")]
+use cliproxy_executors::CopilotExecutor;
 #[cfg(feature = "gemini-cli")]
 use cliproxy_executors::GeminiCliExecutor;
 #[cfg(feature = "gemini")]
 use cliproxy_executors::GeminiExecutor;
+#[cfg(feature = "iflow")]
+use cliproxy_executors::IflowExecutor;
+#[cfg(feature = "kimi")]
+use cliproxy_executors::KimiExecutor;
 #[cfg(feature = "kiro")]
 use cliproxy_executors::KiroExecutor;
+#[cfg(feature = "qwen")]
+use cliproxy_executors::QwenExecutor;
 #[cfg(feature = "vertex")]
 use cliproxy_executors::VertexExecutor;
 use cliproxy_executors::{DemoExecutor, Egress, OpenAiCompatExecutor};
@@ -119,9 +127,17 @@ fn ours(egress: &Egress, config: &Config) -> Vec<Arc<dyn ProviderExecutor>> {
     add!("gemini", GeminiExecutor::new);
     #[cfg(feature = "gemini-cli")]
     add_login!("gemini-cli", GeminiCliExecutor);
+    #[cfg(feature = "github-copilot")]
+    add!("github-copilot", CopilotExecutor::new);
+    #[cfg(feature = "iflow")]
+    add_login!("iflow", IflowExecutor);
+    #[cfg(feature = "kimi")]
+    add_login!("kimi", KimiExecutor);
     #[cfg(feature = "kiro")]
     add!("kiro", KiroExecutor::new);
     add!("openai", OpenAiCompatExecutor::openai);
+    #[cfg(feature = "qwen")]
+    add_login!("qwen", QwenExecutor);
     #[cfg(feature = "vertex")]
     add!("vertex", VertexExecutor::new);
     all.push(Arc::new(DemoExecutor::new()));

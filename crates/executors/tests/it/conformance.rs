@@ -2,8 +2,9 @@
 
 use cliproxy_core::ProviderId;
 use cliproxy_executors::{
-    AntigravityExecutor, ClaudeExecutor, CodexExecutor, DemoExecutor, Egress, GeminiCliExecutor,
-    GeminiExecutor, KiroExecutor, OpenAiCompatExecutor, VertexExecutor,
+    AntigravityExecutor, ClaudeExecutor, CodexExecutor, CopilotExecutor, DemoExecutor, Egress,
+    GeminiCliExecutor, GeminiExecutor, IflowExecutor, KimiExecutor, KiroExecutor, OpenAiCompatExecutor,
+    QwenExecutor, VertexExecutor,
 };
 use cliproxy_testkit::conformance::{Site, Subject};
 use cliproxy_testkit::{Reply, conformance, json};
@@ -98,5 +99,14 @@ conformance!(
     Subject::new(|site: &Site| OpenAiCompatExecutor::openai(egress(site)).with_url("api", site.url()))
         .settings(|own| own.base_url = None)
         .on_path("/models", openai_models())
+);
+// Each at the base URL of a credential; logins differ by how their tokens come and go: see `renewal`.
+conformance!(qwen, Subject::new(|site| QwenExecutor::new(egress(site))));
+conformance!(iflow, Subject::new(|site| IflowExecutor::new(egress(site))));
+conformance!(kimi, Subject::new(|site| KimiExecutor::new(egress(site))));
+conformance!(
+    github_copilot,
+    Subject::new(|site| CopilotExecutor::new(egress(site)))
+        .on_path("/models", json(&json!({"data": [{"id": "gpt-5"}, {"id": "claude-sonnet-4.5"}]})))
 );
 conformance!(demo, Subject::new(|_| DemoExecutor::new()), in_process);

@@ -21,5 +21,6 @@ mod gemini_cli;
 mod kiro;
 mod openai_compat;
 mod renewal;
+mod subscriptions;
 mod support;
 mod vertex;

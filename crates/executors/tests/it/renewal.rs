@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cliproxy_core::{Credential, ErrorKind, ProviderExecutor, Renewal, Secret, Timestamp};
-use cliproxy_executors::{ClaudeExecutor, CodexExecutor};
+use cliproxy_executors::{ClaudeExecutor, CodexExecutor, IflowExecutor, KimiExecutor, QwenExecutor};
 use cliproxy_testkit::{FakeTokenEndpoint, html, refuse, status};
 use serde_json::{Value, json};
 
@@ -13,10 +13,19 @@ use crate::support::{credential, egress, jwt, login};
 type Make = fn(String) -> Arc<dyn ProviderExecutor>;
 
 /// Every executor that renews, by its provider, and how long before the expiry it does.
-pub const ALL: [(&str, Make, Duration); 2] = [
+const ALL: [(&str, Make, Duration); 5] = [
     ("claude", |url| Arc::new(ClaudeExecutor::new(egress()).with_url("token", url)), hours(4)),
     ("codex", |url| Arc::new(CodexExecutor::new(egress()).with_url("token", url)), hours(5 * 24)),
+    ("qwen", |url| Arc::new(QwenExecutor::new(egress()).with_url("token", url)), hours(3)),
+    ("kimi", |url| Arc::new(KimiExecutor::new(egress()).with_url("token", url)), Duration::from_secs(300)),
+    ("iflow", |url| Arc::new(iflow().with_url("token", url)), hours(24)),
 ];
+
+/// Its secret is not built in; who the account is cannot be asked here, and must not cost the new tokens.
+fn iflow() -> IflowExecutor {
+    let executor = IflowExecutor::new(egress()).with_url("userinfo", "http://127.0.0.1:1/userinfo");
+    executor.with_oauth_client(None, Some(Secret::from("the-secret")))
+}
 
 const fn hours(count: u64) -> Duration {
     Duration::from_secs(count * 3600)

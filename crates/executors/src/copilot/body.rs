@@ -1,0 +1,146 @@
+//! What Copilot's API refuses of what others take. Source: providers-b.md 2.5.4.
+
+use bytes::Bytes;
+use cliproxy_core::{ExecutorError, ProviderFormat};
+use cliproxy_translator::splice::{Edits, TopLevel};
+use memchr::memmem;
+use serde_json::{Value, json};
+
+use super::initiator::initiator;
+use crate::service::{edited, not_json};
+
+/// A body as the API takes it, and what its headers have to say.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) body: Bytes,
+    pub(super) initiator: &'static str,
+    pub(super) vision: bool,
+}
+
+pub(super) fn prepare(body: &Bytes, format: &ProviderFormat) -> Result<Prepared, ExecutorError> {
+    let top = TopLevel::scan(body).map_err(not_json)?;
+    let responses = *format == ProviderFormat::OPENAI_RESPONSES;
+    let turns = top.value(if responses { "input" } else { "messages" });
+    let vision = turns.is_some_and(has_image);
+    let edits = if responses { of_responses(&top) } else { of_chat(&top) };
+    Ok(Prepared { body: edited(body, &edits)?, initiator: initiator(turns), vision })
+}
+
+fn of_chat<'e>(top: &TopLevel<'_>) -> Edits<'e> {
+    let mut edits = Edits::new();
+    if let Some(messages) = top.value("messages").and_then(flattened) {
+        edits = edits.set("messages", messages);
+    }
+    if let Some(tools) = top.value("tools").and_then(|raw| serde_json::from_slice::<Vec<Value>>(raw).ok()) {
+        let kind = |tool: &Value| tool.get("type").and_then(Value::as_str).unwrap_or_default() == "function";
+        let kept: Vec<&Value> = tools.iter().filter(|tool| kind(tool)).collect();
+        if kept.is_empty() {
+            edits = edits.remove("tools").remove("tool_choice");
+        } else if kept.len() < tools.len() {
+            edits = edits.set("tools", json!(kept).to_string());
+        }
+    }
+    let choice = top.value("tool_choice").and_then(|raw| serde_json::from_slice::<Value>(raw).ok());
+    let known = choice.as_ref().is_none_or(|choice| match choice {
+        Value::String(word) => matches!(word.as_str(), "auto" | "none" | "required"),
+        choice => choice.get("type").and_then(Value::as_str) == Some("function"),
+    });
+    if known { edits } else { edits.set("tool_choice", "\"auto\"") }
+}
+
+fn of_responses<'e>(top: &TopLevel<'_>) -> Edits<'e> {
+    let mut edits = Edits::new().remove("service_tier");
+    if !top.has("store") {
+        edits = edits.set("store", "false");
+    }
+    if !top.has("include") {
+        edits = edits.set("include", "[\"reasoning.encrypted_content\"]");
+    }
+    edits
+}
+
+/// Messages whose assistants' texts are one text each; `None` when they are already. With lists, Claude's models answer
+/// every earlier question again. What is more than text stays a list.
+fn flattened(raw: &[u8]) -> Option<String> {
+    memmem::find(raw, b"\"assistant\"")?;
+    let mut messages: Vec<Value> = serde_json::from_slice(raw).ok()?;
+    let mut changed = false;
+    for message in messages.iter_mut().filter(|message| message["role"] == "assistant") {
+        let Some(parts) = message.get("content").and_then(Value::as_array) else { continue };
+        let texts: Option<Vec<&str>> = parts
+            .iter()
+            .map(|part| part.get("text").and_then(Value::as_str).filter(|_| part["type"] == "text"))
+            .collect();
+        if let Some(texts) = texts {
+            let joined = texts.concat();
+            if let Some(message) = message.as_object_mut() {
+                message.insert("content".to_owned(), json!(joined));
+                changed = true;
+            }
+        }
+    }
+    changed.then(|| Value::from(messages).to_string())
+}
+
+fn has_image(turns: &[u8]) -> bool {
+    [&b"\"image_url\""[..], b"\"input_image\"", b"\"image\""]
+        .iter()
+        .any(|kind| memmem::find(turns, kind).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(body: &Value, format: &ProviderFormat) -> (Value, bool) {
+        let prepared = prepare(&Bytes::from(body.to_string()), format).unwrap();
+        (serde_json::from_slice(&prepared.body).unwrap(), prepared.vision)
+    }
+
+    #[test]
+    fn what_the_api_refuses_is_put_right_and_the_rest_stays() {
+        let chat = ProviderFormat::OPENAI;
+        let texts = json!([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]);
+        let mixed = json!([{"type": "text", "text": "a"}, {"type": "tool_use", "id": "1"}]);
+        for (body, expected) in [
+            (
+                json!({"messages": [{"role": "assistant", "content": texts}]}),
+                json!({"messages": [{"role": "assistant", "content": "ab"}]}),
+            ),
+            (
+                json!({"messages": [{"role": "assistant", "content": mixed}]}),
+                json!({"messages": [{"role": "assistant", "content": mixed}]}),
+            ),
+            (
+                json!({"messages": [{"role": "user", "content": texts}]}),
+                json!({"messages": [{"role": "user", "content": texts}]}),
+            ),
+            (
+                json!({"tools": [{"type": "web_search"}, {"type": "function"}]}),
+                json!({"tools": [{"type": "function"}]}),
+            ),
+            (json!({"tools": [{"type": "web_search"}], "tool_choice": "auto"}), json!({})),
+            (json!({"tool_choice": {"type": "allowed_tools"}}), json!({"tool_choice": "auto"})),
+            (
+                json!({"tool_choice": {"type": "function", "function": {"name": "f"}}}),
+                json!({"tool_choice": {"type": "function", "function": {"name": "f"}}}),
+            ),
+        ] {
+            assert_eq!(sent(&body, &chat).0, expected, "{body}");
+        }
+        let responses = ProviderFormat::OPENAI_RESPONSES;
+        assert_eq!(
+            sent(&json!({"service_tier": "flex", "store": true, "input": []}), &responses).0,
+            json!({"store": true, "input": [], "include": ["reasoning.encrypted_content"]})
+        );
+    }
+
+    #[test]
+    fn images_are_announced_wherever_a_format_keeps_them() {
+        let part = |kind: &str| json!([{"role": "user", "content": [{"type": kind}]}]);
+        for (kind, seen) in [("image_url", true), ("image", true), ("text", false)] {
+            assert_eq!(sent(&json!({"messages": part(kind)}), &ProviderFormat::OPENAI).1, seen, "{kind}");
+        }
+        assert!(sent(&json!({"input": part("input_image")}), &ProviderFormat::OPENAI_RESPONSES).1);
+    }
+}

@@ -1,0 +1,152 @@
+//! Copilot's own tokens: one exchange for all who wait, none on disk. Source: providers-b.md 2.5.1, 2.5.2.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use cliproxy_core::{
+    Credential, CredentialId, ErrorKind, Evidence, ExecutorError, ProviderExecutor, Secret, Timestamp,
+};
+use cliproxy_transport::oauth::known;
+use http::header::{ACCEPT, HeaderValue, USER_AGENT};
+use http::{Method, Uri};
+use parking_lot::Mutex;
+use serde_json::Value;
+
+use crate::egress::{self, Egress};
+use crate::headers::{OWN_AGENT, key_value};
+use crate::service::put;
+
+/// Renewed when less than this is left.
+const SKEW: Duration = Duration::from_secs(5 * 60);
+/// A token that does not say when it ends is kept this long.
+const UNSAID: Duration = Duration::from_secs(25 * 60);
+
+/// What a GitHub login was exchanged for.
+#[derive(Clone, Debug)]
+pub(super) struct Token {
+    pub(super) secret: Secret,
+    /// The API's root, when the exchange named one of GitHub's.
+    pub(super) api: Option<String>,
+    /// The GitHub token it was exchanged for: another login makes it void.
+    of: Secret,
+    until: Timestamp,
+}
+
+type Slot = Arc<tokio::sync::Mutex<Option<Token>>>;
+
+/// The tokens of every credential. Clones share them.
+#[derive(Clone, Default)]
+pub(super) struct Tokens(Arc<Mutex<HashMap<CredentialId, Slot>>>);
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokens").field("count", &self.0.lock().len()).finish()
+    }
+}
+
+impl Tokens {
+    /// A token that is good for a while. Whoever comes while one is exchanged waits for that one.
+    pub(super) async fn get(
+        &self,
+        executor: &dyn ProviderExecutor,
+        egress: &Egress,
+        url: &str,
+        credential: &Credential,
+        now: Timestamp,
+    ) -> Result<Token, ExecutorError> {
+        let github = crate::service::required(credential, credential.access_token(), "access_token")?;
+        let slot = Arc::clone(self.0.lock().entry(credential.id().clone()).or_default());
+        let mut slot = slot.lock().await;
+        if let Some(token) = slot.as_ref().filter(|token| token.of == github && token.until > now.plus(SKEW))
+        {
+            return Ok(token.clone());
+        }
+        let token = exchange(executor, egress, url, credential, &github, now).await?;
+        *slot = Some(token.clone());
+        Ok(token)
+    }
+
+    /// Forgets a token that the API refused.
+    pub(super) fn forget(&self, credential: &Credential) {
+        self.0.lock().remove(credential.id());
+    }
+}
+
+async fn exchange(
+    executor: &dyn ProviderExecutor,
+    egress: &Egress,
+    url: &str,
+    credential: &Credential,
+    github: &Secret,
+    now: Timestamp,
+) -> Result<Token, ExecutorError> {
+    let uri: Uri = url.parse().map_err(|_| {
+        ExecutorError::new(ErrorKind::Misconfigured, "the endpoint github-copilot.copilot-token is no URL")
+    })?;
+    let mut request = egress::request(Method::GET, uri, Bytes::new());
+    let headers = request.headers_mut();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(USER_AGENT, OWN_AGENT);
+    headers
+        .insert(http::header::AUTHORIZATION, key_value(credential, &format!("Bearer {}", github.expose()))?);
+    for (name, value) in known::COPILOT_HEADERS {
+        put(headers, name, value);
+    }
+    let reply = egress.whole(executor, credential, now, request).await.map_err(refused)?;
+    let reply: Value = serde_json::from_slice(&reply.body).map_err(|error| {
+        ExecutorError::new(ErrorKind::BadReply, "the exchange for a Copilot token brought no JSON")
+            .with_source(error)
+    })?;
+    let text = |at: &str| reply.pointer(at).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let Some(secret) = text("/token") else {
+        return Err(ExecutorError::new(ErrorKind::BadReply, "the exchange for a Copilot token brought none"));
+    };
+    let until = reply.get("expires_at").and_then(Value::as_f64).and_then(Timestamp::from_number);
+    Ok(Token {
+        secret: Secret::from(secret),
+        api: text("/endpoints/api").filter(|url| is_githubs(url)).map(str::to_owned),
+        of: github.clone(),
+        until: until.unwrap_or_else(|| now.plus(UNSAID + SKEW)),
+    })
+}
+
+/// A refused exchange is about the account: no seat, or a login that was revoked. Trouble of the network is not.
+// Source: providers-b.md 2.4 (its trap), 2.7 row 2.
+fn refused(error: ExecutorError) -> ExecutorError {
+    let Some(status) = error.status().filter(|status| matches!(status.as_u16(), 401 | 403 | 404)) else {
+        return error;
+    };
+    let (headers, body) = (error.headers().clone(), error.body().clone());
+    let message = "GitHub gives no Copilot token for this account: its login was revoked, or it has no seat";
+    ExecutorError::from_evidence(Evidence::new(ErrorKind::Unauthorized), message)
+        .with_reply(status, headers, body)
+}
+
+/// Over TLS, at `githubcopilot.com` or below it. Source: providers-b.md 2.5.2 "Ours".
+fn is_githubs(url: &str) -> bool {
+    let Ok(uri) = url.parse::<Uri>() else { return false };
+    let host = uri.host().unwrap_or_default().to_ascii_lowercase();
+    uri.scheme_str() == Some("https") && (host == "githubcopilot.com" || host.ends_with(".githubcopilot.com"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_hosts_of_github_are_believed() {
+        for (url, believed) in [
+            ("https://api.githubcopilot.com", true),
+            ("https://api.enterprise.githubcopilot.com/", true),
+            ("http://api.githubcopilot.com", false),
+            ("https://evilgithubcopilot.com", false),
+            ("https://githubcopilot.com.evil.example", false),
+            ("nonsense", false),
+        ] {
+            assert_eq!(is_githubs(url), believed, "{url}");
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Qwen, iFlow, Kimi and GitHub Copilot: what their calls look like, and where they differ from one another.
+
+use std::sync::Arc;
+
+use cliproxy_core::{
+    Attempt, Credential, ErrorKind, Operation, ProviderExecutor as _, ProviderFormat, Renewal, UpstreamModel,
+};
+use cliproxy_executors::{CopilotExecutor, IflowExecutor, KimiExecutor, QwenExecutor};
+use cliproxy_testkit::{FakeTokenEndpoint, FakeUpstream, json, refuse, status};
+use cliproxy_transport::oauth::known;
+use serde_json::json;
+
+use crate::support::{attempt, egress, headers, login};
+
+const BODY: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
+
+fn call(credential: Credential, model: &str, body: &str) -> Attempt {
+    let mut attempt = attempt(credential, ProviderFormat::OPENAI, body);
+    attempt.model = UpstreamModel::new(model);
+    attempt
+}
+
+#[tokio::test]
+async fn qwen_goes_to_the_host_that_the_account_names() {
+    // Source: providers-b.md 3.5, its trap included.
+    let (own, api) = (FakeUpstream::start().await, FakeUpstream::start().await);
+    for upstream in [&own, &api] {
+        upstream.script_all([json(&json!({}))]);
+    }
+    let executor = QwenExecutor::new(egress()).with_url("api", format!("{}/v1", api.url()));
+    for (resource, upstream) in
+        [(own.url(), &own), (format!("{}/v1/", own.url()), &own), (" ".to_owned(), &api)]
+    {
+        let account = login("qwen", json!({"access_token": "token", "resource_url": resource}));
+        executor.execute(call(account, "m", BODY)).await.unwrap();
+        let asked = upstream.last();
+        assert_eq!(
+            (asked.path.as_str(), asked.key.as_str()),
+            ("/v1/chat/completions", "token"),
+            "{resource}"
+        );
+    }
+    assert_eq!(own.requests().len(), 2);
+    let fake = FakeTokenEndpoint::start(["first"]).await;
+    fake.set_extra(json!({"resource_url": "new.example"}));
+    let executor = QwenExecutor::new(egress()).with_url("token", fake.url());
+    let old =
+        login("qwen", json!({"access_token": "t", "refresh_token": "first", "resource_url": "old.example"}));
+    let new = executor.refresh(&old).await.unwrap();
+    assert_eq!(new.document().text("resource_url"), Some("new.example"));
+    // The vendor takes any 400 or 401 for final, as long as it is the endpoint that speaks.
+    fake.fail_with([status(400).json(&json!({"detail": "gone"}))]);
+    assert_eq!(executor.refresh(&new).await.unwrap_err().kind(), ErrorKind::InvalidGrant);
+}
+
+#[tokio::test]
+async fn iflow_calls_are_signed_unless_the_file_says_otherwise() {
+    let upstream = FakeUpstream::start().await;
+    upstream.script_all([json(&json!({}))]);
+    let executor = IflowExecutor::new(egress()).with_url("api", upstream.url());
+    let account =
+        |more: bool| login("iflow", json!({"api_key": "sk-1", "access_token": "no", "sign_requests": more}));
+    let body = r#"{"model":"glm-4.6","reasoning_effort":"high","messages":[],"tools":[]}"#;
+    executor.execute(call(account(true), "glm-4.6", body)).await.unwrap();
+    let asked = upstream.last();
+    assert_eq!(asked.key, "sk-1", "the key is spent, not the token");
+    let header = |name: &str| asked.header(name).unwrap().to_owned();
+    let signed = format!("{}:{}:{}", header("user-agent"), header("session-id"), header("x-iflow-timestamp"));
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"sk-1");
+    let tag: String =
+        ring::hmac::sign(&key, signed.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(header("x-iflow-signature"), tag);
+    assert!(header("user-agent").starts_with("cliproxy/"), "in our own name");
+    assert_eq!(
+        asked.json(),
+        json!({"model": "glm-4.6", "messages": [], "chat_template_kwargs": {"enable_thinking": true, "clear_thinking": false}})
+    );
+    executor.execute(call(account(false), "glm-4.6", BODY)).await.unwrap();
+    assert_eq!(upstream.last().header("x-iflow-signature"), None);
+    let bare = login("iflow", json!({"access_token": "t"}));
+    assert_eq!(executor.execute(call(bare, "m", BODY)).await.unwrap_err().kind(), ErrorKind::Misconfigured);
+}
+
+#[tokio::test]
+async fn iflow_renews_its_key_with_its_tokens_or_by_its_cookie() {
+    let fake = FakeTokenEndpoint::start(["first"]).await;
+    let site = FakeUpstream::start().await;
+    site.script_path("/user", [json(&json!({"success": true, "data": {"apiKey": "sk-2"}}))]);
+    let executor = IflowExecutor::new(egress())
+        .with_url("token", fake.url())
+        .with_url("userinfo", format!("{}/user", site.url()))
+        .with_url("api-key", format!("{}/key", site.url()));
+    let account = login(
+        "iflow",
+        json!({"access_token": "t", "refresh_token": "first", "api_key": "sk-1", "email": "me"}),
+    );
+    let error = executor.refresh(&account).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Misconfigured);
+    assert!(error.message().contains("oauth-clients.iflow.client-secret"), "{error}");
+    let executor = executor.with_oauth_client(None, Some("s".into()));
+    let new = executor.refresh(&account).await.unwrap();
+    assert_eq!(new.api_key().unwrap().expose(), "sk-2");
+    assert_eq!(site.last().query, "accessToken=access-1");
+
+    site.script_path(
+        "/key",
+        [json(&json!({"success": true, "data": {"apiKey": "sk-3", "expireTime": "2027-01-01 10:00"}}))],
+    );
+    let cookie =
+        login("iflow", json!({"cookie": "BXAuth=x;", "email": "me", "api_key": "sk-1", "refresh_token": ""}));
+    assert!(matches!(executor.renewal(&cookie), Renewal::Lead(_)));
+    let new = executor.refresh(&cookie).await.unwrap();
+    assert_eq!(new.api_key().unwrap().expose(), "sk-3");
+    assert_eq!(new.document().text("expired"), Some("2027-01-01 10:00"));
+    assert_eq!(
+        (site.last().header("cookie"), site.last().json()),
+        (Some("BXAuth=x;"), json!({"name": "me"}))
+    );
+    site.script_path("/key", [json(&json!({"success": false, "message": "logged out"}))]);
+    assert_eq!(executor.refresh(&cookie).await.unwrap_err().kind(), ErrorKind::InvalidGrant);
+    site.script_path("/key", [status(503)]);
+    assert_ne!(executor.refresh(&cookie).await.unwrap_err().kind(), ErrorKind::InvalidGrant);
+}
+
+#[tokio::test]
+async fn kimi_serves_claude_clients_in_their_own_words_and_others_in_chat() {
+    let upstream = FakeUpstream::start().await;
+    upstream.script_all([json(&json!({}))]);
+    let executor = KimiExecutor::new(egress()).with_url("api", format!("{}/coding", upstream.url()));
+    let account = login("kimi", json!({"access_token": "token", "device_id": "dev-1"}));
+    for (format, path) in [
+        (ProviderFormat::OPENAI, "/coding/v1/chat/completions"),
+        (ProviderFormat::CLAUDE, "/coding/v1/messages"),
+    ] {
+        let mut attempt = attempt(account.clone(), format.clone(), BODY);
+        attempt.model = UpstreamModel::new("kimi-k2.5");
+        attempt.client_headers = headers(&[("anthropic-beta", "b-1")]);
+        executor.execute(attempt).await.unwrap();
+        let asked = upstream.last();
+        assert_eq!((asked.path.as_str(), asked.key.as_str()), (path, "token"));
+        assert_eq!(asked.json()["model"], "k2.5", "{format}");
+        assert_eq!(
+            (asked.header("x-msh-device-id"), asked.header("x-msh-platform")),
+            (Some("dev-1"), Some("cliproxy"))
+        );
+        assert_eq!(asked.header("anthropic-beta"), (format == ProviderFormat::CLAUDE).then_some("b-1"));
+    }
+}
+
+#[tokio::test]
+async fn kimi_gives_a_file_without_a_device_one_of_its_own() {
+    let fake = FakeTokenEndpoint::start(["first"]).await;
+    let executor = KimiExecutor::new(egress()).with_url("token", fake.url());
+    let new = executor
+        .refresh(&login("kimi", json!({"access_token": "t", "refresh_token": "first"})))
+        .await
+        .unwrap();
+    let device = new.document().text("device_id").unwrap().to_owned();
+    assert_eq!(fake.upstream().last().header("x-msh-device-id"), Some(device.as_str()));
+    let newer = executor.refresh(&new).await.unwrap();
+    assert_eq!(newer.document().text("device_id"), Some(device.as_str()), "and keeps it");
+    fake.fail_with([status(403).json(&json!({"detail": "no"}))]);
+    assert_eq!(executor.refresh(&newer).await.unwrap_err().kind(), ErrorKind::InvalidGrant);
+}
+
+/// A seat: GitHub's exchange and Copilot's API on one server.
+async fn seat(lifetime: i64) -> (FakeUpstream, CopilotExecutor, Credential) {
+    let upstream = FakeUpstream::start().await;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let until = i64::try_from(now.as_secs()).unwrap() + lifetime;
+    let api = "https://evil.example";
+    upstream.script_path(
+        "/token",
+        [json(&json!({"token": "tid=1", "expires_at": until, "endpoints": {"api": api}}))],
+    );
+    upstream.script_all([json(&json!({}))]);
+    let executor = CopilotExecutor::new(egress())
+        .with_url(known::COPILOT_TOKEN.name, format!("{}/token", upstream.url()))
+        .with_url("api", upstream.url());
+    (upstream, executor, login("github-copilot", json!({"access_token": "ghu_1", "username": "octo"})))
+}
+
+fn exchanges(upstream: &FakeUpstream) -> usize {
+    upstream.requests().iter().filter(|request| request.path == "/token").count()
+}
+
+#[tokio::test]
+async fn a_copilot_token_is_exchanged_once_and_again_near_its_end() {
+    for (lifetime, expected) in [(6 * 60, 1), (4 * 60, 3)] {
+        let (upstream, executor, account) = seat(lifetime).await;
+        for _ in 0..3 {
+            executor.execute(call(account.clone(), "gpt-4.1", BODY)).await.unwrap();
+        }
+        assert_eq!(exchanges(&upstream), expected, "{lifetime}");
+        let asked = upstream.last();
+        assert_eq!((asked.path.as_str(), asked.key.as_str()), ("/chat/completions", "tid=1"));
+    }
+    let (upstream, executor, account) = seat(3600).await;
+    let calls = (0..20).map(|_| executor.execute(call(account.clone(), "gpt-4.1", BODY)));
+    assert!(futures_util::future::join_all(calls).await.iter().all(Result::is_ok));
+    assert_eq!(exchanges(&upstream), 1, "twenty at once wait for one");
+    let github = &upstream.requests()[0];
+    assert_eq!((github.path.as_str(), github.key.as_str()), ("/token", "ghu_1"));
+    // What a 401 of the API leads to.
+    let same = executor.refresh(&account).await.unwrap();
+    assert_eq!(same, account);
+    assert_eq!(exchanges(&upstream), 2);
+    assert_eq!(executor.renewal(&account), Renewal::Never);
+}
+
+#[tokio::test]
+async fn copilot_is_told_who_asks_and_what_its_api_requires() {
+    let (upstream, executor, account) = seat(3600).await;
+    let agent = r#"{"messages":[{"role":"user","content":"x"},{"role":"assistant","tool_calls":[{"id":"1"}]},{"role":"tool","content":"y"}]}"#;
+    let image =
+        r#"{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:,"}}]}]}"#;
+    for (body, initiator, vision) in
+        [(BODY, "user", None), (agent, "agent", None), (image, "user", Some("true"))]
+    {
+        executor.execute(call(account.clone(), "gpt-4.1", body)).await.unwrap();
+        let asked = upstream.last();
+        assert_eq!(asked.header("x-initiator"), Some(initiator), "{body}");
+        assert_eq!(asked.header("copilot-vision-request"), vision, "{body}");
+        for (name, value) in known::COPILOT_HEADERS {
+            assert_eq!(asked.header(name), Some(value));
+        }
+        assert!(asked.header("user-agent").unwrap().starts_with("cliproxy/"));
+    }
+    let mut responses =
+        attempt(account, ProviderFormat::OPENAI_RESPONSES, r#"{"model":"gpt-5-codex","input":"hi"}"#);
+    responses.model = UpstreamModel::new("gpt-5-codex");
+    executor.execute(responses).await.unwrap();
+    assert_eq!(
+        (upstream.last().path.as_str(), &upstream.last().json()["store"]),
+        ("/responses", &json!(false))
+    );
+    for (model, formats) in [
+        ("gpt-5.1-codex", &[ProviderFormat::OPENAI_RESPONSES][..]),
+        ("gpt-5", &[ProviderFormat::OPENAI, ProviderFormat::OPENAI_RESPONSES]),
+        ("claude-sonnet-4.5", &[ProviderFormat::OPENAI]),
+    ] {
+        assert_eq!(
+            executor.wire_formats(&UpstreamModel::new(model), Operation::Generate),
+            formats,
+            "{model}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_account_without_a_seat_is_told_apart_from_a_network_in_trouble() {
+    for (reply, kind) in [
+        (status(401), ErrorKind::Unauthorized),
+        (status(403), ErrorKind::Unauthorized),
+        (status(404), ErrorKind::Unauthorized),
+        (status(502), ErrorKind::Server),
+        (refuse(), ErrorKind::Connect),
+        (json(&json!({"token": ""})), ErrorKind::BadReply),
+    ] {
+        let (upstream, executor, account) = seat(3600).await;
+        upstream.script_path("/token", [reply]);
+        let error = executor.execute(call(account, "gpt-4.1", BODY)).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn every_subscription_offers_its_models_without_being_asked() {
+    let models = |executor: Arc<dyn cliproxy_core::ProviderExecutor>, account: Credential| async move {
+        match executor.known_models(&account) {
+            Some(models) => models,
+            None => executor.models(&account).await.unwrap(),
+        }
+    };
+    let account = |provider: &str| login(provider, json!({"access_token": "t", "api_key": "k"}));
+    for (executor, provider, count) in [
+        (Arc::new(QwenExecutor::new(egress())) as Arc<dyn cliproxy_core::ProviderExecutor>, "qwen", 3),
+        (Arc::new(IflowExecutor::new(egress())), "iflow", 24),
+        (Arc::new(KimiExecutor::new(egress())), "kimi", 8),
+        (Arc::new(CopilotExecutor::new(egress())), "github-copilot", 20),
+    ] {
+        assert_eq!(models(executor, account(provider)).await.len(), count, "{provider}");
+    }
+}
