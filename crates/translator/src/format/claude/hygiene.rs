@@ -58,34 +58,34 @@ pub(super) fn has_budget(thinking: Option<&str>) -> bool {
 
 /// Whether a body ends in results of calls whose message will not begin with thoughts.
 pub(super) fn is_bare_loop(scanned: &TopLevel<'_>, mend: Mend<'_>) -> bool {
-    let messages = scanned.raw("messages").ok().flatten();
-    let Some(messages) = messages.and_then(|list| serde_json::from_str::<Vec<&RawValue>>(list).ok()) else {
-        return false;
-    };
+    let messages = scanned.raw("messages").ok().flatten().unwrap_or_default();
+    let messages: Vec<&RawValue> = serde_json::from_str(messages).unwrap_or_default();
     let [.., before, last] = messages.as_slice() else { return false };
-    let blocks = |message: &RawValue| -> Vec<String> {
-        let Ok(scanned) = TopLevel::scan(message.get().as_bytes()) else { return Vec::new() };
-        let content = scanned.raw("content").ok().flatten().unwrap_or_default();
-        let items: Vec<&RawValue> = serde_json::from_str(content).unwrap_or_default();
-        items.iter().map(|item| item.get().to_owned()).collect()
-    };
+    let mut answers = false;
+    each_block(last, &mut |kind, _| answers |= kind == "tool_result");
     let thoughts = Thoughts::of(before.get().as_bytes(), mend);
-    let stays = |block: &&String| {
-        let Ok(scanned) = TopLevel::scan(block.as_bytes()) else { return true };
-        let kind = scanned.string("type").ok().flatten().unwrap_or_default();
-        !thoughts.is_some_and(|thoughts| thoughts.drops(&kind, &scanned))
-    };
-    let is = |block: &String, wanted: &str| {
-        TopLevel::scan(block.as_bytes())
-            .ok()
-            .and_then(|scanned| scanned.string("type").ok().flatten().map(|kind| kind.ends_with(wanted)))
-            .unwrap_or(false)
-    };
-    let (asked, answered) = (blocks(before), blocks(last));
-    let first = asked.iter().find(stays);
-    answered.iter().any(|block| is(block, "tool_result"))
-        && asked.iter().any(|block| is(block, "tool_use"))
-        && !first.is_some_and(|block| is(block, "thinking"))
+    let (mut calls, mut thinks) = (false, None);
+    each_block(before, &mut |kind, block| {
+        calls |= kind == "tool_use";
+        if !thoughts.is_some_and(|thoughts| thoughts.drops(kind, block)) {
+            thinks.get_or_insert(kind.ends_with("thinking"));
+        }
+    });
+    answers && calls && thinks == Some(false)
+}
+
+/// The type of each block of a message, and the block.
+fn each_block(message: &RawValue, visit: &mut dyn FnMut(&str, &TopLevel<'_>)) {
+    let Ok(message) = TopLevel::scan(message.get().as_bytes()) else { return };
+    let content = message.raw("content").ok().flatten().unwrap_or_default();
+    let blocks: Vec<&RawValue> = serde_json::from_str(content).unwrap_or_default();
+    for block in blocks {
+        if let Ok(block) = TopLevel::scan(block.get().as_bytes())
+            && let Some(kind) = block.string("type").ok().flatten()
+        {
+            visit(&kind, &block);
+        }
+    }
 }
 
 /// A typed tool without empty domain lists; the same text when it has none.

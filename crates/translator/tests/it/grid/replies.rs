@@ -309,6 +309,38 @@ fn state_comes_back_to_its_provider_through_every_client() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
+    /// A stream that is cut anywhere fails, or everything was said by then: no half call, no false success.
+    #[test]
+    fn a_stream_that_is_cut_anywhere_fails_or_was_whole(
+        text in "[ -~äö世\\n]{1,20}",
+        value in "[ -~äö世\\n]{1,20}",
+        place in 0.0..1.0,
+    ) {
+        let args = serde_json::json!({"city": value});
+        for provider in PROVIDERS {
+            let response = response(provider, "Hm.", &text, &args);
+            let stream = stream_of(codec(provider), &response);
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in a small stream")]
+            let cut = (place * stream.len() as f64) as usize;
+            let mut decoder = codec(provider).stream_decoder(&context());
+            let mut parser = FrameParser::new(codec(provider).framing());
+            let mut aggregator = Aggregator::new();
+            let mut result = Ok(());
+            let mut feed = |frame: StreamFrame<'_>| {
+                if result.is_ok() {
+                    result = decoder.decode(frame, &mut |event| aggregator.push(event));
+                }
+            };
+            let framed = parser.push(&stream[..cut], &mut feed).and_then(|()| parser.finish(&mut feed));
+            let ended = framed.and(result).and_then(|()| decoder.finish(&mut |event| aggregator.push(event)));
+            let Ok(told) = aggregator.finish() else { continue };
+            if ended.is_ok() {
+                let (got, wanted) = (said(&told), said(&response));
+                prop_assert_eq!((&got.text, &got.calls, got.finish), (&wanted.text, &wanted.calls, wanted.finish), "{} cut at {}", provider, cut);
+            }
+        }
+    }
+
     /// Any chunking gives the same events, arguments are JSON, usage adds up, and the aggregate of a stream is the reply.
     #[test]
     fn streams_in_any_pieces_say_what_replies_say(
