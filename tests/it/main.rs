@@ -22,6 +22,7 @@ mod matrix;
 mod openai;
 mod payload;
 mod pools;
+mod portable;
 mod provider;
 mod reload;
 mod renewals;
