@@ -3,21 +3,33 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use cliproxy_core::CredentialId;
 use http::Method as Verb;
 use parking_lot::Mutex;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::account::{Account, Method};
 use super::request;
 use crate::Egress;
 use crate::urls::Base;
 
+/// How long nobody asks again for a profile that could not be had: every call would wait for it.
+const REST: Duration = Duration::from_secs(60);
+
+/// What was asked for, and when.
+#[derive(Clone, Debug)]
+struct Asked {
+    found: Option<Arc<str>>,
+    at: Instant,
+}
+
 /// Profiles that were asked for, kept while the process runs: a renewal writes them down.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Profiles(Arc<Mutex<HashMap<CredentialId, Arc<str>>>>);
+pub(super) struct Profiles(Arc<Mutex<HashMap<CredentialId, Asked>>>);
 
 impl Profiles {
     /// The profile that a call of this account names.
@@ -38,12 +50,13 @@ impl Profiles {
             return Some(Arc::from(own));
         }
         let id = account.credential.id();
-        if let Some(known) = self.0.lock().get(id) {
-            return Some(Arc::clone(known));
+        let known = self.0.lock().get(id).cloned();
+        if let Some(known) = known.filter(|known| known.found.is_some() || known.at.elapsed() < REST) {
+            return known.found;
         }
-        let found: Arc<str> = Arc::from(fetched(account, egress, executor, base).await?);
-        self.0.lock().insert(id.clone(), Arc::clone(&found));
-        Some(found)
+        let found: Option<Arc<str>> = fetched(account, egress, executor, base).await.map(Arc::from);
+        self.0.lock().insert(id.clone(), Asked { found: found.clone(), at: Instant::now() });
+        found
     }
 }
 

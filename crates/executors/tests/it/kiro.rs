@@ -223,8 +223,11 @@ async fn an_identity_center_login_without_a_profile_asks_for_it_once() {
     let stage = Stage::set().await;
     stage.amazon.script_path("/q/us-east-1/ListAvailableProfiles", [status(403)]);
     stage.amazon.script_all([kiro::text("a")]);
-    stage.ask(&account(file)).await.unwrap();
-    assert_eq!(stage.amazon.last().json().get("profileArn"), None);
+    for _ in 0..2 {
+        stage.ask(&account(file.clone())).await.unwrap();
+        assert_eq!(stage.amazon.last().json().get("profileArn"), None);
+    }
+    assert_eq!(stage.amazon.requests().len(), 3, "nobody asks at every call");
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod access;
 mod codex;
 mod fallbacks;
 mod google;
+mod kiro;
 mod life;
 mod model_lists;
 mod observers;
