@@ -6,6 +6,7 @@ mod flags;
 mod log;
 mod serve;
 mod test_call;
+mod tidy;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -8,6 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::commands::{chain, find, load, say};
 use crate::log;
+use crate::tidy::Tidy;
 
 const FIRST_PORT: u16 = 8317;
 
@@ -32,8 +33,11 @@ pub(crate) fn run(overrides: &Overrides, environment: Environment) -> Result<(),
     }
     let set_level = log::to_stderr(config.log.level);
     tell(&loaded.notices);
+    let tidy = Tidy::default();
+    let ended = tidy.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .on_thread_stop(move || ended.thread_ended())
         .build()
         .map_err(|error| format!("cannot start the runtime: {error}"))?;
     runtime.block_on(async {
@@ -50,7 +54,10 @@ pub(crate) fn run(overrides: &Overrides, environment: Environment) -> Result<(),
         if let Some(made) = greeting {
             greet(&service, &made.path, made.api_key.expose(), made.management_key.expose())?;
         }
-        until_stopped(&service, signals, &set_level).await
+        tokio::select! {
+            stopped = until_stopped(&service, signals, &set_level) => stopped,
+            never = tidy.run() => match never {},
+        }
     })
 }
 

@@ -64,7 +64,7 @@ impl Call<'_> {
         };
         let frames = self.exchange.shared.pool.run(size, work).await?;
         let frames = frames.map_err(|error| self.source(&reply.headers).unreadable(error))?;
-        Ok(self.stream_reply(&reply.headers, Canned::new(frames, end)))
+        Ok(stream_reply(headers::for_client(&reply.headers), Canned::new(frames, end)))
     }
 
     /// A stream for a stream. An executor that never learned to stream is asked for a whole reply instead.
@@ -201,10 +201,10 @@ impl Call<'_> {
         body: UpstreamBytes,
         lane: L,
     ) -> Result<UpstreamReply, ExecutorError> {
-        let shown = headers.clone();
-        let mut pump = self.pump(headers, body, lane);
+        let shown = headers::for_client(&headers);
+        let mut pump = self.pump(headers::detached(headers), body, lane);
         poll_fn(|cx| pump.poll_primed(cx)).await?;
-        Ok(self.stream_reply(&shown, pump))
+        Ok(stream_reply(shown, pump))
     }
 
     /// A stream read to its end: the lane, what it wrote, how many bytes it read.
@@ -235,10 +235,6 @@ impl Call<'_> {
     fn source(&self, headers: &HeaderMap) -> ReplySource {
         let executor = Arc::clone(&self.target.executor);
         ReplySource { executor, headers: headers.clone(), now: self.target.now }
-    }
-
-    fn stream_reply(&self, upstream: &HeaderMap, frames: impl ClientStream + 'static) -> UpstreamReply {
-        UpstreamReply::Stream(StreamReply::new(headers::for_client(upstream), Box::pin(frames)))
     }
 }
 
@@ -324,6 +320,10 @@ fn opaque(codec: &dyn Codec, body: &Bytes) -> Result<Option<Turned>, CodecError>
     let _: &serde_json::value::RawValue = serde_json::from_slice(body)?;
     let turned = || Turned { body: body.clone(), usage: Usage::default(), finish: None };
     Ok((!codec.is_own_error(body)).then(turned))
+}
+
+fn stream_reply(shown: HeaderMap, frames: impl ClientStream + 'static) -> UpstreamReply {
+    UpstreamReply::Stream(StreamReply::new(shown, Box::pin(frames)))
 }
 
 fn whole_reply(upstream: &HeaderMap, turned: Turned) -> UpstreamReply {

@@ -1,7 +1,8 @@
 //! Which of a provider's reply headers reach the client: request ids and rate limits, nothing else. What names
 //! the account (organisations, projects), the connection or the gateway stays here.
 
-use http::{HeaderMap, HeaderName};
+use bytes::BytesMut;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Names that pass. Source: design.md §12 "Upstream request ids and rate-limit headers reach the client".
 const NAMES: [&str; 9] = [
@@ -37,6 +38,25 @@ pub(crate) fn for_client(upstream: &HeaderMap) -> HeaderMap {
     kept
 }
 
+/// The same headers in memory of their own. As they come they are slices of the buffer that the connection read them
+/// into; kept for the length of a stream they would keep all of it.
+pub(crate) fn detached(mut headers: HeaderMap) -> HeaderMap {
+    let mut text = BytesMut::with_capacity(headers.values().map(HeaderValue::len).sum());
+    for value in headers.values() {
+        text.extend_from_slice(value.as_bytes());
+    }
+    let mut text = text.freeze();
+    for value in headers.values_mut() {
+        let sensitive = value.is_sensitive();
+        // What was a value is one.
+        if let Ok(mut own) = HeaderValue::from_maybe_shared(text.split_to(value.len())) {
+            own.set_sensitive(sensitive);
+            *value = own;
+        }
+    }
+    headers
+}
+
 fn is_allowed(name: &HeaderName) -> bool {
     let name = name.as_str();
     NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
@@ -44,9 +64,26 @@ fn is_allowed(name: &HeaderName) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
+    use bytes::Bytes;
 
     use super::*;
+
+    #[test]
+    fn detached_headers_say_the_same_and_hold_nothing_else() {
+        let read = Bytes::from(b"one\xfftwo and a large rest".to_vec());
+        let mut headers = HeaderMap::new();
+        headers.append("a", HeaderValue::from_maybe_shared(read.slice(..4)).unwrap());
+        headers.append("a", HeaderValue::from_maybe_shared(read.slice(4..7)).unwrap());
+        headers.append("b", HeaderValue::from_static(""));
+        headers.get_mut("b").unwrap().set_sensitive(true);
+        let same = headers.clone();
+
+        let kept = detached(headers);
+        assert_eq!(kept, same);
+        assert!(kept["b"].is_sensitive());
+        drop(same);
+        assert!(read.is_unique(), "the buffer is free");
+    }
 
     #[test]
     fn only_request_ids_and_rate_limits_pass() {

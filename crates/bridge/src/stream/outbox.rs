@@ -4,8 +4,8 @@ use bytes::{Bytes, BytesMut};
 
 /// From this size on a written buffer is given away rather than copied into the shared block.
 const GIVE_AWAY: usize = 16 * 1024;
-/// The block from which small outputs are cut: dozens of events for one allocation.
-const BLOCK: usize = 4 * 1024;
+/// The block from which small outputs are cut: a few events for one allocation. A silent stream keeps one.
+const BLOCK: usize = 1024;
 
 /// Whole frames in order. Bytes that came in one piece leave as that piece, uncopied.
 #[derive(Debug, Default)]

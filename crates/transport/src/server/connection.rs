@@ -1,13 +1,12 @@
 //! One client connection: HTTP/1.1 or HTTP/2, its deadlines, and what happens to each request.
 
-use std::future::Future;
-use std::io::{self, IoSlice};
-use std::ops::RangeInclusive;
+use std::convert::Infallible;
+use std::future::{Future, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 
 use futures_util::FutureExt;
 use http::{Request, Response, Version};
@@ -15,23 +14,20 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use super::activity::Activity;
 use super::alarm::Alarm;
 use super::inbound::InboundBody;
+use super::noticing::Noticing;
 use super::options::ServerOptions;
 use super::outbound::OutboundBody;
-use super::routes::{self, Peer, Routed, Routes};
+use super::routes::{self, BoxFuture, Peer, Routed, Routes};
 use super::shutdown::Shutdown;
 use crate::gate::Gate;
 use crate::socket::{Socket, Stalling};
 use crate::tracked::Tracked;
-
-/// An idle connection may stay open for this part of its time longer: it need not set its timer after each request.
-const IDLE_SLACK: u32 = 64;
 
 /// What all connections of a server share.
 #[derive(Debug)]
@@ -45,10 +41,10 @@ pub(super) struct Shared {
 
 pub(super) async fn serve(socket: Stalling<Socket>, peer: Peer, shared: Arc<Shared>) {
     let activity = Arc::new(Activity::default());
-    let io = TokioIo::new(Noticing { socket, activity: Arc::clone(&activity) });
+    let io = TokioIo::new(Noticing::new(socket, Arc::clone(&activity)));
     let service = {
         let (shared, activity) = (Arc::clone(&shared), Arc::clone(&activity));
-        service_fn(move |request| answer(request, peer, Arc::clone(&shared), Arc::clone(&activity)))
+        service_fn(move |request| answer(request, peer, &shared, &activity))
     };
     let builder = builder(&shared);
     let mut connection = pin!(builder.serve_connection_with_upgrades(io, service));
@@ -110,30 +106,38 @@ fn builder(shared: &Shared) -> auto::Builder<Tracked> {
     builder
 }
 
-async fn answer(
+/// Begins to answer. hyper keeps the future for as long as the reply lasts, so that it holds no request.
+fn answer(
     request: Request<Incoming>,
     peer: Peer,
-    shared: Arc<Shared>,
-    activity: Arc<Activity>,
-) -> Result<Response<OutboundBody>, std::convert::Infallible> {
+    shared: &Arc<Shared>,
+    activity: &Arc<Activity>,
+) -> impl Future<Output = Result<Response<OutboundBody>, Infallible>> + use<> {
     let h2 = request.version() == Version::HTTP_2;
-    let in_flight = InFlight::new(&shared, activity, h2);
     let request = InboundBody::attach(request);
-    if shared.running.load(Ordering::Acquire) > shared.options.max_requests {
-        let busy = shared.routes.busy(&request).unwrap_or_else(routes::busy);
-        return Ok(busy.map(|body| body.holding(in_flight)));
+    activity.begin(h2, request.body().announced());
+    let in_flight = InFlight::new(shared, Arc::clone(activity));
+    let reply = reply_to(request, peer, shared);
+    async move {
+        let response = AssertUnwindSafe(reply).catch_unwind().await.unwrap_or_else(|_| panicked());
+        Ok(response.map(|body| body.holding(in_flight)))
     }
-    let routed = catch_unwind(AssertUnwindSafe(|| shared.routes.handle(request, peer)));
-    let response = match routed {
-        Ok(Routed::Unmatched(_)) => Ok(routes::not_found()),
-        Ok(Routed::Reply(reply)) => AssertUnwindSafe(reply).catch_unwind().await,
-        Err(panic) => Err(panic),
-    };
-    let response = response.unwrap_or_else(|_| {
-        tracing::error!("a route panicked");
-        routes::panicked()
-    });
-    Ok(response.map(|body| body.holding(in_flight)))
+}
+
+fn reply_to(request: Request<InboundBody>, peer: Peer, shared: &Shared) -> BoxFuture<Response<OutboundBody>> {
+    if shared.running.load(Ordering::Acquire) > shared.options.max_requests {
+        return Box::pin(ready(shared.routes.busy(&request).unwrap_or_else(routes::busy)));
+    }
+    match catch_unwind(AssertUnwindSafe(|| shared.routes.handle(request, peer))) {
+        Ok(Routed::Reply(reply)) => reply,
+        Ok(Routed::Unmatched(_)) => Box::pin(ready(routes::not_found())),
+        Err(_) => Box::pin(ready(panicked())),
+    }
+}
+
+fn panicked() -> Response<OutboundBody> {
+    tracing::error!("a route panicked");
+    routes::panicked()
 }
 
 /// A request from its head to the end of its reply.
@@ -143,11 +147,9 @@ pub(super) struct InFlight {
 }
 
 impl InFlight {
-    fn new(shared: &Arc<Shared>, activity: Arc<Activity>, h2: bool) -> Self {
+    /// One that `activity` has begun.
+    fn new(shared: &Arc<Shared>, activity: Arc<Activity>) -> Self {
         shared.running.fetch_add(1, Ordering::AcqRel);
-        activity.multiplexed.store(h2, Ordering::Relaxed);
-        activity.running.fetch_add(1, Ordering::AcqRel);
-        activity.pause.lock().head_since = None;
         Self { shared: Arc::clone(shared), activity }
     }
 }
@@ -155,108 +157,6 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.shared.running.fetch_sub(1, Ordering::AcqRel);
-        self.activity.pause.lock().idle_since = Instant::now();
-        self.activity.running.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-/// What a connection is doing.
-struct Activity {
-    running: AtomicUsize,
-    multiplexed: AtomicBool,
-    pause: Mutex<Pause>,
-}
-
-struct Pause {
-    idle_since: Instant,
-    /// When the first byte after the last request came. A new connection counts as one that has begun to speak.
-    head_since: Option<Instant>,
-}
-
-impl Default for Activity {
-    fn default() -> Self {
-        let now = Instant::now();
-        Self {
-            running: AtomicUsize::new(0),
-            multiplexed: AtomicBool::new(false),
-            pause: Mutex::new(Pause { idle_since: now, head_since: Some(now) }),
-        }
-    }
-}
-
-impl Activity {
-    /// Bytes have come.
-    fn received(&self) {
-        if self.running.load(Ordering::Acquire) == 0 {
-            self.pause.lock().head_since.get_or_insert_with(Instant::now);
-        }
-    }
-
-    /// When the connection will have been quiet, or slow with a head, for too long; never while a request runs.
-    fn due(&self, options: &ServerOptions) -> Option<RangeInclusive<Instant>> {
-        if self.running.load(Ordering::Acquire) > 0 {
-            return None;
-        }
-        let pause = self.pause.lock();
-        Some(match pause.head_since.filter(|_| !self.multiplexed.load(Ordering::Relaxed)) {
-            Some(since) => {
-                let due = since + options.header_timeout;
-                due..=due
-            }
-            None => {
-                let due = pause.idle_since + options.idle_timeout;
-                due..=due + options.idle_timeout / IDLE_SLACK
-            }
-        })
-    }
-
-    fn is_reading_head(&self) -> bool {
-        self.running.load(Ordering::Acquire) == 0
-            && !self.multiplexed.load(Ordering::Relaxed)
-            && self.pause.lock().head_since.is_some()
-    }
-}
-
-/// A socket that tells when something arrives.
-struct Noticing<S> {
-    socket: S,
-    activity: Arc<Activity>,
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Noticing<S> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let before = buf.filled().len();
-        let read = Pin::new(&mut this.socket).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            this.activity.received();
-        }
-        read
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Noticing<S> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().socket).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().socket).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().socket).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().socket).poll_shutdown(cx)
+        self.activity.end();
     }
 }

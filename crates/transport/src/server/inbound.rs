@@ -142,6 +142,11 @@ impl InboundBody {
         Self { source, codings: parse_content_encoding(headers), announced, lingers: false }
     }
 
+    /// How long it is going to be, as far as its headers say so.
+    pub(super) fn announced(&self) -> u64 {
+        self.announced.unwrap_or(0)
+    }
+
     /// Reads up to `bytes` and throws them away, for no longer than `time`: for a request that is refused unread,
     /// whose client would otherwise be cut off while it sends, and not see the reply.
     pub async fn discard(self, bytes: usize, time: Duration) {

@@ -1,10 +1,12 @@
 //! The inbound half: listening, serving, draining; request bodies in, reply bodies out.
 
+mod activity;
 mod alarm;
 mod attentive;
 mod connection;
 mod inbound;
 mod listen;
+mod noticing;
 mod options;
 mod outbound;
 mod routes;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
@@ -49,7 +50,8 @@ pub(super) async fn run(
             let peer = Peer::new(address, stream.local_addr().unwrap_or(local), tls.is_some());
             tasks.spawn(async move {
                 let _slot = slot;
-                hard.run_until_cancelled(greet(stream, tls, peer, shared)).await;
+                // Pinned here: `run_until_cancelled` has room for what it is given twice over.
+                hard.run_until_cancelled(pin!(greet(stream, tls, peer, shared))).await;
             });
         }
     };
