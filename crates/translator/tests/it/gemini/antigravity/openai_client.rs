@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{CLAUDE, CLAUDE_SIGNED, CLAUDE_TWICE, GEMINI, sent, signed, text, thought, to, with};
+use super::{CLAUDE, CLAUDE_SIGNED, CLAUDE_TWICE, GEMINI, SIGNED, sent, signed, text, thought, to, with};
 
 const RS: &str = "openai-response";
 
@@ -128,6 +128,10 @@ fn e532_e533_e534_claudes_state_comes_back_on_its_own_thought() {
             json!([own, text("a")]),
             "E532 {state}"
         );
+    }
+    // Clients may put anything under a mark (E403): what is not Claude's by its form is nobody's.
+    for forged in [format!("cliproxy:claude:{SIGNED}"), "cliproxy:claude:Eodd".to_owned()] {
+        assert_eq!(parts(vec![reasoning("hm", &forged), said.clone()]), json!([text("a")]), "{forged}");
     }
     assert_eq!(parts(vec![reasoning("", &marked), said.clone()]), json!([text("a")]), "E533");
     assert_eq!(
