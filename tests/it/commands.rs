@@ -38,6 +38,8 @@ async fn commands_answer_and_failures_have_their_exit_codes() {
         (&["login", "dance"], None, 1, "there is no login dance; there are:"),
         (&["-antigravity-login"], None, 1, "oauth-clients.antigravity.client-secret"),
         (&["-vertex-import", "nowhere.json"], None, 1, "nowhere.json cannot be read"),
+        (&["import"], None, 0, "No login of another program was found"),
+        (&["import", "codex"], None, 1, "there is no login of codex to import"),
         (&["credentials"], None, 0, "There are no credentials yet"),
         (&["credentials", "disable", "x"], None, 1, "goes by x"),
         (&["-h"], None, 0, "usage: cliproxy-server"),
@@ -66,7 +68,7 @@ async fn check_config_lists_what_lies_in_the_auth_directory() {
     std::fs::create_dir(&folder).unwrap();
     for (name, text) in [
         ("claude-a.json", r#"{"type":"claude","access_token":"CANARY-1","email":"a@b.c"}"#),
-        ("kiro-b.json", r#"{"type":"kiro","access_token":"CANARY-2"}"#),
+        ("xai-b.json", r#"{"type":"xai","access_token":"CANARY-2"}"#),
         ("half.json", r#"{"type":"claude","access_"#),
     ] {
         std::fs::write(folder.join(name), text).unwrap();
@@ -77,7 +79,7 @@ async fn check_config_lists_what_lies_in_the_auth_directory() {
     assert!(output.status.success(), "{said}");
     assert!(said.contains(": 3\n"), "{said}");
     assert!(said.lines().any(|line| line.ends_with("(claude)")), "{said}");
-    assert!(said.contains("(kiro): provider kiro is not built yet"), "{said}");
+    assert!(said.contains("(xai): provider xai is not built yet"), "{said}");
     assert!(said.contains("half.json (unreadable): "), "{said}");
     assert!(!said.contains("CANARY"), "{said}");
 }

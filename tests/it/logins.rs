@@ -202,6 +202,22 @@ fn base64(text: &str) -> String {
     out
 }
 
+#[tokio::test]
+async fn a_login_of_the_vendors_tool_is_offered_and_taken_over() {
+    let world = World::new().await;
+    let folder = world.home.path().join(".claude");
+    std::fs::create_dir(&folder).unwrap();
+    let text = r#"{"claudeAiOauth":{"accessToken":"sk-ant-oat01-CANARY","refreshToken":"r","expiresAt":4102444800000}}"#;
+    std::fs::write(folder.join(".credentials.json"), text).unwrap();
+    let (code, said) = world.run(&["import"]).await;
+    assert!(code == 0 && said.contains("Claude Code") && said.contains("logged out"), "{said}");
+    let (code, said) = world.run(&["import", "claude"]).await;
+    assert!(code == 0 && said.contains("Saved claude-imported.json") && !said.contains("CANARY"), "{said}");
+    world.api.script_all([claude::message("hello")]);
+    let (code, said) = world.run(&["credentials", "test", "claude-imported"]).await;
+    assert!(code == 0 && said.contains("hello"), "{said}");
+}
+
 /// What an upstream answers, whichever of its formats is spoken.
 fn any_format(request: &Received) -> Reply {
     let streams = request.body.windows(13).any(|part| part == b"\"stream\":true");

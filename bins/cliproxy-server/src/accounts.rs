@@ -1,9 +1,11 @@
-//! `login` and `credentials`: the bodies are the sdk's.
+//! `login`, `import` and `credentials`: the bodies are the sdk's.
 
 use std::future::Future;
 use std::sync::Arc;
 
-use cliproxy_sdk::command::{CommandError, CredentialCommand, known_logins, log_in, run_credentials};
+use cliproxy_sdk::command::{
+    CommandError, CredentialCommand, import_login, importable, known_logins, log_in, run_credentials,
+};
 use cliproxy_sdk::config::{Config, Environment, Loader, Overrides, Reason};
 use cliproxy_sdk::core::LoginRequest;
 use cliproxy_sdk::login::TerminalUi;
@@ -24,6 +26,16 @@ pub(crate) fn login(name: Option<&str>, flags: &Flags, environment: &Environment
         request = request.with_answer(*key, answer.as_str());
     }
     run(log_in(&config, environment, name, request, Arc::new(TerminalUi::new())))
+}
+
+pub(crate) fn import(
+    name: Option<&str>,
+    overrides: &Overrides,
+    environment: &Environment,
+) -> Result<(), String> {
+    let Some(name) = name else { return say(&importable(environment)) };
+    let config = config(overrides, environment.clone())?;
+    run(import_login(&config, environment, name))
 }
 
 pub(crate) fn credentials(

@@ -19,6 +19,10 @@ pub(crate) enum Command {
     Login {
         name: Option<String>,
     },
+    /// Without a name: what there is to import.
+    Import {
+        name: Option<String>,
+    },
     Credentials {
         command: CredentialCommand,
         json: bool,
@@ -61,12 +65,11 @@ const LOGINS: [(&str, &str); 11] = [
 ];
 
 /// Flags of the reference for what this release does not have.
-const NOT_BUILT: [&str; 12] = [
+const NOT_BUILT: [&str; 11] = [
     "kiro-login",
     "kiro-google-login",
     "kiro-aws-login",
     "kiro-aws-authcode",
-    "kiro-import",
     "incognito",
     "no-incognito",
     "password",
@@ -78,6 +81,7 @@ const NOT_BUILT: [&str; 12] = [
 
 pub(crate) const USAGE: &str = "usage: cliproxy-server [serve | check-config | endpoints | test MODEL | version] [flags]
        cliproxy-server login [NAME] [flags]          log in; without a name: which logins there are
+       cliproxy-server import [NAME]                 take over the login of a vendor's own tool; without a name: which
        cliproxy-server credentials [list] [--json]   what is stored, without its secrets
        cliproxy-server credentials test|enable|disable|remove|refresh NAME [--json]
 
@@ -98,7 +102,8 @@ pub(crate) const USAGE: &str = "usage: cliproxy-server [serve | check-config | e
   --model MODEL             credentials test: which model to ask
 
   --claude-login, --codex-login, --codex-device-login, --login (Gemini CLI), --antigravity-login, --qwen-login,
-  --iflow-login, --iflow-cookie, --kimi-login, --github-copilot-login, --vertex-import FILE: as `login NAME`
+  --iflow-login, --iflow-cookie, --kimi-login, --github-copilot-login, --vertex-import FILE: as `login NAME`;
+  --kiro-import: as `import kiro`
 ";
 
 /// Reads the arguments after the program's name.
@@ -109,7 +114,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Flags
     let mut help = false;
     let mut login = LoginFlags::default();
     let mut logins: Vec<&str> = Vec::new();
-    let (mut json, mut model) = (false, None);
+    let (mut json, mut model, mut kiro_import) = (false, None, false);
     while let Some(argument) = arguments.next() {
         let Some(flag) = argument.strip_prefix("--").or_else(|| argument.strip_prefix('-')) else {
             words.push(argument);
@@ -161,6 +166,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Flags
                 login.answers.push(("file", value()?));
                 logins.push("vertex");
             }
+            "kiro-import" => kiro_import = switch(name, given.as_deref())?,
             known if LOGINS.iter().any(|(flag, _)| *flag == known) => {
                 let found = LOGINS.iter().find(|(flag, _)| *flag == known);
                 if switch(name, given.as_deref())?
@@ -197,12 +203,13 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Flags
             Command::Login { name }
         }
         Some("credentials") => Command::Credentials { command: credentials(&mut words, model)?, json },
-        Some("import") => return Err("import is not built yet in this release".to_owned()),
+        Some("import") => Command::Import { name: words.next() },
         Some(other) => return Err(format!("there is no command {other}")),
     };
     let chosen = LOGINS.iter().find(|(_, flow)| logins.contains(flow));
     let command = match (command, chosen) {
         (Command::Serve, Some((_, flow))) => Command::Login { name: Some((*flow).to_owned()) },
+        (Command::Serve, None) if kiro_import => Command::Import { name: Some("kiro".to_owned()) },
         (command, _) => command,
     };
     match words.next() {
@@ -280,6 +287,9 @@ mod tests {
             ("-login -project_id p", Command::Login { name: Some("gemini-cli".to_owned()) }),
             ("-vertex-import key.json", Command::Login { name: Some("vertex".to_owned()) }),
             ("-claude-login=false", Command::Serve),
+            ("import", Command::Import { name: None }),
+            ("import codex", Command::Import { name: Some("codex".to_owned()) }),
+            ("-kiro-import", Command::Import { name: Some("kiro".to_owned()) }),
             ("credentials --json", Command::Credentials { command: CredentialCommand::List, json: true }),
             (
                 "credentials disable a",

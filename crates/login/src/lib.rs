@@ -11,6 +11,7 @@ mod device;
 mod gemini_cli;
 mod google;
 mod iflow;
+mod import;
 mod kimi;
 mod means;
 mod names;
@@ -22,5 +23,6 @@ mod terminal;
 mod vertex;
 
 pub use authenticators::Authenticators;
+pub use import::{FoundLogin, found_logins};
 pub use options::{OauthClient, Options};
 pub use terminal::TerminalUi;

@@ -16,6 +16,7 @@ mod copilot;
 mod device;
 mod google;
 mod iflow;
+mod imports;
 mod saving;
 mod support;
 mod terminal;

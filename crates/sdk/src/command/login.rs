@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cliproxy_auth_store::FileStore;
 use cliproxy_config::{Config, Environment};
-use cliproxy_core::{Credential, CredentialStore, LoginRequest, LoginUi};
+use cliproxy_core::{Credential, CredentialStore, LoginRequest, LoginUi, NewLogin};
 use cliproxy_login::{Authenticators, OauthClient, Options};
 use cliproxy_transport::HttpClient;
 
@@ -60,13 +60,18 @@ pub async fn log_in(
     let flow = flows
         .get(name)
         .ok_or_else(|| CommandError::NoLogin { name: name.to_owned(), known: listed(&flows) })?;
-    let store = FileStore::new(&config.auth_dir);
-    request.existing = store.list().await?.credentials;
+    request.existing = FileStore::new(&config.auth_dir).list().await?.credentials;
     let login = flow
         .login(request, ui)
         .await
         .map_err(|source| CommandError::Login { provider: flow.provider().to_string(), source })?;
-    // Listed again: a person took minutes, and another login may have come meanwhile.
+    keep(config, login).await
+}
+
+/// Keeps a login in the auth directory, over the file that its account has there.
+pub(super) async fn keep(config: &Config, login: NewLogin) -> Result<String, CommandError> {
+    let store = FileStore::new(&config.auth_dir);
+    // Listed anew: a person took minutes, and another login may have come meanwhile.
     let existing = store.list().await?.credentials;
     let credential = login.into_credential(&existing);
     let older = existing.iter().find(|older| older.id() == credential.id());

@@ -3,9 +3,11 @@
 
 mod credentials;
 mod error;
+mod import;
 mod login;
 mod only;
 
 pub use credentials::{CredentialCommand, run_credentials};
 pub use error::CommandError;
+pub use import::{import_login, importable};
 pub use login::{authenticators, known_logins, log_in};

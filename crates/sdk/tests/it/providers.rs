@@ -92,7 +92,7 @@ async fn logins_that_are_not_built_are_passed_over_and_the_rest_serves() {
     let folder = world.home.path().join("credentials");
     std::fs::create_dir_all(&folder).unwrap();
     for (name, text) in [
-        ("kiro-a.json", r#"{"type":"xai","access_token":"t","email":"a@example.com"}"#),
+        ("xai-a.json", r#"{"type":"xai","access_token":"t","email":"a@example.com"}"#),
         ("vertex-p.json", r#"{"type":"vertex","service_account":{"project_id":"p"},"project_id":"p"}"#),
     ] {
         std::fs::write(folder.join(name), text).unwrap();

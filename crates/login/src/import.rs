@@ -1,0 +1,304 @@
+//! Logins that the vendors' own tools hold on this machine, to be taken over as they are.
+
+use std::path::{Path, PathBuf};
+
+use cliproxy_core::{Document, LoginError, LoginErrorKind, NewLogin, ProviderId, Timestamp};
+use cliproxy_transport::oauth::jwt_claims;
+use serde_json::{Map, Value, json};
+
+use crate::names::part;
+
+/// No such file is larger.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// A login that another program on this machine holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FoundLogin {
+    /// What it is imported as: `claude`, `codex`, `gemini-cli`, `qwen`, `kiro`, `github-copilot`.
+    pub name: &'static str,
+    /// Whose it is.
+    pub program: &'static str,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Whether the two would use up each other's refresh token.
+    pub single_use: bool,
+}
+
+impl FoundLogin {
+    /// What becomes of the other program, in one clause.
+    #[must_use]
+    pub fn consequence(&self) -> &'static str {
+        if self.single_use {
+            "its refresh token works once: as soon as one of the two renews it, the other is logged out"
+        } else {
+            "both go on: its token is not used up"
+        }
+    }
+
+    /// Reads it. Nothing is changed, and nobody is asked.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or holds no login.
+    pub fn read(&self) -> Result<NewLogin, LoginError> {
+        let known = SOURCES.iter().find(|source| source.name == self.name);
+        let Some(source) = known else {
+            return Err(LoginError::new(
+                LoginErrorKind::BadInput,
+                format!("{} cannot be imported", self.name),
+            ));
+        };
+        let object = object(&self.path)?;
+        (source.read)(&object, &self.path).ok_or_else(|| {
+            let message = format!("{} holds no login of {}", self.path.display(), self.program);
+            LoginError::new(LoginErrorKind::BadInput, message)
+        })
+    }
+}
+
+struct Source {
+    name: &'static str,
+    program: &'static str,
+    /// A variable that moves the folder, and the path below it.
+    moved: Option<(&'static str, &'static str)>,
+    /// Below the home directory.
+    path: &'static str,
+    single_use: bool,
+    read: fn(&Map<String, Value>, &Path) -> Option<NewLogin>,
+}
+
+// Source: the vendors' own tools: anthropics/claude-code, openai/codex `codex-rs/core/src/auth.rs`,
+// google-gemini/gemini-cli `oauth2.ts`, QwenLM/qwen-code `qwenOAuth2.ts`; providers-b.md 1.3, 3.3; read 2026-11.
+const SOURCES: [Source; 6] = [
+    Source {
+        name: "claude",
+        program: "Claude Code",
+        moved: Some(("CLAUDE_CONFIG_DIR", ".credentials.json")),
+        path: ".claude/.credentials.json",
+        single_use: true,
+        read: claude,
+    },
+    Source {
+        name: "codex",
+        program: "Codex",
+        moved: Some(("CODEX_HOME", "auth.json")),
+        path: ".codex/auth.json",
+        single_use: true,
+        read: codex,
+    },
+    Source {
+        name: "gemini-cli",
+        program: "Gemini CLI",
+        moved: None,
+        path: ".gemini/oauth_creds.json",
+        single_use: false,
+        read: gemini,
+    },
+    Source {
+        name: "qwen",
+        program: "Qwen Code",
+        moved: None,
+        path: ".qwen/oauth_creds.json",
+        single_use: true,
+        read: qwen,
+    },
+    Source {
+        name: "kiro",
+        program: "Kiro",
+        moved: None,
+        path: ".aws/sso/cache/kiro-auth-token.json",
+        single_use: true,
+        read: kiro,
+    },
+    Source {
+        name: "github-copilot",
+        program: "GitHub Copilot",
+        moved: Some(("XDG_CONFIG_HOME", "github-copilot/apps.json")),
+        path: ".config/github-copilot/apps.json",
+        single_use: false,
+        read: copilot,
+    },
+];
+
+/// The logins that are there. `lookup` reads the environment.
+#[must_use]
+pub fn found_logins(home: &Path, lookup: impl Fn(&str) -> Option<String>) -> Vec<FoundLogin> {
+    let path = |source: &Source| {
+        let moved =
+            source.moved.and_then(|(variable, below)| Some(Path::new(&lookup(variable)?).join(below)));
+        moved.unwrap_or_else(|| home.join(source.path))
+    };
+    let all = SOURCES.iter().map(|source| FoundLogin {
+        name: source.name,
+        program: source.program,
+        path: path(source),
+        single_use: source.single_use,
+    });
+    all.filter(|found| found.path.is_file()).collect()
+}
+
+fn object(path: &Path) -> Result<Map<String, Value>, LoginError> {
+    let shown = path.display();
+    let wrong = |message: String| LoginError::new(LoginErrorKind::BadInput, message);
+    let cannot = |error: std::io::Error| wrong(format!("{shown} cannot be read: {error}")).with_source(error);
+    if std::fs::metadata(path).map_err(cannot)?.len() > MAX_BYTES {
+        return Err(wrong(format!("{shown} is too large for a login")));
+    }
+    match serde_json::from_slice(&std::fs::read(path).map_err(cannot)?) {
+        Ok(Value::Object(object)) => Ok(object),
+        _ => Err(wrong(format!("{shown} is no JSON object: perhaps it is being written, try again"))),
+    }
+}
+
+fn text<'v>(object: &'v Map<String, Value>, key: &str) -> Option<&'v str> {
+    object.get(key)?.as_str().map(str::trim).filter(|text| !text.is_empty())
+}
+
+/// A moment in whichever of the usual spellings, as our files have it.
+fn moment(object: &Map<String, Value>, key: &str) -> Option<String> {
+    let time = match object.get(key)? {
+        Value::Number(number) => Timestamp::from_number(number.as_f64()?),
+        Value::String(text) => Timestamp::parse(text),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    };
+    time.map(Timestamp::to_rfc3339)
+}
+
+fn document<const N: usize>(members: [(&str, Option<Value>); N]) -> Document {
+    let present = members.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    Document::new(present.collect())
+}
+
+fn some(text: Option<&str>) -> Option<Value> {
+    text.map(Value::from)
+}
+
+fn claude(file: &Map<String, Value>, path: &Path) -> Option<NewLogin> {
+    let login = file.get("claudeAiOauth")?.as_object()?;
+    let access = text(login, "accessToken")?;
+    // Who it is stands in another file, beside the folder or in it.
+    let folder = path.parent()?;
+    let beside = [folder.with_extension("json"), folder.join(".claude.json")];
+    let settings = beside.iter().find_map(|path| object(path).ok()).unwrap_or_default();
+    let account = settings.get("oauthAccount").and_then(Value::as_object).cloned().unwrap_or_default();
+    let email = text(&account, "emailAddress");
+    let document = document([
+        ("id_token", Some(json!(""))),
+        ("access_token", some(Some(access))),
+        ("refresh_token", some(text(login, "refreshToken"))),
+        ("expired", moment(login, "expiresAt").map(Value::from)),
+        ("email", some(email)),
+        ("type", Some(json!("claude"))),
+        ("account_uuid", some(text(&account, "accountUuid"))),
+        ("organization_uuid", some(text(&account, "organizationUuid"))),
+    ]);
+    let name = format!("claude-{}.json", part(email.unwrap_or("imported")));
+    Some(NewLogin::new(ProviderId::from_static("claude"), name, document, &["email"]))
+}
+
+fn codex(file: &Map<String, Value>, _path: &Path) -> Option<NewLogin> {
+    let tokens = file.get("tokens")?.as_object()?;
+    let access = text(tokens, "access_token")?;
+    let id_token = text(tokens, "id_token");
+    let claims = id_token.and_then(jwt_claims).unwrap_or_default();
+    let email = text(&claims, "email").map(str::to_owned);
+    let auth =
+        claims.get("https://api.openai.com/auth").and_then(Value::as_object).cloned().unwrap_or_default();
+    let account = text(tokens, "account_id").or_else(|| text(&auth, "chatgpt_account_id")).map(str::to_owned);
+    let expired = jwt_claims(access).and_then(|claims| moment(&claims, "exp"));
+    let name = format!("codex-{}.json", part(email.as_deref().unwrap_or("imported")));
+    let document = document([
+        ("id_token", some(id_token)),
+        ("access_token", some(Some(access))),
+        ("refresh_token", some(text(tokens, "refresh_token"))),
+        ("account_id", account.map(Value::from)),
+        ("last_refresh", moment(file, "last_refresh").map(Value::from)),
+        ("email", email.map(Value::from)),
+        ("type", Some(json!("codex"))),
+        ("expired", expired.map(Value::from)),
+    ]);
+    Some(NewLogin::new(ProviderId::from_static("codex"), name, document, &["email", "account_id"]))
+}
+
+fn gemini(file: &Map<String, Value>, _path: &Path) -> Option<NewLogin> {
+    let refresh = text(file, "refresh_token")?;
+    let claims = text(file, "id_token").and_then(jwt_claims).unwrap_or_default();
+    let email = text(&claims, "email");
+    let token = document([
+        ("access_token", some(text(file, "access_token"))),
+        ("token_type", Some(json!("Bearer"))),
+        ("refresh_token", some(Some(refresh))),
+        ("expiry", moment(file, "expiry_date").map(Value::from)),
+    ]);
+    let document = document([
+        ("token", Some(Value::Object(token.as_map().clone()))),
+        ("email", some(email)),
+        ("auto", Some(json!(true))),
+        ("type", Some(json!("gemini"))),
+    ]);
+    let name = format!("gemini-{}.json", part(email.unwrap_or("imported")));
+    Some(NewLogin::new(ProviderId::from_static("gemini-cli"), name, document, &["email"]))
+}
+
+fn qwen(file: &Map<String, Value>, _path: &Path) -> Option<NewLogin> {
+    let document = document([
+        ("access_token", some(Some(text(file, "access_token")?))),
+        ("refresh_token", some(text(file, "refresh_token"))),
+        ("resource_url", some(text(file, "resource_url"))),
+        ("email", Some(json!("qwen-code"))),
+        ("type", Some(json!("qwen"))),
+        ("expired", moment(file, "expiry_date").map(Value::from)),
+    ]);
+    Some(NewLogin::new(ProviderId::from_static("qwen"), "qwen-qwen-code.json", document, &["email"]))
+}
+
+/// The IDE keeps the registration of a login with AWS in a file of its own, by its hash.
+// Source: providers-b.md 1.1.7, 1.3.
+fn kiro(file: &Map<String, Value>, path: &Path) -> Option<NewLogin> {
+    let access = text(file, "accessToken")?;
+    let hash = text(file, "clientIdHash");
+    let beside = hash
+        .filter(|hash| !hash.contains(['/', '\\']) && !hash.contains(".."))
+        .and_then(|hash| object(&path.parent()?.join(format!("{hash}.json"))).ok());
+    let registration = beside.unwrap_or_default();
+    let client = |key: &str| text(file, key).or_else(|| text(&registration, key)).map(str::to_owned);
+    let claims = jwt_claims(access).unwrap_or_default();
+    let email = text(file, "email").or_else(|| text(&claims, "email")).map(str::to_owned);
+    let arn = text(file, "profileArn");
+    let provider = text(file, "provider").unwrap_or("imported");
+    let client_id = client("clientId");
+    let id = email.as_deref().or_else(|| arn?.rsplit('/').next()).or(client_id.as_deref()).unwrap_or("ide");
+    let name = format!("kiro-{}-{}.json", part(&provider.to_ascii_lowercase()), part(id));
+    let document = document([
+        ("type", Some(json!("kiro"))),
+        ("access_token", some(Some(access))),
+        ("refresh_token", some(text(file, "refreshToken"))),
+        ("profile_arn", some(arn)),
+        ("expires_at", moment(file, "expiresAt").map(Value::from)),
+        ("auth_method", text(file, "authMethod").map(|method| json!(method.to_ascii_lowercase()))),
+        ("provider", some(Some(provider))),
+        ("client_id", client_id.map(Value::from)),
+        ("client_secret", client("clientSecret").map(Value::from)),
+        ("client_id_hash", some(hash)),
+        ("email", email.map(Value::from)),
+        ("start_url", some(text(file, "startUrl"))),
+        ("region", some(text(file, "region"))),
+    ]);
+    Some(NewLogin::new(ProviderId::from_static("kiro"), name, document, &["profile_arn", "email"]))
+}
+
+/// One entry an app of GitHub; the first with a token is as good as the others.
+fn copilot(file: &Map<String, Value>, _path: &Path) -> Option<NewLogin> {
+    let entry =
+        file.values().filter_map(Value::as_object).find(|entry| text(entry, "oauth_token").is_some())?;
+    let user = text(entry, "user").unwrap_or("unknown");
+    let document = document([
+        ("access_token", some(text(entry, "oauth_token"))),
+        ("token_type", Some(json!("bearer"))),
+        ("scope", Some(json!(""))),
+        ("username", some(Some(user))),
+        ("type", Some(json!("github-copilot"))),
+    ]);
+    let name = format!("github-copilot-{}.json", part(user));
+    Some(NewLogin::new(ProviderId::from_static("github-copilot"), name, document, &["username"]))
+}

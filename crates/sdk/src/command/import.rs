@@ -1,0 +1,55 @@
+//! Taking over the logins of the vendors' own tools.
+
+use std::fmt::Write as _;
+
+use cliproxy_config::{Config, Environment};
+use cliproxy_login::{FoundLogin, found_logins};
+
+use super::CommandError;
+use super::login::keep;
+
+/// The logins that other programs hold on this machine, one a line, with what importing one means for the other.
+#[must_use]
+pub fn importable(environment: &Environment) -> String {
+    let found = found(environment);
+    if found.is_empty() {
+        return "No login of another program was found on this machine: cliproxy-server login".to_owned();
+    }
+    let mut text = "cliproxy-server import NAME, with one of:\n".to_owned();
+    for login in &found {
+        let _infallible = write!(
+            text,
+            "\n  {:15} {}, in {}\n                  {}",
+            login.name,
+            login.program,
+            login.path.display(),
+            login.consequence()
+        );
+    }
+    text
+}
+
+/// Takes one over. Gives back what to say about it.
+///
+/// # Errors
+/// When there is none of that name, when its file holds no login, and when it cannot be saved.
+pub async fn import_login(
+    config: &Config,
+    environment: &Environment,
+    name: &str,
+) -> Result<String, CommandError> {
+    let found = found(environment);
+    let login = found.iter().find(|login| login.name.eq_ignore_ascii_case(name.trim())).ok_or_else(|| {
+        let message = format!("there is no login of {name} to import\n{}", importable(environment));
+        CommandError::Which { message }
+    })?;
+    let read =
+        login.read().map_err(|source| CommandError::Login { provider: login.name.to_owned(), source })?;
+    let said = keep(config, read).await?;
+    Ok(format!("{said}\n{}: {}.", login.program, login.consequence()))
+}
+
+fn found(environment: &Environment) -> Vec<FoundLogin> {
+    let Some(home) = environment.home() else { return Vec::new() };
+    found_logins(&home, |name| environment.lookup(name).map(str::to_owned))
+}
