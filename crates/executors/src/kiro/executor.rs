@@ -164,13 +164,17 @@ impl ProviderExecutor for KiroExecutor {
         request::authorize(&mut HeaderMap::new(), &account)?;
         let profile = self.profiles.of(&account, &self.egress, self, Base::new(&root).without(&ENDS)).await;
         let body = request::body(&attempt.body, profile.as_deref())?;
-        let mut failure = None;
+        let mut failure: Option<ExecutorError> = None;
         for line in self.lines(&account)? {
             let uri = Base::new(&line.root).without(&ENDS).join("/generateAssistantResponse")?;
             let call = request::generate(uri, body.clone(), &account, &attempt.client_headers, line.target)?;
             match self.egress.stream(self, &attempt.credential, attempt.now, call).await {
                 Err(error) if moves_on(&error) => failure = Some(error),
-                settled => return settled,
+                // The first host knew the account and was busy: what the other has against it proves nothing.
+                Err(error) => {
+                    return Err(failure.filter(|failure| failure.status().is_some()).unwrap_or(error));
+                }
+                answer => return answer,
             }
         }
         Err(failure.unwrap_or_else(|| ExecutorError::new(ErrorKind::Internal, "there was no host to call")))

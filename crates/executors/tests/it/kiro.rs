@@ -145,6 +145,16 @@ async fn the_other_host_answers_where_the_first_is_busy_or_gone_and_never_for_th
     let error = stage.ask(&account(social())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::RateLimited);
     assert_eq!(error.evidence().retry_after.map(|wait| wait.as_secs()), Some(9));
+    // Where the first was busy its word counts, where it was gone the other's does.
+    for (first, kind) in [
+        (kiro::error(429, "ThrottlingException", "m"), ErrorKind::RateLimited),
+        (refuse(), ErrorKind::Forbidden),
+    ] {
+        let stage = Stage::set().await;
+        stage.amazon.script_all([first]);
+        stage.older.script_all([kiro::error(403, "AccessDeniedException", "not here")]);
+        assert_eq!(stage.ask(&account(social())).await.unwrap_err().kind(), kind);
+    }
 }
 
 #[tokio::test]
