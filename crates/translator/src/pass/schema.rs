@@ -8,11 +8,13 @@ use crate::splice::{Edits, TopLevel};
 
 mod clean;
 mod gemini;
+mod kept;
 mod openapi;
 mod walk;
 
 pub use clean::{Cleaning, clean, clean_telling};
 pub use gemini::gemini_parameters;
+pub use kept::clean_kept;
 pub use openapi::from_openapi;
 
 /// An object schema without properties.

@@ -16,7 +16,7 @@ mod union;
 use build::Builder;
 
 /// What a schema is cleaned for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cleaning {
     /// The arguments of a function, for Gemini's own models.

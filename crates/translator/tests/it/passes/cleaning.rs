@@ -504,3 +504,38 @@ proptest! {
         assert_taken(&serde_json::from_str(&twice).unwrap());
     }
 }
+
+#[test]
+fn what_is_kept_is_what_cleaning_gives_however_often_and_after_everything_else_went() {
+    use cliproxy_translator::pass::schema::{clean_kept, clean_telling};
+    let all = [
+        Cleaning::Gemini,
+        Cleaning::AntigravityTool { placeholders: true },
+        Cleaning::AntigravityTool { placeholders: false },
+        Cleaning::AntigravityResponse,
+    ];
+    let long = |n: usize| {
+        format!(
+            r#"{{"type":"object","properties":{{"a{n}":{{"type":"string","pattern":"^a","description":"{}"}},"o":{{"type":"object"}}}}}}"#,
+            "word ".repeat(200 + n % 7)
+        )
+    };
+    // More than there is room for, twice over, and what is no schema or the same afterwards.
+    let mut schemas: Vec<String> = (0..1500).map(long).collect();
+    schemas.push(format!(r#"{{"type":"string","description":"{}"}}"#, "x".repeat(200)));
+    schemas.push(format!("[{}]", " ".repeat(200)));
+    schemas.push("{}".to_owned());
+    for round in 0..2 {
+        for schema in &schemas {
+            for cleaning in all {
+                for _ in 0..2 {
+                    assert_eq!(
+                        clean_kept(schema, cleaning),
+                        clean_telling(schema, cleaning),
+                        "{round} {schema}"
+                    );
+                }
+            }
+        }
+    }
+}

@@ -9,7 +9,7 @@ use crate::format::gemini::dialect::{Dialect, Maker, is_family};
 use crate::json::Writer;
 use crate::model::{Builtin, CustomTool, FunctionTool, Tool, ToolChoice};
 use crate::pass::custom::input_schema;
-use crate::pass::schema::{clean, clean_telling, gemini_parameters};
+use crate::pass::schema::{clean_kept, gemini_parameters};
 use crate::pass::services::{Service, service_of};
 use crate::splice::TopLevel;
 
@@ -159,7 +159,7 @@ fn write_function(
             // The dialects' backends take less of JSON Schema. Source: translation.md A.15, B48.
             let schema = match target.dialect.cleaning(&target.profile.model) {
                 None => gemini_parameters(schema.get()),
-                Some(cleaning) => clean(schema.get(), cleaning),
+                Some(cleaning) => clean_kept(schema.get(), cleaning).map(|(schema, _)| schema),
             };
             if let Some(schema) = schema {
                 w.field_raw("parametersJsonSchema", &schema);
@@ -185,7 +185,7 @@ fn write_parameters(
 ) {
     let Some(cleaning) = target.dialect.cleaning(&target.profile.model) else { return };
     let schema = tool.schema.as_ref().map_or(NO_ARGUMENTS, |schema| schema.get());
-    if let Some((schema, places)) = clean_telling(schema, cleaning) {
+    if let Some((schema, places)) = clean_kept(schema, cleaning) {
         w.field_raw("parameters", &schema);
         if !places.is_empty() {
             invented.push(Invented { tool: target.names.wire(&tool.name).to_owned(), places });
