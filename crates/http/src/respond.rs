@@ -20,7 +20,7 @@ const UPSTREAM_ID: HeaderName = HeaderName::from_static("x-upstream-request-id")
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// How many headers a reply has, with ours: room for them is made once.
-pub(crate) const USUAL_HEADERS: usize = 14;
+pub(crate) const USUAL_HEADERS: usize = 12;
 
 const EXPOSED: &str = "X-CPA-TRACE-ID, X-CLIPROXY-TRACE, X-CLIPROXY-EXPLANATION, X-Request-Id, Request-Id, \
     X-Upstream-Request-Id, Retry-After, Location, OpenAI-Request-Id";
