@@ -50,7 +50,7 @@ pub(crate) struct Flags {
 
 /// Flags that are a login by themselves; of several the first in this order is run.
 // Source: runtime.md B.3 "One mode runs".
-const LOGINS: [(&str, &str); 11] = [
+const LOGINS: [(&str, &str); 13] = [
     ("vertex-import", "vertex"),
     ("login", "gemini-cli"),
     ("antigravity-login", "antigravity"),
@@ -62,13 +62,15 @@ const LOGINS: [(&str, &str); 11] = [
     ("iflow-login", "iflow"),
     ("iflow-cookie", "iflow-cookie"),
     ("kimi-login", "kimi"),
+    // The reference asks which of the two is meant.
+    ("kiro-aws-login", "kiro"),
+    ("kiro-idc-login", "kiro-idc"),
 ];
 
 /// Flags of the reference for what this release does not have.
-const NOT_BUILT: [&str; 11] = [
+const NOT_BUILT: [&str; 10] = [
     "kiro-login",
     "kiro-google-login",
-    "kiro-aws-login",
     "kiro-aws-authcode",
     "incognito",
     "no-incognito",
@@ -99,10 +101,11 @@ pub(crate) const USAGE: &str = "usage: cliproxy-server [serve | check-config | e
   --project_id ID           login gemini-cli: the project (several with commas, or ALL)
   --email NAME              login qwen: what to call the account
   --location PLACE          login vertex: the region
+  --start-url URL, --region REGION   login kiro-idc: where your organisation signs in
   --model MODEL             credentials test: which model to ask
 
   --claude-login, --codex-login, --codex-device-login, --login (Gemini CLI), --antigravity-login, --qwen-login,
-  --iflow-login, --iflow-cookie, --kimi-login, --github-copilot-login, --vertex-import FILE: as `login NAME`;
+  --iflow-login, --iflow-cookie, --kimi-login, --github-copilot-login, --kiro-aws-login, --vertex-import FILE: as `login NAME`;
   --kiro-import: as `import kiro`
 ";
 
@@ -161,6 +164,8 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Flags
             "project_id" | "project-id" => login.answers.push(("project", value()?)),
             "email" => login.answers.push(("email", value()?)),
             "location" => login.answers.push(("location", value()?)),
+            "start-url" | "kiro-idc-start-url" => login.answers.push(("start-url", value()?)),
+            "region" | "kiro-idc-region" => login.answers.push(("region", value()?)),
             "vertex-import-prefix" => login.answers.push(("prefix", value()?)),
             "vertex-import" => {
                 login.answers.push(("file", value()?));
@@ -289,6 +294,7 @@ mod tests {
             ("-claude-login=false", Command::Serve),
             ("import", Command::Import { name: None }),
             ("import codex", Command::Import { name: Some("codex".to_owned()) }),
+            ("-kiro-aws-login", Command::Login { name: Some("kiro".to_owned()) }),
             ("-kiro-import", Command::Import { name: Some("kiro".to_owned()) }),
             ("credentials --json", Command::Credentials { command: CredentialCommand::List, json: true }),
             (

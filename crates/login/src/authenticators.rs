@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cliproxy_core::{Authenticator, Endpoint, ProviderId};
 
-use crate::{Options, antigravity, claude, codex, copilot, gemini_cli, iflow, kimi, qwen, vertex};
+use crate::{Options, antigravity, claude, codex, copilot, gemini_cli, iflow, kimi, kiro, qwen, vertex};
 
 /// The flows that there are: ours, and those that somebody added.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ impl Authenticators {
             Arc::new(iflow::Iflow::new(options, iflow::Way::Browser)),
             Arc::new(iflow::Iflow::new(options, iflow::Way::Cookie)),
             Arc::new(kimi::Kimi::new(options)),
+            Arc::new(kiro::Kiro::new(options, kiro::Way::BuilderId)),
+            Arc::new(kiro::Kiro::new(options, kiro::Way::IdentityCenter)),
             Arc::new(vertex::Vertex::new(options)),
         ];
         Self { all }

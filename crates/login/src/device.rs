@@ -29,9 +29,21 @@ pub(crate) async fn consent(
     endpoint: &TokenEndpoint,
     extras: Extras<'_>,
 ) -> Result<Tokens, LoginError> {
-    let (http, via, url) = (means.http(), means.via(), means.url("device")?);
+    consent_at(means, request, ui, endpoint, &means.url("device")?, extras).await
+}
+
+/// As [`consent`], for a code that is asked for at another URL than the provider's only one.
+pub(crate) async fn consent_at(
+    means: &Means,
+    request: &LoginRequest,
+    ui: &Arc<dyn LoginUi>,
+    endpoint: &TokenEndpoint,
+    url: &str,
+    extras: Extras<'_>,
+) -> Result<Tokens, LoginError> {
+    let (http, via) = (means.http(), means.via());
     let code = endpoint
-        .device_code(http, &via, &url, extras.scope, extras.start, PAUSE)
+        .device_code(http, &via, url, extras.scope, extras.start, PAUSE)
         .await
         .map_err(token_failed)?;
     let lifetime = code.lifetime().min(LIMIT);

@@ -13,6 +13,7 @@ mod google;
 mod iflow;
 mod import;
 mod kimi;
+mod kiro;
 mod means;
 mod names;
 mod options;

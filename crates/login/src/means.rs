@@ -23,7 +23,8 @@ const SHOWN: usize = 300;
 #[derive(Clone, Debug)]
 pub(crate) struct Means {
     pub(crate) provider: ProviderId,
-    known: KnownClient,
+    /// None where each login registers a client of its own.
+    known: Option<KnownClient>,
     endpoints: &'static [Endpoint],
     options: Options,
 }
@@ -31,11 +32,11 @@ pub(crate) struct Means {
 impl Means {
     pub(crate) fn new(
         provider: ProviderId,
-        known: KnownClient,
+        known: impl Into<Option<KnownClient>>,
         endpoints: &'static [Endpoint],
         options: &Options,
     ) -> Self {
-        Self { provider, known, endpoints, options: options.clone() }
+        Self { provider, known: known.into(), endpoints, options: options.clone() }
     }
 
     pub(crate) fn endpoints(&self) -> &'static [Endpoint] {
@@ -56,13 +57,13 @@ impl Means {
     pub(crate) fn client_id(&self) -> &str {
         let replaced =
             self.options.clients.get(self.provider.as_str()).and_then(|client| client.id.as_deref());
-        replaced.unwrap_or(self.known.id)
+        replaced.or(self.known.map(|known| known.id)).unwrap_or_default()
     }
 
     pub(crate) fn client_secret(&self) -> Option<Secret> {
         let replaced =
             self.options.clients.get(self.provider.as_str()).and_then(|client| client.secret.clone());
-        replaced.or_else(|| self.known.secret.map(Secret::from))
+        replaced.or_else(|| self.known?.secret.map(Secret::from))
     }
 
     /// The secret, or which key to set. Source: design.md §7.

@@ -17,6 +17,7 @@ mod device;
 mod google;
 mod iflow;
 mod imports;
+mod kiro;
 mod saving;
 mod support;
 mod terminal;
