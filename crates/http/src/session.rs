@@ -19,11 +19,8 @@ static HEADERS: [HeaderName; 6] = [
 pub(crate) fn find(headers: &HeaderMap, peek: &Peek<'_>) -> Option<(SessionKey, bool)> {
     let header = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let (claude, others) = HEADERS.split_at_checked(1)?;
-    let strong = claude
-        .iter()
-        .find_map(|name| header(name))
-        .or(peek.session.as_deref())
-        .or_else(|| others.iter().find_map(|name| header(name)));
+    let strong =
+        claude.iter().find_map(header).or(peek.session.as_deref()).or_else(|| others.iter().find_map(header));
     match (strong.filter(|text| is_usable(text)), peek.cache_key.as_deref()) {
         (Some(text), _) => Some((SessionKey::new(text), false)),
         (None, Some(text)) if is_usable(text) => Some((SessionKey::new(text), true)),

@@ -58,6 +58,7 @@ struct State {
 
 impl State {
     /// A connection that is there. Those that have died are put aside.
+    #[expect(clippy::vec_box, reason = "connections stay in the boxes they are pooled in")]
     fn pooled(&mut self, stale: &mut Vec<Box<Inline>>) -> Option<Lease> {
         if let Some(slot) = self.shared.iter().find_map(Multiplexed::reserve) {
             return Some(Lease::H2 { slot, reused: true });
