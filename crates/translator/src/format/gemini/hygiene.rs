@@ -26,23 +26,25 @@ pub(super) fn contents(
     }
     let items: List<&RawValue> = serde_json::from_str(json)?;
     let mut history = History { signed: needs_signatures(model), gate, before: None, calls: VecDeque::new() };
-    let mut changed: Vec<(usize, String)> = Vec::new();
+    // Begun with the first change: most bodies have none, and no piece is held beside the whole. Sentinels make it
+    // longer than it was: room for them is made at once.
+    let mut out: Option<Writer> = None;
     for (index, raw) in items.0.iter().enumerate() {
         let edited = history.content(raw).map_err(|error| at(&format!("contents[{index}]"), &error))?;
-        changed.extend(edited.map(|json| (index, json)));
-    }
-    if changed.is_empty() {
-        return Ok(None);
-    }
-    let mut changed = changed.into_iter().peekable();
-    let mut w = Writer::new(Vec::with_capacity(json.len() + 256));
-    w.begin_array();
-    for (index, raw) in items.0.iter().enumerate() {
-        match changed.next_if(|(at, _)| *at == index) {
-            Some((_, json)) => w.raw(&json),
-            None => w.raw(raw.get()),
+        match (edited, &mut out) {
+            (None, None) => {}
+            (None, Some(w)) => w.raw(raw.get()),
+            (Some(json), Some(w)) => w.raw(&json),
+            (Some(edited), None) => {
+                let mut w = Writer::new(Vec::with_capacity(json.len() + json.len() / 16 + 4096));
+                w.begin_array();
+                items.0.iter().take(index).for_each(|raw| w.raw(raw.get()));
+                w.raw(&edited);
+                out = Some(w);
+            }
         }
     }
+    let Some(mut w) = out else { return Ok(None) };
     w.end_array();
     Ok(String::from_utf8(w.into_bytes()).ok())
 }
