@@ -1,7 +1,7 @@
 //! The OAuth half of calling out: authorize URLs, token endpoints, device codes.
 //!
 //! The flows are those of the `oauth2` crate. What providers do otherwise than the standards say is made standard on
-//! the way to it, in one place ([`reply`]): errors under status 200, `slow_down` under 429, numbers as texts, JSON
+//! the way to it, in one place (`reply`): errors under status 200, `slow_down` under 429, numbers as texts, JSON
 //! requests. Here nobody decides what happens to a credential: [`TokenError::kind`] says what a failure proves.
 
 mod authorize;
