@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::carrier;
 use crate::codec::{CodecError, StateGate};
-use crate::json::{self, Text};
+use crate::json;
 use crate::model::CacheMark;
 use crate::pass::cache::{CachePlan, MAX_MARKS, Place};
 use crate::splice::{Edits, TopLevel};
@@ -356,9 +356,4 @@ pub(super) fn marked<'o>(object: &'o str, place: Place, visit: Visit<'_>) -> Cow
         None => Edits::new().remove("cache_control"),
     };
     edits.apply_str(object).unwrap_or(Cow::Borrowed(object))
-}
-
-/// A string member's JSON as text.
-pub(super) fn text_of(json: Option<&str>) -> Option<Cow<'_, str>> {
-    serde_json::from_str::<Text<'_>>(json?).ok().map(Text::into_decoded)
 }

@@ -12,7 +12,7 @@ use super::wire;
 use super::{error, peek, reply};
 use crate::codec::{CodecError, Patch, ReplyContext};
 use crate::model::ReasoningControl;
-use crate::splice::{Edits, TopLevel};
+use crate::splice::{Edits, TopLevel, text_of};
 
 pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> {
     let scanned = TopLevel::scan(body)?;
@@ -159,7 +159,7 @@ pub(super) fn reply(
         Some(json) => serde_json::from_str::<wire::Usage<'_>>(json).ok(),
         None => None,
     };
-    let finish = hygiene::text_of(scanned.raw("stop_reason")?).map(|reason| reply::reason_of(&reason));
+    let finish = scanned.raw("stop_reason")?.and_then(text_of).map(|reason| reply::reason_of(&reason));
     let edits = match &context.shown_model {
         Some(shown) if scanned.string("model")?.is_none_or(|model| model != shown.as_str()) => {
             Edits::new().set_string("model", shown)
