@@ -65,6 +65,13 @@ const NOT_TEXT: [&str; 14] = [
     "babbage",
 ];
 
+/// What Codex has its own changes reviewed by; only its backend offers it. Source: providers-a.md 3.6 [H].
+const REVIEWER: Row = newer("codex-auto-review", 272_000, XHIGH);
+
+pub(crate) fn reviewer() -> ModelInfo {
+    REVIEWER.info()
+}
+
 /// The models that are known without asking.
 pub(crate) fn known() -> Vec<ModelInfo> {
     ROWS.iter().map(Row::info).collect()

@@ -35,5 +35,18 @@ pub(super) fn models(credential: &Credential) -> Vec<ModelInfo> {
         Some("team" | "business" | "enterprise") => &["gpt-5.3-codex-spark"],
         _ => &[],
     };
-    openai_models::known().into_iter().filter(|model| !left_out.contains(&model.id.as_str())).collect()
+    let largest = !matches!(plan.as_deref(), Some("free" | "team" | "business" | "enterprise" | "plus"));
+    let offered = openai_models::known().into_iter().chain([openai_models::reviewer()]);
+    offered
+        .filter(|model| !left_out.contains(&model.id.as_str()))
+        .map(|model| if largest { roomier(model) } else { model })
+        .collect()
+}
+
+/// The largest plan fits more into the newest models. Source: providers-a.md 3.6 "pro 921000".
+fn roomier(mut model: ModelInfo) -> ModelInfo {
+    if model.id.as_str().starts_with("gpt-5.6-") {
+        model.context_length = Some(921_000);
+    }
+    model
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::service::listed;
 
-const KNOWN: [(&str, (u64, u64)); 20] = [
+const KNOWN: [(&str, (u64, u64)); 21] = [
     ("gpt-4.1", (128_000, 16_384)),
     ("gpt-5", (200_000, 32_768)),
     ("gpt-5-mini", (128_000, 16_384)),
@@ -27,6 +27,7 @@ const KNOWN: [(&str, (u64, u64)); 20] = [
     ("gemini-3-pro-preview", (1_048_576, 65_536)),
     ("gemini-3-flash-preview", (1_048_576, 65_536)),
     ("grok-code-fast-1", (128_000, 16_384)),
+    ("oswe-vscode-prime", (128_000, 16_384)),
 ];
 
 pub(super) fn known() -> Vec<ModelInfo> {

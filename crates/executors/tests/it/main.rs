@@ -19,6 +19,7 @@ mod faults;
 mod gemini;
 mod gemini_cli;
 mod kiro;
+mod models;
 mod openai_compat;
 mod renewal;
 mod subscriptions;
