@@ -22,6 +22,7 @@ pub(crate) fn login(name: Option<&str>, flags: &Flags, environment: &Environment
     let mut request = LoginRequest::new();
     request.browser = !flags.login.no_browser;
     request.callback_port = flags.login.callback_port;
+    request.private_window = flags.login.private_window;
     for (key, answer) in &flags.login.answers {
         request = request.with_answer(*key, answer.as_str());
     }

@@ -36,6 +36,7 @@ pub(crate) enum Command {
 pub(crate) struct LoginFlags {
     pub(crate) no_browser: bool,
     pub(crate) callback_port: Option<u16>,
+    pub(crate) private_window: Option<bool>,
     /// By the key of the question that they answer.
     pub(crate) answers: Vec<(&'static str, String)>,
 }
@@ -48,38 +49,34 @@ pub(crate) struct Flags {
     pub(crate) overrides: Overrides,
 }
 
-/// Flags that are a login by themselves; of several the first in this order is run.
+/// A flag that is a login by itself: the login, and what it answers of the login's questions.
+type LoginFlag = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+/// Of several the first in this order is run.
 // Source: runtime.md B.3 "One mode runs".
-const LOGINS: [(&str, &str); 13] = [
-    ("vertex-import", "vertex"),
-    ("login", "gemini-cli"),
-    ("antigravity-login", "antigravity"),
-    ("github-copilot-login", "github-copilot"),
-    ("codex-login", "codex"),
-    ("codex-device-login", "codex-device"),
-    ("claude-login", "claude"),
-    ("qwen-login", "qwen"),
-    ("iflow-login", "iflow"),
-    ("iflow-cookie", "iflow-cookie"),
-    ("kimi-login", "kimi"),
-    // The reference asks which of the two is meant.
-    ("kiro-aws-login", "kiro"),
-    ("kiro-idc-login", "kiro-idc"),
+const LOGINS: [LoginFlag; 17] = [
+    ("vertex-import", "vertex", &[]),
+    ("login", "gemini-cli", &[]),
+    ("antigravity-login", "antigravity", &[]),
+    ("github-copilot-login", "github-copilot", &[]),
+    ("codex-login", "codex", &[]),
+    ("codex-device-login", "codex-device", &[]),
+    ("claude-login", "claude", &[]),
+    ("qwen-login", "qwen", &[]),
+    ("iflow-login", "iflow", &[]),
+    ("iflow-cookie", "iflow-cookie", &[]),
+    ("kimi-login", "kimi", &[]),
+    ("kiro-login", "kiro", &[("method", "google")]),
+    ("kiro-google-login", "kiro", &[("method", "google")]),
+    ("kiro-github-login", "kiro", &[("method", "github")]),
+    // The reference asks which of the two is meant; here a start URL says that it is an organisation.
+    ("kiro-aws-login", "kiro", &[("flow", "device")]),
+    ("kiro-aws-authcode", "kiro", &[("flow", "authcode")]),
+    ("kiro-idc-login", "kiro", &[("method", "idc")]),
 ];
 
 /// Flags of the reference for what this release does not have.
-const NOT_BUILT: [&str; 10] = [
-    "kiro-login",
-    "kiro-google-login",
-    "kiro-aws-authcode",
-    "incognito",
-    "no-incognito",
-    "password",
-    "xai-login",
-    "tui",
-    "standalone",
-    "local-model",
-];
+const NOT_BUILT: [&str; 5] = ["password", "xai-login", "tui", "standalone", "local-model"];
 
 pub(crate) const USAGE: &str = "usage: cliproxy-server [serve | check-config | endpoints | test MODEL | version] [flags]
        cliproxy-server login [NAME] [flags]          log in; without a name: which logins there are
@@ -101,12 +98,16 @@ pub(crate) const USAGE: &str = "usage: cliproxy-server [serve | check-config | e
   --project_id ID           login gemini-cli: the project (several with commas, or ALL)
   --email NAME              login qwen: what to call the account
   --location PLACE          login vertex: the region
-  --start-url URL, --region REGION   login kiro-idc: where your organisation signs in
+  --incognito, --no-incognito        login: in a private window of the browser, or not; Kiro's open one by default
+  --method NAME             login kiro: builder-id, idc, google or github
+  --flow WAY                login kiro: device (a code on any device) or authcode (through the browser)
+  --start-url URL, --region REGION   login kiro: where your organisation signs in
   --model MODEL             credentials test: which model to ask
 
   --claude-login, --codex-login, --codex-device-login, --login (Gemini CLI), --antigravity-login, --qwen-login,
-  --iflow-login, --iflow-cookie, --kimi-login, --github-copilot-login, --kiro-aws-login, --vertex-import FILE: as `login NAME`;
-  --kiro-import: as `import kiro`
+  --iflow-login, --iflow-cookie, --kimi-login, --github-copilot-login, --vertex-import FILE: as `login NAME`;
+  --kiro-login, --kiro-google-login, --kiro-github-login, --kiro-aws-login, --kiro-aws-authcode, --kiro-idc-login (with
+  --kiro-idc-start-url, --kiro-idc-region, --kiro-idc-flow): as `login kiro`; --kiro-import: as `import kiro`
 ";
 
 /// Reads the arguments after the program's name.
@@ -117,6 +118,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Flags
     let mut help = false;
     let mut login = LoginFlags::default();
     let mut logins: Vec<&str> = Vec::new();
+    let (mut private, mut ordinary) = (false, false);
     let (mut json, mut model, mut kiro_import) = (false, None, false);
     while let Some(argument) = arguments.next() {
         let Some(flag) = argument.strip_prefix("--").or_else(|| argument.strip_prefix('-')) else {
@@ -166,18 +168,20 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Flags
             "location" => login.answers.push(("location", value()?)),
             "start-url" | "kiro-idc-start-url" => login.answers.push(("start-url", value()?)),
             "region" | "kiro-idc-region" => login.answers.push(("region", value()?)),
+            "method" => login.answers.push(("method", value()?)),
+            "flow" | "kiro-idc-flow" => login.answers.push(("flow", value()?)),
+            "profile" => login.answers.push(("profile", value()?)),
+            "incognito" => private = switch(name, given.as_deref())?,
+            "no-incognito" => ordinary = switch(name, given.as_deref())?,
             "vertex-import-prefix" => login.answers.push(("prefix", value()?)),
             "vertex-import" => {
                 login.answers.push(("file", value()?));
-                logins.push("vertex");
+                logins.push("vertex-import");
             }
             "kiro-import" => kiro_import = switch(name, given.as_deref())?,
-            known if LOGINS.iter().any(|(flag, _)| *flag == known) => {
-                let found = LOGINS.iter().find(|(flag, _)| *flag == known);
-                if switch(name, given.as_deref())?
-                    && let Some((_, flow)) = found
-                {
-                    logins.push(flow);
+            known if LOGINS.iter().any(|(flag, ..)| *flag == known) => {
+                if switch(name, given.as_deref())? {
+                    logins.extend(LOGINS.iter().map(|(flag, ..)| *flag).find(|flag| *flag == known));
                 }
             }
             known if NOT_BUILT.contains(&known) => {
@@ -186,6 +190,8 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Flags
             unknown => return Err(format!("there is no flag --{unknown}")),
         }
     }
+    // Source: runtime.md B.3 "`-incognito` wins over `-no-incognito`".
+    login.private_window = if private { Some(true) } else { ordinary.then_some(false) };
     let mut words = words.into_iter();
     let command = match words.next().as_deref() {
         _ if help => return Ok(Flags { command: Command::Help, login, overrides }),
@@ -211,9 +217,15 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Flags
         Some("import") => Command::Import { name: words.next() },
         Some(other) => return Err(format!("there is no command {other}")),
     };
-    let chosen = LOGINS.iter().find(|(_, flow)| logins.contains(flow));
+    let chosen = LOGINS.iter().find(|(flag, ..)| logins.contains(flag));
     let command = match (command, chosen) {
-        (Command::Serve, Some((_, flow))) => Command::Login { name: Some((*flow).to_owned()) },
+        (Command::Serve, Some((_, flow, implied))) => {
+            // What was said in so many words comes later, and counts.
+            let said = std::mem::take(&mut login.answers);
+            login.answers =
+                implied.iter().map(|(key, answer)| (*key, (*answer).to_owned())).chain(said).collect();
+            Command::Login { name: Some((*flow).to_owned()) }
+        }
         (Command::Serve, None) if kiro_import => Command::Import { name: Some("kiro".to_owned()) },
         (command, _) => command,
     };
@@ -295,6 +307,8 @@ mod tests {
             ("import", Command::Import { name: None }),
             ("import codex", Command::Import { name: Some("codex".to_owned()) }),
             ("-kiro-aws-login", Command::Login { name: Some("kiro".to_owned()) }),
+            ("-kiro-idc-login", Command::Login { name: Some("kiro".to_owned()) }),
+            ("-kiro-import -kiro-login", Command::Login { name: Some("kiro".to_owned()) }),
             ("-kiro-import", Command::Import { name: Some("kiro".to_owned()) }),
             ("credentials --json", Command::Credentials { command: CredentialCommand::List, json: true }),
             (
@@ -327,12 +341,47 @@ mod tests {
     }
 
     #[test]
+    fn flags_of_kiro_say_which_account_and_by_which_way() {
+        let idc = "-kiro-idc-login -kiro-idc-start-url https://d -kiro-idc-region eu-west-1";
+        for (line, answers) in [
+            ("-kiro-login", &[("method", "google")][..]),
+            ("-kiro-google-login", &[("method", "google")]),
+            ("-kiro-github-login", &[("method", "github")]),
+            ("-kiro-aws-login", &[("flow", "device")]),
+            ("-kiro-aws-authcode", &[("flow", "authcode")]),
+            // The first of several in the reference's order.
+            ("-kiro-aws-authcode -kiro-google-login", &[("method", "google")]),
+            (
+                &format!("{idc} -kiro-idc-flow device"),
+                &[("method", "idc"), ("start-url", "https://d"), ("region", "eu-west-1"), ("flow", "device")],
+            ),
+            ("login kiro --method github --flow authcode", &[("method", "github"), ("flow", "authcode")]),
+            ("-kiro-login --method github", &[("method", "google"), ("method", "github")]),
+        ] {
+            let flags = read(line).unwrap();
+            assert_eq!(flags.command, Command::Login { name: Some("kiro".to_owned()) }, "{line}");
+            let said: Vec<_> =
+                flags.login.answers.iter().map(|(key, answer)| (*key, answer.as_str())).collect();
+            assert_eq!(said, answers, "{line}");
+        }
+        for (line, private) in [
+            ("-kiro-login", None),
+            ("-kiro-login -incognito", Some(true)),
+            ("-kiro-login -no-incognito", Some(false)),
+            ("-kiro-login -no-incognito -incognito", Some(true)),
+            ("-kiro-login -incognito=false", None),
+        ] {
+            assert_eq!(read(line).unwrap().login.private_window, private, "{line}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_said() {
         for (line, problem) in [
             ("--port x", "--port x is not a port: give 1 to 65535"),
             ("--config", "the flag --config needs a value"),
             ("--nope", "there is no flag --nope"),
-            ("-kiro-login", "--kiro-login is not built yet in this release"),
+            ("-tui", "--tui is not built yet in this release"),
             ("credentials dance", "there is no command credentials dance"),
             ("credentials test", "credentials test needs a name: `cliproxy-server credentials` lists them"),
             (

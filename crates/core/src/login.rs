@@ -44,6 +44,8 @@ pub struct LoginRequest {
     pub browser: bool,
     /// The port of the callback listener, in place of the provider's own.
     pub callback_port: Option<u16>,
+    /// Whether the browser opens a private window, where nobody is signed in yet; `None`: as the flow would have it.
+    pub private_window: Option<bool>,
     /// Answers known beforehand, by [`Question::key`].
     pub answers: BTreeMap<String, String>,
     /// What is in the store already, so that the same account is recognised.
@@ -127,6 +129,8 @@ pub enum LoginStep {
         browser: bool,
         /// The port on this machine where the answer is awaited, if there is one.
         port: Option<u16>,
+        /// Whether the browser is to open a private window.
+        private: bool,
     },
     /// The user has to confirm a code on any device.
     #[non_exhaustive]
@@ -141,6 +145,8 @@ pub enum LoginStep {
         lifetime: Duration,
         /// Whether a browser on this machine is to be opened.
         browser: bool,
+        /// Whether the browser is to open a private window.
+        private: bool,
     },
     /// Something to know: progress, or what went wrong without ending the flow.
     Note(String),
@@ -150,7 +156,7 @@ impl LoginStep {
     /// The user has to open a URL.
     #[must_use]
     pub fn open(url: impl Into<String>, browser: bool, port: Option<u16>) -> Self {
-        Self::Open { url: url.into(), browser, port }
+        Self::Open { url: url.into(), browser, port, private: false }
     }
 
     /// The user has to confirm a code.
@@ -163,7 +169,16 @@ impl LoginStep {
         browser: bool,
     ) -> Self {
         let (url, complete_url, code) = (url.into(), complete_url.into(), code.into());
-        Self::Code { url, complete_url, code, lifetime, browser }
+        Self::Code { url, complete_url, code, lifetime, browser, private: false }
+    }
+
+    /// As the request wants it: in a private window, or not.
+    #[must_use]
+    pub fn in_window_of(mut self, request: &LoginRequest) -> Self {
+        if let Self::Open { private, .. } | Self::Code { private, .. } = &mut self {
+            *private = request.private_window.unwrap_or_default();
+        }
+        self
     }
 }
 
@@ -192,6 +207,9 @@ pub struct NewLogin {
     pub document: Document,
     /// The members that tell accounts apart: equal in all of them is the same account.
     pub identity: Vec<&'static str>,
+    /// Members that make it another account where they differ, and nobody the same where they are equal: by which way
+    /// it logged in.
+    pub distinct: Vec<&'static str>,
 }
 
 impl fmt::Debug for NewLogin {
@@ -215,7 +233,15 @@ impl NewLogin {
             other_name: None,
             document,
             identity: identity.to_vec(),
+            distinct: Vec::new(),
         }
+    }
+
+    /// With members that tell logins of one name apart.
+    #[must_use]
+    pub fn with_distinct(mut self, members: &[&'static str]) -> Self {
+        self.distinct = members.to_vec();
+        self
     }
 
     /// With a name for the case that another account has the first.
@@ -253,6 +279,13 @@ impl NewLogin {
                 .filter(|value| value.as_str().is_none_or(|text| !text.trim().is_empty()))
                 .cloned()
         };
+        let text = |document: &Document, key: &str| document.text(key).map(str::to_ascii_lowercase);
+        let differs = |key: &&'static str| {
+            text(&self.document, key).zip(text(stored, key)).is_some_and(|(ours, theirs)| ours != theirs)
+        };
+        if self.distinct.iter().any(differs) {
+            return false;
+        }
         let mut known = false;
         let same = self.identity.iter().all(|key| {
             match (said(&self.document, key), said(stored, key)) {
@@ -292,6 +325,8 @@ pub enum LoginErrorKind {
     BadInput,
     /// A person has to be asked, and nobody is there.
     NoInput,
+    /// A file is being written: it may be whole in a moment.
+    Unsettled,
 }
 
 /// A failed login, told in one clause that ends with the next step where there is one.
@@ -366,6 +401,14 @@ mod tests {
             );
             let credential = login.with_other_name("other.json").into_credential(&existing);
             assert_eq!(credential.id().as_str(), expected, "{json}");
+        }
+        for (way, expected) in [("IdC", "mine.json"), ("social", "new.json"), ("", "mine.json")] {
+            let existing = [stored("mine.json", r#"{"email":"a@x","way":"idc"}"#)];
+            let json = format!(r#"{{"email":"a@x","way":"{way}"}}"#);
+            let login =
+                NewLogin::new(ProviderId::from_static("codex"), "new.json", document(&json), &["email"])
+                    .with_distinct(&["way"]);
+            assert_eq!(login.into_credential(&existing).id().as_str(), expected, "{way}");
         }
         let other = NewLogin::new(
             ProviderId::from_static("qwen"),

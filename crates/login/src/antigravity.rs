@@ -23,7 +23,7 @@ static ENDPOINTS: [Endpoint; 4] = [
     Endpoint::new("userinfo", "https://www.googleapis.com/oauth2/v1/userinfo?alt=json"),
     Endpoint::new("onboarding", "https://cloudcode-pa.googleapis.com"),
 ];
-const REDIRECT: Redirect = Redirect { port: 51121, path: "/oauth-callback", follows_port: true };
+const REDIRECT: Redirect = Redirect::chosen_port(51121, "/oauth-callback");
 const SCOPES: [&str; 5] = [
     "https://www.googleapis.com/auth/cloud-platform",
     "https://www.googleapis.com/auth/userinfo.email",

@@ -27,8 +27,10 @@ impl Authenticators {
             Arc::new(iflow::Iflow::new(options, iflow::Way::Browser)),
             Arc::new(iflow::Iflow::new(options, iflow::Way::Cookie)),
             Arc::new(kimi::Kimi::new(options)),
-            Arc::new(kiro::Kiro::new(options, kiro::Way::BuilderId)),
-            Arc::new(kiro::Kiro::new(options, kiro::Way::IdentityCenter)),
+            Arc::new(kiro::Kiro::new(options, None)),
+            Arc::new(kiro::Kiro::new(options, Some(kiro::Method::IdentityCenter))),
+            Arc::new(kiro::Kiro::new(options, Some(kiro::Method::Google))),
+            Arc::new(kiro::Kiro::new(options, Some(kiro::Method::GitHub))),
             Arc::new(vertex::Vertex::new(options)),
         ];
         Self { all }

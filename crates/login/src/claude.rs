@@ -21,7 +21,7 @@ static ENDPOINTS: [Endpoint; 3] = [
     Endpoint::new("profile", "https://api.anthropic.com/api/oauth/profile"),
 ];
 /// The redirect URI is constant, also when the listener is elsewhere.
-const REDIRECT: Redirect = Redirect { port: 54545, path: "/callback", follows_port: false };
+const REDIRECT: Redirect = Redirect::own_port(54545, "/callback");
 const SCOPES: &str =
     "user:profile user:inference user:sessions:claude_code user:mcp_servers user:file_upload";
 

@@ -23,7 +23,7 @@ static ENDPOINTS: [Endpoint; 4] = [
     Endpoint::new("device", "https://auth.openai.com/api/accounts/deviceauth/usercode"),
     Endpoint::new("device-token", "https://auth.openai.com/api/accounts/deviceauth/token"),
 ];
-const REDIRECT: Redirect = Redirect { port: 1455, path: "/auth/callback", follows_port: false };
+const REDIRECT: Redirect = Redirect::own_port(1455, "/auth/callback");
 /// Where the user types the code in, and what the exchange names as its redirect URI.
 const DEVICE_PAGE: &str = "https://auth.openai.com/codex/device";
 const DEVICE_REDIRECT: &str = "https://auth.openai.com/deviceauth/callback";
@@ -105,7 +105,8 @@ impl Codex {
             _ => None,
         };
         let pause = Duration::from_secs(pause.filter(|pause| *pause > 0).unwrap_or(5).min(60));
-        ui.tell(LoginStep::code(DEVICE_PAGE, DEVICE_PAGE, code, DEVICE_LIMIT, request.browser));
+        let step = LoginStep::code(DEVICE_PAGE, DEVICE_PAGE, code, DEVICE_LIMIT, request.browser);
+        ui.tell(step.in_window_of(request));
         let poll = json!({"device_auth_id": id, "user_code": code});
         self.await_device(&poll, pause).await
     }

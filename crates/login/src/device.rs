@@ -47,12 +47,13 @@ pub(crate) async fn consent_at(
         .await
         .map_err(token_failed)?;
     let lifetime = code.lifetime().min(LIMIT);
-    ui.tell(LoginStep::code(
+    let step = LoginStep::code(
         code.verification_uri(),
         code.complete_uri(),
         code.user_code(),
         lifetime,
         request.browser,
-    ));
+    );
+    ui.tell(step.in_window_of(request));
     endpoint.await_consent(http, &via, &code, extras.poll, LIMIT, means.pace()).await.map_err(token_failed)
 }

@@ -25,7 +25,7 @@ static ENDPOINTS: [Endpoint; 6] = [
     Endpoint::new("api", "https://cloudcode-pa.googleapis.com"),
     Endpoint::new("services", "https://serviceusage.googleapis.com/v1/projects"),
 ];
-const REDIRECT: Redirect = Redirect { port: 8085, path: "/oauth2callback", follows_port: true };
+const REDIRECT: Redirect = Redirect::chosen_port(8085, "/oauth2callback");
 const SCOPES: [&str; 3] = [
     "https://www.googleapis.com/auth/cloud-platform",
     "https://www.googleapis.com/auth/userinfo.email",

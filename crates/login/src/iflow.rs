@@ -22,7 +22,7 @@ static ENDPOINTS: [Endpoint; 4] = [
     known::IFLOW_USER,
     known::IFLOW_KEY,
 ];
-const REDIRECT: Redirect = Redirect { port: 11451, path: "/oauth2callback", follows_port: true };
+const REDIRECT: Redirect = Redirect::chosen_port(11451, "/oauth2callback");
 
 /// Which way the user shows who they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,13 @@
 //! Logins that the vendors' own tools hold on this machine, to be taken over as they are.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use cliproxy_core::{Document, LoginError, LoginErrorKind, NewLogin, ProviderId, Timestamp};
 use cliproxy_transport::oauth::jwt_claims;
 use serde_json::{Map, Value, json};
 
+use crate::kiro_file;
 use crate::names::part;
 
 /// No such file is larger.
@@ -36,6 +38,14 @@ impl FoundLogin {
         }
     }
 
+    /// As [`Self::read`], and waits for a file that is being written to be whole, for about three seconds.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn read_settled(&self) -> Result<NewLogin, LoginError> {
+        settled(|| self.read()).await
+    }
+
     /// Reads it. Nothing is changed, and nobody is asked.
     ///
     /// # Errors
@@ -54,6 +64,21 @@ impl FoundLogin {
             LoginError::new(LoginErrorKind::BadInput, message)
         })
     }
+}
+
+/// Tries to read until the file is whole.
+// Source: providers-b.md 1.1.7 "10 attempts, 50 ms doubling, cap 500 ms, only for transient errors".
+pub(crate) async fn settled<T>(read: impl Fn() -> Result<T, LoginError>) -> Result<T, LoginError> {
+    let mut pause = Duration::from_millis(50);
+    for _ in 1..10 {
+        match read() {
+            Err(error) if error.kind() == LoginErrorKind::Unsettled => {}
+            done => return done,
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_millis(500));
+    }
+    read()
 }
 
 struct Source {
@@ -137,7 +162,7 @@ pub fn found_logins(home: &Path, lookup: impl Fn(&str) -> Option<String>) -> Vec
     all.filter(|found| found.path.is_file()).collect()
 }
 
-fn object(path: &Path) -> Result<Map<String, Value>, LoginError> {
+pub(crate) fn object(path: &Path) -> Result<Map<String, Value>, LoginError> {
     let shown = path.display();
     let wrong = |message: String| LoginError::new(LoginErrorKind::BadInput, message);
     let cannot = |error: std::io::Error| wrong(format!("{shown} cannot be read: {error}")).with_source(error);
@@ -146,16 +171,19 @@ fn object(path: &Path) -> Result<Map<String, Value>, LoginError> {
     }
     match serde_json::from_slice(&std::fs::read(path).map_err(cannot)?) {
         Ok(Value::Object(object)) => Ok(object),
-        _ => Err(wrong(format!("{shown} is no JSON object: perhaps it is being written, try again"))),
+        _ => {
+            let message = format!("{shown} is no JSON object: perhaps it is being written, try again");
+            Err(LoginError::new(LoginErrorKind::Unsettled, message))
+        }
     }
 }
 
-fn text<'v>(object: &'v Map<String, Value>, key: &str) -> Option<&'v str> {
+pub(crate) fn text<'v>(object: &'v Map<String, Value>, key: &str) -> Option<&'v str> {
     object.get(key)?.as_str().map(str::trim).filter(|text| !text.is_empty())
 }
 
 /// A moment in whichever of the usual spellings, as our files have it.
-fn moment(object: &Map<String, Value>, key: &str) -> Option<String> {
+pub(crate) fn moment(object: &Map<String, Value>, key: &str) -> Option<String> {
     let time = match object.get(key)? {
         Value::Number(number) => Timestamp::from_number(number.as_f64()?),
         Value::String(text) => Timestamp::parse(text),
@@ -164,12 +192,12 @@ fn moment(object: &Map<String, Value>, key: &str) -> Option<String> {
     time.map(Timestamp::to_rfc3339)
 }
 
-fn document<const N: usize>(members: [(&str, Option<Value>); N]) -> Document {
+pub(crate) fn document<const N: usize>(members: [(&str, Option<Value>); N]) -> Document {
     let present = members.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
     Document::new(present.collect())
 }
 
-fn some(text: Option<&str>) -> Option<Value> {
+pub(crate) fn some(text: Option<&str>) -> Option<Value> {
     text.map(Value::from)
 }
 
@@ -252,39 +280,16 @@ fn qwen(file: &Map<String, Value>, _path: &Path) -> Option<NewLogin> {
     Some(NewLogin::new(ProviderId::from_static("qwen"), "qwen-qwen-code.json", document, &["email"]))
 }
 
-/// The IDE keeps the registration of a login with AWS in a file of its own, by its hash.
 // Source: providers-b.md 1.1.7, 1.3.
 fn kiro(file: &Map<String, Value>, path: &Path) -> Option<NewLogin> {
-    let access = text(file, "accessToken")?;
-    let hash = text(file, "clientIdHash");
-    let beside = hash
-        .filter(|hash| !hash.contains(['/', '\\']) && !hash.contains(".."))
-        .and_then(|hash| object(&path.parent()?.join(format!("{hash}.json"))).ok());
-    let registration = beside.unwrap_or_default();
-    let client = |key: &str| text(file, key).or_else(|| text(&registration, key)).map(str::to_owned);
-    let claims = jwt_claims(access).unwrap_or_default();
-    let email = text(file, "email").or_else(|| text(&claims, "email")).map(str::to_owned);
-    let arn = text(file, "profileArn");
-    let provider = text(file, "provider").unwrap_or("imported");
-    let client_id = client("clientId");
-    let id = email.as_deref().or_else(|| arn?.rsplit('/').next()).or(client_id.as_deref()).unwrap_or("ide");
-    let name = format!("kiro-{}-{}.json", part(&provider.to_ascii_lowercase()), part(id));
-    let document = document([
-        ("type", Some(json!("kiro"))),
-        ("access_token", some(Some(access))),
-        ("refresh_token", some(text(file, "refreshToken"))),
-        ("profile_arn", some(arn)),
-        ("expires_at", moment(file, "expiresAt").map(Value::from)),
-        ("auth_method", text(file, "authMethod").map(|method| json!(method.to_ascii_lowercase()))),
-        ("provider", some(Some(provider))),
-        ("client_id", client_id.map(Value::from)),
-        ("client_secret", client("clientSecret").map(Value::from)),
-        ("client_id_hash", some(hash)),
-        ("email", email.map(Value::from)),
-        ("start_url", some(text(file, "startUrl"))),
-        ("region", some(text(file, "region"))),
-    ]);
-    Some(NewLogin::new(ProviderId::from_static("kiro"), name, document, &["profile_arn", "email"]))
+    let document = kiro_file::document(file, path)?;
+    let provider = document.text("provider").unwrap_or("imported").to_ascii_lowercase();
+    let of_profile = || document.text("profile_arn")?.rsplit('/').next();
+    let id =
+        document.text("email").or_else(of_profile).or_else(|| document.text("client_id")).unwrap_or("ide");
+    let name = format!("kiro-{}-{}.json", part(&provider), part(id));
+    let login = NewLogin::new(ProviderId::from_static("kiro"), name, document, &["profile_arn", "email"]);
+    Some(login.with_distinct(&crate::kiro::DISTINCT))
 }
 
 /// One entry an app of GitHub; the first with a token is as good as the others.

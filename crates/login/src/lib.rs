@@ -14,6 +14,7 @@ mod iflow;
 mod import;
 mod kimi;
 mod kiro;
+mod kiro_file;
 mod means;
 mod names;
 mod options;
@@ -22,8 +23,10 @@ mod pasted;
 mod qwen;
 mod terminal;
 mod vertex;
+mod window;
 
 pub use authenticators::Authenticators;
 pub use import::{FoundLogin, found_logins};
+pub use kiro_file::KiroTokenFile;
 pub use options::{OauthClient, Options};
 pub use terminal::TerminalUi;

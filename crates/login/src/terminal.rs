@@ -10,6 +10,8 @@ use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
 use tokio::sync::{Mutex, mpsc};
 
+use crate::window::open_private;
+
 /// Longer texts make codes that no terminal shows whole.
 const MAX_QR: usize = 700;
 
@@ -58,7 +60,16 @@ impl TerminalUi {
         }
     }
 
-    fn open(&self, url: &str) {
+    fn open(&self, url: &str, private: bool) {
+        if private {
+            if open_private(url) {
+                return self.say("Your browser was asked to open it in a private window.");
+            }
+            self.say(
+                "No browser with private windows was found: an ordinary one opens, where you may be signed in \
+                 already, perhaps with another account.",
+            );
+        }
         match open::that_detached(url) {
             Ok(()) => self.say("Your browser was asked to open it."),
             Err(error) => self.say(&format!("The browser could not be started ({error}): open it yourself.")),
@@ -76,10 +87,10 @@ impl Default for TerminalUi {
 impl LoginUi for TerminalUi {
     fn tell(&self, step: LoginStep) {
         match step {
-            LoginStep::Open { url, browser, port, .. } => {
+            LoginStep::Open { url, browser, port, private, .. } => {
                 self.say(&format!("Open this address and agree:\n\n{url}\n"));
                 if browser {
-                    self.open(&url);
+                    self.open(&url, private);
                 } else {
                     self.draw(&url);
                     if let Some(port) = port {
@@ -92,7 +103,7 @@ impl LoginUi for TerminalUi {
                     }
                 }
             }
-            LoginStep::Code { url, complete_url, code, lifetime, browser, .. } => {
+            LoginStep::Code { url, complete_url, code, lifetime, browser, private, .. } => {
                 self.say(&format!(
                     "Open {url} on any device and enter this code within {} minutes:\n\n  {code}\n",
                     lifetime.as_secs().div_ceil(60)
@@ -101,7 +112,7 @@ impl LoginUi for TerminalUi {
                     self.say(&format!("Or open it with the code in it:\n\n{complete_url}\n"));
                 }
                 if browser {
-                    self.open(&complete_url);
+                    self.open(&complete_url, private);
                 } else {
                     self.draw(&complete_url);
                 }

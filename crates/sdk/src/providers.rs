@@ -134,7 +134,11 @@ fn ours(egress: &Egress, config: &Config) -> Vec<Arc<dyn ProviderExecutor>> {
     #[cfg(feature = "kimi")]
     add_login!("kimi", KimiExecutor);
     #[cfg(feature = "kiro")]
-    add!("kiro", KiroExecutor::new);
+    {
+        // Source: providers-b.md 1.1.7.
+        let registrations = config.home.as_ref().map(|home| home.join(".aws/sso/cache"));
+        add!("kiro", |egress| KiroExecutor::new(egress).with_registrations(registrations));
+    }
     add!("openai", OpenAiCompatExecutor::openai);
     #[cfg(feature = "qwen")]
     add_login!("qwen", QwenExecutor);

@@ -1,5 +1,7 @@
 //! A provider's OAuth server, as strict as the standards allow.
 
+mod kiro;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -11,7 +13,8 @@ use crate::received::{Received, form_value};
 use crate::reply::{Reply, status};
 
 /// An authorization server on loopback: codes and refresh tokens work once, PKCE, redirect URIs and clients are checked,
-/// device codes follow a script. It answers `/device`, `/token`, and other paths as [`page`](Self::page) says.
+/// device codes follow a script. It answers `/device`, `/token`, below `/oidc` as AWS does and below `/social` as Kiro's own
+/// service does, and other paths as [`page`](Self::page) says.
 ///
 /// The user's browser is [`consent`](Self::consent) and [`deny`](Self::deny): they take the authorize URL and give the
 /// address that the browser ends up at.
@@ -45,6 +48,7 @@ struct Ledger {
     /// Refresh tokens, and whether they are spent.
     refresh: HashMap<String, bool>,
     devices: HashMap<String, Option<String>>,
+    clients: HashMap<String, kiro::Client>,
     device_script: Vec<Reply>,
     secret: Option<String>,
     extra: Value,
@@ -117,15 +121,20 @@ impl FakeOAuth {
         let (redirect, state, query) = Self::read(authorize);
         let mut ledger = self.ledger.lock();
         ledger.issued += 1;
-        let code = format!("code/{}+=", ledger.issued);
-        let client = form_value(query, "client_id").expect("client_id");
+        let number = ledger.issued;
+        let code = format!("code/{number}+=");
+        let client = match form_value(query, "client_id") {
+            Some(client) => client,
+            None => kiro::without_client(authorize),
+        };
+        ledger.check_registration(&client, query);
         let challenge = form_value(query, "code_challenge");
         if challenge.is_some() {
             assert_eq!(form_value(query, "code_challenge_method").as_deref(), Some("S256"), "{authorize}");
         }
         let entry = Code { client, redirect: redirect.clone(), challenge, spent: false };
         ledger.codes.insert(code, entry);
-        format!("{redirect}?code=code%2F{}%2B%3D&state={state}", ledger.issued)
+        format!("{redirect}?code=code%2F{number}%2B%3D&state={state}")
     }
 
     /// The user refuses: the address that their browser is sent to.
@@ -154,6 +163,9 @@ impl Ledger {
     fn answer(&mut self, request: &Received) -> Reply {
         if let Some(script) = self.pages.get_mut(&request.path) {
             return if script.len() > 1 { script.remove(0) } else { script[0].clone() };
+        }
+        if let Some(reply) = self.kiro(request) {
+            return reply;
         }
         match request.path.as_str() {
             "/device" => self.device(request),
@@ -252,7 +264,8 @@ impl Ledger {
 
 /// A verifier goes with its challenge, and none with none. Source: RFC 7636 §4.6.
 fn proves(request: &Received, challenge: Option<&str>) -> Result<(), &'static str> {
-    let digest = member(request, "code_verifier").map(|verifier| {
+    let verifier = member(request, "code_verifier").or_else(|| member(request, "codeVerifier"));
+    let digest = verifier.map(|verifier| {
         use base64::Engine as _;
         let digest = ring::digest::digest(&ring::digest::SHA256, verifier.as_bytes());
         base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(digest)

@@ -97,6 +97,8 @@ pub struct Config {
     pub passthrough_headers: bool,
     /// Whether login pages open in a private window: `incognito-browser`, default off.
     pub incognito_browser: bool,
+    /// The user's home directory, where vendors' own tools keep their logins; `None` where there is none.
+    pub home: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -147,6 +149,7 @@ impl Config {
             refresh_workers: refresh_workers(root, report),
             passthrough_headers: root.get("passthrough-headers").is_on(report),
             incognito_browser: root.get("incognito-browser").is_on(report),
+            home: environment.home(),
             server,
             access,
         }

@@ -47,7 +47,7 @@ pub(super) const ROOT: &[Key] = &[
     key("kiro", NotBuilt, List(KIRO)),
     later("kiro-preferred-endpoint"),
     value("auth-auto-refresh-workers"),
-    later("incognito-browser"),
+    value("incognito-browser"),
     // models
     value("force-model-prefix"),
     key("model-aliases", Active, Free),

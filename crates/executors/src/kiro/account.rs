@@ -50,6 +50,10 @@ impl<'c> Account<'c> {
         self.text("refresh_token", "refreshToken")
     }
 
+    pub(super) fn logged_in_with_aws(&self) -> bool {
+        matches!(self.method, Method::BuilderId | Method::Idc | Method::Aws)
+    }
+
     /// The client that was registered for this login; both or none.
     pub(super) fn client(&self) -> Option<(&'c str, &'c str)> {
         self.text("client_id", "clientId").zip(self.text("client_secret", "clientSecret"))
@@ -61,6 +65,11 @@ impl<'c> Account<'c> {
 
     pub(super) fn profile_arn(&self) -> Option<&'c str> {
         self.text("profile_arn", "profileArn")
+    }
+
+    /// The kind of task that its user wrote down (`agent-task-type`).
+    pub(super) fn task(&self) -> Option<&'c str> {
+        self.text("agent_task_type", "agentTaskType")
     }
 
     /// The region of the login.

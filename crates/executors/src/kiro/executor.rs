@@ -1,5 +1,6 @@
 //! The executor.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,7 +10,7 @@ use cliproxy_core::{
     Operation, ProviderExecutor, ProviderFormat, ProviderId, Renewal, ReplyModes, UpstreamModel, WireReply,
     WireStream,
 };
-use cliproxy_transport::oauth::known::{KIRO_OIDC, KIRO_SOCIAL};
+use cliproxy_transport::oauth::known::{KIRO_AMAZONQ, KIRO_OIDC, KIRO_SOCIAL};
 use cliproxy_transport::oauth::{Pace as _, RealTime};
 use http::{HeaderMap, Method as Verb, Request, Response};
 use serde_json::Value;
@@ -27,7 +28,7 @@ static FORMATS: [ProviderFormat; 1] = [ProviderFormat::KIRO];
 
 /// Where everything is; `{region}` is the account's. Source: providers-b.md 1.4, 1.5.1.
 static ENDPOINTS: [Endpoint; 4] = [
-    Endpoint::new("amazonq", "https://q.{region}.amazonaws.com"),
+    KIRO_AMAZONQ,
     Endpoint::new("codewhisperer", "https://codewhisperer.{region}.amazonaws.com"),
     KIRO_OIDC,
     KIRO_SOCIAL,
@@ -49,6 +50,7 @@ pub struct KiroExecutor {
     egress: Egress,
     urls: Urls,
     profiles: Profiles,
+    registrations: Option<PathBuf>,
 }
 
 /// A host that answers, and what it wants to be told.
@@ -61,7 +63,16 @@ impl KiroExecutor {
     /// An executor with the built-in URLs.
     #[must_use]
     pub fn new(egress: Egress) -> Self {
-        Self { provider: PROVIDER, egress, urls: Urls::new(&ENDPOINTS), profiles: Profiles::default() }
+        let (urls, profiles) = (Urls::new(&ENDPOINTS), Profiles::default());
+        Self { provider: PROVIDER, egress, urls, profiles, registrations: None }
+    }
+
+    /// Looks for client registrations, which logins of AWS's own tools name by a hash, in this folder
+    /// (`~/.aws/sso/cache`).
+    #[must_use]
+    pub fn with_registrations(mut self, folder: Option<PathBuf>) -> Self {
+        self.registrations = folder;
+        self
     }
 
     /// Replaces a URL (`endpoints.kiro.<name>`).
@@ -163,7 +174,7 @@ impl ProviderExecutor for KiroExecutor {
         // A key that no call can show is said before any call is made.
         request::authorize(&mut HeaderMap::new(), &account)?;
         let profile = self.profiles.of(&account, &self.egress, self, Base::new(&root).without(&ENDS)).await;
-        let body = request::body(&attempt.body, profile.as_deref())?;
+        let body = request::body(&attempt.body, profile.as_deref(), account.task())?;
         let mut failure: Option<ExecutorError> = None;
         for line in self.lines(&account)? {
             let uri = Base::new(&line.root).without(&ENDS).join("/generateAssistantResponse")?;
@@ -190,7 +201,9 @@ impl ProviderExecutor for KiroExecutor {
         if credential.kind() == CredentialKind::ApiKey {
             return Err(ExecutorError::unsupported(&self.provider, "refresh of a key"));
         }
-        let changes = renewed(credential, &self.egress, &self.urls, RealTime.now()).await?;
+        let changes =
+            renewed(credential, &self.egress, &self.urls, self.registrations.as_deref(), RealTime.now())
+                .await?;
         let mut fresh = credential.with_document(credential.document().merged(changes));
         let account = Account::of(&fresh);
         // The renewal is what writes down: a profile that is missing is asked for now.

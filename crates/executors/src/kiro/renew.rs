@@ -1,9 +1,10 @@
 //! Renewal: over AWS's OIDC for what logged in there, else over the vendor's own service. Source: providers-b.md 1.4.
 
+use std::path::Path;
 use std::time::Duration;
 
 use cliproxy_core::{Credential, ErrorKind, ExecutorError, Secret, Timestamp};
-use cliproxy_transport::oauth::{ClientAuth, TokenEndpoint, Tokens};
+use cliproxy_transport::oauth::{ClientAuth, Registration, TokenEndpoint, Tokens};
 use serde_json::{Map, Value};
 
 use super::account::{Account, Method};
@@ -15,8 +16,7 @@ const LIFETIME: Duration = Duration::from_secs(3600);
 /// The endpoint that renews an account.
 fn endpoint(account: &Account<'_>, urls: &Urls) -> Result<TokenEndpoint, ExecutorError> {
     let own = account.credential.document().text("token_url");
-    let aws = matches!(account.method, Method::BuilderId | Method::Idc | Method::Aws);
-    match account.client().filter(|_| aws) {
+    match account.client().filter(|_| account.logged_in_with_aws()) {
         Some((id, secret)) => {
             // Without a region of its own a login is at home.
             let region = match account.method {
@@ -27,14 +27,6 @@ fn endpoint(account: &Account<'_>, urls: &Urls) -> Result<TokenEndpoint, Executo
             Ok(TokenEndpoint::new(url, id)
                 .with_secret(Secret::from(secret), ClientAuth::Body)
                 .with_camel_case_json())
-        }
-        None if aws && account.client_hash().is_some() => {
-            let id = account.credential.masked_id();
-            let message = format!(
-                "credential {id} names its client registration only by client_id_hash: import the login again, \
-                 or add client_id and client_secret"
-            );
-            Err(ExecutorError::new(ErrorKind::Misconfigured, message))
         }
         None => {
             let url = own.map_or_else(|| format!("{}/refreshToken", at(urls, "social", "")), str::to_owned);
@@ -57,14 +49,50 @@ pub(super) async fn renewed(
     credential: &Credential,
     egress: &Egress,
     urls: &Urls,
+    registrations: Option<&Path>,
     now: Timestamp,
 ) -> Result<Map<String, Value>, ExecutorError> {
-    let account = Account::of(credential);
+    let registered = registered(credential, registrations).await?;
+    let known = credential.with_document(credential.document().merged(registered.clone()));
+    let account = Account::of(&known);
     let endpoint = endpoint(&account, urls)?;
     let named = with_refresh_token(&account);
     let tokens =
         egress.renew(&named, &endpoint, "").await.map_err(|error| explained(error, &account, now))?;
-    Ok(members(&tokens, credential, now))
+    // From here on the file needs no other.
+    let mut changes = registered;
+    changes.extend(members(&tokens, credential, now));
+    Ok(changes)
+}
+
+/// The client registration of a login that names it by its hash alone.
+// Source: providers-b.md 1.4 [T] "Use the first behaviour everywhere".
+async fn registered(
+    credential: &Credential,
+    registrations: Option<&Path>,
+) -> Result<Map<String, Value>, ExecutorError> {
+    let account = Account::of(credential);
+    let hash = account.client_hash().filter(|_| account.logged_in_with_aws() && account.client().is_none());
+    let Some(hash) = hash else { return Ok(Map::new()) };
+    let wrong = |why: &str| {
+        let id = account.credential.masked_id();
+        let message = format!(
+            "credential {id} names its client registration only by client_id_hash, and {why}: import the login \
+             again, or add client_id and client_secret"
+        );
+        ExecutorError::new(ErrorKind::Misconfigured, message)
+    };
+    let Some(folder) = registrations else { return Err(wrong("there is no home directory to look in")) };
+    let (folder, hash) = (folder.to_owned(), hash.to_owned());
+    let read = tokio::task::spawn_blocking(move || Registration::read(&folder, &hash)).await;
+    let found = read.map_err(|_| wrong("reading it was cut off"))?.map_err(|why| wrong(&why))?;
+    let mut members = Map::new();
+    members.insert("client_id".to_owned(), Value::from(found.client_id));
+    members.insert("client_secret".to_owned(), Value::from(found.client_secret.expose()));
+    if let Some(expires) = found.expires {
+        members.insert("client_secret_expires_at".to_owned(), Value::from(expires.to_rfc3339()));
+    }
+    Ok(members)
 }
 
 /// The refresh token under its standard name: logins of the vendor's own tools have another.

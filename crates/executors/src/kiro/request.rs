@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use cliproxy_core::{ErrorKind, ExecutorError};
-use cliproxy_translator::splice::Edits;
+use cliproxy_translator::CodecError;
+use cliproxy_translator::splice::{Edits, TopLevel};
 use cliproxy_transport::oauth::random_uuid;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use http::{Method, Request, Uri};
@@ -74,16 +75,25 @@ pub(super) fn about(
     call(method, uri, body, account, &HeaderMap::new(), None)
 }
 
-/// The body with the account's profile.
-pub(super) fn body(body: &Bytes, profile: Option<&str>) -> Result<Bytes, ExecutorError> {
-    let edits = match profile {
+/// The body with the account's profile, and the kind of task that its user wrote down.
+pub(super) fn body(body: &Bytes, profile: Option<&str>, task: Option<&str>) -> Result<Bytes, ExecutorError> {
+    let wrong = |error: CodecError| {
+        ExecutorError::new(ErrorKind::InvalidRequest, "the request is no JSON object").with_source(error)
+    };
+    let mut edits = match profile {
         Some(arn) => Edits::new().set_string("profileArn", arn),
         // One that a client put there is not this account's.
         None => Edits::new().remove("profileArn"),
     };
-    edits.apply(body).map_err(|error| {
-        ExecutorError::new(ErrorKind::InvalidRequest, "the request is no JSON object").with_source(error)
-    })
+    if let Some(task) = task {
+        // Source: providers-b.md 1.5.3 [H] "adds in `conversationState`: `agentTaskType`".
+        let top = TopLevel::scan(body).map_err(wrong)?;
+        let state =
+            top.value("conversationState").map_or_else(|| Bytes::from_static(b"{}"), Bytes::copy_from_slice);
+        let state = Edits::new().set_string("agentTaskType", task).apply(&state).map_err(wrong)?;
+        edits = edits.set("conversationState", String::from_utf8_lossy(&state).into_owned());
+    }
+    edits.apply(body).map_err(wrong)
 }
 
 #[cfg(test)]
@@ -93,8 +103,19 @@ mod tests {
     #[test]
     fn a_profile_is_the_accounts_or_there_is_none() {
         let asked = Bytes::from_static(br#"{"conversationState":{},"profileArn":"theirs"}"#);
-        assert_eq!(body(&asked, Some("ours")).unwrap(), r#"{"conversationState":{},"profileArn":"ours"}"#);
-        assert_eq!(body(&asked, None).unwrap(), r#"{"conversationState":{}}"#);
-        assert_eq!(body(&Bytes::from_static(b"["), None).unwrap_err().kind(), ErrorKind::InvalidRequest);
+        assert_eq!(
+            body(&asked, Some("ours"), None).unwrap(),
+            r#"{"conversationState":{},"profileArn":"ours"}"#
+        );
+        assert_eq!(body(&asked, None, None).unwrap(), r#"{"conversationState":{}}"#);
+        let asked = Bytes::from_static(br#"{"conversationState":{"agentTaskType":"x","a":"\u00e9"}}"#);
+        assert_eq!(
+            body(&asked, None, Some("vibe")).unwrap(),
+            r#"{"conversationState":{"agentTaskType":"vibe","a":"\u00e9"}}"#
+        );
+        assert_eq!(
+            body(&Bytes::from_static(b"["), None, None).unwrap_err().kind(),
+            ErrorKind::InvalidRequest
+        );
     }
 }

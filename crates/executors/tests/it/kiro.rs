@@ -417,6 +417,60 @@ async fn a_rotated_token_works_once_and_refusals_are_told_from_troubles() {
 }
 
 #[tokio::test]
+async fn a_registration_that_is_named_by_its_hash_is_read_renewed_with_and_written_down() {
+    // Source: providers-b.md 1.4, 1.8 test 13.
+    let folder = tempfile::TempDir::new().unwrap();
+    let cache = folder.path().join("cache");
+    std::fs::create_dir(&cache).unwrap();
+    let registration =
+        json!({"clientId":"CID","clientSecret":"CS","expiresAt":"2099-01-01T00:00:00.000Z"}).to_string();
+    std::fs::write(cache.join("0af1.json"), &registration).unwrap();
+    std::fs::write(folder.path().join("outside.json"), &registration).unwrap();
+    let mut stage = Stage::set().await;
+    stage.executor = stage.executor.with_registrations(Some(cache));
+    stage.login.script_all([json(&json!({"accessToken":"A2","refreshToken":"R2","expiresIn":3600}))]);
+    let file = with(
+        social(),
+        json!({"auth_method":"IdC","client_id_hash":"0af1","region":"eu-west-1","client_id":"","client_secret":""}),
+    );
+    let fresh = stage.executor.refresh(&account(file)).await.unwrap();
+    let asked = stage.login.last();
+    assert_eq!(asked.path, "/oidc/eu-west-1/token");
+    assert_eq!(
+        asked.json(),
+        json!({"clientId":"CID","clientSecret":"CS","refreshToken":"RT","grantType":"refresh_token"})
+    );
+    for (key, value) in [
+        ("client_id", "CID"),
+        ("client_secret", "CS"),
+        ("client_secret_expires_at", "2099-01-01T00:00:00Z"),
+        ("access_token", "A2"),
+    ] {
+        assert_eq!(fresh.document().text(key), Some(value), "{key}");
+    }
+    for hash in ["../outside", "absent"] {
+        let file = with(social(), json!({"auth_method":"idc","client_id_hash":hash}));
+        let error = stage.executor.refresh(&account(file)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Misconfigured, "{error}");
+        assert!(error.to_string().contains("import the login again"), "{error}");
+    }
+    // A social login has no registration, whatever is written there.
+    let file = with(social(), json!({"client_id_hash":"absent"}));
+    stage.executor.refresh(&account(file)).await.unwrap();
+    assert_eq!(stage.login.last().path, "/refreshToken");
+}
+
+#[tokio::test]
+async fn the_kind_of_task_that_a_user_wrote_down_is_said() {
+    let stage = Stage::set().await;
+    stage.amazon.script_all([kiro::text("hello")]);
+    stage.ask(&account(with(social(), json!({"agent_task_type":"vibe"})))).await.unwrap();
+    assert_eq!(stage.amazon.last().json()["conversationState"]["agentTaskType"], "vibe");
+    stage.ask(&account(social())).await.unwrap();
+    assert_eq!(stage.amazon.last().json()["conversationState"].get("agentTaskType"), None);
+}
+
+#[tokio::test]
 async fn what_only_a_person_can_mend_is_said() {
     let over = with(
         social(),
@@ -432,6 +486,7 @@ async fn what_only_a_person_can_mend_is_said() {
     let error = stage.executor.refresh(&account(hash)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Misconfigured);
     assert!(error.to_string().contains("client_id_hash"), "{error}");
+    assert!(stage.login.requests().len() == 1, "it is not tried elsewhere");
 
     let tokenless = account(json!({"type":"kiro","refresh_token":"RT"}));
     let error = stage.ask(&tokenless).await.unwrap_err();

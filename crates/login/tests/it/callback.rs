@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cliproxy_core::{LoginErrorKind, LoginUi, Timestamp};
+use cliproxy_core::{LoginErrorKind, Timestamp};
 use cliproxy_testkit::html;
 use cliproxy_transport::BoxFuture;
 use cliproxy_transport::oauth::Pace;
 use serde_json::json as j;
 
-use crate::support::{NOW, Person, Scene, request};
+use crate::support::{NOW, Person, Scene, Typing, request};
 
 async fn scene() -> Scene {
     let scene = Scene::new().await;
@@ -79,39 +79,12 @@ async fn without_a_browser_the_address_is_pasted() {
         let oauth = Arc::clone(&scene.oauth);
         let person = Person::answering(["", "hello", "http://localhost:54545/callback?code=x&state=wrong"]);
         // The answer depends on the URL that is shown: it is added once that is known.
-        let ui = Arc::new(Pasting { person: Arc::clone(&person), oauth, shape });
+        let ui = Arc::new(Typing { person: Arc::clone(&person), oauth, shape });
         let request = request().without_browser();
         scene.flow("claude").login(request, ui).await.unwrap();
         assert_eq!(person.asked.lock().len(), 4, "{shape}");
         let notes = person.notes();
         assert!(notes.contains("no callback address") && notes.contains("another login"), "{notes}");
-    }
-}
-
-#[derive(Debug)]
-struct Pasting {
-    person: Arc<Person>,
-    oauth: Arc<cliproxy_testkit::FakeOAuth>,
-    shape: &'static str,
-}
-
-#[async_trait::async_trait]
-impl LoginUi for Pasting {
-    fn tell(&self, step: cliproxy_core::LoginStep) {
-        if let cliproxy_core::LoginStep::Open { url, browser, .. } = &step {
-            assert!(!browser);
-            let callback = self.oauth.consent(url);
-            let (_, query) = callback.split_once('?').unwrap();
-            let (code, state) = query.strip_prefix("code=").unwrap().split_once("&state=").unwrap();
-            let code = if self.shape.contains('#') { "code/1+=" } else { code };
-            let shape = self.shape.replace("{url}", &callback);
-            self.person.answers(shape.replace("{code}", code).replace("{state}", state));
-        }
-        self.person.tell(step);
-    }
-
-    async fn ask(&self, question: cliproxy_core::Question) -> Option<String> {
-        self.person.ask(question).await
     }
 }
 
@@ -127,17 +100,21 @@ async fn a_port_in_use_is_named_with_a_browser_and_worked_around_without() {
 
     let person = Person::answering([]);
     let ui =
-        Arc::new(Pasting { person: Arc::clone(&person), oauth: Arc::clone(&scene.oauth), shape: "{url}" });
+        Arc::new(Typing { person: Arc::clone(&person), oauth: Arc::clone(&scene.oauth), shape: "{url}" });
     scene.flow("claude").login(request.without_browser(), ui).await.unwrap();
     assert!(person.notes().contains("paste the address instead"), "{}", person.notes());
 }
 
 #[derive(Debug)]
-struct Impatient;
+struct Impatient(u64);
 
 impl Pace for Impatient {
     fn sleep(&self, length: Duration) -> BoxFuture<()> {
-        if length == Duration::from_secs(300) { Box::pin(async {}) } else { Box::pin(std::future::pending()) }
+        if length == Duration::from_secs(self.0) {
+            Box::pin(async {})
+        } else {
+            Box::pin(std::future::pending())
+        }
     }
 
     fn now(&self) -> Timestamp {
@@ -146,12 +123,17 @@ impl Pace for Impatient {
 }
 
 #[tokio::test]
-async fn nobody_is_waited_for_longer_than_five_minutes() {
-    let mut scene = scene().await;
-    scene.options = scene.options.clone().with_pace(Arc::new(Impatient));
-    let error = scene.login("claude", request(), &Person::answering([])).await.unwrap_err();
-    assert_eq!(error.kind(), LoginErrorKind::TimedOut);
-    assert!(error.to_string().contains("5 minutes"), "{error}");
+async fn nobody_is_waited_for_longer_than_the_flow_says() {
+    // Source: providers-a.md 1.3 "Wait"; providers-b.md 1.1.4, 1.1.5 "Timeout".
+    for (flow, seconds) in [("claude", 300), ("kiro", 600), ("kiro-google", 600)] {
+        let mut scene = scene().await;
+        scene.options = scene.options.clone().with_pace(Arc::new(Impatient(seconds)));
+        let request = request().with_answer("flow", "authcode");
+        let error = scene.login(flow, request, &Person::answering([])).await.unwrap_err();
+        assert_eq!(error.kind(), LoginErrorKind::TimedOut);
+        let minutes = format!("{} minutes", seconds / 60);
+        assert!(error.to_string().contains(&minutes), "{error}");
+    }
 }
 
 #[tokio::test]

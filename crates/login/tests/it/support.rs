@@ -122,9 +122,38 @@ impl LoginUi for Person {
     }
 }
 
+/// A person without a browser here: pastes the callback, in some shape.
+#[derive(Debug)]
+pub struct Typing {
+    pub person: Arc<Person>,
+    pub oauth: Arc<FakeOAuth>,
+    pub shape: &'static str,
+}
+
+#[async_trait]
+impl LoginUi for Typing {
+    fn tell(&self, step: LoginStep) {
+        if let LoginStep::Open { url, .. } = &step {
+            let callback = self.oauth.consent(url);
+            let (_, query) = callback.split_once('?').unwrap();
+            let (code, state) = query.strip_prefix("code=").unwrap().split_once("&state=").unwrap();
+            let code = if self.shape.contains('#') { "code/1+=" } else { code };
+            let shape = self.shape.replace("{url}", &callback);
+            self.person.answers(shape.replace("{code}", code).replace("{state}", state));
+        }
+        self.person.tell(step);
+    }
+
+    async fn ask(&self, question: Question) -> Option<String> {
+        self.person.ask(question).await
+    }
+}
+
 /// Opens an address of this machine, at the port where the listener is: a tunnel leads there.
 async fn visit_at(address: &str, port: Option<u16>) -> (u16, String) {
-    let rest = address.strip_prefix("http://localhost:").expect("a redirect to this machine");
+    let rest =
+        address.strip_prefix("http://localhost:").or_else(|| address.strip_prefix("http://127.0.0.1:"));
+    let rest = rest.expect("a redirect to this machine");
     let (named, path) = rest.split_once('/').unwrap();
     let port = port.map_or(named.to_owned(), |port| port.to_string());
     let reply = TestClient::new(format!("http://127.0.0.1:{port}")).get(&format!("/{path}")).await;

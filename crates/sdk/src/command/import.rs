@@ -43,8 +43,10 @@ pub async fn import_login(
         let message = format!("there is no login of {name} to import\n{}", importable(environment));
         CommandError::Which { message }
     })?;
-    let read =
-        login.read().map_err(|source| CommandError::Login { provider: login.name.to_owned(), source })?;
+    let read = login
+        .read_settled()
+        .await
+        .map_err(|source| CommandError::Login { provider: login.name.to_owned(), source })?;
     let said = keep(config, read).await?;
     Ok(format!("{said}\n{}: {}.", login.program, login.consequence()))
 }

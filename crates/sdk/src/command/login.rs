@@ -60,6 +60,9 @@ pub async fn log_in(
     let flow = flows
         .get(name)
         .ok_or_else(|| CommandError::NoLogin { name: name.to_owned(), known: listed(&flows) })?;
+    // What a flag said counts; a login that wants a private window by itself has one either way.
+    // Source: runtime.md A.2 `incognito-browser`, B.3.
+    request.private_window = request.private_window.or(config.incognito_browser.then_some(true));
     request.existing = FileStore::new(&config.auth_dir).list().await?.credentials;
     let login = flow
         .login(request, ui)

@@ -102,3 +102,9 @@ pub const KIRO_OIDC: Endpoint = Endpoint::new("oidc", "https://oidc.{region}.ama
 
 /// Kiro's own service, for logins over Google and GitHub. Source: providers-b.md 1.1.5.
 pub const KIRO_SOCIAL: Endpoint = Endpoint::new("social", "https://prod.us-east-1.auth.desktop.kiro.dev");
+
+/// Amazon Q, where Kiro's accounts are served and asked about. `{region}` is the account's. Source: providers-b.md 1.5.1.
+pub const KIRO_AMAZONQ: Endpoint = Endpoint::new("amazonq", "https://q.{region}.amazonaws.com");
+
+/// The public client under which Kiro's own service hands out device codes. Source: providers-b.md 1.2.
+pub const KIRO_DEVICE_CLIENT: &str = "kiro-cli";
