@@ -69,7 +69,7 @@ async fn begin(world: &World, arguments: &[&str]) -> (Child, String) {
     (child, url)
 }
 
-async fn free_port() -> u16 {
+pub async fn free_port() -> u16 {
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     taken.local_addr().unwrap().port()
 }
@@ -191,7 +191,7 @@ async fn a_codex_account_is_pasted_in_and_serves_every_client() {
 }
 
 /// Without padding, in the alphabet of URLs.
-fn base64(text: &str) -> String {
+pub fn base64(text: &str) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut out = String::new();
     for chunk in text.as_bytes().chunks(3) {

@@ -10,6 +10,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod accounts;
 mod ask;
 mod broken_upstream;
 mod client;

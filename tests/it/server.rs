@@ -1,6 +1,6 @@
 //! The binary under test.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -26,7 +26,12 @@ pub fn command(home: &TempDir, arguments: &[&str]) -> Command {
 }
 
 fn with_head(yaml: &str) -> String {
-    format!("host: 127.0.0.1\nport: 0\napi-keys: [{KEY}]\nauth-dir: ./credentials\n{yaml}")
+    with_head_at(Path::new("./credentials"), yaml)
+}
+
+fn with_head_at(credentials: &Path, yaml: &str) -> String {
+    let folder = credentials.display();
+    format!("host: 127.0.0.1\nport: 0\napi-keys: [{KEY}]\nauth-dir: '{folder}'\n{yaml}")
 }
 
 /// A running server.
@@ -48,6 +53,13 @@ impl Server {
     /// As [`Self::with_config`], in a home that has files already.
     pub async fn with_config_in(home: TempDir, yaml: &str) -> Self {
         std::fs::write(home.path().join("config.yaml"), with_head(yaml)).unwrap();
+        Self::start(home, &[]).await
+    }
+
+    /// As [`Self::with_config`], on an auth directory that others may share.
+    pub async fn sharing(credentials: &Path, yaml: &str) -> Self {
+        let home = TempDir::new().unwrap();
+        std::fs::write(home.path().join("config.yaml"), with_head_at(credentials, yaml)).unwrap();
         Self::start(home, &[]).await
     }
 

@@ -56,6 +56,18 @@ impl Timestamp {
 }
 
 impl Timestamp {
+    /// Reads the preferred form of an HTTP date: `Sun, 06 Nov 1994 08:49:37 GMT`. Source: RFC 9110 §5.6.7.
+    #[must_use]
+    pub fn from_http_date(text: &str) -> Option<Self> {
+        const MONTHS: [&str; 12] =
+            ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        let (_, rest) = text.split_once(", ")?;
+        let mut words = rest.split(' ');
+        let (day, month, year, clock) = (words.next()?, words.next()?, words.next()?, words.next()?);
+        let month = MONTHS.iter().position(|name| *name == month)? + 1;
+        Self::parse(&format!("{year}-{month:02}-{day}T{clock}Z"))
+    }
+
     /// Reads the time formats that auth files contain: RFC 3339, `YYYY-MM-DD HH:MM[:SS]` (as UTC), Unix
     /// seconds, or milliseconds when above 1e12. Zero and negative numbers mean unknown.
     // Source: providers-a.md 1.1 "Time values".

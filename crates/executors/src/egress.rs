@@ -11,7 +11,7 @@ use cliproxy_core::{
     Credential, ErrorKind, Evidence, ExecutorError, Failure, ProviderExecutor, Secret, Timestamp, WireReply,
     WireStream,
 };
-use cliproxy_transport::oauth::{TokenEndpoint, Tokens};
+use cliproxy_transport::oauth::{JwtBearer, TokenEndpoint, Tokens};
 use cliproxy_transport::{BodyError, HttpClient, IncomingBody, ProxyChoice, ProxyUrlError, SendError, Via};
 use futures_core::Stream;
 use http::{HeaderMap, Request, Response, StatusCode, header};
@@ -156,6 +156,20 @@ impl Egress {
     ) -> Result<Tokens, ExecutorError> {
         let via = self.via(credential)?;
         Ok(endpoint.refresh(&self.client, &via, token, scope).await?)
+    }
+
+    /// The token of a service account, for an assertion that it signed.
+    ///
+    /// # Errors
+    /// As [`cliproxy_transport::oauth::TokenError::kind`] says.
+    pub async fn assert(
+        &self,
+        credential: &Credential,
+        account: &JwtBearer,
+        now: Timestamp,
+    ) -> Result<Tokens, ExecutorError> {
+        let via = self.via(credential)?;
+        Ok(account.exchange(&self.client, &via, now).await?)
     }
 
     async fn open(

@@ -45,6 +45,7 @@ mod iflow;
 mod kimi;
 #[cfg(feature = "kiro")]
 mod kiro;
+mod minted;
 #[cfg(feature = "openai-compat")]
 mod openai_compat;
 mod openai_models;

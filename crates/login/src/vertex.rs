@@ -4,12 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use cliproxy_core::{
     Authenticator, Document, LoginError, LoginErrorKind, LoginRequest, LoginStep, LoginUi, NewLogin,
     ProviderId, Question,
 };
+use cliproxy_transport::oauth::RsaKey;
 use serde_json::{Map, Value, json};
 
 use crate::Options;
@@ -88,10 +87,12 @@ impl Authenticator for Vertex {
         if email.is_empty() {
             ui.tell(LoginStep::Note("the key file names no client_email: calls will be refused".to_owned()));
         }
-        let key = pem(&key).ok_or_else(|| {
-            wrong(format!("the private_key in {path} is no RSA key: download the key file again"))
+        // Checked and put in order, at import as at every load. Source: providers-a.md 6.1.
+        let key = RsaKey::read(&key).map_err(|error| {
+            wrong(format!("the private_key in {path} cannot be used: {error}; download the key file again"))
+                .with_source(error)
         })?;
-        account.insert("private_key".to_owned(), json!(key));
+        account.insert("private_key".to_owned(), json!(key.pem().expose()));
         let location = request.answer("location").unwrap_or(LOCATION).to_owned();
         let mut document = Map::new();
         for (key, value) in [
@@ -119,50 +120,4 @@ impl Authenticator for Vertex {
         );
         Ok(login.with_other_name(other))
     }
-}
-
-/// A private key as PEM, whatever was done to it on its way. `None` when it is no RSA key.
-// Source: providers-a.md 6.1 "Private key normalisation". The kind of block stays: the reference reads both.
-fn pem(text: &str) -> Option<String> {
-    let text = without_escapes(&text.replace("\\n", "\n").replace("\r\n", "\n").replace('\r', "\n"));
-    let begin = text.find("-----BEGIN ")?;
-    let rest = text.get(begin + "-----BEGIN ".len()..)?;
-    let (_, rest) = rest.split_once("-----")?;
-    let body = rest.split_once("-----END").map_or(rest, |(body, _)| body);
-    let base64: String =
-        body.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')).collect();
-    let der = STANDARD.decode(&base64).ok()?;
-    let pkcs8 = ring::signature::RsaKeyPair::from_pkcs8(&der).is_ok();
-    if !pkcs8 && ring::signature::RsaKeyPair::from_der(&der).is_err() {
-        return None;
-    }
-    let label = if pkcs8 { "PRIVATE KEY" } else { "RSA PRIVATE KEY" };
-    let encoded = STANDARD.encode(&der);
-    let mut lines = String::new();
-    for (at, c) in encoded.chars().enumerate() {
-        if at > 0 && at % 64 == 0 {
-            lines.push('\n');
-        }
-        lines.push(c);
-    }
-    Some(format!("-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n"))
-}
-
-/// Without the escapes that a terminal leaves in what is copied from it.
-fn without_escapes(text: &str) -> String {
-    let mut out = String::new();
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        if c == '\u{1b}' {
-            // Up to the letter that ends the sequence.
-            for c in chars.by_ref() {
-                if c.is_ascii_alphabetic() {
-                    break;
-                }
-            }
-        } else if c == '\n' || !c.is_control() {
-            out.push(c);
-        }
-    }
-    out
 }

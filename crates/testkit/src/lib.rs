@@ -18,6 +18,7 @@ mod received;
 mod reply;
 pub mod responses;
 mod serve;
+mod service_account;
 mod tokens;
 mod upstream;
 
@@ -28,5 +29,6 @@ pub use reply::{
     Encoding, Piece, Reply, cut, data, done, event, hang, html, json, pause, raw, refuse, sse, stall, status,
     stream,
 };
-pub use tokens::{FakeTokenEndpoint, Redemption};
+pub use service_account::{FakeServiceAccount, TEST_RSA_KEY};
+pub use tokens::{FakeTokenEndpoint, Redemption, Reuse};
 pub use upstream::FakeUpstream;

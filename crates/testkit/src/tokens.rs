@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -30,21 +31,46 @@ pub struct Redemption {
     pub reused: bool,
 }
 
+/// What becomes of a refresh token that is presented again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reuse {
+    /// It is refused; its successor goes on.
+    #[default]
+    Refused,
+    /// It is refused, and the whole account with it: the successor is dead too, as OAuth's best practice has it.
+    // Source: RFC 9700 §4.14.2.
+    Revokes,
+    /// While its successor was never presented, its answer is given again: it may have been lost on its way. After that,
+    /// it revokes the account.
+    Forgiven,
+}
+
 #[derive(Debug, Default)]
 struct Ledger {
-    /// Every token ever valid, and whether it is spent.
-    known: HashMap<String, bool>,
+    /// Every token ever valid.
+    known: HashMap<String, State>,
     redemptions: Vec<Redemption>,
     issued: u32,
     lifetime: u64,
     extra: Value,
+    reuse: Reuse,
+    /// How long the answers wait, in turn; the tokens are spent before.
+    delays: Vec<Duration>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct State {
+    spent: bool,
+    /// The number of the tokens that it was exchanged for.
+    next: Option<u32>,
 }
 
 impl FakeTokenEndpoint {
     /// Starts with these refresh tokens valid. It answers at any path.
     pub async fn start<'a>(refresh_tokens: impl IntoIterator<Item = &'a str>) -> Self {
         let upstream = FakeUpstream::start().await;
-        let known = refresh_tokens.into_iter().map(|token| (token.to_owned(), false)).collect();
+        let known = refresh_tokens.into_iter().map(|token| (token.to_owned(), State::default())).collect();
         let ledger = Arc::new(Mutex::new(Ledger { known, lifetime: 3600, ..Ledger::default() }));
         let book = Arc::clone(&ledger);
         upstream.answer_with(move |request| book.lock().redeem(request));
@@ -65,6 +91,16 @@ impl FakeTokenEndpoint {
     /// Members to add to every successful reply, such as an `account` or an `id_token`.
     pub fn set_extra(&self, members: Value) {
         self.ledger.lock().extra = members;
+    }
+
+    /// What becomes of a refresh token that is presented again.
+    pub fn set_reuse(&self, reuse: Reuse) {
+        self.ledger.lock().reuse = reuse;
+    }
+
+    /// How long answers are on their way, in turn: the tokens are exchanged before. The last one stays.
+    pub fn set_delays(&self, delays: impl IntoIterator<Item = Duration>) {
+        self.ledger.lock().delays = delays.into_iter().collect();
     }
 
     /// The next requests are answered from this script instead (a 500, a cut, a hang), and spend no token.
@@ -95,36 +131,57 @@ impl Ledger {
     fn redeem(&mut self, request: &Received) -> Reply {
         let from_json = || {
             let body: Value = serde_json::from_slice(&request.body).ok()?;
-            Some(body.get("refresh_token")?.as_str()?.to_owned())
+            let token = body.get("refresh_token").or_else(|| body.get("refreshToken"))?;
+            Some(token.as_str()?.to_owned())
         };
         let Some(presented) = from_json().or_else(|| request.form("refresh_token")) else {
             return oauth_error("invalid_request", "refresh_token is missing");
         };
-        let reused = match self.known.get_mut(&presented) {
-            Some(spent) => std::mem::replace(spent, true),
-            None => {
-                self.redemptions.push(Redemption { refresh_token: presented, next: None, reused: false });
-                return oauth_error("invalid_grant", "Refresh token not found or invalid");
+        let Some(state) = self.known.get(&presented).copied() else {
+            self.redemptions.push(Redemption { refresh_token: presented, next: None, reused: false });
+            return oauth_error("invalid_grant", "Refresh token not found or invalid");
+        };
+        let number = match state {
+            State { spent: false, .. } => {
+                self.issued += 1;
+                self.issued
+            }
+            State { next: Some(next), .. } if self.is_forgiven(next) => next,
+            _ => {
+                if self.reuse != Reuse::Refused {
+                    self.known.values_mut().for_each(|state| *state = State { spent: true, next: None });
+                }
+                self.redemptions.push(Redemption { refresh_token: presented, next: None, reused: true });
+                return oauth_error("invalid_grant", "Refresh token has already been used");
             }
         };
-        if reused {
-            self.redemptions.push(Redemption { refresh_token: presented, next: None, reused });
-            return oauth_error("invalid_grant", "Refresh token has already been used");
-        }
-        self.issued += 1;
-        let next = format!("refresh-{}", self.issued);
-        self.known.insert(next.clone(), false);
-        self.redemptions.push(Redemption { refresh_token: presented, next: Some(next.clone()), reused });
+        let next = format!("refresh-{number}");
+        self.known.insert(presented.clone(), State { spent: true, next: Some(number) });
+        self.known.entry(next.clone()).or_default();
+        let redemption = Redemption { refresh_token: presented, next: Some(next.clone()), reused: false };
+        self.redemptions.push(redemption);
         let mut body = json!({
             "token_type": "Bearer",
-            "access_token": format!("access-{}", self.issued),
+            "access_token": format!("access-{number}"),
             "refresh_token": next,
             "expires_in": self.lifetime,
         });
         if let (Some(body), Some(extra)) = (body.as_object_mut(), self.extra.as_object()) {
             body.extend(extra.clone());
         }
-        status(200).json(&body)
+        let delay =
+            if self.delays.len() > 1 { Some(self.delays.remove(0)) } else { self.delays.first().copied() };
+        let reply = status(200).json(&body);
+        match delay {
+            Some(delay) => reply.slow_head(delay),
+            None => reply,
+        }
+    }
+
+    /// Whether the answer with this number may be given once more: nobody has shown yet to have had it.
+    fn is_forgiven(&self, number: u32) -> bool {
+        let successor = self.known.get(&format!("refresh-{number}"));
+        self.reuse == Reuse::Forgiven && successor.is_some_and(|state| !state.spent)
     }
 }
 

@@ -176,18 +176,7 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
         return (seconds.is_finite() && (0.0..1.0e9).contains(&seconds))
             .then(|| Duration::from_secs_f64(seconds));
     }
-    Some(http_date(value)?.since(now))
-}
-
-/// The preferred form of an HTTP date: `Sun, 06 Nov 1994 08:49:37 GMT`. Source: RFC 9110 §5.6.7.
-fn http_date(text: &str) -> Option<Timestamp> {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let (_, rest) = text.split_once(", ")?;
-    let mut words = rest.split(' ');
-    let (day, month, year, clock) = (words.next()?, words.next()?, words.next()?, words.next()?);
-    let month = MONTHS.iter().position(|name| *name == month)? + 1;
-    Timestamp::parse(&format!("{year}-{month:02}-{day}T{clock}Z"))
+    Some(Timestamp::from_http_date(value)?.since(now))
 }
 
 #[cfg(test)]

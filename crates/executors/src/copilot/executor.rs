@@ -12,10 +12,11 @@ use http::{Method, Request, Response};
 
 use super::body::{Prepared, prepare};
 use super::models;
-use super::token::{Token, Tokens};
+use super::token::{self, Token};
 use crate::Egress;
 use crate::account;
 use crate::headers::{apply_credential_headers, key_value};
+use crate::minted::Minted;
 use crate::service::{Service, put, required};
 use crate::urls::Base;
 use crate::{egress, hints};
@@ -30,7 +31,7 @@ static ENDPOINTS: [Endpoint; 2] = [Endpoint::new("api", API), known::COPILOT_TOK
 #[derive(Clone, Debug)]
 pub struct CopilotExecutor {
     service: Service,
-    tokens: Tokens,
+    tokens: Minted<Token>,
 }
 
 impl CopilotExecutor {
@@ -38,7 +39,7 @@ impl CopilotExecutor {
     #[must_use]
     pub fn new(egress: Egress) -> Self {
         let provider = ProviderId::from_static("github-copilot");
-        Self { service: Service::new(provider, egress, &ENDPOINTS), tokens: Tokens::default() }
+        Self { service: Service::new(provider, egress, &ENDPOINTS), tokens: Minted::default() }
     }
 
     /// Replaces a URL (`endpoints.github-copilot.<name>`).
@@ -54,8 +55,10 @@ impl CopilotExecutor {
             return Ok((required(credential, credential.api_key(), "api_key")?, None));
         }
         let url = self.service.urls.get(known::COPILOT_TOKEN.name).unwrap_or(known::COPILOT_TOKEN.default);
-        let token = self.tokens.get(self, &self.service.egress, url, credential, account::now()).await?;
-        let Token { secret, api, .. } = token;
+        let github = required(credential, credential.access_token(), "access_token")?;
+        let now = account::now();
+        let exchange = token::exchange(self, &self.service.egress, url, credential, &github, now);
+        let Token { secret, api } = self.tokens.get(credential, &github, now, exchange).await?;
         Ok((secret, api))
     }
 

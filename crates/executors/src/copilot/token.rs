@@ -1,28 +1,20 @@
-//! Copilot's own tokens: one exchange for all who wait, none on disk. Source: providers-b.md 2.5.1, 2.5.2.
+//! Copilot's own tokens. Source: providers-b.md 2.5.1, 2.5.2.
 
-use std::collections::HashMap;
-use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cliproxy_core::{
-    Credential, CredentialId, ErrorKind, Evidence, ExecutorError, ProviderExecutor, Secret, Timestamp,
-};
+use cliproxy_core::{Credential, ErrorKind, Evidence, ExecutorError, ProviderExecutor, Secret, Timestamp};
 use cliproxy_transport::oauth::known;
 use http::header::{ACCEPT, HeaderValue, USER_AGENT};
 use http::{Method, Uri};
-use parking_lot::Mutex;
 use serde_json::Value;
 
 use crate::egress::{self, Egress};
 use crate::headers::{OWN_AGENT, key_value};
 use crate::service::put;
 
-/// Renewed when less than this is left.
-const SKEW: Duration = Duration::from_secs(5 * 60);
 /// A token that does not say when it ends is kept this long.
-const UNSAID: Duration = Duration::from_secs(25 * 60);
+const UNSAID: Duration = Duration::from_secs(30 * 60);
 
 /// What a GitHub login was exchanged for.
 #[derive(Clone, Debug)]
@@ -30,59 +22,17 @@ pub(super) struct Token {
     pub(super) secret: Secret,
     /// The API's root, when the exchange named one of GitHub's.
     pub(super) api: Option<String>,
-    /// The GitHub token it was exchanged for: another login makes it void.
-    of: Secret,
-    until: Timestamp,
 }
 
-type Slot = Arc<tokio::sync::Mutex<Option<Token>>>;
-
-/// The tokens of every credential. Clones share them.
-#[derive(Clone, Default)]
-pub(super) struct Tokens(Arc<Mutex<HashMap<CredentialId, Slot>>>);
-
-impl fmt::Debug for Tokens {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tokens").field("count", &self.0.lock().len()).finish()
-    }
-}
-
-impl Tokens {
-    /// A token that is good for a while. Whoever comes while one is exchanged waits for that one.
-    pub(super) async fn get(
-        &self,
-        executor: &dyn ProviderExecutor,
-        egress: &Egress,
-        url: &str,
-        credential: &Credential,
-        now: Timestamp,
-    ) -> Result<Token, ExecutorError> {
-        let github = crate::service::required(credential, credential.access_token(), "access_token")?;
-        let slot = Arc::clone(self.0.lock().entry(credential.id().clone()).or_default());
-        let mut slot = slot.lock().await;
-        if let Some(token) = slot.as_ref().filter(|token| token.of == github && token.until > now.plus(SKEW))
-        {
-            return Ok(token.clone());
-        }
-        let token = exchange(executor, egress, url, credential, &github, now).await?;
-        *slot = Some(token.clone());
-        Ok(token)
-    }
-
-    /// Forgets a token that the API refused.
-    pub(super) fn forget(&self, credential: &Credential) {
-        self.0.lock().remove(credential.id());
-    }
-}
-
-async fn exchange(
+/// The exchange of a GitHub token, and until when what it brings is good.
+pub(super) async fn exchange(
     executor: &dyn ProviderExecutor,
     egress: &Egress,
     url: &str,
     credential: &Credential,
     github: &Secret,
     now: Timestamp,
-) -> Result<Token, ExecutorError> {
+) -> Result<(Token, Timestamp), ExecutorError> {
     let uri: Uri = url.parse().map_err(|_| {
         ExecutorError::new(ErrorKind::Misconfigured, "the endpoint github-copilot.copilot-token is no URL")
     })?;
@@ -105,12 +55,11 @@ async fn exchange(
         return Err(ExecutorError::new(ErrorKind::BadReply, "the exchange for a Copilot token brought none"));
     };
     let until = reply.get("expires_at").and_then(Value::as_f64).and_then(Timestamp::from_number);
-    Ok(Token {
+    let token = Token {
         secret: Secret::from(secret),
         api: text("/endpoints/api").filter(|url| is_githubs(url)).map(str::to_owned),
-        of: github.clone(),
-        until: until.unwrap_or_else(|| now.plus(UNSAID + SKEW)),
-    })
+    };
+    Ok((token, until.unwrap_or_else(|| now.plus(UNSAID))))
 }
 
 /// A refused exchange is about the account: no seat, or a login that was revoked. Trouble of the network is not.

@@ -17,11 +17,16 @@ pub(crate) fn authorize(headers: &mut HeaderMap, credential: &Credential) -> Res
     Ok(())
 }
 
-pub(crate) fn set(headers: &mut HeaderMap, attempt: &Attempt) -> Result<(), ExecutorError> {
+/// What every call has, whatever it shows.
+pub(crate) fn plain(headers: &mut HeaderMap, attempt: &Attempt) {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let accept = if attempt.stream { "text/event-stream" } else { "application/json" };
     headers.insert(ACCEPT, HeaderValue::from_static(accept));
     headers.insert(USER_AGENT, OWN_AGENT);
+}
+
+pub(crate) fn set(headers: &mut HeaderMap, attempt: &Attempt) -> Result<(), ExecutorError> {
+    plain(headers, attempt);
     authorize(headers, &attempt.credential)?;
     apply_credential_headers(headers, &attempt.credential, &attempt.client_headers);
     Ok(())

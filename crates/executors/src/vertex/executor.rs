@@ -3,23 +3,30 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use cliproxy_core::{
-    Attempt, Credential, CredentialKind, Endpoint, ErrorKind, Evidence, ExecutorError, Failure, ModelInfo,
-    Operation, ProviderExecutor, ProviderFormat, ProviderId, ReplyModes, UpstreamModel, WireReply,
-    WireStream,
+    Attempt, Credential, Endpoint, ErrorKind, Evidence, ExecutorError, Failure, ModelInfo, Operation,
+    ProviderExecutor, ProviderFormat, ProviderId, ReplyModes, Secret, UpstreamModel, WireReply, WireStream,
 };
-use http::{HeaderMap, Method, Request, Response};
+use cliproxy_transport::oauth::known;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, Method, Request, Response, Uri};
 
+use super::account::{self, Account};
 use super::imagen;
+use crate::account::now;
 use crate::egress::{self, optional};
 use crate::google::{body, error, models, request};
-use crate::headers::apply_credential_headers;
+use crate::headers::{apply_credential_headers, key_value};
+use crate::minted::Minted;
 use crate::urls::{Base, segment};
 use crate::{Egress, Urls};
 
 const PROVIDER: ProviderId = ProviderId::from_static("vertex");
 const API: &str = "https://aiplatform.googleapis.com";
 static FORMATS: [ProviderFormat; 1] = [ProviderFormat::GEMINI];
-static ENDPOINTS: [Endpoint; 1] = [Endpoint::new("api", API)];
+/// Where service accounts are served, by their location. Source: providers-a.md 6.4.
+const REGIONAL: &str = "https://{location}-aiplatform.googleapis.com";
+static ENDPOINTS: [Endpoint; 3] =
+    [Endpoint::new("api", API), Endpoint::new("regional", REGIONAL), known::GOOGLE_TOKEN];
 
 /// Serves Gemini models of Vertex AI.
 #[derive(Clone, Debug)]
@@ -27,13 +34,14 @@ pub struct VertexExecutor {
     provider: ProviderId,
     egress: Egress,
     urls: Urls,
+    tokens: Minted<Secret>,
 }
 
 impl VertexExecutor {
     /// An executor with the built-in URLs.
     #[must_use]
     pub fn new(egress: Egress) -> Self {
-        Self { provider: PROVIDER, egress, urls: Urls::new(&ENDPOINTS) }
+        Self { provider: PROVIDER, egress, urls: Urls::new(&ENDPOINTS), tokens: Minted::default() }
     }
 
     /// Replaces a URL (`endpoints.vertex.<name>`).
@@ -43,16 +51,7 @@ impl VertexExecutor {
         self
     }
 
-    /// A service account is never taken for a key, whatever else its file contains (Source: providers-a.md 6.7).
-    fn check(credential: &Credential) -> Result<(), ExecutorError> {
-        if credential.kind() == CredentialKind::Account
-            || credential.document().get("service_account").is_some()
-        {
-            return Err(ExecutorError::new(
-                ErrorKind::Unsupported,
-                "service accounts of vertex are not built yet in this release: use an API key (vertex-api-key)",
-            ));
-        }
+    fn has_key(credential: &Credential) -> Result<(), ExecutorError> {
         if credential.api_key().is_none() {
             let message = format!("credential {} has no api-key", credential.masked_id());
             return Err(ExecutorError::new(ErrorKind::Misconfigured, message));
@@ -60,19 +59,53 @@ impl VertexExecutor {
         Ok(())
     }
 
-    fn request(&self, attempt: &Attempt, action: &str, body: Bytes) -> Result<Request<Bytes>, ExecutorError> {
+    /// The token of a service account. Nothing of it is ever stored. Source: providers-a.md 6.3.
+    async fn token(&self, credential: &Credential) -> Result<Secret, ExecutorError> {
+        let account = Account::of(credential)?;
+        let (identity, now) = (account.identity()?, now());
+        self.tokens.get(credential, &identity, now, account.token(&self.egress, &self.urls, now)).await
+    }
+
+    fn uri(&self, attempt: &Attempt, action: &str) -> Result<Uri, ExecutorError> {
         let credential = &attempt.credential;
-        Self::check(credential)?;
-        let base = Base::of(credential).unwrap_or_else(|| Base::new(self.urls.get("api").unwrap_or(API)));
-        let base = base.without(&["/models", "/publishers/google"]);
-        let version = if base.version().is_some() { "" } else { "/v1" };
         let model = attempt.model.as_str();
         let model = model.strip_prefix("publishers/google/").unwrap_or(model);
         let model = segment(model.strip_prefix("models/").unwrap_or(model));
-        let uri = base.join(&format!("{version}/publishers/google/models/{model}:{action}"))?;
-        let mut request = egress::request(Method::POST, uri, body);
-        request::set(request.headers_mut(), attempt)?;
+        let below = |base: Base<'_>, path: &str| {
+            let base = base.without(&["/models", "/publishers/google", path]);
+            let version = if base.version().is_some() { "" } else { "/v1" };
+            base.join(&format!("{version}{path}/publishers/google/models/{model}:{action}"))
+        };
+        if account::is_one(credential) {
+            let root = Account::of(credential)?.root(&self.urls)?;
+            return below(root.base(), &root.path);
+        }
+        below(Base::of(credential).unwrap_or_else(|| Base::new(self.urls.get("api").unwrap_or(API))), "")
+    }
+
+    async fn request(
+        &self,
+        attempt: &Attempt,
+        action: &str,
+        body: Bytes,
+    ) -> Result<Request<Bytes>, ExecutorError> {
+        let credential = &attempt.credential;
+        let mut request = egress::request(Method::POST, self.uri(attempt, action)?, body);
+        let headers = request.headers_mut();
+        request::plain(headers, attempt);
+        self.authorize(headers, credential).await?;
+        apply_credential_headers(headers, credential, &attempt.client_headers);
         Ok(request)
+    }
+
+    async fn authorize(&self, headers: &mut HeaderMap, credential: &Credential) -> Result<(), ExecutorError> {
+        if !account::is_one(credential) {
+            Self::has_key(credential)?;
+            return request::authorize(headers, credential);
+        }
+        let token = self.token(credential).await?;
+        headers.insert(AUTHORIZATION, key_value(credential, &format!("Bearer {}", token.expose()))?);
+        Ok(())
     }
 }
 
@@ -94,18 +127,22 @@ impl ProviderExecutor for VertexExecutor {
     }
 
     async fn models(&self, credential: &Credential) -> Result<Vec<ModelInfo>, ExecutorError> {
-        Self::check(credential)?;
+        if account::is_one(credential) {
+            Account::of(credential)?.check().await?;
+        } else {
+            Self::has_key(credential)?;
+        }
         Ok(models::list(models::VERTEX).into_iter().chain(imagen::models()).collect())
     }
 
     async fn execute(&self, attempt: Attempt) -> Result<WireReply, ExecutorError> {
         if imagen::is_one(attempt.model.as_str()) {
-            let request = self.request(&attempt, "predict", imagen::request(&attempt.body)?)?;
+            let request = self.request(&attempt, "predict", imagen::request(&attempt.body)?).await?;
             let reply = self.egress.whole(self, &attempt.credential, attempt.now, request).await?;
             return imagen::reply(reply, &attempt);
         }
         let body = body::without_call_ids(&body::generate(&attempt.body)?)?;
-        let request = self.request(&attempt, "generateContent", body)?;
+        let request = self.request(&attempt, "generateContent", body).await?;
         self.egress.whole(self, &attempt.credential, attempt.now, request).await
     }
 
@@ -114,8 +151,19 @@ impl ProviderExecutor for VertexExecutor {
             return Err(ExecutorError::unsupported(&self.provider, "streams of image models"));
         }
         let body = body::without_call_ids(&body::generate(&attempt.body)?)?;
-        let request = self.request(&attempt, "streamGenerateContent?alt=sse", body)?;
+        let request = self.request(&attempt, "streamGenerateContent?alt=sse", body).await?;
         self.egress.stream(self, &attempt.credential, attempt.now, request).await
+    }
+
+    /// A service account is not renewed, and its file stays as it is. What a 401 asks for is another token: the old one
+    /// is forgotten.
+    async fn refresh(&self, credential: &Credential) -> Result<Credential, ExecutorError> {
+        if !account::is_one(credential) {
+            return Err(ExecutorError::unsupported(&self.provider, "the renewal of a key"));
+        }
+        self.tokens.forget(credential);
+        self.token(credential).await?;
+        Ok(credential.clone())
     }
 
     fn classify(&self, failure: &Failure<'_>) -> Evidence {
@@ -124,7 +172,7 @@ impl ProviderExecutor for VertexExecutor {
 
     async fn count_tokens(&self, attempt: Attempt) -> Result<WireReply, ExecutorError> {
         let body = body::without_call_ids(&body::count_vertex(&attempt.body)?)?;
-        let request = self.request(&attempt, "countTokens", body)?;
+        let request = self.request(&attempt, "countTokens", body).await?;
         self.egress.whole(self, &attempt.credential, attempt.now, request).await.map_err(optional)
     }
 
@@ -133,8 +181,7 @@ impl ProviderExecutor for VertexExecutor {
         credential: &Credential,
         mut request: Request<Bytes>,
     ) -> Result<Response<Bytes>, ExecutorError> {
-        Self::check(credential)?;
-        request::authorize(request.headers_mut(), credential)?;
+        self.authorize(request.headers_mut(), credential).await?;
         apply_credential_headers(request.headers_mut(), credential, &HeaderMap::new());
         self.egress.raw(credential, request).await
     }

@@ -1,16 +1,17 @@
-//! Vertex AI with an API key, and services that are compatible with it.
+//! Vertex AI: with a service account, with an API key, and services that are compatible with it.
 //!
-//! | call | endpoint |
+//! | call | below `{api}/v1`, and below `{regional}/v1/projects/{project}/locations/{location}` for a service account |
 //! |---|---|
-//! | generate | `POST {api}/v1/publishers/google/models/{model}:generateContent` |
-//! | stream | `POST {api}/v1/publishers/google/models/{model}:streamGenerateContent?alt=sse` |
-//! | Imagen | `POST {api}/v1/publishers/google/models/{model}:predict`, in its own form, whole |
-//! | count tokens | `POST {api}/v1/publishers/google/models/{model}:countTokens` |
+//! | generate | `POST /publishers/google/models/{model}:generateContent` |
+//! | stream | `POST /publishers/google/models/{model}:streamGenerateContent?alt=sse` |
+//! | Imagen | `POST /publishers/google/models/{model}:predict`, in its own form, whole |
+//! | count tokens | `POST /publishers/google/models/{model}:countTokens` |
 //! | models | none: a static list |
+//! | token of a service account | `POST {token_uri}`, an assertion under its private key |
 //!
-//! A root that ends with a version keeps it. Facts: providers-a.md 6.4 to 6.7. Service accounts are not built yet: a
-//! file of this type is listed and refused with a message that says so.
+//! The location `global` is served by `{api}`. A root that ends with a version keeps it. Facts: providers-a.md 6.
 
+mod account;
 mod executor;
 mod imagen;
 

@@ -22,6 +22,7 @@ mod kiro;
 mod models;
 mod openai_compat;
 mod renewal;
+mod service_account;
 mod subscriptions;
 mod support;
 mod vertex;

@@ -1,7 +1,4 @@
-use cliproxy_core::{
-    Attempt, Credential, CredentialId, CredentialKind, Document, ErrorKind, Origin, ProviderExecutor as _,
-    ProviderFormat, ProviderId, ReplyModes, Settings, UpstreamModel,
-};
+use cliproxy_core::{Attempt, ErrorKind, ProviderExecutor as _, ProviderFormat, ReplyModes, UpstreamModel};
 use cliproxy_executors::VertexExecutor;
 use cliproxy_testkit::{FakeUpstream, data, json, sse, status};
 use serde_json::{Value, json};
@@ -130,26 +127,6 @@ async fn failures_share_googles_delay_parser() {
         .json(&json!({"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": message}}))]);
     let error = VertexExecutor::new(egress()).execute(asked(&upstream, "m", BODY)).await.unwrap_err();
     assert_eq!(error.evidence().retry_after.map(|wait| wait.as_secs()), Some(30));
-}
-
-#[tokio::test]
-async fn service_accounts_say_that_they_are_not_built_even_beside_a_key() {
-    let document = json!({"api_key": "k", "access_token": "t", "service_account": {"private_key": "x"}});
-    let Value::Object(map) = document else { unreachable!() };
-    let file = Credential::new(
-        CredentialId::new("vertex-p.json"),
-        ProviderId::from_static("vertex"),
-        CredentialKind::Account,
-        Origin::Store("vertex-p.json".to_owned()),
-        Document::new(map),
-        Settings::new("p"),
-    );
-    let executor = VertexExecutor::new(egress());
-    let error = executor.models(&file).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.message().contains("not built yet"), "{error}");
-    let error = executor.execute(attempt(file, ProviderFormat::GEMINI, BODY)).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported);
 }
 
 #[tokio::test]

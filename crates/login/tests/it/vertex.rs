@@ -1,13 +1,11 @@
 use std::path::Path;
 
 use cliproxy_core::{LoginError, LoginErrorKind, NewLogin};
+use cliproxy_testkit::TEST_RSA_KEY as KEY;
 use serde_json::{Value, json as j};
 use tempfile::TempDir;
 
 use crate::support::{Person, Scene, document, request};
-
-/// Made for this test; it opens nothing.
-const KEY: &str = include_str!("made-for-tests.pem");
 
 async fn import(
     folder: &TempDir,
@@ -56,7 +54,7 @@ async fn what_is_no_key_of_a_service_account_is_refused_by_name() {
     let mut without_project = account(KEY);
     without_project["project_id"] = j!("");
     for (account, words) in [
-        (account("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"), "no RSA key"),
+        (account("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"), "is damaged"),
         (j!({"project_id": "p"}), "private_key"),
         (without_project, "project_id"),
         (j!([1]), "no JSON object"),

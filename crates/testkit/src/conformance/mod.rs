@@ -59,6 +59,7 @@ pub use requests::{
     each_credential_sends_its_own_key, the_clients_secrets_stay_behind, the_credentials_headers_come_last,
 };
 pub use secrets::nothing_secret_is_printed;
+pub use stage::KEY;
 pub use streams::{
     a_dropped_stream_is_cancelled_upstream, a_slow_reader_is_waited_for,
     a_stalled_stream_blocks_no_other_call, a_stream_cut_short_ends_in_an_error,

@@ -19,8 +19,8 @@ use crate::FakeUpstream;
 use crate::received::Received;
 use crate::reply::Reply;
 
-/// The key of the credential.
-pub(super) const KEY: &str = "conformance-key-0123456789";
+/// The key of the credential that most checks use: what a fake beside the site has to give where keys are exchanged.
+pub const KEY: &str = "conformance-key-0123456789";
 /// What a client must never see sent on.
 pub(super) const CLIENT_SECRET: &str = "client-secret-0123456789";
 

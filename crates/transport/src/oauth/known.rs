@@ -53,6 +53,9 @@ pub const GEMINI_CLI: KnownClient = KnownClient {
     )
 };
 
+/// Where service accounts of Google get their tokens, when their key file does not say. Source: providers-a.md 6.3.
+pub const GOOGLE_TOKEN: Endpoint = Endpoint::new("token", "https://oauth2.googleapis.com/token");
+
 /// Antigravity; its secret is not published. Source: providers-a.md 7.1.
 pub const ANTIGRAVITY: KnownClient = public(
     "1071006060591-tmhssin2h21lcre235vtolojh4g403ep.apps.googleusercontent.com",

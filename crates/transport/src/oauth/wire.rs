@@ -80,7 +80,10 @@ impl Wire<'_> {
         Ok(response)
     }
 
-    async fn send(&self, request: HttpRequest) -> Result<(StatusCode, HeaderMap, Bytes), TokenError> {
+    pub(super) async fn send(
+        &self,
+        request: HttpRequest,
+    ) -> Result<(StatusCode, HeaderMap, Bytes), TokenError> {
         let request = self.spoken(request)?;
         let exchange = async {
             let reply =

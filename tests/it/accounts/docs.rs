@@ -1,0 +1,102 @@
+//! `docs/providers.md` has a table of what is proven of every login. Each of its cells leads to a test, and here it is
+//! checked that the test is there, and that no row and no cell is missing.
+
+use std::path::{Path, PathBuf};
+
+use super::world::ALL;
+
+const HEADING: &str = "## What is proven of every login";
+
+fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// `[words](../tests/it/accounts/races.rs "name_of_the_test")`: the file and the test.
+fn links(cell: &str) -> Vec<(&str, &str)> {
+    cell.split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split_once(')'))
+        .filter_map(|(target, _)| target.trim_end_matches('"').split_once(" \""))
+        .collect()
+}
+
+/// What is wrong with a cell.
+fn complaints(cell: &str) -> Vec<String> {
+    let links = links(cell);
+    if links.is_empty() {
+        return vec!["it leads to no test".to_owned()];
+    }
+    let absent = |&(path, name): &(&str, &str)| {
+        let Ok(source) = std::fs::read_to_string(project().join("docs").join(path)) else {
+            return Some(format!("{path} does not exist"));
+        };
+        (!source.contains(&format!("fn {name}("))).then(|| format!("{path} has no test {name}"))
+    };
+    links.iter().filter_map(absent).collect()
+}
+
+/// The rows of the table: the providers that the first cell names, and the other cells.
+fn rows(document: &str) -> Vec<(Vec<&str>, Vec<&str>)> {
+    let section = document.split_once(HEADING).expect("the table's heading").1;
+    let section = section.split_once("\n## ").map_or(section, |(section, _)| section);
+    let table = section.lines().filter(|line| line.starts_with("| `"));
+    table
+        .map(|line| {
+            let mut cells = line.trim_matches('|').split('|').map(str::trim);
+            let names = cells.next().unwrap_or_default().split(',').map(|name| name.trim().trim_matches('`'));
+            (names.collect(), cells.collect())
+        })
+        .collect()
+}
+
+#[test]
+fn every_cell_of_the_table_of_logins_leads_to_a_test() {
+    let document = std::fs::read_to_string(project().join("docs/providers.md")).unwrap();
+    let rows = rows(&document);
+    let mut wrong = Vec::new();
+    for login in &ALL {
+        if !rows.iter().any(|(names, _)| names.contains(&login.name)) {
+            wrong.push(format!("{} has no row", login.name));
+        }
+    }
+    for (names, cells) in &rows {
+        if cells.len() != 7 {
+            wrong.push(format!("{names:?} has {} cells in place of 7", cells.len()));
+        }
+        for (column, cell) in cells.iter().enumerate() {
+            wrong.extend(
+                complaints(cell).iter().map(|what| format!("{names:?}, cell {}: {what}", column + 1)),
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "docs/providers.md:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_reader_of_the_table_sees_what_is_wrong() {
+    let here = "../tests/it/accounts/docs.rs";
+    let link = |path: &str, name: &str| format!("[test]({path} \"{name}\")");
+    for (cell, words) in [
+        (String::new(), "no test"),
+        ("not built".to_owned(), "no test"),
+        (format!("[bare]({here})"), "no test"),
+        (link(here, "there_is_none"), "has no test there_is_none"),
+        (link("../tests/it/nowhere.rs", "x"), "does not exist"),
+        (
+            format!(
+                "{} {}",
+                link(here, "the_reader_of_the_table_sees_what_is_wrong"),
+                link(here, "nor_this")
+            ),
+            "nor_this",
+        ),
+    ] {
+        let complaints = complaints(&cell);
+        assert!(complaints.len() == 1 && complaints[0].contains(words), "{cell}: {complaints:?}");
+    }
+    assert!(complaints(&link(here, "the_reader_of_the_table_sees_what_is_wrong")).is_empty());
+    let document =
+        format!("{HEADING}\n\n| a | b |\n|---|---|\n| `x`, `y` | 1 | 2 |\n\n## Next\n| `z` | 3 |\n");
+    let rows = rows(&document);
+    assert_eq!(rows, [(vec!["x", "y"], vec!["1", "2"])]);
+}

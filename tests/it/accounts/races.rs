@@ -1,0 +1,60 @@
+//! Eight processes on one auth directory, refresh tokens that work once, and a provider that revokes the account when one
+//! comes twice.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cliproxy_testkit::Reuse;
+
+use super::world::{ALL, PAST, World, served};
+use crate::client::clients;
+
+const PROCESSES: usize = 8;
+const ROUNDS: u32 = 2;
+
+#[tokio::test]
+async fn eight_processes_on_one_directory_lose_no_login_and_all_serve() {
+    let world = Arc::new(World::new(PAST).await);
+    for tokens in world.tokens.values() {
+        tokens.set_reuse(Reuse::Revokes);
+        // Long enough that the others come while one waits.
+        tokens.set_delays([Duration::from_millis(30)]);
+    }
+    let mut starting = Vec::new();
+    for _ in 0..PROCESSES {
+        let world = Arc::clone(&world);
+        starting.push(tokio::spawn(async move { world.server("").await }));
+    }
+    let mut servers = Vec::new();
+    for server in starting {
+        servers.push(Arc::new(server.await.unwrap()));
+    }
+    // All tokens are over at the start; later the upstream refuses those of the round before, at all processes at once.
+    for round in 1..=1 + ROUNDS {
+        world.refuse_below(round);
+        let mut asking = Vec::new();
+        for server in &servers {
+            for login in &ALL {
+                let server = Arc::clone(server);
+                asking.push(tokio::spawn(async move { served(&server, login, clients()[0], false).await }));
+            }
+        }
+        for asked in asking {
+            asked.await.unwrap();
+        }
+        for login in &ALL {
+            let file = world.stored(login);
+            assert_eq!(file["note"]["mine"][0], "kept", "{}", login.name);
+            let Some(tokens) = world.tokens.get(login.name) else { continue };
+            assert_eq!(tokens.reuses(), 0, "{}: the account is lost", login.name);
+            assert_eq!(
+                tokens.redemptions().len(),
+                round as usize,
+                "{}: one renewal serves all processes",
+                login.name
+            );
+            let newest = format!("refresh-{round}");
+            assert_eq!(login.token_in(&file, "refresh_token"), newest, "{}", login.name);
+        }
+    }
+}

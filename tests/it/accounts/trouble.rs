@@ -1,0 +1,150 @@
+//! What can be wrong with a file or a token endpoint: it is told by name with the next step, nothing is lost, and the other
+//! logins go on.
+
+use std::time::Duration;
+
+use cliproxy_testkit::{html, status};
+use serde_json::{Value, json};
+
+use super::world::{ALL, FUTURE, Login, PAST, World, ask, served};
+use crate::client::clients;
+
+/// Waits until the log says this of a file.
+async fn told(server: &crate::server::Server, file: &str, words: &str) {
+    loop {
+        let log = server.log();
+        if log.lines().any(|line| line.contains(file) && line.contains(words)) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_login_is_named_left_alone_and_takes_nothing_from_the_others() {
+    let world = World::new(FUTURE).await;
+    world.refuse_below(0);
+    let broken: [(&str, &[u8], &str); 7] = [
+        ("empty.json", b"", "log in again"),
+        ("half.json", b"{\"type\":\"claude\",\"access_token\":\"CANARY-hal", "mend it"),
+        ("foreign.json", b"{\"hello\":\"CANARY\"}", "no \\\"type\\\""),
+        ("list.json", b"[1]", "not a JSON object"),
+        ("binary.json", b"\xff\xfe\x00CANARY", "not valid JSON"),
+        ("unknown.json", b"{\"type\":\"brand-new\",\"access_token\":\"CANARY\"}", "base URL"),
+        ("vertex-bad.json", b"{\"type\":\"vertex\",\"project_id\":\"p\",\"service_account\":{\"client_email\":\"e\",\"private_key\":\"CANARY\"}}",
+            "login vertex FILE"),
+    ];
+    for (name, text, _) in broken {
+        std::fs::write(world.folder().join(name), text).unwrap();
+    }
+    let server = world.server("").await;
+    for login in &ALL {
+        served(&server, login, clients()[0], false).await;
+    }
+    for (name, text, next) in broken {
+        told(&server, name, next).await;
+        assert_eq!(std::fs::read(world.folder().join(name)).unwrap(), text, "{name} is left as it is");
+    }
+    assert!(!server.log().contains("CANARY"), "{}", server.log());
+}
+
+#[tokio::test]
+async fn a_token_that_does_not_say_when_it_ends_is_renewed_and_serves() {
+    let world = World::new(FUTURE).await;
+    for login in ALL.iter().filter(|login| login.rotates) {
+        let mut file = world.stored(login);
+        let place = if login.name == "gemini-cli" { &mut file["token"] } else { &mut file };
+        let members = place.as_object_mut().unwrap();
+        members.retain(|key, _| !["expired", "expiry", "expires_at"].contains(&key.as_str()));
+        std::fs::write(world.path(login), file.to_string()).unwrap();
+    }
+    let server = world.server("").await;
+    for login in &ALL {
+        served(&server, login, clients()[0], false).await;
+    }
+    for (name, tokens) in &world.tokens {
+        assert_eq!(tokens.redemptions().len(), 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn tokens_that_are_over_as_soon_as_they_come_start_no_storm() {
+    // A clock that is an hour ahead, or a provider that hands out what is left of an old token.
+    let world = World::new(PAST).await;
+    for tokens in world.tokens.values() {
+        tokens.set_lifetime(1);
+    }
+    let server = world.server("").await;
+    for _ in 0..3 {
+        for login in &ALL {
+            served(&server, login, clients()[0], false).await;
+        }
+    }
+    for (name, tokens) in &world.tokens {
+        assert_eq!(tokens.redemptions().len(), 1, "{name}");
+    }
+}
+
+/// Every second login that is renewed has a token endpoint in trouble.
+fn in_trouble() -> impl Iterator<Item = &'static Login> {
+    ALL.iter().filter(|login| login.rotates).step_by(2)
+}
+
+async fn others_go_on(world: &World, server: &crate::server::Server) {
+    for login in &ALL {
+        if in_trouble().all(|other| other.name != login.name) {
+            served(server, login, clients()[0], false).await;
+            continue;
+        }
+        let reply = ask(server, login, clients()[0], false).await;
+        // Our credential, not the client's.
+        assert_eq!(reply.status(), 503, "{}: {}", login.name, reply.text().await);
+        assert_eq!(
+            login.token_in(&world.stored(login), "refresh_token"),
+            "refresh-0",
+            "{}: kept",
+            login.name
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_token_endpoint_in_trouble_costs_no_login_and_holds_up_no_other() {
+    for (trouble, words) in [
+        (html(200), "web page"),
+        (status(503).body("down for maintenance"), "status 503"),
+        (status(200).json(&json!({"hello": 1})), "without the members"),
+    ] {
+        let world = World::new(PAST).await;
+        for login in in_trouble() {
+            world.tokens[login.name].fail_with(vec![trouble.clone(); 50]);
+        }
+        let server = world.server("request-retry: 0\nmax-retry-interval: 0\n").await;
+        others_go_on(&world, &server).await;
+        for login in in_trouble() {
+            told(&server, &login.file_name(), words).await;
+            told(&server, &login.file_name(), "trying again later").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_somebody_else_rotated_away_needs_a_login_and_says_so() {
+    let world = World::new(PAST).await;
+    // Twice: the token of the file, and its successor, which was never written here.
+    for login in in_trouble() {
+        let spent = |token: &str| json!({"refresh_token": token, "grant_type": "refresh_token"});
+        let client = cliproxy_testkit::TestClient::new(world.tokens[login.name].upstream().url());
+        for token in ["refresh-0", "refresh-1"] {
+            assert_eq!(client.post("/oauth/token", &spent(token)).await.status(), 200);
+        }
+    }
+    let server = world.server("request-retry: 0\nmax-retry-interval: 0\n").await;
+    others_go_on(&world, &server).await;
+    for login in in_trouble() {
+        told(&server, &login.file_name(), "log in again").await;
+        let file: Value = world.stored(login);
+        assert_eq!(file["note"]["mine"][0], "kept", "{}: a person may still look at it", login.name);
+    }
+    assert!(!server.log().contains("refresh-"), "{}", server.log());
+}
