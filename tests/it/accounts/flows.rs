@@ -8,6 +8,7 @@ use cliproxy_testkit::{FakeOAuth, FakeServiceAccount, FakeUpstream, Reply, gemin
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::task::JoinSet;
 
 use crate::logins::{base64, free_port};
 use crate::server::{Server, command};
@@ -225,10 +226,10 @@ async fn an_address_that_is_pasted_logs_in_where_no_browser_reaches_the_machine(
 
 #[tokio::test]
 async fn a_code_that_is_typed_in_on_another_device_logs_in() {
-    let mut all = Vec::new();
+    let mut all = JoinSet::new();
     // Providers are asked five seconds apart: all at once.
     for flow in &BY_CODE {
-        all.push(tokio::spawn(async move {
+        all.spawn(async move {
             let oauth = FakeOAuth::start().await;
             (flow.prepare)(&oauth);
             let home = home_at(&oauth).await;
@@ -240,11 +241,9 @@ async fn a_code_that_is_typed_in_on_another_device_logs_in() {
             assert!(done.status.success(), "{}: {said}", flow.login);
             assert!(said.contains("ABCD-1234"), "{}: the code is shown: {said}", flow.login);
             check(&home, flow, &said);
-        }));
+        });
     }
-    for flow in all {
-        flow.await.unwrap();
-    }
+    all.join_all().await;
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cliproxy_testkit::Reuse;
+use tokio::task::JoinSet;
 
 use super::world::{ALL, PAST, World, served};
 use crate::client::clients;
@@ -20,28 +21,23 @@ async fn eight_processes_on_one_directory_lose_no_login_and_all_serve() {
         // Long enough that the others come while one waits.
         tokens.set_delays([Duration::from_millis(30)]);
     }
-    let mut starting = Vec::new();
+    let mut starting = JoinSet::new();
     for _ in 0..PROCESSES {
         let world = Arc::clone(&world);
-        starting.push(tokio::spawn(async move { world.server("").await }));
+        starting.spawn(async move { world.server("").await });
     }
-    let mut servers = Vec::new();
-    for server in starting {
-        servers.push(Arc::new(server.await.unwrap()));
-    }
+    let servers: Vec<_> = starting.join_all().await.into_iter().map(Arc::new).collect();
     // All tokens are over at the start; later the upstream refuses those of the round before, at all processes at once.
     for round in 1..=1 + ROUNDS {
         world.refuse_below(round);
-        let mut asking = Vec::new();
+        let mut asking = JoinSet::new();
         for server in &servers {
             for login in &ALL {
                 let server = Arc::clone(server);
-                asking.push(tokio::spawn(async move { served(&server, login, clients()[0], false).await }));
+                asking.spawn(async move { served(&server, login, clients()[0], false).await });
             }
         }
-        for asked in asking {
-            asked.await.unwrap();
-        }
+        asking.join_all().await;
         for login in &ALL {
             let file = world.stored(login);
             assert_eq!(file["note"]["mine"][0], "kept", "{}", login.name);

@@ -31,7 +31,7 @@ pub struct Login {
 }
 
 /// A file's tokens where most have them.
-fn plain(more: Value) -> Value {
+fn plain(more: &Value) -> Value {
     let mut file = json!({"access_token": "$access", "refresh_token": "$refresh", "expired": "$expired"});
     file.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     file
@@ -42,7 +42,7 @@ pub const ALL: [Login; 10] = [
         name: "claude",
         model: "claude-haiku-4-5-20251001",
         rotates: true,
-        file: || plain(json!({"email": "me@example.com"})),
+        file: || plain(&json!({"email": "me@example.com"})),
         endpoints: "{api: '$api', token: '$token'}",
         answer: chat_or_claude,
     },
@@ -50,7 +50,7 @@ pub const ALL: [Login; 10] = [
         name: "codex",
         model: "gpt-5.4",
         rotates: true,
-        file: || plain(json!({"email": "me@example.com", "account_id": "acc"})),
+        file: || plain(&json!({"email": "me@example.com", "account_id": "acc"})),
         endpoints: "{backend: '$api', token: '$token'}",
         answer: |_| responses::Response::new().text("served").usage(12, 7).stream(),
     },
@@ -69,7 +69,7 @@ pub const ALL: [Login; 10] = [
         name: "antigravity",
         model: "gemini-3-flash",
         rotates: true,
-        file: || plain(json!({"email": "me@example.com", "project_id": "p-1"})),
+        file: || plain(&json!({"email": "me@example.com", "project_id": "p-1"})),
         endpoints: "{api: '$api', onboarding: '$api', token: '$token'}",
         answer: in_envelope,
     },
@@ -85,7 +85,7 @@ pub const ALL: [Login; 10] = [
         name: "qwen",
         model: "qwen3-coder-plus",
         rotates: true,
-        file: || plain(json!({"email": "me"})),
+        file: || plain(&json!({"email": "me"})),
         endpoints: "{api: '$api', token: '$token'}",
         answer: chat_or_claude,
     },
@@ -93,7 +93,7 @@ pub const ALL: [Login; 10] = [
         name: "iflow",
         model: "kimi-k2-0905",
         rotates: true,
-        file: || plain(json!({"email": "me", "api_key": "key-of-$access"})),
+        file: || plain(&json!({"email": "me", "api_key": "key-of-$access"})),
         endpoints: "{api: '$api', token: '$token', userinfo: '$api/userinfo'}",
         answer: chat_or_claude,
     },
@@ -101,7 +101,7 @@ pub const ALL: [Login; 10] = [
         name: "kimi",
         model: "kimi-k2",
         rotates: true,
-        file: || plain(json!({"device_id": "d"})),
+        file: || plain(&json!({"device_id": "d"})),
         endpoints: "{api: '$api', token: '$token'}",
         answer: chat_or_claude,
     },

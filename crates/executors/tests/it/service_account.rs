@@ -19,7 +19,7 @@ const BODY: &str = r#"{"contents":[{"role":"user","parts":[{"text":"hi"}]}],"ses
 const PATH: &str = "/v1/projects/proj-1/locations/us-central1/publishers/google/models/m:generateContent";
 
 /// The account's file, with these members in place of its own.
-fn file(tokens: &FakeServiceAccount, changes: Value) -> Value {
+fn file(tokens: &FakeServiceAccount, changes: &Value) -> Value {
     let key_file = tokens.key_file();
     let mut file = json!({"type": "vertex", "service_account": key_file, "project_id": "proj-1",
         "email": key_file["client_email"], "location": "us-central1"});
@@ -29,7 +29,7 @@ fn file(tokens: &FakeServiceAccount, changes: Value) -> Value {
     file
 }
 
-fn stored(tokens: &FakeServiceAccount, changes: Value) -> Credential {
+fn stored(tokens: &FakeServiceAccount, changes: &Value) -> Credential {
     login("vertex", file(tokens, changes))
 }
 
@@ -57,7 +57,7 @@ impl Scene {
 #[tokio::test]
 async fn a_signed_assertion_brings_a_token_and_the_call_goes_to_project_and_location() {
     let scene = Scene::new().await;
-    let credential = stored(&scene.tokens, json!({}));
+    let credential = stored(&scene.tokens, &json!({}));
     assert!(scene.executor.models(&credential).await.unwrap().len() > 10);
     scene.executor.execute(ask(&credential)).await.unwrap();
     let received = scene.api.last();
@@ -102,13 +102,13 @@ async fn locations_and_projects_are_where_google_has_them() {
         // A key or a token beside it changes nothing.
         (json!({"api_key": "k", "access_token": "t"}), format!("/us-central1{PATH}")),
     ] {
-        scene.executor.execute(ask(&stored(&scene.tokens, changes))).await.unwrap();
+        scene.executor.execute(ask(&stored(&scene.tokens, &changes))).await.unwrap();
         assert_eq!(scene.api.last().path, path);
         assert_eq!(scene.api.last().header("x-goog-api-key"), None);
     }
     assert_eq!(scene.executor.endpoints()[1].default, "https://{location}-aiplatform.googleapis.com");
     // Imagen, in its own words. Source: providers-a.md 6.4 "Imagen (service account, non-stream only)".
-    let mut drawing = ask(&stored(&scene.tokens, json!({})));
+    let mut drawing = ask(&stored(&scene.tokens, &json!({})));
     drawing.model = UpstreamModel::new("imagen-4.0-generate-001");
     scene.api.script_all([json(&json!({"predictions": [{"bytesBase64Encoded": "aGk="}]}))]);
     scene.executor.execute(drawing).await.unwrap();
@@ -122,7 +122,7 @@ async fn the_file_says_where_its_token_and_its_calls_go() {
     other.set_audience(&scene.tokens.url());
     for (base, path) in [("", PATH), ("/mirror/v1/", &format!("/mirror{PATH}"))] {
         let changes = json!({"token_url": other.url()});
-        let credential = stored(&scene.tokens, changes);
+        let credential = stored(&scene.tokens, &changes);
         let mut settings = credential.settings().clone();
         settings.base_url = Some(format!("{}{base}", scene.api.url()));
         scene.executor.execute(ask(&credential.with_settings(settings))).await.unwrap();
@@ -132,8 +132,8 @@ async fn the_file_says_where_its_token_and_its_calls_go() {
 
     // The configuration's endpoint, and the credential's own proxy.
     let executor = scene.executor.with_url("token", other.url());
-    executor.execute(ask(&stored(&scene.tokens, json!({})))).await.unwrap();
-    let credential = stored(&scene.tokens, json!({"email": "another@example.com"}));
+    executor.execute(ask(&stored(&scene.tokens, &json!({})))).await.unwrap();
+    let credential = stored(&scene.tokens, &json!({"email": "another@example.com"}));
     let mut settings = credential.settings().clone();
     settings.proxy = Some(Secret::from("http://127.0.0.1:1"));
     executor.refresh(&credential.with_settings(settings)).await.unwrap_err();
@@ -143,7 +143,7 @@ async fn the_file_says_where_its_token_and_its_calls_go() {
 #[tokio::test]
 async fn a_token_is_fetched_once_for_all_and_again_before_it_ends() {
     let scene = Scene::new().await;
-    let credential = stored(&scene.tokens, json!({}));
+    let credential = stored(&scene.tokens, &json!({}));
     let calls = (0..8).map(|_| scene.executor.execute(ask(&credential)));
     for reply in futures_util::future::join_all(calls).await {
         reply.unwrap();
@@ -169,7 +169,7 @@ async fn a_token_is_fetched_once_for_all_and_again_before_it_ends() {
 #[tokio::test]
 async fn a_refused_token_is_forgotten_and_the_file_stays_as_it_is() {
     let scene = Scene::new().await;
-    let credential = stored(&scene.tokens, json!({}));
+    let credential = stored(&scene.tokens, &json!({}));
     scene.api.script_all([status(401).json(&json!({"error": {"code": 401, "status": "UNAUTHENTICATED"}}))]);
     let error = scene.executor.execute(ask(&credential)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthorized);
@@ -183,10 +183,10 @@ async fn a_refused_token_is_forgotten_and_the_file_stays_as_it_is() {
 #[tokio::test]
 async fn another_key_in_the_file_makes_the_old_token_void() {
     let scene = Scene::new().await;
-    scene.executor.execute(ask(&stored(&scene.tokens, json!({})))).await.unwrap();
+    scene.executor.execute(ask(&stored(&scene.tokens, &json!({})))).await.unwrap();
     let mut service_account = scene.tokens.key_file();
     service_account["client_email"] = json!("other@proj-1.iam.gserviceaccount.com");
-    let other = stored(&scene.tokens, json!({"service_account": service_account}));
+    let other = stored(&scene.tokens, &json!({"service_account": service_account}));
     let error = scene.executor.execute(ask(&other)).await.unwrap_err();
     assert!(error.message().contains("account not found"), "{error}");
 }
@@ -217,7 +217,7 @@ async fn a_file_that_cannot_be_used_is_named_with_the_next_step() {
         ),
         (with("client_email", json!(null)), "no client_email"),
     ] {
-        let credential = stored(&scene.tokens, changes);
+        let credential = stored(&scene.tokens, &changes);
         for error in [
             scene.executor.models(&credential).await.unwrap_err(),
             scene.executor.execute(ask(&credential)).await.unwrap_err(),
@@ -235,7 +235,7 @@ async fn a_file_that_cannot_be_used_is_named_with_the_next_step() {
         ),
         (json!({"location": "evil.example/"}), "location"),
     ] {
-        let error = scene.executor.models(&stored(&scene.tokens, changes)).await.unwrap_err();
+        let error = scene.executor.models(&stored(&scene.tokens, &changes)).await.unwrap_err();
         assert!(error.message().contains(what), "{error}");
     }
     assert!(scene.api.requests().is_empty());
@@ -244,7 +244,7 @@ async fn a_file_that_cannot_be_used_is_named_with_the_next_step() {
 #[tokio::test]
 async fn a_token_that_is_not_given_says_why_and_what_to_do() {
     let scene = Scene::new().await;
-    let credential = stored(&scene.tokens, json!({}));
+    let credential = stored(&scene.tokens, &json!({}));
     for (reply, kind) in [
         (html(200), ErrorKind::BadReply),
         (html(403), ErrorKind::BadReply),
@@ -312,8 +312,7 @@ fn subject() -> Subject {
 }
 
 /// Every check of the suite, but for those that tell credentials apart by their keys, count what a proxy is asked, or want
-/// that nothing can be fetched anew:
-/// here a token endpoint stands between.
+/// that nothing can be fetched anew: here a token endpoint stands between.
 macro_rules! passes {
     ($($check:ident)*) => {
         mod conforms {
