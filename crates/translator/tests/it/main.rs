@@ -14,6 +14,7 @@
 mod aggregate;
 mod cases;
 mod chat;
+mod chunks;
 mod claude;
 mod defects;
 pub mod event_stream;

@@ -19,6 +19,7 @@ use cliproxy_translator::model::Event;
 use cliproxy_translator::{Codec, CodecError, Profile, ReplyContext, StreamFrame};
 use serde_json::{Value, json};
 
+pub use crate::chunks::{check_chunks, check_frames};
 use crate::schema::assert_valid_stream;
 
 /// A signature as OpenAI issues it.
@@ -125,45 +126,6 @@ pub fn check_stream(out: &[u8]) -> Vec<Value> {
     assert!(!text.contains("event:"), "no names: {text}");
     let values = assert_valid_stream("openai-chat.chunk", out);
     check_chunks(text, values)
-}
-
-/// As [`check_stream`], without the schema.
-#[track_caller]
-pub fn check_frames(text: &str) -> Vec<Value> {
-    let frames = text.split_terminator("\n\n").filter_map(|frame| frame.strip_prefix("data: "));
-    let values =
-        frames.filter(|data| *data != "[DONE]").map(|data| serde_json::from_str(data).unwrap()).collect();
-    check_chunks(text, values)
-}
-
-/// As [`check_stream`], where the schema of the SDK lags behind the service (calls of custom tools).
-#[track_caller]
-pub fn check_chunks(text: &str, values: Vec<Value>) -> Vec<Value> {
-    let failed = values.last().is_some_and(|last| last.get("error").is_some());
-    assert_eq!(text.ends_with("data: [DONE]\n\n"), !failed, "one end: {text}");
-    assert_eq!(text.matches("[DONE]").count(), usize::from(!failed));
-    let (mut begun, mut finished) = (Vec::new(), Vec::new());
-    for (at, value) in values.iter().enumerate() {
-        if value.get("error").is_some() {
-            assert_eq!(at + 1, values.len(), "nothing follows an error: {text}");
-            continue;
-        }
-        for key in ["id", "created", "model", "object"] {
-            assert_eq!(value[key], values[0][key], "{key} stays: {text}");
-        }
-        for choice in value["choices"].as_array().unwrap() {
-            let index = choice["index"].as_u64().unwrap();
-            let first = !begun.contains(&index);
-            assert_eq!(choice["delta"]["role"] == "assistant", first, "the role comes first, once: {text}");
-            begun.push(index);
-            assert!(!finished.contains(&index), "nothing follows a finish: {text}");
-            if choice["finish_reason"].is_string() {
-                finished.push(index);
-            }
-        }
-    }
-    assert!(failed || begun.iter().all(|index| finished.contains(index)), "each choice finishes: {text}");
-    values
 }
 
 /// The deltas of a stream, without the first one's role.
