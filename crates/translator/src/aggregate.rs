@@ -15,6 +15,8 @@ use crate::splice::{Edits, TopLevel};
 
 /// The name of the raw event that carries the whole reply as its format writes it.
 pub(crate) const WHOLE: &str = "whole";
+/// The name of the raw event that carries what Google found when it searched.
+pub(crate) const GROUNDING: &str = "groundingMetadata";
 
 /// Collects the events of one stream. Blocks stand in the reply in the order they began in (B75).
 #[derive(Debug, Default)]
@@ -24,6 +26,7 @@ pub struct Aggregator {
     blocks: Vec<Block>,
     finishes: Vec<(u32, Finish<'static>)>,
     logprobs: Vec<(u32, Vec<Raw<'static>>)>,
+    grounding: Option<Raw<'static>>,
     error: Option<StreamError<'static>>,
 }
 
@@ -79,6 +82,10 @@ impl Aggregator {
                 self.response.whole =
                     Some(Opaque { format, kind: Cow::Borrowed(WHOLE), raw: owned_raw(data) });
             }
+            Event::Raw { format, name, data } if name == GROUNDING => {
+                self.response.source = format;
+                self.grounding = Some(owned_raw(data));
+            }
             Event::BlockStop { .. } | Event::Ping | Event::End | Event::Raw { .. } => {}
         }
     }
@@ -105,6 +112,10 @@ impl Aggregator {
             candidate(&mut candidates, index).logprobs = joined_logprobs(pieces);
         }
         candidates.sort_by_key(|candidate| candidate.index);
+        // The event names no candidate: Google searches for the one that it gives.
+        if let Some(first) = candidates.first_mut() {
+            first.grounding = self.grounding;
+        }
         self.response.candidates = candidates;
         self.response.usage = Some(self.usage).filter(|usage| !usage.is_empty());
         Ok(self.response)

@@ -5,7 +5,7 @@ mod event;
 mod owned;
 mod part;
 mod reply;
-mod request;
+pub(crate) mod request;
 mod tool;
 
 pub(crate) use owned::raw as owned_raw;

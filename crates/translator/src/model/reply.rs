@@ -42,6 +42,8 @@ pub struct Candidate<'a> {
     pub finish: Option<Finish<'a>>,
     /// Log probabilities, in the source format's shape.
     pub logprobs: Option<Raw<'a>>,
+    /// What Google found when it searched (`groundingMetadata`), as it came; the citations of the texts are of it.
+    pub grounding: Option<Raw<'a>>,
     /// Members that we do not know.
     pub extras: Extras<'a>,
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use cliproxy_core::Level;
+use serde_json::value::RawValue;
 
 use super::{Part, Tool, ToolChoice};
 use crate::json::{Extras, Raw, Text};
@@ -47,6 +48,17 @@ pub struct Request<'a> {
     /// Members that we do not know, or that only the source format has.
     pub extras: Extras<'a>,
 }
+
+impl<'a> Request<'a> {
+    /// The extras that are lost where only the source format has them: what is there a second time, because its own
+    /// format shall get it back as it was written, is not.
+    pub(crate) fn only_in_extras(&self) -> impl Iterator<Item = &(Cow<'a, str>, &'a RawValue)> {
+        self.extras.iter().filter(|(key, _)| key != RESPONSE_SCHEMA)
+    }
+}
+
+/// Gemini's spelling of the schema that `output` has as JSON Schema.
+pub(crate) const RESPONSE_SCHEMA: &str = "generationConfig.responseSchema";
 
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

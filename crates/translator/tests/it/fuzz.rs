@@ -100,7 +100,8 @@ fn run(rounds: usize, seeds: &[Vec<u8>], target: impl Fn(&[u8])) {
 /// The committed seeds of a target, in the order of their names.
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds").join(target);
-    let mut files: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     assert!(!files.is_empty(), "{target} has no seeds");
     files.iter().map(|file| std::fs::read(file).unwrap()).collect()

@@ -36,7 +36,7 @@ mod wire;
 const CLAUDE: &str = "claude";
 
 /// What Gemini tells of its searches under.
-const GROUNDING: &str = "groundingMetadata";
+use crate::aggregate::GROUNDING;
 
 /// The codec of Claude Messages.
 ///

@@ -6,7 +6,7 @@ use cliproxy_core::{FinishReason, Usage};
 
 use super::call_ids::CallIds;
 use super::wire::{self, wrong};
-use super::{CLAUDE, GROUNDING, block, carrier, search, shown_model, usage};
+use super::{CLAUDE, block, carrier, search, shown_model, usage};
 use crate::codec::{CodecError, ReplyContext};
 use crate::json::{Raw, Text, Writer};
 use crate::model::{Bind, Candidate, Finish, Issuer, Part, PartKind, Reasoning, Response, ToolCall};
@@ -104,8 +104,7 @@ pub(super) fn encode(response: &Response<'_>, context: &ReplyContext) -> Vec<u8>
     }
     let mut used = response.usage.unwrap_or_default();
     if context.searches_web
-        && let Some((_, raw)) = candidate.extras.iter().find(|(key, _)| key == GROUNDING)
-        && let Some(pair) = search::grounded(raw)
+        && let Some(pair) = candidate.grounding.as_deref().and_then(search::grounded)
     {
         pair.iter().for_each(|block| w.raw(block));
         used.web_searches.get_or_insert(1);

@@ -314,3 +314,82 @@ fn sources_of_an_answer_are_cited_where_clients_have_a_place_for_them() {
         assert_eq!(whole, json!(expected), "{said}");
     }
 }
+
+fn piece(call: Value) -> Value {
+    chunk(json!([{"functionCall":call}]))
+}
+
+fn arguments_of(client: &str, stream: &str) -> Value {
+    let got = frames(&translated("gemini", client, stream));
+    let pieces: String = match client {
+        "openai" => got
+            .iter()
+            .filter_map(|frame| {
+                frame["choices"][0]["delta"]["tool_calls"][0]["function"]["arguments"].as_str()
+            })
+            .collect(),
+        "claude" => got.iter().filter_map(|frame| frame["delta"]["partial_json"].as_str()).collect(),
+        _ => got
+            .iter()
+            .filter(|frame| frame["type"] == "response.function_call_arguments.done")
+            .filter_map(|frame| frame["arguments"].as_str())
+            .collect(),
+    };
+    serde_json::from_str(&pieces).unwrap_or_else(|error| panic!("{error}: {pieces}"))
+}
+
+/// Vertex, asked for `streamFunctionCallArguments`. Source: translation.md F.1.
+#[test]
+fn o43_arguments_in_pieces_are_one_call() {
+    let stream = sse(&[
+        piece(json!({"name":"f","willContinue":true})),
+        piece(
+            json!({"partialArgs":[{"jsonPath":"$.place","stringValue":"New ","willContinue":true}],"willContinue":true}),
+        ),
+        piece(
+            json!({"partialArgs":[{"jsonPath":"$.place","stringValue":"Delhi \u{e9}"}],"willContinue":true}),
+        ),
+        piece(
+            json!({"partialArgs":[{"jsonPath":"$.days[1].n","numberValue":1.50},{"jsonPath":"$.warm","boolValue":true},
+            {"jsonPath":"$.none","nullValue":"NULL_VALUE"}],"willContinue":true}),
+        ),
+        piece(json!({})),
+        piece(json!({"name":"g","args":{"a":1}})),
+        last("STOP", json!([])),
+    ]);
+    let whole = sse(&[
+        piece(
+            json!({"name":"f","args":{"place":"New Delhi \u{e9}","days":[null,{"n":1.5}],"warm":true,"none":null}}),
+        ),
+        piece(json!({"name":"g","args":{"a":1}})),
+        last("STOP", json!([])),
+    ]);
+    for client in ["openai", "claude", "openai-response", "gemini"] {
+        assert_eq!(translated("gemini", client, &stream), translated("gemini", client, &whole), "{client}");
+    }
+    let once = sse(&[
+        piece(json!({"name":"f","partialArgs":[{"jsonPath":"$.a","stringValue":"x"}],"willContinue":true})),
+        piece(json!({"partialArgs":[{"jsonPath":"$['b c']","numberValue":2}]})),
+        last("STOP", json!([])),
+    ]);
+    for client in ["openai", "claude", "openai-response"] {
+        assert_eq!(arguments_of(client, &once), json!({"a":"x","b c":2}), "{client}");
+    }
+}
+
+#[test]
+fn o43_arguments_that_do_not_end_or_have_no_place_fail() {
+    let begun = piece(json!({"name":"f","willContinue":true}));
+    let part =
+        |path: &str| piece(json!({"partialArgs":[{"jsonPath":path,"stringValue":"x"}],"willContinue":true}));
+    for (why, broken) in [
+        ("within the arguments", vec![begun.clone(), last("STOP", json!([]))]),
+        ("no place", vec![begun.clone(), part("a")]),
+        ("no place", vec![begun.clone(), part("$.a"), part("$.a.b")]),
+        ("no place", vec![begun.clone(), part("$.a[9999999]")]),
+        ("of another", vec![begun.clone(), begun]),
+    ] {
+        let error = events(&sse(&broken)).1.unwrap_err();
+        assert!(error.to_string().contains(why), "{why}: {error}");
+    }
+}

@@ -49,7 +49,7 @@ pub(super) fn write(
         w.field_boolean("stream", true);
         write_stream_options(w, target, request);
     }
-    for (key, raw) in &request.extras {
+    for (key, raw) in request.only_in_extras() {
         // Source: translation.md A.16.
         if target.extensions() || target.own && OFFICIAL.contains(&&**key) {
             w.field_raw(key, raw.get());

@@ -77,6 +77,7 @@ fn candidate(choice: wire::Choice<'_>, place: usize) -> Result<Candidate<'_>, Co
         parts,
         finish,
         logprobs: choice.logprobs.map(Cow::Borrowed),
+        grounding: None,
         extras,
     })
 }

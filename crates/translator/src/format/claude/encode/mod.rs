@@ -125,7 +125,7 @@ fn unsayable(request: &Request<'_>, losses: &mut Vec<Loss>) -> Result<(), CodecE
     for (what, _) in gone.into_iter().filter(|(_, is)| *is) {
         loss(losses, what, "Claude has no such parameter");
     }
-    if request.source != CLAUDE && !request.extras.is_empty() {
+    if request.source != CLAUDE && request.only_in_extras().next().is_some() {
         loss(losses, "extras", "members that only the client's format has");
     }
     Ok(())

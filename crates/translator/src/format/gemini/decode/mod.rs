@@ -10,6 +10,7 @@ use super::{GEMINI, wire};
 use crate::codec::CodecError;
 use crate::json::read::{at, misread, read, wrong};
 use crate::json::{Extras, Text};
+use crate::model::request::RESPONSE_SCHEMA;
 use crate::model::{
     Identity, OutputFormat, OutputSpec, ReasoningControl, ReasoningMode, Request, Role, Sampling, Summary,
     Turn,
@@ -185,7 +186,7 @@ impl<'a> Config<'a> {
         let schema = wire.response_json_schema.map(Cow::Borrowed).or_else(|| {
             // The subset of OpenAPI spells types in capitals: canonical schemas are JSON Schema.
             let raw = wire.response_schema?;
-            extras.push((Cow::Borrowed("generationConfig.responseSchema"), raw));
+            extras.push((Cow::Borrowed(RESPONSE_SCHEMA), raw));
             Some(schema::from_openapi(raw))
         });
         match (string(wire.response_mime_type).as_ref().map(Text::decoded).as_deref(), schema) {

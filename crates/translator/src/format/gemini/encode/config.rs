@@ -6,6 +6,7 @@ use super::{Content, Target, loss};
 use crate::codec::{CodecError, Loss};
 use crate::format::gemini::dialect::Maker;
 use crate::json::{Raw, Text, Writer};
+use crate::model::request::RESPONSE_SCHEMA;
 use crate::model::{OutputFormat, ReasoningControl, ReasoningMode, Request, Summary};
 use crate::pass::reasoning::{Amount, level_budget, resolve};
 use crate::pass::schema::{Cleaning, clean};
@@ -109,11 +110,7 @@ fn write_sampling(w: &mut Writer, target: &Target<'_>, most: Option<u64>, losses
 /// Source: translation.md A.9, E359 to E362, E389.
 fn write_output(w: &mut Writer, target: &Target<'_>, losses: &mut Vec<Loss>) {
     let output = &target.request.output;
-    let own = target
-        .request
-        .extras
-        .iter()
-        .find(|(key, _)| target.family && key == "generationConfig.responseSchema");
+    let own = target.request.extras.iter().find(|(key, _)| target.family && key == RESPONSE_SCHEMA);
     match &output.format {
         Some(OutputFormat::JsonObject) => w.field_string("responseMimeType", "application/json"),
         Some(OutputFormat::JsonSchema { schema, .. }) => {

@@ -137,7 +137,7 @@ fn write_rest(w: &mut Writer, target: &Target<'_>, losses: &mut Vec<Loss>) {
         if safety_off {
             w.field_raw("safetySettings", SAFETY_OFF);
         }
-        if !request.extras.is_empty() {
+        if request.only_in_extras().next().is_some() {
             loss(losses, "extras", "members that only the client's format has");
         }
         return;

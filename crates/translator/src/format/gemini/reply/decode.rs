@@ -98,14 +98,13 @@ fn candidate<'a>(
         cite(raw, &mut parts);
     }
     let calls = parts.iter().any(|part| matches!(part.kind, PartKind::ToolCall(_)));
-    for (key, raw) in [("groundingMetadata", wire.grounding), ("finishMessage", wire.finish_message)] {
-        extras.extend(raw.map(|raw| (Cow::Borrowed(key), raw)));
-    }
+    extras.extend(wire.finish_message.map(|raw| (Cow::Borrowed("finishMessage"), raw)));
     Ok(Candidate {
         index: wire.index.unwrap_or_else(|| u32::try_from(place).unwrap_or(u32::MAX)),
         parts,
         finish: wire.finish_reason.map(|reason| finish(reason, calls)),
         logprobs: wire.logprobs.map(Cow::Borrowed),
+        grounding: wire.grounding.map(Cow::Borrowed),
         extras,
     })
 }

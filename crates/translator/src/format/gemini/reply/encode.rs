@@ -69,6 +69,9 @@ fn write_candidate(w: &mut Writer, candidate: &Candidate<'_>, context: &ReplyCon
         if let Some(logprobs) = &candidate.logprobs {
             w.field_raw("logprobsResult", logprobs.get());
         }
+        if let Some(raw) = &candidate.grounding {
+            w.field_raw("groundingMetadata", raw.get());
+        }
         for (key, raw) in &candidate.extras {
             w.field_raw(key, raw.get());
         }

@@ -10,6 +10,8 @@ use super::super::invented::strip;
 use super::super::reply::{blocked, finish, unix_seconds};
 use super::super::{GEMINI, carrier, error, grounding, usage, wire};
 use super::is_done;
+use super::partial::Partial;
+use crate::aggregate::GROUNDING;
 use crate::codec::{CodecError, Invented, StreamDecoder};
 use crate::frame::StreamFrame;
 use crate::json::read::{plain, read};
@@ -47,6 +49,8 @@ struct Candidate {
     ascii: bool,
     /// Citations of the text that is open, or comes next: told before its block closes.
     cited: Vec<Raw<'static>>,
+    /// A call whose arguments come in pieces.
+    partial: Option<Partial>,
     /// Held until the end: usage, signatures and grounding come behind it (B53).
     finish: Option<Finish<'static>>,
 }
@@ -158,6 +162,12 @@ impl Decoder {
         for raw in parts.0 {
             let mut part =
                 part(raw, &mut |text| carrier::of_provider(text).map(|signature| (signature, Bind::Own)))?;
+            if matches!(part.kind, PartKind::ToolCall(_)) {
+                match Partial::take(&mut candidate.partial, raw, part)? {
+                    Some(whole) => part = whole,
+                    None => continue,
+                }
+            }
             if let PartKind::ToolCall(call) = &mut part.kind {
                 strip(call, invented);
             }
@@ -165,11 +175,7 @@ impl Decoder {
         }
         candidate.cite(sink);
         if let Some(data) = wire.grounding {
-            sink(Event::Raw {
-                format: GEMINI,
-                name: Cow::Borrowed("groundingMetadata"),
-                data: Cow::Borrowed(data),
-            });
+            sink(Event::Raw { format: GEMINI, name: Cow::Borrowed(GROUNDING), data: Cow::Borrowed(data) });
         }
         if let Some(reason) = wire.finish_reason.filter(|reason| *reason != "FINISH_REASON_UNSPECIFIED") {
             candidate.finish = Some(finish(reason, false).into_owned());
@@ -185,6 +191,7 @@ impl Decoder {
                 calls: false,
                 ascii: true,
                 cited: Vec::new(),
+                partial: None,
                 finish: None,
             });
             self.candidates.len() - 1
@@ -199,6 +206,9 @@ impl Decoder {
                 || self.candidates.iter().any(|candidate| candidate.finish.is_none()))
         {
             return Err(CodecError::protocol("the stream ended before its finish reason"));
+        }
+        if self.candidates.iter().any(|candidate| candidate.partial.is_some()) {
+            return Err(CodecError::protocol("the stream ended within the arguments of a call"));
         }
         for candidate in &mut self.candidates {
             candidate.end(sink);

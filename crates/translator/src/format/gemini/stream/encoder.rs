@@ -5,6 +5,7 @@ use cliproxy_core::{ClientError, Usage};
 use super::super::dialect::{Dialect, is_family};
 use super::super::reply::{arguments, write_finish, write_media};
 use super::super::{call_id, carrier, error, shown_id, shown_model, usage};
+use crate::aggregate::GROUNDING;
 use crate::codec::{ReplyContext, StreamEncoder};
 use crate::json::{Text, Writer};
 use crate::model::{Bind, BlockKind, Delta, Event, Finish, Signature, Start};
@@ -297,7 +298,7 @@ impl StreamEncoder for Encoder {
                 self.end(out);
             }
             Event::Raw { format, name, data } => {
-                if is_family(format) && name == "groundingMetadata" {
+                if is_family(format) && name == GROUNDING {
                     self.open(out);
                     out.extend_from_slice(br#"{"groundingMetadata":"#);
                     out.extend_from_slice(one_line(data.get()).as_bytes());

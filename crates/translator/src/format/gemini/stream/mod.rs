@@ -3,6 +3,7 @@
 mod decoder;
 mod encoder;
 mod observer;
+mod partial;
 
 pub(super) use decoder::Decoder;
 pub(super) use encoder::Encoder;

@@ -97,7 +97,7 @@ fn unsayable(request: &Request<'_>, losses: &mut Vec<Loss>) -> Result<(), CodecE
     for (what, _) in gone.into_iter().filter(|(_, is)| *is) {
         loss(losses, what, "Kiro has no such parameter");
     }
-    if !request.extras.is_empty() {
+    if request.only_in_extras().next().is_some() {
         loss(losses, "extras", "members that only the client's format has");
     }
     Ok(())

@@ -53,7 +53,7 @@ fn unsayable(target: &Target<'_>, request: &Request<'_>, losses: &mut Vec<Loss>)
     for (what, _) in gone.into_iter().filter(|(_, is)| *is) {
         loss(losses, what, "the format has no such parameter");
     }
-    if !target.native && !request.extras.is_empty() {
+    if !target.native && request.only_in_extras().next().is_some() {
         loss(losses, "extras", "members that only the client's format has");
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Searches of the web: Google's, asked for and told in Claude's words. Source: translation.md D.24, D.25, B85, F42.
 
-use cliproxy_translator::{Profile, ReplyContext};
+use cliproxy_translator::{Aggregator, Profile, ReplyContext, StreamFrame};
 use serde_json::{Value, json};
 
 use super::{
@@ -140,4 +140,22 @@ fn f42_thoughts_are_not_cited_and_places_are_those_of_characters() {
     let chat = reply("openai", &reply_body, &context());
     let place = &chat["choices"][0]["message"]["annotations"][0]["url_citation"];
     assert_eq!((&place["start_index"], &place["end_index"]), (&json!(0), &json!(13)), "F42");
+}
+
+/// A provider that only streams, and a client that wants a whole reply: what was searched is there as in a reply.
+#[test]
+fn e480_b74_the_aggregate_of_a_stream_has_the_search_too() {
+    let context = known(json!([search_tool()]));
+    let provider = codec_of("antigravity");
+    let mut decoder = provider.stream_decoder(&context);
+    let mut aggregator = Aggregator::new();
+    let data = super::wrapped(&grounded()).to_string();
+    decoder.decode(StreamFrame::of(data.as_bytes()), &mut |event| aggregator.push(event)).unwrap();
+    decoder.finish(&mut |event| aggregator.push(event)).unwrap();
+    let aggregate = aggregator.finish().unwrap();
+    for client in ["claude", "openai", "openai-response", "gemini"] {
+        let together: Value =
+            serde_json::from_slice(&codec_of(client).encode_reply(&aggregate, &context)).unwrap();
+        assert_eq!(together, reply(client, &grounded(), &context), "{client}");
+    }
 }

@@ -1,0 +1,182 @@
+//! Calls whose arguments come in pieces: Vertex sends them when `streamFunctionCallArguments` asks for it. The first
+//! part names the function, the next ones carry values with the path where each belongs, and one that does not say
+//! `willContinue` is the last. Source: translation.md F.1 "`partialArgs`/`willContinue`"; Vertex AI reference, "Streaming
+//! function call arguments", read 2026-11.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::super::wire;
+use crate::codec::CodecError;
+use crate::json::wire_struct;
+use crate::model::{Args, Part, PartKind, Signature};
+
+/// A call that is not whole yet.
+#[derive(Debug)]
+pub(super) struct Partial {
+    id: String,
+    name: String,
+    signature: Option<Signature<'static>>,
+    args: Value,
+}
+
+/// How deep a path may lead, and how long a list may grow: what a provider sends is bounded, what a broken one sends too.
+const MOST: usize = 1024;
+
+wire_struct! {
+    struct Holder<'a> { call: wire::FunctionCall<'a> = "functionCall" | "function_call" }
+}
+
+impl Partial {
+    /// The call, when it is whole: at once as a rule, and with the last piece where it comes in pieces.
+    pub(super) fn take<'a>(
+        open: &mut Option<Self>,
+        raw: &RawValue,
+        part: Part<'a>,
+    ) -> Result<Option<Part<'a>>, CodecError> {
+        let has = |word: &str| memchr::memmem::find(raw.get().as_bytes(), word.as_bytes()).is_some();
+        if open.is_none() && !has("illContinue") && !has("ill_continue") && !has("artial") {
+            return Ok(Some(part));
+        }
+        let wire = serde_json::from_str::<Holder<'_>>(raw.get()).ok().and_then(|holder| holder.call);
+        let (Some(wire), PartKind::ToolCall(call)) = (wire, &part.kind) else { return Ok(Some(part)) };
+        if open.is_some() && !call.name.is_empty() {
+            return Err(CodecError::protocol("a call began within the arguments of another"));
+        }
+        let last = !wire.will_continue.unwrap_or(false);
+        if open.is_none() && last && wire.partial_args.is_none() {
+            return Ok(Some(part));
+        }
+        let partial = open.get_or_insert_with(|| Self {
+            id: call.id.decoded().into_owned(),
+            name: call.name.clone().into_owned(),
+            signature: None,
+            args: wire.args.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default(),
+        });
+        if partial.signature.is_none() {
+            partial.signature = part.signature.clone().map(Signature::into_owned);
+        }
+        for piece in wire.partial_args.unwrap_or_default().0 {
+            partial.put(&piece)?;
+        }
+        Ok(open.take_if(|_| last).map(|whole| whole.into_part(part)))
+    }
+
+    fn put(&mut self, piece: &wire::PartialArg<'_>) -> Result<(), CodecError> {
+        let path = piece.path.as_ref().map(|path| path.decoded().into_owned()).unwrap_or_default();
+        let place = steps(&path)
+            .and_then(|steps| steps.into_iter().try_fold(&mut self.args, Step::into))
+            .ok_or_else(|| CodecError::protocol(format!("no place in the arguments of a call: {path:?}")))?;
+        let json = |raw: Option<&RawValue>| raw.and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());
+        if let Some(text) = &piece.string {
+            match place {
+                // A text that goes on.
+                Value::String(known) => known.push_str(&text.decoded()),
+                place => *place = Value::from(text.decoded()),
+            }
+        } else if let Some(value) = json(piece.number).or_else(|| json(piece.boolean)) {
+            *place = value;
+        } else if piece.null.is_some() {
+            *place = Value::Null;
+        }
+        Ok(())
+    }
+
+    fn into_part(self, last: Part<'_>) -> Part<'_> {
+        let args = if self.args.is_object() { self.args } else { Value::Object(Map::new()) };
+        let PartKind::ToolCall(mut call) = last.kind else { return last };
+        call.id = crate::json::Text::plain(self.id);
+        call.name = Cow::Owned(self.name);
+        call.args = match RawValue::from_string(args.to_string()) {
+            Ok(raw) => Args::Json(Cow::Owned(raw)),
+            Err(_) => call.args,
+        };
+        Part { kind: PartKind::ToolCall(call), signature: self.signature, ..last }
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum Step {
+    Key(String),
+    Index(usize),
+}
+
+impl Step {
+    /// The place below, made where it is not there yet. `None` where something else stands.
+    fn into(place: &mut Value, step: Self) -> Option<&mut Value> {
+        match step {
+            Self::Key(key) => {
+                if place.is_null() {
+                    *place = Value::Object(Map::new());
+                }
+                Some(place.as_object_mut()?.entry(key).or_insert(Value::Null))
+            }
+            Self::Index(at) => {
+                if place.is_null() {
+                    *place = Value::Array(Vec::new());
+                }
+                let list = place.as_array_mut()?;
+                if list.len() <= at {
+                    list.resize(at + 1, Value::Null);
+                }
+                list.get_mut(at)
+            }
+        }
+    }
+}
+
+/// `$.a.b[0]['c d']`; `None` when it is no such path.
+fn steps(path: &str) -> Option<Vec<Step>> {
+    let mut rest = path.strip_prefix('$')?;
+    let mut steps = Vec::new();
+    while !rest.is_empty() {
+        if steps.len() == MOST {
+            return None;
+        }
+        if let Some(name) = rest.strip_prefix('.') {
+            let end = name.find(['.', '[']).unwrap_or(name.len());
+            let (name, after) = name.split_at(end);
+            if name.is_empty() {
+                return None;
+            }
+            steps.push(Step::Key(name.to_owned()));
+            rest = after;
+            continue;
+        }
+        let inner = rest.strip_prefix('[')?;
+        let quote = inner.chars().next().filter(|mark| matches!(mark, '\'' | '"'));
+        let (step, after) = match quote {
+            Some(mark) => {
+                let (name, after) = inner.get(1..)?.split_once(mark)?;
+                (Step::Key(name.to_owned()), after.strip_prefix(']')?)
+            }
+            None => {
+                let (number, after) = inner.split_once(']')?;
+                (Step::Index(number.parse().ok().filter(|at| *at < MOST)?), after)
+            }
+        };
+        steps.push(step);
+        rest = after;
+    }
+    (!steps.is_empty()).then_some(steps)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_lead_to_members_and_items_and_others_nowhere() {
+        let key = |name: &str| Step::Key(name.to_owned());
+        assert_eq!(
+            steps("$.a.b[0]['c d'][\"e\"]").unwrap(),
+            [key("a"), key("b"), Step::Index(0), key("c d"), key("e")]
+        );
+        for wrong in ["", "$", "a", "$.", "$..a", "$[", "$[x]", "$[-1]", "$[99999999]", "$['a]", "$.a b]["] {
+            assert_eq!(steps(wrong), None, "{wrong}");
+        }
+        assert_eq!(steps(&format!("${}", ".a".repeat(MOST + 1))), None);
+    }
+}
