@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use cliproxy_core::{
-    ClientRequest, Credential, ExecutorError, ModelId, Operation, Outcome, OutcomeKind, Principal, RequestId,
-    Timestamp, UpstreamModel, Usage, UsageRecord,
+    ClientRequest, Credential, ErrorKind, ExecutorError, ModelId, Operation, Outcome, OutcomeKind, Principal,
+    RequestId, Timestamp, UpstreamModel, Usage, UsageRecord,
 };
 use cliproxy_quota::{Fault, Mark, Probe};
 use tokio::time::Instant;
 
 use crate::inner::{Inner, Settled};
 use crate::pool::{Entry, Picked};
+use crate::retry::Survey;
 
 /// What is remembered of a request while its stream runs: not its body.
 #[derive(Debug)]
@@ -127,13 +128,25 @@ impl Live {
         } else if error.status().is_some() {
             self.inner.breakers.well(self.endpoint);
         }
+        // Only a server's fault asks, and looks at the whole pool for it.
+        let fault = fault.map(|fault| fault.with_alone(is_servers(error.kind()) && self.is_alone(now)));
         let mut board = self.inner.board.lock();
         let Some(fault) = fault else {
             board.release(self.entry.id(), &self.model, std::mem::take(&mut self.probe), now);
             return None;
         };
         self.probe = Probe::default();
-        board.fail(self.entry.id(), &self.model, fault, &self.settled.options.backoff, now)
+        board.fail(self.entry.id(), &self.model, &fault, &self.settled.options.backoff, now)
+    }
+
+    /// Whether no other credential could serve the request now.
+    fn is_alone(&self, now: Timestamp) -> bool {
+        let snapshot = self.inner.snapshot();
+        let Ok(resolution) = self.inner.resolve(&self.settled, &snapshot, self.ticket.model.as_str()) else {
+            return false;
+        };
+        let others = |entry: &Entry| entry.id() != self.entry.id();
+        Survey::new(&self.inner, &snapshot, &resolution.model, now, others).ready == 0
     }
 
     fn end(&mut self, kind: OutcomeKind, usage: Usage) -> Outcome {
@@ -178,4 +191,9 @@ impl Drop for Live {
         let outcome = self.end(OutcomeKind::Cancelled, Usage::default());
         self.inner.observers.record(UsageRecord::new(outcome, self.ticket.principal.clone()));
     }
+}
+
+/// What cools for as long as servers usually need to recover.
+fn is_servers(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Server | ErrorKind::Overloaded | ErrorKind::Timeout)
 }

@@ -8,4 +8,5 @@ mod survey;
 mod verdict;
 
 pub(crate) use run::serve;
+pub(crate) use survey::Survey;
 pub(crate) use verdict::judge;

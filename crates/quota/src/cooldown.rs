@@ -64,12 +64,12 @@ impl Cooldown {
             Wanted::Nothing => self.release(now),
             Wanted::Window { length, cause } => self.open(now, length, cause, false),
             Wanted::Hinted { length, cause, clipped } => self.open(now, length, cause, clipped),
-            Wanted::Ladder { at_least, cause } => {
+            Wanted::Ladder { at_least, at_most, cause } => {
                 // A burst of refusals is one refusal. Source: runtime.md D.7 "escalates once per window".
                 if matches!(self.availability(now), Availability::CoolingDown { .. }) {
                     return;
                 }
-                let length = policy.step(self.level).max(at_least);
+                let length = policy.step(self.level).min(at_most).max(at_least);
                 self.level = (self.level + 1).min(TOP_LEVEL);
                 self.open(now, length, cause, false);
             }

@@ -25,13 +25,15 @@ pub struct Fault {
     pub answered: bool,
     /// Whether cooling is on.
     pub cooling: Cooling,
+    /// Whether nobody else could serve the model now.
+    pub alone: bool,
 }
 
 impl Fault {
     /// A failure that the provider answered, under normal cooling.
     #[must_use]
     pub fn new(evidence: Evidence) -> Self {
-        Self { evidence, answered: true, cooling: Cooling::Normal }
+        Self { evidence, answered: true, cooling: Cooling::Normal, alone: false }
     }
 
     /// From an executor's error.
@@ -44,6 +46,13 @@ impl Fault {
     #[must_use]
     pub fn with_answered(mut self, answered: bool) -> Self {
         self.answered = answered;
+        self
+    }
+
+    /// Says whether nobody else could serve the model now.
+    #[must_use]
+    pub fn with_alone(mut self, alone: bool) -> Self {
+        self.alone = alone;
         self
     }
 

@@ -62,8 +62,8 @@ pub(crate) enum Wanted {
     Window { length: Duration, cause: CooldownCause },
     /// What the provider named, bounded; half open afterwards when `clipped`.
     Hinted { length: Duration, cause: CooldownCause, clipped: bool },
-    /// The next step of the ladder, at least this long.
-    Ladder { at_least: Duration, cause: CooldownCause },
+    /// The next step of the ladder, at least this long and at most as long.
+    Ladder { at_least: Duration, at_most: Duration, cause: CooldownCause },
 }
 
 impl BackoffPolicy {
@@ -114,7 +114,9 @@ impl BackoffPolicy {
             Wanted::Hinted { length, cause, clipped } => {
                 Wanted::Hinted { length: length.max(least), cause, clipped }
             }
-            Wanted::Ladder { at_least, cause } => Wanted::Ladder { at_least: at_least.max(least), cause },
+            Wanted::Ladder { at_least, at_most, cause } => {
+                Wanted::Ladder { at_least: at_least.max(least), at_most, cause }
+            }
         }
     }
 
@@ -152,7 +154,7 @@ impl BackoffPolicy {
     fn quota(&self, fault: &Fault, at_least: Duration, cause: CooldownCause) -> Wanted {
         match self.hint(fault) {
             Some((length, clipped)) => Wanted::Hinted { length: length.max(at_least), cause, clipped },
-            None => Wanted::Ladder { at_least, cause },
+            None => Wanted::Ladder { at_least, at_most: Duration::MAX, cause },
         }
     }
 
@@ -160,6 +162,11 @@ impl BackoffPolicy {
         let Some(usual) = self.transient else { return Wanted::Nothing };
         match self.hint(fault) {
             Some((length, clipped)) => Wanted::Hinted { length, cause: CooldownCause::Transient, clipped },
+            // To rest is to let others serve. Where there is nobody else it is an outage, and one bad reply proves
+            // none: the rests begin short, and grow to the usual one while the failures go on.
+            None if fault.alone => {
+                Wanted::Ladder { at_least: Duration::ZERO, at_most: usual, cause: CooldownCause::Transient }
+            }
             None => Wanted::Window { length: usual, cause: CooldownCause::Transient },
         }
     }

@@ -202,3 +202,92 @@ async fn a_person_can_forget_the_cooldowns() {
     assert!(!world.conductor.reset_cooldowns(&CredentialId::new("unknown")));
     assert!(world.ask("m").await.result.is_ok());
 }
+
+/// How long a credential cools from now on for `m`, in seconds.
+fn cools(world: &crate::fakes::World, id: &str) -> u64 {
+    let now = world.conductor.now();
+    match world.state(id, "m") {
+        Availability::CoolingDown { until, .. } => {
+            until.since(now).as_millis().div_ceil(1000).try_into().unwrap()
+        }
+        _ => 0,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_bad_reply_is_no_outage_where_there_is_only_one_credential() {
+    for failure in
+        [Play::Reply(500, None, "{}"), Play::Reply(529, None, "{}"), Play::Broken(ErrorKind::Server)]
+    {
+        let world = world(Options::default());
+        world.keys(&["a"]);
+        world.script.next("a", [failure.clone()]);
+        if let Ok(reply @ UpstreamReply::Stream(_)) = world.ask_stream("m").await.result {
+            crate::fakes::read(reply).await;
+        }
+        assert_eq!(cools(&world, "a"), 1, "{failure:?}");
+        assert_eq!(cause(world.state("a", "m")), Some(CooldownCause::Transient));
+        // Clients are told when to come back, and who does is served.
+        let told = world.ask("m").await.result.unwrap_err();
+        assert_eq!(
+            (told.kind, told.retry_after.map(|wait| wait.as_secs())),
+            (ClientErrorKind::ModelCooldown, Some(1))
+        );
+        sleep(1).await;
+        assert!(world.ask("m").await.result.is_ok(), "{failure:?}");
+        assert!(world.is_ready("a", "m"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rests_of_the_last_credential_grow_to_the_usual_minute_and_a_success_ends_that() {
+    let mut options = Options::default();
+    options.breaker.threshold = 0;
+    let world = world(options);
+    world.keys(&["a"]);
+    for expected in [1, 2, 4, 8, 16, 32, 60, 60] {
+        world.script.next("a", [Play::Reply(500, None, "{}")]);
+        assert!(world.ask("m").await.result.is_err());
+        assert_eq!(cools(&world, "a"), expected);
+        sleep(expected).await;
+    }
+    assert!(world.ask("m").await.result.is_ok());
+    world.script.next("a", [Play::Reply(500, None, "{}")]);
+    assert!(world.ask("m").await.result.is_err());
+    assert_eq!(cools(&world, "a"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_pool_a_5xx_rests_a_minute_as_long_as_somebody_else_is_there() {
+    let world = world(Options::default());
+    world.keys(&["a", "b"]);
+    world.script.next("a", [Play::Reply(500, None, "{}")]);
+    world.script.next("b", [Play::Reply(500, None, "{}")]);
+    assert!(world.ask("m").await.result.is_err());
+    // The second one was the last.
+    assert_eq!((cools(&world, "a"), cools(&world, "b")), (60, 1));
+
+    // Somebody of another provider, of a lower priority, counts too; one that is switched off does not.
+    for (disabled, expected) in [(false, 60), (true, 1)] {
+        let world = crate::fakes::world(Options::default());
+        world.add(key("a", |settings| settings.priority = 1));
+        let other = crate::fakes::FakeExecutor::new("other", &["m"]);
+        world.add_to(&other, crate::fakes::key_of("other", "o", |settings| settings.disabled = disabled));
+        world.script.next("a", [Play::Reply(503, None, "{}")]);
+        let _answer = world.ask("m").await;
+        assert_eq!(cools(&world, "a"), expected, "{disabled}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_provider_says_and_what_the_operator_says_holds_for_the_last_credential_too() {
+    for (hint, seconds, expected) in [(Some(7), 0, 7), (None, 3, 1), (None, -1, 0)] {
+        let mut options = Options::default();
+        options.backoff = options.backoff.with_transient_seconds(seconds);
+        let world = world(options);
+        world.keys(&["a"]);
+        world.script.next("a", [Play::Reply(503, hint, "{}")]);
+        assert!(world.ask("m").await.result.is_err());
+        assert_eq!(cools(&world, "a"), expected, "{hint:?} {seconds}");
+    }
+}

@@ -16,10 +16,10 @@ struct Row<'d> {
     proof: Proof<'d>,
 }
 
-/// `E001`, `F4`: the letter, how many digits there are, the number.
+/// `E001`, `F4`, `O07` (a member of F.1): the letter, how many digits there are, the number.
 fn case(text: &str) -> Option<(&str, usize, u16)> {
     let (letter, digits) = text.trim().split_at_checked(1)?;
-    let known = matches!(letter, "B" | "E" | "F");
+    let known = matches!(letter, "B" | "E" | "F" | "O");
     Some((letter, digits.len(), digits.parse().ok()?)).filter(|_| known)
 }
 
@@ -59,7 +59,8 @@ fn source(path: &str) -> Option<(PathBuf, &str)> {
 
 /// The text of one function: up to the brace that stands as far out as it does.
 fn function<'s>(source: &'s str, name: &str) -> Option<&'s str> {
-    let at = source.find(&format!("fn {name}("))?;
+    // A test of its own, or a row of a table that makes one of each.
+    let at = source.find(&format!("fn {name}(")).or_else(|| source.find(&format!("\n    {name}: ")))?;
     let line = source[..at].rsplit('\n').next().unwrap_or("");
     let indent = &line[..line.len() - line.trim_start().len()];
     let rest = &source[at..];

@@ -1,10 +1,10 @@
 //! What the reference does wrong and no other test of ours names: the upstream defect, done right. Source:
-//! translation.md F, F.1.
+//! translation.md F.
 
 use cliproxy_translator::Profile;
 use serde_json::{Value, json};
 
-use crate::gemini::{frames, last, sse, to_gemini, translated, whole};
+use crate::gemini::{last, sse, to_gemini, translated, whole};
 use crate::responses::{CC, CL, CX, RS, codec, context, context_of, encoded, reply, request, request_with};
 
 #[test]
@@ -201,82 +201,4 @@ fn f51_a_stream_of_thoughts_alone_is_completed_with_them() {
     let response = crate::responses::final_response(&got);
     assert_eq!(response["status"], "completed");
     assert_eq!(crate::responses::types(&response), ["reasoning"]);
-}
-
-#[test]
-fn f1_1_official_members_that_the_reference_never_heard_of_survive_in_their_own_format() {
-    // F.1, by format; each is there again after the canonical form.
-    for (name, body, members) in [
-        (
-            CC,
-            json!({"model":"m","messages":[{"role":"user","content":"q"}],"prediction":{"type":"content","content":"x"},
-                "web_search_options":{},"moderation":{"a":1},"safety_identifier":"u","prompt_cache_options":{"a":1},
-                "verbosity":"low","modalities":["text","audio"],"audio":{"voice":"alloy","format":"wav"},"logit_bias":{"1":2},
-                "tools":[{"type":"function","function":{"name":"f"}}],
-                "tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[{"type":"function","function":{"name":"f"}}]}}}),
-            vec![
-                "prediction",
-                "web_search_options",
-                "moderation",
-                "safety_identifier",
-                "prompt_cache_options",
-                "verbosity",
-                "audio",
-                "logit_bias",
-                "tool_choice",
-            ],
-        ),
-        (
-            RS,
-            json!({"model":"m","input":[
-                {"type":"compaction","id":"cmp_1","encrypted_content":"x"},
-                {"type":"mcp_approval_response","approval_request_id":"a","approve":true},
-                {"type":"message","role":"user","content":[{"type":"input_text","text":"q"}]}],
-                "conversation":"conv_1","background":true,"reasoning":{"effort":"low","context":"all","mode":"x"},
-                "tools":[{"type":"shell"},{"type":"apply_patch"},{"type":"tool_search"}]}),
-            vec!["input", "conversation", "background", "reasoning", "tools"],
-        ),
-        (
-            CL,
-            json!({"model":"m","max_tokens":9,"cache_control":{"type":"ephemeral"},"container":"c","inference_geo":"eu",
-                "output_config":{"format":{"type":"json_schema","schema":{"type":"object"}}},"mcp_servers":[{"type":"url","name":"s","url":"https://h.example"}],
-                "context_management":{"edits":[]},
-                "messages":[{"role":"user","content":[{"type":"search_result","source":"s","title":"t","content":[{"type":"text","text":"x"}]}]}],
-                "tools":[{"name":"f","input_schema":{"type":"object"},"allowed_callers":["direct"]}]}),
-            vec![
-                "cache_control",
-                "container",
-                "inference_geo",
-                "output_config",
-                "mcp_servers",
-                "context_management",
-                "messages",
-                "tools",
-            ],
-        ),
-        (
-            "gemini",
-            json!({"contents":[{"role":"user","parts":[{"text":"q"},
-                    {"inlineData":{"mimeType":"video/mp4","data":"AAAA"},"videoMetadata":{"fps":1},"mediaResolution":{"level":"X"}}]},
-                {"role":"model","parts":[{"toolCall":{"id":"1","toolType":"X"}}]}],
-                "tools":[{"computerUse":{}},{"fileSearch":{}},{"googleMaps":{}},{"urlContext":{}}],
-                "toolConfig":{"functionCallingConfig":{"mode":"VALIDATED"}},"labels":{"a":"b"},"cachedContent":"c",
-                "generationConfig":{"speechConfig":{"languageCode":"en"},"mediaResolution":"MEDIA_RESOLUTION_LOW"}}),
-            vec!["contents", "tools", "toolConfig", "labels", "cachedContent", "generationConfig"],
-        ),
-    ] {
-        let text = body.to_string();
-        let request = codec(name).decode_request(text.as_bytes()).unwrap();
-        let encoded = codec(name).encode_request(&request, &Profile::new("m", false)).unwrap();
-        let again: Value = serde_json::from_slice(&encoded.body).unwrap();
-        for member in members {
-            assert_eq!(again[member], body[member], "{name}: {member}");
-        }
-    }
-    // Gemini's newer reasons end a reply of another format in a word that it has.
-    for reason in ["LANGUAGE", "TOO_MANY_TOOL_CALLS", "NO_IMAGE"] {
-        let got = frames(&translated("gemini", "openai", &sse(&[last(reason, json!([{"text":"a"}]))])));
-        let told = got.iter().find_map(|frame| frame["choices"][0]["finish_reason"].as_str()).unwrap();
-        assert!(["stop", "length", "tool_calls", "content_filter"].contains(&told), "{reason}: {told}");
-    }
 }
