@@ -50,7 +50,10 @@ pub(crate) fn endpoints() -> String {
 /// Finds the config file.
 pub(crate) fn find(overrides: &Overrides, environment: &Environment) -> Located {
     let directory = environment.working_directory().to_owned();
-    locate(overrides, environment, &directory, |path| path.exists())
+    locate(overrides, environment, &directory, |path| {
+        // A directory that cannot be read may hold the file: that is for the loader to say, and no first run.
+        path.try_exists().unwrap_or(true)
+    })
 }
 
 /// Finds and loads the config file.

@@ -71,6 +71,15 @@ fn write_new(path: &Path, text: &[u8]) -> io::Result<()> {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.recursive(true).create(directory)?;
     }
+    // Under another name first: whatever goes wrong on the way, there is never half a file under the right one.
+    let unfinished = path.with_extension(format!("yaml.{}.tmp", std::process::id()));
+    let made = write_whole(&unfinished, text).and_then(|()| put_in_place(&unfinished, path));
+    // It may never have been there.
+    let _gone = std::fs::remove_file(&unfinished);
+    made
+}
+
+fn write_whole(path: &Path, text: &[u8]) -> io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -78,6 +87,20 @@ fn write_new(path: &Path, text: &[u8]) -> io::Result<()> {
     let mut file = options.open(path)?;
     file.write_all(text)?;
     file.sync_all()
+}
+
+/// Gives the file its name, unless there is one: a link is refused then, where a rename would replace it.
+fn put_in_place(unfinished: &Path, path: &Path) -> io::Result<()> {
+    match std::fs::hard_link(unfinished, path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            // A file system without links. Somebody else would have to write the same file in this very moment.
+            if path.try_exists()? {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            std::fs::rename(unfinished, path)
+        }
+        linked => linked,
+    }
 }
 
 #[cfg(test)]
@@ -107,5 +130,31 @@ mod tests {
             matches!(first_run(&path, 8317), Err(FirstRunError::Write { .. })),
             "an existing file is not touched"
         );
+        let names: Vec<_> =
+            std::fs::read_dir(path.parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(names, ["config.yaml"], "nothing else is left behind");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_whole_leaves_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config.yaml");
+        let unfinished = path.with_extension(format!("yaml.{}.tmp", std::process::id()));
+        // The place of the unfinished file is taken, by something that cannot be removed as a file.
+        std::fs::create_dir(&unfinished).unwrap();
+        assert!(matches!(first_run(&path, 8317), Err(FirstRunError::Write { .. })));
+        assert!(!path.exists(), "no half a file");
+        std::fs::remove_dir(&unfinished).unwrap();
+        first_run(&path, 8317).unwrap();
+    }
+
+    #[test]
+    fn a_name_that_is_taken_meanwhile_stays_as_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let (new, path) = (directory.path().join("new"), directory.path().join("config.yaml"));
+        std::fs::write(&new, "new").unwrap();
+        std::fs::write(&path, "mine").unwrap();
+        assert_eq!(put_in_place(&new, &path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
     }
 }
