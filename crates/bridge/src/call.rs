@@ -6,10 +6,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cliproxy_core::{
     ClientStream, ErrorKind, ExecutorError, FinishReason, Operation, StreamEnd, StreamReply, Target,
-    UpstreamBytes, UpstreamReply, Usage, WholeReply, WireReply,
+    UpstreamBytes, UpstreamReply, Usage, WholeReply, WireReply, WireStream,
 };
 use cliproxy_translator::model::Response;
-use cliproxy_translator::{Codec, CodecError, NameMap, ReplyContext, registry, replay};
+use cliproxy_translator::{Codec, CodecError, Framing, NameMap, ReplyContext, registry, replay};
 use http::HeaderMap;
 
 use crate::bridge::Shared;
@@ -19,7 +19,9 @@ use crate::headers;
 use crate::request::Prepared;
 use crate::route::{Route, Way};
 use crate::state::Recorder;
-use crate::stream::{AggregateLane, Bounds, Canned, HubLane, Lane, PassLane, PipeLane, Pump};
+use crate::stream::{
+    AggregateLane, Answer, Bounds, Canned, HubLane, Lane, PassLane, PipeLane, Pump, is_suspect, told_apart,
+};
 
 /// One attempt.
 pub(crate) struct Call<'c> {
@@ -42,15 +44,24 @@ impl Call<'_> {
     pub(crate) async fn whole(&self) -> Result<UpstreamReply, ExecutorError> {
         let (prepared, reply) = self.execute().await?;
         let turned = self.turned(&prepared, &reply).await?;
-        Ok(whole_reply(&reply.headers, turned))
+        Ok(self.whole_reply(&reply.headers, turned))
     }
 
     /// A stream for a client that wants one, of a provider that gives whole replies.
     pub(crate) async fn replayed(&self) -> Result<UpstreamReply, ExecutorError> {
         let (prepared, reply) = self.execute().await?;
+        self.replay_of(&prepared, &reply).await
+    }
+
+    /// A whole reply as the stream that the client wants.
+    async fn replay_of(
+        &self,
+        prepared: &Prepared,
+        reply: &WireReply,
+    ) -> Result<UpstreamReply, ExecutorError> {
         // Through the client's own format, so that whatever third parties registered has seen it.
-        let turned = self.turned(&prepared, &reply).await?;
-        let context = turned_context(self.exchange.context(self.target, &prepared));
+        let turned = self.turned(prepared, reply).await?;
+        let context = turned_context(self.exchange.context(self.target, prepared));
         let client = Arc::clone(&self.exchange.client);
         let end = StreamEnd::done(turned.usage, turned.finish);
         let body = turned.body;
@@ -64,7 +75,7 @@ impl Call<'_> {
         };
         let frames = self.exchange.shared.pool.run(size, work).await?;
         let frames = frames.map_err(|error| self.source(&reply.headers).unreadable(error))?;
-        Ok(stream_reply(headers::for_client(&reply.headers), Canned::new(frames, end)))
+        Ok(stream_reply(self.exchange.shown(&reply.headers), Canned::new(frames, end)))
     }
 
     /// A stream for a stream. An executor that never learned to stream is asked for a whole reply instead.
@@ -77,6 +88,14 @@ impl Call<'_> {
                 return self.replayed().await;
             }
             Err(error) => return Err(error),
+        };
+        // Boxed, as it is rare.
+        let reply = match is_suspect(&reply.headers) {
+            true => match Box::pin(self.told_apart(reply)).await? {
+                Ok(reply) => reply,
+                Err(whole) => return Box::pin(self.replay_of(&prepared, &whole)).await,
+            },
+            false => reply,
         };
         let context = self.exchange.context(self.target, &prepared);
         match prepared.way.clone() {
@@ -104,7 +123,16 @@ impl Call<'_> {
     pub(crate) async fn aggregated(&self) -> Result<UpstreamReply, ExecutorError> {
         let prepared = self.exchange.prepare(self.target, self.route, true, self.fresh).await?;
         let attempt = self.exchange.attempt_of(self.target, self.route, &prepared, true);
-        let reply = self.target.executor.execute_stream(attempt).await?;
+        let mut reply = self.target.executor.execute_stream(attempt).await?;
+        if is_suspect(&reply.headers) {
+            reply = match Box::pin(self.told_apart(reply)).await? {
+                Ok(reply) => reply,
+                Err(whole) => {
+                    let turned = self.turned(&prepared, &whole).await?;
+                    return Ok(self.whole_reply(&whole.headers, turned));
+                }
+            };
+        }
         let context = self.exchange.context(self.target, &prepared);
         let headers = reply.headers.clone();
         let hub = matches!(prepared.way, Way::Hub(_));
@@ -139,7 +167,21 @@ impl Call<'_> {
             Bytes::from(client.encode_reply(&response, &context))
         };
         let body = self.exchange.shared.pool.run(read, encode).await?;
-        Ok(whole_reply(&headers, Turned { body, usage: seen.usage, finish: seen.finish }))
+        Ok(self.whole_reply(&headers, Turned { body, usage: seen.usage, finish: seen.finish }))
+    }
+
+    /// The stream, or the whole reply that some services send in its place.
+    async fn told_apart(&self, reply: WireStream) -> Result<Result<WireStream, WireReply>, ExecutorError> {
+        let framing = self.route.codec().map_or(Framing::Sse, |codec| codec.framing());
+        if framing != Framing::Sse {
+            return Ok(Ok(reply));
+        }
+        let limit = self.exchange.shared.options.max_reply_bytes;
+        match told_apart(reply, limit).await? {
+            Answer::Stream(stream) => Ok(Ok(stream)),
+            Answer::Whole(whole) => Ok(Err(whole)),
+            Answer::TooLong(headers) => Err(self.source(&headers).too_long(limit)),
+        }
     }
 
     async fn execute(&self) -> Result<(Arc<Prepared>, WireReply), ExecutorError> {
@@ -201,7 +243,7 @@ impl Call<'_> {
         body: UpstreamBytes,
         lane: L,
     ) -> Result<UpstreamReply, ExecutorError> {
-        let shown = headers::for_client(&headers);
+        let shown = self.exchange.shown(&headers);
         let mut pump = self.pump(headers::detached(headers), body, lane);
         poll_fn(|cx| pump.poll_primed(cx)).await?;
         Ok(stream_reply(shown, pump))
@@ -217,6 +259,13 @@ impl Call<'_> {
         let mut pump = self.pump(headers, body, lane);
         poll_fn(|cx| pump.poll_whole(cx)).await?;
         Ok(pump.into_parts())
+    }
+
+    fn whole_reply(&self, upstream: &HeaderMap, turned: Turned) -> UpstreamReply {
+        let reply = WholeReply::new(turned.body)
+            .with_headers(self.exchange.shown(upstream))
+            .with_end(turned.usage, turned.finish);
+        UpstreamReply::Whole(Box::new(reply))
     }
 
     fn pump<L: Lane>(&self, headers: HeaderMap, body: UpstreamBytes, lane: L) -> Pump<L> {
@@ -324,11 +373,4 @@ fn opaque(codec: &dyn Codec, body: &Bytes) -> Result<Option<Turned>, CodecError>
 
 fn stream_reply(shown: HeaderMap, frames: impl ClientStream + 'static) -> UpstreamReply {
     UpstreamReply::Stream(StreamReply::new(shown, Box::pin(frames)))
-}
-
-fn whole_reply(upstream: &HeaderMap, turned: Turned) -> UpstreamReply {
-    let reply = WholeReply::new(turned.body)
-        .with_headers(headers::for_client(upstream))
-        .with_end(turned.usage, turned.finish);
-    UpstreamReply::Whole(Box::new(reply))
 }

@@ -10,7 +10,6 @@ use http::{HeaderName, HeaderValue};
 use crate::estimate;
 use crate::exchange::BridgeExchange;
 use crate::failure::{self, ReplySource};
-use crate::headers;
 use crate::route::Way;
 
 /// Marks a count that was estimated here.
@@ -60,7 +59,7 @@ impl BridgeExchange {
             };
             return Err(source.not_a_reply(&**wire, &reply.body));
         };
-        let reply = WholeReply::new(body).with_headers(headers::for_client(&reply.headers));
+        let reply = WholeReply::new(body).with_headers(self.shown(&reply.headers));
         Ok(UpstreamReply::Whole(Box::new(reply)))
     }
 

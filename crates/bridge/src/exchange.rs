@@ -19,6 +19,7 @@ use crate::bridge::Shared;
 use crate::call::Call;
 use crate::explain::Teller;
 use crate::failure;
+use crate::headers;
 use crate::profile::{ProfileHints, profile_of};
 use crate::remarks;
 use crate::request::{Asked, Cache, Key, Prepared, Rewriting, States, patched, translated};
@@ -273,6 +274,11 @@ impl BridgeExchange {
         attempt
     }
 
+    /// The headers of a provider's reply that the client may see.
+    pub(crate) fn shown(&self, upstream: &HeaderMap) -> HeaderMap {
+        headers::for_client(upstream, self.shared.options.passthrough_headers)
+    }
+
     pub(crate) fn teller(&self, target: &Target, route: Option<&Route>) -> Teller {
         let format = route.map_or_else(|| self.request.format.as_str().into(), |route| route.format.clone());
         // Without the provider's codec its errors are read as the client's: both probe the usual places.
@@ -287,6 +293,7 @@ impl BridgeExchange {
             model: target.shown_model.clone().unwrap_or_else(|| self.request.model.as_str().to_owned()),
             max_message: self.shared.options.max_message_bytes,
             max_body: self.shared.options.max_error_bytes,
+            all_headers: self.shared.options.passthrough_headers,
         }
     }
 }

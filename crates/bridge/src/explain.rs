@@ -29,6 +29,8 @@ pub(crate) struct Teller {
     pub(crate) model: String,
     pub(crate) max_message: usize,
     pub(crate) max_body: usize,
+    /// Whether more of the provider's headers pass than the usual ones.
+    pub(crate) all_headers: bool,
 }
 
 impl Teller {
@@ -48,7 +50,7 @@ impl Teller {
         let mut told = ClientError::new(kind, text(&self.message(error, &said)))
             .with_status(status(error))
             .with_retry_after(error.evidence().retry_after);
-        told.headers = headers::for_client(error.headers());
+        told.headers = headers::for_client(error.headers(), self.all_headers);
         if told.retry_after.is_some() {
             // The edge writes the one that we understood.
             told.headers.remove(header::RETRY_AFTER);

@@ -1,7 +1,9 @@
 //! Which of a provider's reply headers reach the client: request ids and rate limits, nothing else. What names
-//! the account (organisations, projects), the connection or the gateway stays here.
+//! the account (organisations, projects), the connection or the gateway stays here, unless the operator wants the rest
+//! passed on too (`passthrough-headers`).
 
 use bytes::BytesMut;
+use http::header::CONNECTION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Names that pass. Source: design.md §12 "Upstream request ids and rate-limit headers reach the client".
@@ -27,15 +29,64 @@ const PREFIXES: [&str; 5] = [
     "x-codex-secondary-",
 ];
 
-/// The headers of a provider's reply that the client may see.
-pub(crate) fn for_client(upstream: &HeaderMap) -> HeaderMap {
+/// Names that never pass: those of the connection, of a body that is not the one that came, of cookies, of what
+/// browsers obey, which is ours to say, and of gateways in between.
+// Source: http-api.md A.13 "`passthrough-headers: true`"; RFC 9110 §7.6.1 for the connection's.
+const NEVER: [&str; 20] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authentication-info",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "content-length",
+    "content-encoding",
+    "content-type",
+    "cache-control",
+    "date",
+    "set-cookie",
+    "set-cookie2",
+    "alt-svc",
+    "strict-transport-security",
+    "vary",
+];
+
+/// Beginnings of names that never pass.
+const NEVER_PREFIXES: [&str; 8] = [
+    "access-control-",
+    "content-security-policy",
+    "x-litellm-",
+    "helicone-",
+    "x-portkey-",
+    "cf-aig-",
+    "x-kong-",
+    "x-bt-",
+];
+
+/// The headers of a provider's reply that the client may see; with `all` those that nothing speaks against.
+pub(crate) fn for_client(upstream: &HeaderMap, all: bool) -> HeaderMap {
     let mut kept = HeaderMap::new();
     for (name, value) in upstream {
-        if is_allowed(name) {
+        if is_allowed(name) || all && !is_withheld(name) && !is_named_by_connection(upstream, name) {
             kept.append(name.clone(), value.clone());
         }
     }
     kept
+}
+
+fn is_withheld(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    NEVER.contains(&name) || NEVER_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Whether `Connection` makes it a header of this hop alone.
+fn is_named_by_connection(headers: &HeaderMap, name: &HeaderName) -> bool {
+    let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|token| token.trim().eq_ignore_ascii_case(name.as_str()))
 }
 
 /// The same headers in memory of their own. As they come they are slices of the buffer that the connection read them
@@ -106,7 +157,40 @@ mod tests {
         ] {
             let mut upstream = HeaderMap::new();
             upstream.insert(name, HeaderValue::from_static("v"));
-            assert_eq!(for_client(&upstream).contains_key(name), passes, "{name}");
+            assert_eq!(for_client(&upstream, false).contains_key(name), passes, "{name}");
+        }
+    }
+
+    #[test]
+    fn with_passthrough_headers_the_rest_passes_that_is_not_of_the_connection_or_a_gateway() {
+        let mut upstream = HeaderMap::new();
+        let said = [
+            ("request-id", true),
+            ("anthropic-organization-id", true),
+            ("cf-ray", true),
+            ("server", true),
+            ("x-of-the-hop", false),
+            ("connection", false),
+            ("transfer-encoding", false),
+            ("content-length", false),
+            ("content-encoding", false),
+            ("content-type", false),
+            ("set-cookie", false),
+            ("access-control-allow-origin", false),
+            ("x-litellm-key", false),
+            ("helicone-id", false),
+            ("x-portkey-trace", false),
+            ("cf-aig-step", false),
+            ("x-kong-latency", false),
+            ("x-bt-span", false),
+        ];
+        for (name, _) in said {
+            let value = if name == "connection" { "close, X-Of-The-Hop" } else { "v" };
+            upstream.insert(name, HeaderValue::from_static(value));
+        }
+        let kept = for_client(&upstream, true);
+        for (name, passes) in said {
+            assert_eq!(kept.contains_key(name), passes, "{name}");
         }
     }
 }

@@ -35,6 +35,9 @@ pub struct Options {
     pub state_bytes: usize,
     /// For how long after it was last used; an hour by default.
     pub state_age: Duration,
+    /// Whether a provider's other reply headers reach the client too, beyond request ids and rate limits; off by
+    /// default.
+    pub passthrough_headers: bool,
     /// What targets understand beyond their format.
     pub profiles: ProfileRules,
     /// Rewrites of requests in the wire format; none by default.
@@ -63,6 +66,7 @@ impl Default for Options {
             // Source: translation.md B38.
             state_bytes: 16 * KIB * KIB,
             state_age: Duration::from_secs(3600),
+            passthrough_headers: false,
             profiles: ProfileRules::default(),
             payload: Arc::default(),
         }

@@ -24,6 +24,7 @@ pub(crate) fn bridge(config: &Config) -> cliproxy_bridge::Options {
     }
     let mut options = cliproxy_bridge::Options::default();
     options.payload = Arc::new(rules);
+    options.passthrough_headers = config.passthrough_headers;
     options.state_bytes = if config.opaque_state.enabled { config.opaque_state.max_bytes } else { 0 };
     options.state_age = config.opaque_state.max_age;
     options

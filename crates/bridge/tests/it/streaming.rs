@@ -221,7 +221,8 @@ async fn a_body_that_is_no_stream_is_a_failure_with_what_it_says() {
     for (answer, kind) in [
         (r#"{"error":{"code":429,"message":"slow"}}"#, ErrorKind::RateLimited),
         ("  \n{\"error\":{\"type\":\"overloaded_error\"}}", ErrorKind::Overloaded),
-        (r#"{"text":"a whole reply"}"#, ErrorKind::BadReply),
+        (r#"{"some":"json"}"#, ErrorKind::BadReply),
+        (r#"{"half of some":"#, ErrorKind::BadReply),
         ("<!doctype html><html>", ErrorKind::BadReply),
         ("just words\n\n", ErrorKind::EmptyStream),
         (": comment only\n\n", ErrorKind::EmptyStream),

@@ -63,6 +63,46 @@ async fn an_executor_without_streams_is_replayed_to_a_client_that_wants_one() {
 }
 
 #[tokio::test]
+async fn a_whole_reply_in_place_of_a_stream_is_what_the_client_asked_for() {
+    for (wire, size) in [("alpha", 1), ("alpha", 1_000), ("beta", 1), ("beta", 1_000)] {
+        let answer = || streamed(cut(&format!(" \n{}", toy::reply(wire, "up-model", "Hello")), size));
+        let executor = Arc::new(Scripted::new(wire, [answer()]));
+        let (text, end) = text(frames(attempt(&executor, true).await.unwrap())).await;
+        let expected = [
+            frame("alpha", "start", "up-model"),
+            frame("alpha", "text", "Hello"),
+            frame("alpha", "usage", 7),
+            frame("alpha", "finish", serde_json::Value::Null),
+            frame("alpha", "end", serde_json::Value::Null),
+        ];
+        assert_eq!(text, expected.concat(), "{wire} {size}");
+        assert_eq!((end.usage.output, end.finish), (Some(7), Some(FinishReason::Stop)));
+        assert!(executor.watch.attempts.lock()[0].stream, "a stream was asked for");
+
+        // The provider is one that only streams, and the client wants a whole reply.
+        let executor = Arc::new(Scripted::new(wire, [answer()]).modes(ReplyModes::StreamOnly));
+        let reply = body(attempt(&executor, false).await.unwrap());
+        assert_eq!(
+            reply.body.trim_ascii_start(),
+            toy::reply("alpha", "up-model", "Hello").as_bytes(),
+            "{wire} {size}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_whole_reply_in_place_of_a_stream_has_the_limit_of_whole_replies() {
+    let mut options = Options::default();
+    options.max_reply_bytes = 5_000;
+    let limited = Bridge::new(Arc::new(registry()), options);
+    let endless = std::iter::once(chunk("{\"a\":\"")).chain((0..10_000).map(|_| chunk("x".repeat(1_000))));
+    let executor = Arc::new(Scripted::new("beta", [streamed(endless)]));
+    let error = open(&limited, request(HELLO, true)).attempt(target(&executor)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BadReply);
+    assert!(executor.watch.polls.load(std::sync::atomic::Ordering::Relaxed) < 100);
+}
+
+#[tokio::test]
 async fn a_good_status_over_no_reply_is_a_failure() {
     let rate_limited = r#"{"error":{"toy":"beta","type":"rate_limit_error","message":"slow"}}"#;
     for (answer, kind) in [

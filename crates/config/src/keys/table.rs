@@ -70,7 +70,7 @@ pub(super) const ROOT: &[Key] = &[
     key("streaming", Active, Map(&[value("keepalive-seconds"), value("bootstrap-retries")])),
     value("nonstream-keepalive-interval"),
     key("opaque-state", Active, Map(&[value("enabled"), value("max-bytes"), value("max-age")])),
-    later("passthrough-headers"),
+    value("passthrough-headers"),
     key("payload", Active, Map(PAYLOAD)),
     later("disable-image-generation"),
     later("gpt-image-2-base-model"),
