@@ -1,6 +1,8 @@
 //! Official members that the reference has never heard of, one test each: they are there again after the canonical form
 //! of their own format. Source: translation.md F.1, numbered in its order.
 
+#![allow(clippy::needless_pass_by_value, reason = "bodies are built from JSON literals")]
+
 use cliproxy_translator::Profile;
 use serde_json::{Value, json};
 
