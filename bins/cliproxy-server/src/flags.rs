@@ -98,6 +98,7 @@ pub(crate) const USAGE: &str = "usage: cliproxy-server [serve | check-config | e
   --project_id ID           login gemini-cli: the project (several with commas, or ALL)
   --email NAME              login qwen: what to call the account
   --location PLACE          login vertex: the region
+  --enterprise-domain HOST  login github-copilot: where your organisation's own GitHub is
   --incognito, --no-incognito        login: in a private window of the browser, or not; Kiro's open one by default
   --method NAME             login kiro: builder-id, idc, google or github
   --flow WAY                login kiro: device (a code on any device) or authcode (through the browser)
@@ -165,6 +166,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Flags
             }
             "project_id" | "project-id" => login.answers.push(("project", value()?)),
             "email" => login.answers.push(("email", value()?)),
+            "enterprise-domain" => login.answers.push(("enterprise-domain", value()?)),
             "location" => login.answers.push(("location", value()?)),
             "start-url" | "kiro-idc-start-url" => login.answers.push(("start-url", value()?)),
             "region" | "kiro-idc-region" => login.answers.push(("region", value()?)),

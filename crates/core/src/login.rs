@@ -210,6 +210,8 @@ pub struct NewLogin {
     /// Members that make it another account where they differ, and nobody the same where they are equal: by which way
     /// it logged in.
     pub distinct: Vec<&'static str>,
+    /// Members that have to be equal, or to be missing in both, for it to be the same account.
+    pub exact: Vec<&'static str>,
 }
 
 impl fmt::Debug for NewLogin {
@@ -234,6 +236,7 @@ impl NewLogin {
             document,
             identity: identity.to_vec(),
             distinct: Vec::new(),
+            exact: Vec::new(),
         }
     }
 
@@ -241,6 +244,13 @@ impl NewLogin {
     #[must_use]
     pub fn with_distinct(mut self, members: &[&'static str]) -> Self {
         self.distinct = members.to_vec();
+        self
+    }
+
+    /// With members that have to be equal, or to be missing in both, for it to be the same account.
+    #[must_use]
+    pub fn with_exact(mut self, members: &[&'static str]) -> Self {
+        self.exact = members.to_vec();
         self
     }
 
@@ -283,7 +293,8 @@ impl NewLogin {
         let differs = |key: &&'static str| {
             text(&self.document, key).zip(text(stored, key)).is_some_and(|(ours, theirs)| ours != theirs)
         };
-        if self.distinct.iter().any(differs) {
+        let unequal = |key: &&'static str| text(&self.document, key) != text(stored, key);
+        if self.distinct.iter().any(differs) || self.exact.iter().any(unequal) {
             return false;
         }
         let mut known = false;

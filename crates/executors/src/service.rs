@@ -108,6 +108,20 @@ pub(crate) fn not_json(error: CodecError) -> ExecutorError {
     ExecutorError::new(ErrorKind::InvalidRequest, "the request body is not a JSON object").with_source(error)
 }
 
+/// What a service that speaks Claude's words wants in its head: the version, and the client's own betas when the client
+/// speaks the same words; those that `refused` says it does not take are left out.
+pub(crate) fn anthropic(headers: &mut HeaderMap, attempt: &Attempt, refused: &[&str]) {
+    let own = |name: &str| attempt.client_headers.get(name).filter(|_| attempt.is_native());
+    let version = own("anthropic-version").cloned();
+    headers.insert("anthropic-version", version.unwrap_or(HeaderValue::from_static("2023-06-01")));
+    let betas = own("anthropic-beta").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kept = betas.split(',').map(str::trim).filter(|beta| !beta.is_empty() && !refused.contains(beta));
+    let kept: Vec<&str> = kept.collect();
+    if !kept.is_empty() {
+        put(headers, "anthropic-beta", &kept.join(","));
+    }
+}
+
 /// A header that is set when a header can carry it.
 pub(crate) fn put(headers: &mut HeaderMap, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::try_from(value) {

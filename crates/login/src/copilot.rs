@@ -11,7 +11,7 @@ use cliproxy_transport::oauth::known;
 use serde_json::{Map, Value, json};
 
 use crate::Options;
-use crate::device::{Extras, consent};
+use crate::device::{Extras, consent_at};
 use crate::means::{Call, Means};
 use crate::names::part;
 
@@ -32,6 +32,28 @@ impl Copilot {
     }
 }
 
+/// The domain of an organisation whose GitHub is its own.
+fn domain(request: &LoginRequest) -> Result<Option<&str>, LoginError> {
+    let Some(said) = request.answer("enterprise-domain") else { return Ok(None) };
+    let domain = known::enterprise_domain(said).ok_or_else(|| {
+        let message = format!("{said} is no domain: name it like --enterprise-domain example.ghe.com");
+        LoginError::new(LoginErrorKind::BadInput, message)
+    })?;
+    Ok(Some(domain).filter(|domain| *domain != "github.com"))
+}
+
+/// A URL of github.com at an organisation's own domain; one that the configuration replaced stays.
+// Source: providers-b.md 2.1 [H] "hosts become `https://D/login/...`, `https://api.D/user`".
+fn at_home(url: &str, domain: Option<&str>) -> String {
+    let Some(domain) = domain else { return url.to_owned() };
+    for host in ["https://github.com/", "https://api.github.com/"] {
+        if let Some(path) = url.strip_prefix(host) {
+            return format!("{}{path}", host.replace("github.com", domain));
+        }
+    }
+    url.to_owned()
+}
+
 #[async_trait]
 impl Authenticator for Copilot {
     fn name(&self) -> &str {
@@ -48,10 +70,13 @@ impl Authenticator for Copilot {
 
     async fn login(&self, request: LoginRequest, ui: Arc<dyn LoginUi>) -> Result<NewLogin, LoginError> {
         let means = &self.0;
+        let domain = domain(&request)?;
+        let url = |name: &'static str| means.url(name).map(|url| at_home(&url, domain));
         let extras = Extras { scope: "read:user user:email", ..Extras::default() };
-        let tokens = consent(means, &request, &ui, &means.token_endpoint()?, extras).await?;
+        let endpoint = means.token_endpoint_at(url("token")?);
+        let tokens = consent_at(means, &request, &ui, &endpoint, &url("device")?, extras).await?;
         let what = "the GitHub account";
-        let user = match means.json(Call::get(what, means.url("user")?).bearer(&tokens.access_token)).await {
+        let user = match means.json(Call::get(what, url("user")?).bearer(&tokens.access_token)).await {
             Ok(user) => user,
             Err(error) => {
                 ui.tell(LoginStep::Note(format!("{error}; the account is stored without its name")));
@@ -59,8 +84,8 @@ impl Authenticator for Copilot {
             }
         };
         let text = |key: &str| user.get(key).and_then(Value::as_str).unwrap_or_default().trim().to_owned();
-        let mut check = Call::get("the Copilot seat of this account", means.url("copilot-token")?)
-            .bearer(&tokens.access_token);
+        let mut check =
+            Call::get("the Copilot seat of this account", url("copilot-token")?).bearer(&tokens.access_token);
         for (name, value) in known::COPILOT_HEADERS {
             check = check.header(name, value);
         }
@@ -93,11 +118,36 @@ impl Authenticator for Copilot {
                 document.insert(key.to_owned(), json!(text(key)));
             }
         }
-        let file = format!("github-copilot-{}.json", part(&name));
-        Ok(NewLogin::new(means.provider.clone(), file, Document::new(document), &["username"]))
+        let mut file = format!("github-copilot-{}.json", part(&name));
+        if let Some(domain) = domain {
+            document.insert("enterprise_domain".to_owned(), json!(domain));
+            file = format!("github-copilot-{}-{}.json", part(&name), part(domain));
+        }
+        let login = NewLogin::new(means.provider.clone(), file, Document::new(document), &["username"]);
+        Ok(login.with_exact(&["enterprise_domain"]))
     }
 
     fn endpoints(&self) -> &[Endpoint] {
         self.0.endpoints()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_organisation_of_its_own_domain_logs_in_at_its_own_hosts() {
+        let domain = Some("corp.ghe.com");
+        for (endpoint, expected) in ENDPOINTS.iter().zip([
+            "https://corp.ghe.com/login/device/code",
+            "https://corp.ghe.com/login/oauth/access_token",
+            "https://api.corp.ghe.com/user",
+            "https://api.corp.ghe.com/copilot_internal/v2/token",
+        ]) {
+            assert_eq!(at_home(endpoint.default, domain), expected);
+            assert_eq!(at_home(endpoint.default, None), endpoint.default);
+        }
+        assert_eq!(at_home("http://mirror.example/user", domain), "http://mirror.example/user");
     }
 }

@@ -80,11 +80,16 @@ impl Means {
 
     /// The token endpoint under the client, its secret in the body if there is one.
     pub(crate) fn token_endpoint(&self) -> Result<TokenEndpoint, LoginError> {
-        let endpoint = TokenEndpoint::new(self.url("token")?, self.client_id());
-        Ok(match self.client_secret() {
+        Ok(self.token_endpoint_at(self.url("token")?))
+    }
+
+    /// As [`Self::token_endpoint`], at another URL than the provider's only one.
+    pub(crate) fn token_endpoint_at(&self, url: String) -> TokenEndpoint {
+        let endpoint = TokenEndpoint::new(url, self.client_id());
+        match self.client_secret() {
             Some(secret) => endpoint.with_secret(secret, ClientAuth::Body),
             None => endpoint,
-        })
+        }
     }
 
     pub(crate) fn http(&self) -> &HttpClient {

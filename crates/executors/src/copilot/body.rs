@@ -6,6 +6,7 @@ use cliproxy_translator::splice::{Edits, TopLevel};
 use memchr::memmem;
 use serde_json::{Value, json};
 
+use super::REFUSED_BETAS;
 use super::initiator::initiator;
 use crate::service::{edited, not_json};
 
@@ -22,7 +23,11 @@ pub(super) fn prepare(body: &Bytes, format: &ProviderFormat) -> Result<Prepared,
     let responses = *format == ProviderFormat::OPENAI_RESPONSES;
     let turns = top.value(if responses { "input" } else { "messages" });
     let vision = turns.is_some_and(has_image);
-    let edits = if responses { of_responses(&top) } else { of_chat(&top) };
+    let edits = match () {
+        () if responses => of_responses(&top),
+        () if *format == ProviderFormat::CLAUDE => of_claude(&top),
+        () => of_chat(&top),
+    };
     Ok(Prepared { body: edited(body, &edits)?, initiator: initiator(turns), vision })
 }
 
@@ -55,6 +60,29 @@ fn of_responses<'e>(top: &TopLevel<'_>) -> Edits<'e> {
     }
     if !top.has("include") {
         edits = edits.set("include", "[\"reasoning.encrypted_content\"]");
+    }
+    edits
+}
+
+/// Claude's own words go as they are, but for a beta that is refused. Source: providers-b.md 2.5.4 "[H] beta".
+fn of_claude<'e>(top: &TopLevel<'_>) -> Edits<'e> {
+    let kept = |betas: &Value| -> Option<Value> {
+        let all = betas.as_array()?;
+        let kept: Vec<&Value> =
+            all.iter().filter(|beta| !REFUSED_BETAS.iter().any(|no| *beta == no)).collect();
+        (kept.len() < all.len()).then(|| json!(kept))
+    };
+    let member = |key: &str| top.value(key).and_then(|raw| serde_json::from_slice::<Value>(raw).ok());
+    let mut edits = Edits::new();
+    if let Some(betas) = member("betas").as_ref().and_then(kept) {
+        edits = edits.set("betas", betas.to_string());
+    }
+    if let Some(mut metadata) = member("metadata")
+        && let Some(betas) = metadata.get("betas").and_then(kept)
+        && let Some(object) = metadata.as_object_mut()
+    {
+        object.insert("betas".to_owned(), betas);
+        edits = edits.set("metadata", metadata.to_string());
     }
     edits
 }
@@ -127,6 +155,19 @@ mod tests {
             ),
         ] {
             assert_eq!(sent(&body, &chat).0, expected, "{body}");
+        }
+        let claude = ProviderFormat::CLAUDE;
+        for (body, expected) in [
+            (
+                json!({"betas": ["a", "context-1m-2025-08-07"], "metadata": {"betas": ["context-1m-2025-08-07"], "user_id": "u"}}),
+                json!({"betas": ["a"], "metadata": {"betas": [], "user_id": "u"}}),
+            ),
+            (
+                json!({"messages": [{"role": "assistant", "content": texts}], "tools": [{"name": "f"}], "thinking": {}}),
+                json!({"messages": [{"role": "assistant", "content": texts}], "tools": [{"name": "f"}], "thinking": {}}),
+            ),
+        ] {
+            assert_eq!(sent(&body, &claude).0, expected, "{body}");
         }
         let responses = ProviderFormat::OPENAI_RESPONSES;
         assert_eq!(

@@ -10,14 +10,15 @@ use cliproxy_transport::oauth::known;
 use http::header::{AUTHORIZATION, HeaderMap};
 use http::{Method, Request, Response};
 
+use super::REFUSED_BETAS;
 use super::body::{Prepared, prepare};
 use super::models;
-use super::token::{self, Token};
+use super::token::{self, Home, Token};
 use crate::Egress;
 use crate::account;
 use crate::headers::{apply_credential_headers, key_value};
 use crate::minted::Minted;
-use crate::service::{Service, put, required};
+use crate::service::{Service, anthropic, put, required};
 use crate::urls::Base;
 use crate::{egress, hints};
 
@@ -25,6 +26,8 @@ const API: &str = "https://api.githubcopilot.com";
 static CHAT: [ProviderFormat; 1] = [ProviderFormat::OPENAI];
 static RESPONSES: [ProviderFormat; 1] = [ProviderFormat::OPENAI_RESPONSES];
 static BOTH: [ProviderFormat; 2] = [ProviderFormat::OPENAI, ProviderFormat::OPENAI_RESPONSES];
+/// Claude's own words first: there its thinking keeps its signatures.
+static CLAUDES: [ProviderFormat; 2] = [ProviderFormat::CLAUDE, ProviderFormat::OPENAI];
 static ENDPOINTS: [Endpoint; 2] = [Endpoint::new("api", API), known::COPILOT_TOKEN];
 
 /// Serves seats of GitHub Copilot.
@@ -54,12 +57,15 @@ impl CopilotExecutor {
         if credential.kind() == CredentialKind::ApiKey {
             return Ok((required(credential, credential.api_key(), "api_key")?, None));
         }
-        let url = self.service.urls.get(known::COPILOT_TOKEN.name).unwrap_or(known::COPILOT_TOKEN.default);
+        let home = Home::of(credential)?;
+        let replaced = self.service.urls.get(known::COPILOT_TOKEN.name);
+        let replaced = replaced.filter(|url| *url != known::COPILOT_TOKEN.default);
+        let url = replaced.map_or_else(|| home.exchange(), str::to_owned);
         let github = required(credential, credential.access_token(), "access_token")?;
         let now = account::now();
-        let exchange = token::exchange(self, &self.service.egress, url, credential, &github, now);
+        let exchange = token::exchange(self, &self.service.egress, &url, credential, &home, &github, now);
         let Token { secret, api } = self.tokens.get(credential, &github, now, exchange).await?;
-        Ok((secret, api))
+        Ok((secret, api.or_else(|| home.api())))
     }
 
     /// The credential's own root, a replaced endpoint, the one that the token names, or the built-in one.
@@ -74,12 +80,19 @@ impl CopilotExecutor {
     async fn request(&self, attempt: &Attempt) -> Result<Request<Bytes>, ExecutorError> {
         let credential = &attempt.credential;
         let (secret, api) = self.token(credential).await?;
-        let responses = attempt.format == ProviderFormat::OPENAI_RESPONSES;
-        let path = if responses { "/responses" } else { "/chat/completions" };
+        let claude = attempt.format == ProviderFormat::CLAUDE;
+        let path = match () {
+            () if attempt.format == ProviderFormat::OPENAI_RESPONSES => "/responses",
+            () if claude => "/v1/messages",
+            () => "/chat/completions",
+        };
         let uri = self.base(credential, api.as_deref()).join(path)?;
         let Prepared { body, initiator, vision } = prepare(&attempt.body, &attempt.format)?;
         self.service.request(attempt, uri, body, &secret, |headers| {
             editor(headers);
+            if claude {
+                anthropic(headers, attempt, &REFUSED_BETAS);
+            }
             put(headers, "openai-intent", "conversation-edits");
             put(headers, "x-initiator", initiator);
             put(headers, "x-request-id", attempt.request_id.as_str());
@@ -102,12 +115,13 @@ impl ProviderExecutor for CopilotExecutor {
         &self.service.provider
     }
 
-    // Source: providers-b.md 2.6 "Endpoints".
+    // Source: providers-b.md 2.6 "Endpoints", 2.5.4 "[H] model `claude-*`".
     fn wire_formats(&self, model: &UpstreamModel, operation: Operation) -> &[ProviderFormat] {
         let model = model.as_str();
         match operation {
             Operation::Generate | Operation::CountTokens if model.contains("codex") => &RESPONSES,
             Operation::Generate | Operation::CountTokens if model.starts_with("gpt-5") => &BOTH,
+            Operation::Generate if model.starts_with("claude-") => &CLAUDES,
             Operation::Generate | Operation::CountTokens => &CHAT,
             _ => &[],
         }

@@ -30,6 +30,7 @@ pub(super) async fn exchange(
     egress: &Egress,
     url: &str,
     credential: &Credential,
+    home: &Home<'_>,
     github: &Secret,
     now: Timestamp,
 ) -> Result<(Token, Timestamp), ExecutorError> {
@@ -57,7 +58,7 @@ pub(super) async fn exchange(
     let until = reply.get("expires_at").and_then(Value::as_f64).and_then(Timestamp::from_number);
     let token = Token {
         secret: Secret::from(secret),
-        api: text("/endpoints/api").filter(|url| is_githubs(url)).map(str::to_owned),
+        api: text("/endpoints/api").filter(|url| home.has(url)).map(str::to_owned),
     };
     Ok((token, until.unwrap_or_else(|| now.plus(UNSAID))))
 }
@@ -74,11 +75,52 @@ fn refused(error: ExecutorError) -> ExecutorError {
         .with_reply(status, headers, body)
 }
 
-/// Over TLS, at `githubcopilot.com` or below it. Source: providers-b.md 2.5.2 "Ours".
-fn is_githubs(url: &str) -> bool {
-    let Ok(uri) = url.parse::<Uri>() else { return false };
-    let host = uri.host().unwrap_or_default().to_ascii_lowercase();
-    uri.scheme_str() == Some("https") && (host == "githubcopilot.com" || host.ends_with(".githubcopilot.com"))
+/// Where an account is at home: at github.com, or at its organisation's own domain (data residency).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Home<'c> {
+    domain: Option<&'c str>,
+}
+
+impl<'c> Home<'c> {
+    /// What `enterprise_domain` of the file says. It becomes a part of hosts: nothing but a name of a host gets there.
+    pub(super) fn of(credential: &'c Credential) -> Result<Self, ExecutorError> {
+        let Some(said) = credential.document().text("enterprise_domain") else {
+            return Ok(Self { domain: None });
+        };
+        let domain = known::enterprise_domain(said).ok_or_else(|| {
+            let message = format!(
+                "enterprise_domain of credential {} is no domain: write it like example.ghe.com",
+                credential.masked_id()
+            );
+            ExecutorError::new(ErrorKind::Misconfigured, message)
+        })?;
+        Ok(Self { domain: Some(domain) })
+    }
+
+    /// Where GitHub's token is exchanged. Source: providers-b.md 2.1 [H] "GitHub Enterprise".
+    pub(super) fn exchange(&self) -> String {
+        self.domain.map_or_else(
+            || known::COPILOT_TOKEN.default.to_owned(),
+            |domain| format!("https://api.{domain}/copilot_internal/v2/token"),
+        )
+    }
+
+    /// The API's root, when the exchange names none.
+    pub(super) fn api(&self) -> Option<String> {
+        self.domain.map(|domain| format!("https://copilot-api.{domain}"))
+    }
+
+    /// Over TLS, at `githubcopilot.com` or below it, or at a host of the organisation's domain.
+    // Source: providers-b.md 2.5.2 "Ours".
+    fn has(&self, url: &str) -> bool {
+        let Ok(uri) = url.parse::<Uri>() else { return false };
+        let host = uri.host().unwrap_or_default().to_ascii_lowercase();
+        let githubs = host == "githubcopilot.com" || host.ends_with(".githubcopilot.com");
+        let own = |domain: &str| {
+            ["api", "copilot-api", "proxy"].iter().any(|name| host == format!("{name}.{domain}"))
+        };
+        uri.scheme_str() == Some("https") && (githubs || self.domain.is_some_and(own))
+    }
 }
 
 #[cfg(test)]
@@ -86,16 +128,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_hosts_of_github_are_believed() {
-        for (url, believed) in [
-            ("https://api.githubcopilot.com", true),
-            ("https://api.enterprise.githubcopilot.com/", true),
-            ("http://api.githubcopilot.com", false),
-            ("https://evilgithubcopilot.com", false),
-            ("https://githubcopilot.com.evil.example", false),
-            ("nonsense", false),
+    fn only_hosts_of_github_or_of_the_organisation_are_believed() {
+        for (url, domain, believed) in [
+            ("https://api.githubcopilot.com", None, true),
+            ("https://api.enterprise.githubcopilot.com/", None, true),
+            ("http://api.githubcopilot.com", None, false),
+            ("https://evilgithubcopilot.com", None, false),
+            ("https://githubcopilot.com.evil.example", None, false),
+            ("nonsense", None, false),
+            ("https://copilot-api.corp.ghe.com", None, false),
+            ("https://copilot-api.corp.ghe.com", Some("corp.ghe.com"), true),
+            ("https://api.corp.ghe.com", Some("corp.ghe.com"), true),
+            ("https://evil.corp.ghe.com", Some("corp.ghe.com"), false),
+            ("http://api.corp.ghe.com", Some("corp.ghe.com"), false),
         ] {
-            assert_eq!(is_githubs(url), believed, "{url}");
+            assert_eq!(Home { domain }.has(url), believed, "{url} {domain:?}");
         }
+    }
+
+    #[test]
+    fn an_organisation_of_its_own_domain_has_its_own_hosts() {
+        let home = Home { domain: Some("corp.ghe.com") };
+        assert_eq!(home.exchange(), "https://api.corp.ghe.com/copilot_internal/v2/token");
+        assert_eq!(home.api().as_deref(), Some("https://copilot-api.corp.ghe.com"));
+        let home = Home { domain: None };
+        assert_eq!((home.exchange().as_str(), home.api()), (known::COPILOT_TOKEN.default, None));
     }
 }

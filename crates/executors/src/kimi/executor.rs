@@ -17,11 +17,13 @@ use serde_json::json;
 use super::body;
 use crate::Egress;
 use crate::account::{self, renewed};
+use crate::egress;
 use crate::hints;
-use crate::service::{Service, listed, put, required};
+use crate::service::{Service, anthropic, listed, put, required};
 
 /// Claude clients are served in their own words.
 static FORMATS: [ProviderFormat; 2] = [ProviderFormat::OPENAI, ProviderFormat::CLAUDE];
+static COUNTED: [ProviderFormat; 1] = [ProviderFormat::CLAUDE];
 static ENDPOINTS: [Endpoint; 2] = [Endpoint::new("api", "https://api.kimi.com/coding"), known::KIMI.token];
 /// Source: providers-b.md 0.2.
 const LEAD: Duration = Duration::from_secs(5 * 60);
@@ -73,19 +75,16 @@ impl KimiExecutor {
         let base = self.0.base(credential).without(&["/v1"]);
         let model = attempt.model.as_str();
         let claude = attempt.format == ProviderFormat::CLAUDE;
-        let (path, body) = if claude {
+        let (path, body) = if attempt.operation == Operation::CountTokens {
+            ("/v1/messages/count_tokens", body::claude(&attempt.body, model)?)
+        } else if claude {
             ("/v1/messages", body::claude(&attempt.body, model)?)
         } else {
             ("/v1/chat/completions", body::chat(&attempt.body, model)?)
         };
         self.0.request(attempt, base.join(path)?, body, &key(credential)?, |headers| {
             if claude {
-                for name in ["anthropic-version", "anthropic-beta"] {
-                    if let Some(value) = attempt.client_headers.get(name).filter(|_| attempt.is_native()) {
-                        headers.insert(name, value.clone());
-                    }
-                }
-                headers.entry("anthropic-version").or_insert(http::HeaderValue::from_static("2023-06-01"));
+                anthropic(headers, attempt, &[]);
             }
             describe(headers, credential);
         })
@@ -112,7 +111,9 @@ impl ProviderExecutor for KimiExecutor {
 
     fn wire_formats(&self, _model: &UpstreamModel, operation: Operation) -> &[ProviderFormat] {
         match operation {
-            Operation::Generate | Operation::CountTokens => &FORMATS,
+            Operation::Generate => &FORMATS,
+            // Only that half of the service counts.
+            Operation::CountTokens => &COUNTED,
             _ => &[],
         }
     }
@@ -166,6 +167,12 @@ impl ProviderExecutor for KimiExecutor {
 
     fn classify(&self, failure: &Failure<'_>) -> Evidence {
         hints::standard(failure)
+    }
+
+    async fn count_tokens(&self, mut attempt: Attempt) -> Result<WireReply, ExecutorError> {
+        attempt.operation = Operation::CountTokens;
+        let request = self.request(&attempt)?;
+        self.0.egress.whole(self, &attempt.credential, attempt.now, request).await.map_err(egress::optional)
     }
 
     async fn http_request(

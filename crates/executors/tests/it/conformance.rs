@@ -103,7 +103,14 @@ conformance!(
 // Each at the base URL of a credential; logins differ by how their tokens come and go: see `renewal`.
 conformance!(qwen, Subject::new(|site| QwenExecutor::new(egress(site))));
 conformance!(iflow, Subject::new(|site| IflowExecutor::new(egress(site))));
-conformance!(kimi, Subject::new(|site| KimiExecutor::new(egress(site))));
+conformance!(kimi, Subject::new(|site| KimiExecutor::new(egress(site))).counts_tokens());
+// Where Claude's models are asked in their own words.
+conformance!(
+    github_copilot_with_one_of_claudes_models,
+    Subject::new(|site| CopilotExecutor::new(egress(site)))
+        .model("claude-sonnet-4.5")
+        .on_path("/models", json(&json!({"data": [{"id": "gpt-5"}]})))
+);
 conformance!(
     github_copilot,
     Subject::new(|site| CopilotExecutor::new(egress(site)))

@@ -311,10 +311,29 @@ fn subject() -> Subject {
     .counts_tokens()
 }
 
-/// Every check of the suite, but for those that tell credentials apart by their keys, count what a proxy is asked, or want
-/// that nothing can be fetched anew: here a token endpoint stands between.
+/// Checks that do not fit where a token endpoint stands between: those that tell credentials apart by their keys, count
+/// what a proxy is asked, or want that nothing can be fetched anew; and those of other kinds of executors.
+const ELSEWHERE: [&str; 7] = [
+    "a_credential_that_never_expires_is_not_renewed",
+    "a_key_that_cannot_be_sent_is_said_to_be",
+    "calls_go_through_the_credentials_proxy",
+    "each_credential_sends_its_own_key",
+    "streams_are_declined_before_anything_is_sent",
+    "a_reply_comes_in_each_mode",
+    "a_body_that_is_nonsense_is_refused",
+];
+
+#[test]
+fn every_check_of_the_suite_is_here_or_left_out_on_purpose() {
+    for name in conformance::names() {
+        assert!(CHECKS.contains(&name) != ELSEWHERE.contains(&name), "{name}");
+    }
+}
+
 macro_rules! passes {
     ($($check:ident)*) => {
+        const CHECKS: &[&str] = &[$(stringify!($check)),*];
+
         mod conforms {
             $(
                 #[test]

@@ -237,7 +237,8 @@ async fn copilot_is_told_who_asks_and_what_its_api_requires() {
     for (model, formats) in [
         ("gpt-5.1-codex", &[ProviderFormat::OPENAI_RESPONSES][..]),
         ("gpt-5", &[ProviderFormat::OPENAI, ProviderFormat::OPENAI_RESPONSES]),
-        ("claude-sonnet-4.5", &[ProviderFormat::OPENAI]),
+        ("claude-sonnet-4.5", &[ProviderFormat::CLAUDE, ProviderFormat::OPENAI]),
+        ("gemini-2.5-pro", &[ProviderFormat::OPENAI]),
     ] {
         assert_eq!(
             executor.wire_formats(&UpstreamModel::new(model), Operation::Generate),
@@ -245,6 +246,78 @@ async fn copilot_is_told_who_asks_and_what_its_api_requires() {
             "{model}"
         );
     }
+}
+
+#[tokio::test]
+async fn claudes_models_of_copilot_are_asked_in_their_own_words() {
+    // Source: providers-b.md 2.5.4 "[H] model `claude-*`", "[H] beta".
+    let (upstream, executor, account) = seat(3600).await;
+    let body = json!({"model": "claude-sonnet-4.5", "max_tokens": 9, "betas": ["context-1m-2025-08-07"], "messages": [
+        {"role": "user", "content": [{"type": "image", "source": {}}]},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "1", "name": "f", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1", "content": "x"}]}]});
+    let mut asking = attempt(account, ProviderFormat::CLAUDE, &body.to_string());
+    asking.model = UpstreamModel::new("claude-sonnet-4.5");
+    asking.client_headers =
+        headers(&[("anthropic-beta", "a-1, context-1m-2025-08-07"), ("anthropic-version", "2024-01-01")]);
+    executor.execute(asking.clone()).await.unwrap();
+    let asked = upstream.last();
+    assert_eq!((asked.path.as_str(), asked.key.as_str()), ("/v1/messages", "tid=1"));
+    let mut sent = body.clone();
+    sent["betas"] = json!([]);
+    assert_eq!(asked.json(), sent);
+    for (name, value) in [
+        ("anthropic-beta", Some("a-1")),
+        ("anthropic-version", Some("2024-01-01")),
+        ("x-initiator", Some("agent")),
+        ("copilot-vision-request", Some("true")),
+        ("copilot-integration-id", Some("vscode-chat")),
+    ] {
+        assert_eq!(asked.header(name), value, "{name}");
+    }
+    // A client of another format has no say in Claude's headers.
+    asking.client_format = cliproxy_core::ClientFormat::from_static("openai");
+    executor.execute(asking).await.unwrap();
+    let asked = upstream.last();
+    assert_eq!(
+        (asked.header("anthropic-beta"), asked.header("anthropic-version")),
+        (None, Some("2023-06-01"))
+    );
+}
+
+#[tokio::test]
+async fn an_organisations_own_domain_is_a_name_of_a_host_and_a_replaced_url_counts_for_more() {
+    let (upstream, executor, _) = seat(3600).await;
+    let account =
+        |domain: &str| login("github-copilot", json!({"access_token": "ghu_1", "enterprise_domain": domain}));
+    executor.execute(call(account("https://corp.ghe.com/"), "gpt-4.1", BODY)).await.unwrap();
+    assert_eq!(upstream.last().path, "/chat/completions");
+    for domain in ["evil.example/x", "a b.c", "nodots", "x@evil.example"] {
+        let error = executor.execute(call(account(domain), "gpt-4.1", BODY)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Misconfigured, "{domain}");
+        assert!(error.message().contains("enterprise_domain"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn kimi_counts_tokens_in_claudes_words_for_every_client() {
+    // Source: providers-b.md 5.5 "token count at `/v1/messages/count_tokens`".
+    let upstream = FakeUpstream::start().await;
+    upstream.script_all([json(&json!({"input_tokens": 3})), status(405)]);
+    let executor = KimiExecutor::new(egress()).with_url("api", format!("{}/coding", upstream.url()));
+    let account = login("kimi", json!({"access_token": "token", "device_id": "dev-1"}));
+    let model = UpstreamModel::new("kimi-k2.5");
+    assert_eq!(executor.wire_formats(&model, Operation::CountTokens), [ProviderFormat::CLAUDE]);
+    let mut asking = attempt(account, ProviderFormat::CLAUDE, BODY);
+    asking.model = model;
+    executor.count_tokens(asking.clone()).await.unwrap();
+    let asked = upstream.last();
+    assert_eq!(
+        (asked.path.as_str(), &asked.json()["model"]),
+        ("/coding/v1/messages/count_tokens", &json!("k2.5"))
+    );
+    assert_eq!(asked.header("anthropic-version"), Some("2023-06-01"));
+    assert_eq!(executor.count_tokens(asking).await.unwrap_err().kind(), ErrorKind::EndpointMissing);
 }
 
 #[tokio::test]
@@ -277,7 +350,7 @@ async fn every_subscription_offers_its_models_without_being_asked() {
         (Arc::new(QwenExecutor::new(egress())) as Arc<dyn cliproxy_core::ProviderExecutor>, "qwen", 3),
         (Arc::new(IflowExecutor::new(egress())), "iflow", 24),
         (Arc::new(KimiExecutor::new(egress())), "kimi", 8),
-        (Arc::new(CopilotExecutor::new(egress())), "github-copilot", 20),
+        (Arc::new(CopilotExecutor::new(egress())), "github-copilot", 21),
     ] {
         assert_eq!(models(executor, account(provider)).await.len(), count, "{provider}");
     }

@@ -36,6 +36,32 @@ async fn a_github_account_with_a_seat_is_stored_under_its_name() {
 }
 
 #[tokio::test]
+async fn an_organisations_account_of_one_name_is_another_account() {
+    let scene = Scene::new().await;
+    scene.oauth.page("/user", [json(&j!({"login": "octocat"}))]);
+    scene.oauth.page("/copilot-token", [json(&seat())]);
+    let log_in = |domain: Option<&'static str>| {
+        let request = match domain {
+            Some(domain) => request().with_answer("enterprise-domain", domain),
+            None => request(),
+        };
+        let scene = &scene;
+        async move { scene.login("github-copilot", request, &Person::answering([])).await }
+    };
+    let first = log_in(None).await.unwrap().into_credential(&[]);
+    let at = log_in(Some("https://corp.ghe.com")).await.unwrap();
+    assert_eq!(document(&at)["enterprise_domain"], "corp.ghe.com");
+    let existing = [first, at.into_credential(&[])];
+    assert_eq!(existing[1].id().as_str(), "github-copilot-octocat-corp.ghe.com.json");
+    for (domain, index) in [(None, 0), (Some("corp.ghe.com"), 1), (Some("github.com"), 0)] {
+        let again = log_in(domain).await.unwrap().into_credential(&existing);
+        assert_eq!(again.id(), existing[index].id(), "{domain:?}");
+    }
+    let error = log_in(Some("no domain")).await.unwrap_err();
+    assert!(error.kind() == LoginErrorKind::BadInput && error.to_string().contains("ghe.com"), "{error}");
+}
+
+#[tokio::test]
 async fn an_account_without_a_seat_is_not_stored() {
     for reply in [status(403).json(&j!({"message": "no access"})), status(404)] {
         let scene = Scene::new().await;

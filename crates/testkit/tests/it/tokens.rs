@@ -1,4 +1,6 @@
-use cliproxy_testkit::{FakeTokenEndpoint, TestClient, status};
+use std::time::Duration;
+
+use cliproxy_testkit::{FakeServiceAccount, FakeTokenEndpoint, Reuse, TestClient, status};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -37,4 +39,35 @@ async fn a_failure_on_purpose_spends_no_token() {
     assert_eq!(redeem(&endpoint, "first").await.0, 503);
     assert_eq!(redeem(&endpoint, "first").await.0, 200);
     assert_eq!(endpoint.reuses(), 0);
+}
+
+#[tokio::test]
+async fn a_token_that_comes_twice_is_refused_revokes_the_account_or_is_forgiven_once() {
+    for (reuse, again, successor) in
+        [(Reuse::Refused, 400, 200), (Reuse::Revokes, 400, 400), (Reuse::Forgiven, 200, 200)]
+    {
+        let endpoint = FakeTokenEndpoint::start(["first"]).await;
+        endpoint.set_reuse(reuse);
+        endpoint.set_delays([Duration::from_millis(1)]);
+        assert_eq!(redeem(&endpoint, "first").await.0, 200);
+        let (status, body) = redeem(&endpoint, "first").await;
+        assert_eq!(status, again, "{reuse:?}: {body}");
+        assert_eq!(endpoint.reuses(), usize::from(again == 400), "{reuse:?}");
+        if again == 200 {
+            assert_eq!(body["refresh_token"], "refresh-1", "the same answer once more");
+        }
+        assert_eq!(redeem(&endpoint, "refresh-1").await.0, successor, "{reuse:?}");
+        // Nothing is forgiven once the successor was shown.
+        assert_eq!(redeem(&endpoint, "first").await.0, 400, "{reuse:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_assertion_that_is_none_is_refused_with_the_date_of_the_endpoints_clock() {
+    let endpoint = FakeServiceAccount::start().await;
+    let client = TestClient::new(endpoint.upstream().url());
+    let reply = client.post("/token", &serde_json::json!({"assertion": "a.b.c"})).await;
+    assert_eq!(reply.status(), 400);
+    assert!(reply.header("date").unwrap().ends_with(" GMT"));
+    assert_eq!(endpoint.judged(), [Err("Invalid grant type")]);
 }

@@ -85,6 +85,19 @@ pub fn kimi_headers(device_id: &str) -> [(&'static str, String); 5] {
 pub const COPILOT_TOKEN: Endpoint =
     Endpoint::new("copilot-token", "https://api.github.com/copilot_internal/v2/token");
 
+/// The domain of an organisation whose GitHub is its own (data residency), however it was written: `example.ghe.com`.
+/// `None` when it is no name of a host. Source: providers-b.md 2.1 [H].
+#[must_use]
+pub fn enterprise_domain(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let text = text.strip_prefix("https://").unwrap_or(text).trim_end_matches('/');
+    let fine = |label: &str| {
+        let of_host = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        !label.is_empty() && label.bytes().all(of_host)
+    };
+    (text.contains('.') && text.split('.').all(fine)).then_some(text)
+}
+
 /// What Copilot's API requires to be told of an editor; it decides on the set of models. Settable per credential
 /// (`headers`). Source: providers-b.md 2.5.3, the rows marked as required.
 pub const COPILOT_HEADERS: [(&str, &str); 3] = [
