@@ -26,6 +26,15 @@ impl Dice {
     }
 }
 
+/// A home whose config leads to the world.
+fn home_of(world: &World) -> TempDir {
+    let home = TempDir::new().unwrap();
+    let folder = world.folder().display();
+    let yaml = format!("host: 127.0.0.1\nport: 0\napi-keys: [k]\nauth-dir: '{folder}'\n{}", world.yaml());
+    std::fs::write(home.path().join("config.yaml"), yaml).unwrap();
+    home
+}
+
 fn redeemed(world: &World) -> usize {
     world.tokens.values().map(|tokens| tokens.redemptions().len()).sum()
 }
@@ -46,13 +55,7 @@ async fn a_process_killed_at_any_instant_of_its_renewals_leaves_logins_that_serv
         // Shorter than every lead: each start renews everything.
         tokens.set_lifetime(60);
     }
-    let home = TempDir::new().unwrap();
-    let yaml = format!(
-        "host: 127.0.0.1\nport: 0\napi-keys: [k]\nauth-dir: '{}'\n{}",
-        world.folder().display(),
-        world.yaml()
-    );
-    std::fs::write(home.path().join("config.yaml"), yaml).unwrap();
+    let home = home_of(&world);
     let mut dice = Dice(20_261_127);
     let (mut saved, mut in_flight) = (0, 0);
     for round in 0..ROUNDS {
@@ -96,5 +99,27 @@ async fn a_process_killed_at_any_instant_of_its_renewals_leaves_logins_that_serv
     for login in &ALL {
         served(&server, login, clients()[0], false).await;
         assert_eq!(world.tokens.get(login.name).map_or(0, FakeTokenEndpoint::reuses), 0, "{}", login.name);
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_is_told_to_stop_brings_its_renewals_to_their_end() {
+    let world = World::new(PAST).await;
+    for tokens in world.tokens.values() {
+        // Here nothing is forgiven.
+        tokens.set_reuse(Reuse::Revokes);
+        tokens.set_delays([Duration::from_millis(400)]);
+    }
+    let home = home_of(&world);
+    let mut child = command(&home, &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while redeemed(&world) < world.tokens.len() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // Every token is spent, and every answer is on its way.
+    let pid = child.id().expect("it runs").to_string();
+    assert!(tokio::process::Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+    assert!(child.wait().await.unwrap().success());
+    for login in ALL.iter().filter(|login| login.rotates) {
+        assert_eq!(login.token_in(&world.stored(login), "refresh_token"), "refresh-1", "{}", login.name);
     }
 }
