@@ -3,7 +3,8 @@
 use std::process::Stdio;
 
 use cliproxy_testkit::{
-    FakeOAuth, FakeUpstream, Received, Reply, TestClient, chat, claude, json as json_reply, responses, status,
+    FakeOAuth, FakeUpstream, Received, Reply, TestClient, chat, claude, json as json_reply, kiro, responses,
+    status,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -34,7 +35,10 @@ impl World {
         let (authorize, token, api) = (oauth("authorize"), oauth("token"), self.api.url());
         format!(
             "endpoints:\n  claude: {{authorize: '{authorize}', token: '{token}', api: '{api}'}}\n  \
-             codex: {{authorize: '{authorize}', token: '{token}', backend: '{api}'}}\n"
+             codex: {{authorize: '{authorize}', token: '{token}', backend: '{api}'}}\n  \
+             kiro: {{oidc: '{oidc}', social: '{social}', amazonq: '{api}'}}\n",
+            oidc = oauth("oidc"),
+            social = oauth("social")
         )
     }
 
@@ -187,6 +191,104 @@ async fn a_codex_account_is_pasted_in_and_serves_every_client() {
         let asked = api.last();
         assert_eq!(asked.header("chatgpt-account-id"), Some("acc"));
         assert_eq!(asked.path, "/responses");
+    }
+}
+
+/// Kiro's service: it knows one account, and what that has used.
+fn kiros(request: &Received) -> Reply {
+    match request.path.as_str() {
+        "/getUsageLimits" => json_reply(&json!({
+            "userInfo": {"email": "me@example.com"}, "subscriptionInfo": {"subscriptionTitle": "KIRO PRO"},
+            "usageBreakdownList": [{"resourceType": "CREDIT", "currentUsageWithPrecision": 12.5, "usageLimitWithPrecision": 1000}],
+        })),
+        "/ListAvailableModels" => json_reply(&json!({"models": [{"modelId": "claude-haiku-4.5"}]})),
+        "/generateAssistantResponse" => kiro::text("hello"),
+        _ => status(404),
+    }
+}
+
+#[tokio::test]
+async fn kiros_accounts_log_in_by_callback_and_by_paste_serve_and_say_what_they_used() {
+    let world = World::new().await;
+    world.api.answer_with(kiros);
+    let port = free_port().await;
+    let flag = format!("-oauth-callback-port={port}");
+    let (mut child, url) = begin(&world, &["-kiro-aws-authcode", "-no-browser", &flag]).await;
+    let callback = world.oauth.consent(&url);
+    let (address, path) = callback.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    assert_eq!(address, format!("127.0.0.1:{port}"));
+    let page = TestClient::new(format!("http://{address}")).get(&format!("/{path}")).await;
+    assert_eq!(page.status(), 200);
+    assert!(child.wait().await.unwrap().success());
+    let aws = world.stored("kiro-aws-me@example.com.json");
+    assert_eq!((&aws["auth_method"], &aws["client_id"]), (&json!("builder-id"), &json!("client-1")));
+
+    world.oauth.set_extra(json!({"profileArn": "arn:aws:codewhisperer:us-east-1:1:profile/P"}));
+    let words = ["login", "kiro", "--method", "github", "--flow", "authcode", "-no-browser"];
+    let (mut child, url) = begin(&world, &words).await;
+    let callback = world.oauth.consent(&url);
+    assert!(callback.starts_with("kiro://kiro.kiroAgent/authenticate-success?"), "{callback}");
+    let mut input = child.stdin.take().unwrap();
+    input
+        .write_all(format!("kiro://kiro.kiroAgent/x?code=a&state=b\n{callback}\n").as_bytes())
+        .await
+        .unwrap();
+    assert!(child.wait().await.unwrap().success());
+    let name = "kiro-github-me@example.com.json";
+    assert_eq!(world.stored(name)["provider"], "Github");
+
+    let (code, said) = world.run(&["credentials", "test", "kiro-github"]).await;
+    assert!(code == 0 && said.contains("hello"), "{said}");
+    assert!(said.contains("usage: KIRO PRO, CREDIT 12.5 of 1000 used"), "{said}");
+    let (_, said) = world.run(&["credentials", "test", "kiro-github", "--json"]).await;
+    let said: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&said["usage"]["plan"], &said["usage"]["exhausted"]), (&json!("KIRO PRO"), &json!(false)));
+    for (file, key) in [("kiro-aws-me@example.com.json", "kiro-aws"), (name, "kiro-github")] {
+        let first = world.stored(file);
+        let (code, said) = world.run(&["credentials", "refresh", key]).await;
+        assert_eq!(code, 0, "{said}");
+        assert_ne!(world.stored(file)["refresh_token"], first["refresh_token"]);
+    }
+}
+
+#[tokio::test]
+async fn a_kiro_entry_of_the_config_is_listed_tested_and_renewed_and_changed_only_there() {
+    let world = World::new().await;
+    world.api.answer_with(kiros);
+    let (mut child, _) = begin(&world, &["-kiro-github-login", "-no-browser"]).await;
+    assert!(child.wait().await.unwrap().success());
+    let login = world.stored("kiro-github-me@example.com.json");
+    assert_eq!(world.run(&["credentials", "remove", "kiro-github"]).await.0, 0);
+    let cache = world.home.path().join(".aws/sso/cache");
+    std::fs::create_dir_all(&cache).unwrap();
+    let file = json!({"accessToken": login["access_token"], "refreshToken": login["refresh_token"],
+        "expiresAt": "2099-01-01T00:00:00Z", "authMethod": "social", "provider": "Github"});
+    std::fs::write(cache.join("kiro-auth-token.json"), file.to_string()).unwrap();
+    let config = world.home.path().join("config.yaml");
+    let yaml = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("{yaml}kiro: [{{token-file: ~/.aws/sso/cache/kiro-auth-token.json}}]\n"))
+        .unwrap();
+
+    let (code, said) = world.run(&["check-config"]).await;
+    assert!(
+        code == 0 && said.contains("credentials in the file: 1") && !said.contains("not built"),
+        "{said}"
+    );
+    let (_, said) = world.run(&["credentials", "--json"]).await;
+    let rows: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(rows.as_array().unwrap().len(), 1, "{rows}");
+    assert_eq!((&rows[0]["state"], &rows[0]["kind"]), (&json!("ready"), &json!("login")));
+    assert_eq!(rows[0]["expires"], "2099-01-01T00:00:00Z", "as the token file says");
+    let (code, said) = world.run(&["credentials", "test", "kiro:token"]).await;
+    assert!(code == 0 && said.contains("hello"), "{said}");
+    let (code, said) = world.run(&["credentials", "refresh", "kiro:token"]).await;
+    assert_eq!(code, 0, "{said}");
+    let text = std::fs::read_to_string(cache.join("kiro-auth-token.json")).unwrap();
+    let renewed: Value = serde_json::from_str(&text).unwrap();
+    assert_ne!(renewed["refreshToken"], file["refreshToken"]);
+    for action in ["disable", "remove"] {
+        let (code, said) = world.run(&["credentials", action, "kiro:token"]).await;
+        assert!(code == 1 && said.contains("is an entry of the config file: change it there"), "{said}");
     }
 }
 

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use cliproxy_testkit::{FakeUpstream, json};
-use serde_json::json;
 use tempfile::TempDir;
 
 use crate::ask::{Answer, Ask, Feature, Got, Part, Said, Turn, features};
 use crate::client::{Client, clients, data_events, said};
-use crate::provider::{Provider, logins, providers};
+use crate::provider::{Provider, kiro, logins, providers};
 use crate::server::{KEY, Server};
 
 /// A provider, and the alias under which its model is served.
@@ -35,7 +34,7 @@ pub async fn world(more: &str) -> (Server, Vec<Behind>) {
             std::fs::write(credentials.join(name), file.to_string()).unwrap();
         }
         if let Some(path) = provider.lists_models_at() {
-            upstream.script_path(path, [json(&json!({"models": {(model.as_str()): {}}}))]);
+            upstream.script_path(path, [json(&provider.listing())]);
         }
         all.push(Behind { provider, upstream, alias, model });
     }
@@ -52,6 +51,10 @@ pub async fn world(more: &str) -> (Server, Vec<Behind>) {
 /// What this pair of formats cannot carry, or carries otherwise, with the reason.
 fn adjust(client: &dyn Client, provider: &dyn Provider, feature: &Feature, got: &mut Got, said: &mut Said) {
     let _ = (feature, said);
+    // Kiro has no place for documents: they are named in words, and in the loss report. Source: translation.md B80.
+    if provider.name() == "kiro" {
+        got.documents.iter_mut().for_each(|document| kiro::DOCUMENT.clone_into(document));
+    }
     // Google's older backends have no word for closed objects: the description says it. Clients of the format say what
     // they want themselves, and are taken at their word where the backend knows the member. Source: translation.md B48.
     let own = client.name().starts_with("gemini");

@@ -5,9 +5,10 @@ mod claude;
 mod codex;
 mod gemini;
 mod google_login;
+pub mod kiro;
 
 use cliproxy_testkit::{Received, Reply};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::ask::{Answer, Got};
 
@@ -29,6 +30,10 @@ pub trait Provider: Sync {
     fn lists_models_at(&self) -> Option<&'static str> {
         None
     }
+    /// What it lists there.
+    fn listing(&self) -> Value {
+        json!({"models": {(self.model()): {}}})
+    }
     /// The model, and whether a stream was asked for.
     fn asked(&self, request: &Received) -> (String, bool);
     /// The conversation that it was sent.
@@ -49,7 +54,12 @@ pub fn providers() -> Vec<&'static dyn Provider> {
 
 /// Kinds with logins in place of keys: one credential each.
 pub fn logins() -> Vec<&'static dyn Provider> {
-    vec![&google_login::GEMINI_CLI, &google_login::ANTIGRAVITY, &google_login::ANTIGRAVITY_CLAUDE]
+    vec![
+        &google_login::GEMINI_CLI,
+        &google_login::ANTIGRAVITY,
+        &google_login::ANTIGRAVITY_CLAUDE,
+        &kiro::Kiro,
+    ]
 }
 
 /// The entries of a list of keys, as the sections for vendors have them.

@@ -13,8 +13,12 @@ const SUFFIX: &str = ".tmp";
 /// A write takes milliseconds, so a temporary file this old has lost its process.
 const ABANDONED: Duration = Duration::from_secs(10 * 60);
 
-/// Writes `text` beside `path`, syncs it, renames it into place and syncs the folder.
-pub(crate) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+/// Writes `text` beside `path`, for its owner alone, syncs it, renames it into place and syncs the folder: afterwards
+/// either the old or the new text exists whole, even after a crash. Blocks.
+///
+/// # Errors
+/// When it could not be made durable.
+pub fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     let folder = path.parent().ok_or_else(|| io::Error::other("the path has no folder"))?;
     let (temporary, mut file) = Temporary::create(folder)?;
     file.write_all(text)?;

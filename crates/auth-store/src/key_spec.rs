@@ -113,6 +113,15 @@ impl KeySpec {
         spec
     }
 
+    /// A Kiro login whose tokens are in a file that the configuration names: they change, so the file's path is its
+    /// identity.
+    #[must_use]
+    pub fn kiro_file(origin: impl Into<String>, path: &str, profile_arn: &str) -> Self {
+        let mut spec = Self::kiro(origin, &Secret::from(path), profile_arn);
+        spec.members.shift_remove("access_token");
+        spec
+    }
+
     /// Adds a member to the document; a blank text is left out.
     #[must_use]
     pub fn with_member(mut self, key: &str, value: impl Into<Value>) -> Self {

@@ -11,8 +11,8 @@ use futures_core::Stream;
 use http::{HeaderMap, StatusCode};
 
 use crate::{
-    ClientFormat, Credential, Evidence, ExecutorError, Failure, ModelInfo, Operation, ProviderFormat,
-    ProviderId, RequestId, Timestamp, UpstreamModel,
+    AccountQuota, ClientFormat, Credential, Evidence, ExecutorError, Failure, ModelInfo, Operation,
+    ProviderFormat, ProviderId, RequestId, Timestamp, UpstreamModel,
 };
 
 /// One try with one credential.
@@ -260,6 +260,15 @@ pub trait ProviderExecutor: fmt::Debug + Send + Sync + 'static {
     async fn count_tokens(&self, attempt: Attempt) -> Result<WireReply, ExecutorError> {
         let _ = attempt;
         Err(ExecutorError::unsupported(self.provider(), "count_tokens"))
+    }
+
+    /// What the account has used of what it may use.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Unsupported`] when the provider does not tell.
+    async fn quota(&self, credential: &Credential) -> Result<AccountQuota, ExecutorError> {
+        let _ = credential;
+        Err(ExecutorError::unsupported(self.provider(), "quota"))
     }
 
     /// Signs and sends a raw request with this credential (management calls, quota polls).

@@ -13,6 +13,7 @@ mod ids;
 mod login;
 mod model;
 mod name;
+mod quota;
 mod request;
 mod secret;
 mod select;
@@ -41,6 +42,7 @@ pub use login::{
     Authenticator, LoginError, LoginErrorKind, LoginRequest, LoginStep, LoginUi, NewLogin, Question,
 };
 pub use model::{Level, Modality, ModelInfo, ReasoningProfile};
+pub use quota::{AccountQuota, QuotaLimit};
 pub use request::{ClientRequest, SessionKey};
 pub use secret::Secret;
 pub use select::{PickContext, ReadyView, Selector};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::{Credential, CredentialId};
+use crate::{Credential, CredentialId, Origin};
 
 /// A credential that could not be read: reported, skipped and left untouched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,6 +117,11 @@ pub trait CredentialStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// When it could not be removed.
     async fn delete(&self, id: &CredentialId) -> Result<bool, StoreError>;
+
+    /// Whether renewed tokens of this credential are to be saved here: those that came from a store are.
+    fn keeps(&self, credential: &Credential) -> bool {
+        matches!(credential.origin(), Origin::Store(_))
+    }
 
     /// Waits for the right to renew one credential.
     ///

@@ -18,6 +18,7 @@ use cliproxy_translator::registry::Registry;
 use cliproxy_transport::{HttpClient, RouteTable, Routes, Server, Shutdown};
 use tokio_util::task::TaskTracker;
 
+use crate::entries::{Entries, Plan};
 use crate::gather::{self, Parts};
 use crate::models::Fetching;
 use crate::service::{Service, Source, Waiting};
@@ -160,10 +161,11 @@ impl Builder {
         codecs.gemini_cli = registry.codec(ClientFormat::GEMINI_CLI.as_str()).cloned();
         let bridge = Bridge::new(Arc::clone(&registry), options::bridge(&self.config));
         let store = self.store.unwrap_or_else(|| Arc::new(FileStore::new(&self.config.auth_dir)));
+        let store = Arc::new(Entries::new(store, Plan::of(&self.config)));
 
         let mut builder =
             Conductor::builder(Arc::new(bridge.clone())).options(self.parts.conductor(&self.config));
-        builder = builder.store(Arc::clone(&store));
+        builder = builder.store(Arc::clone(&store) as Arc<dyn CredentialStore>);
         builder = self.hooks.into_iter().fold(builder, |builder, hook| builder.hook(hook));
         builder = self.sinks.into_iter().fold(builder, |builder, sink| builder.usage_sink(sink));
         let conductor = builder.build();
@@ -184,7 +186,8 @@ impl Builder {
         }
         table.push(Arc::new(client_routes.clone()));
 
-        let gathered = gather::all(&self.config, store.as_ref(), &self.parts, &self.egress).await?;
+        let gathered =
+            gather::all(&self.config, (&store, &Plan::of(&self.config)), &self.parts, &self.egress).await?;
         let (fetching, tasks) = (Fetching::new(Arc::clone(&conductor)), TaskTracker::new());
         gathered.put_in_force(&conductor, &fetching, &tasks, &shutdown);
         Ok(Service::new(Waiting {

@@ -7,10 +7,19 @@ use cliproxy_core::{
     RequestScopedRule, Secret, Settings,
 };
 
-/// The credentials that the configuration itself holds, in the reference's order of synthesis.
-// Source: runtime.md C.5 "Synthesis order as in the table".
+use crate::entries::Plan;
+
+/// The credentials that the configuration itself holds; of logins whose tokens are in a file, what it says of them.
 #[must_use]
 pub fn config_credentials(config: &Config) -> Vec<Credential> {
+    let mut all = keys(config);
+    all.extend(Plan::of(config).credentials().cloned());
+    all
+}
+
+/// The keys that the configuration holds, in the reference's order of synthesis.
+// Source: runtime.md C.5 "Synthesis order as in the table".
+pub(crate) fn keys(config: &Config) -> Vec<Credential> {
     let mut ids = StableIds::new();
     let mut all = Vec::new();
     let entries = &config.credentials;

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use cliproxy_conductor::{Conductor, Registration};
 use cliproxy_config::Config;
-use cliproxy_core::{Credential, CredentialStore, ProviderExecutor, StoreError};
+use cliproxy_core::{Credential, ProviderExecutor, StoreError};
 use cliproxy_executors::{Egress, demo_credential};
 use cliproxy_transport::Shutdown;
 use tokio_util::task::TaskTracker;
 
+use crate::entries::{Entries, Plan};
 use crate::models::{self, Fetching, Start};
 use crate::providers::Providers;
 use crate::{credentials, options};
@@ -62,12 +63,12 @@ impl Gathered {
 /// error, for nobody may take its credentials for gone.
 pub(crate) async fn all(
     config: &Config,
-    store: &dyn CredentialStore,
+    (store, plan): (&Entries, &Plan),
     parts: &Parts,
     egress: &Egress,
 ) -> Result<Gathered, StoreError> {
-    let mut found = credentials::config_credentials(config);
-    let listing = store.list().await?;
+    let mut found = credentials::keys(config);
+    let listing = store.listing(plan).await?;
     for problem in &listing.problems {
         tracing::warn!(credential = problem.name, reason = problem.reason, "skipped a credential");
     }

@@ -3,6 +3,7 @@
 mod builder;
 pub mod command;
 mod credentials;
+mod entries;
 mod first_run;
 mod gather;
 mod models;

@@ -9,13 +9,14 @@ use cliproxy_access::ConfigKeys;
 use cliproxy_bridge::Bridge;
 use cliproxy_conductor::Conductor;
 use cliproxy_config::{Config, ConfigErrors, Environment, Loader, Notice};
-use cliproxy_core::{CredentialStore, StoreError};
+use cliproxy_core::StoreError;
 use cliproxy_executors::Egress;
 use cliproxy_http::ClientRoutes;
 use cliproxy_transport::{HttpClient, ProxyUrlError, RouteTable, Server, Shutdown};
 use tokio::sync::Mutex as Turn;
 use tokio_util::task::TaskTracker;
 
+use crate::entries::{Entries, Plan};
 use crate::gather::{self, Parts};
 use crate::models::Fetching;
 use crate::options;
@@ -37,7 +38,7 @@ pub(crate) struct Waiting {
     pub(crate) source: Option<Source>,
     pub(crate) client: HttpClient,
     pub(crate) egress: Egress,
-    pub(crate) store: Arc<dyn CredentialStore>,
+    pub(crate) store: Arc<Entries>,
     pub(crate) parts: Parts,
     pub(crate) own_door: bool,
     pub(crate) fetching: Fetching,
@@ -61,7 +62,7 @@ pub struct Service {
     source: Option<Source>,
     client: HttpClient,
     egress: Egress,
-    store: Arc<dyn CredentialStore>,
+    store: Arc<Entries>,
     parts: Parts,
     own_door: bool,
     fetching: Fetching,
@@ -167,10 +168,12 @@ impl Service {
         let config = Arc::new(loaded.config);
         let proxy = options::proxy(&config)?;
         let egress = Egress::new(self.client.clone(), proxy.clone());
-        let gathered = gather::all(&config, self.store.as_ref(), &self.parts, &egress).await?;
+        let plan = Plan::of(&config);
+        let gathered = gather::all(&config, (&self.store, &plan), &self.parts, &egress).await?;
 
         // From here on nothing waits: a reload happens whole or not at all.
         let old = self.config.swap(Arc::clone(&config));
+        self.store.put(plan);
         for key in options::cold_keys(&old, &config) {
             tracing::warn!(key, "it changed, and takes effect after a restart");
         }

@@ -6,6 +6,7 @@ use cliproxy_core::{CredentialStore as _, StoreError};
 use cliproxy_executors::Egress;
 use cliproxy_transport::{ClientOptions, HttpClient, ProxyChoice};
 
+use crate::entries::is_kept_for_an_entry;
 use crate::providers::Providers;
 
 /// One file of the auth directory, without its secrets.
@@ -32,6 +33,7 @@ pub async fn stored_credentials(config: &Config) -> Result<Vec<StoredCredential>
     let mut all: Vec<_> = listing
         .credentials
         .iter()
+        .filter(|credential| !is_kept_for_an_entry(credential))
         .map(|credential| StoredCredential {
             name: credential.masked_id(),
             provider: credential.provider().to_string(),

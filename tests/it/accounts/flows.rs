@@ -36,7 +36,7 @@ fn google(oauth: &FakeOAuth, place: &str) {
     oauth.page(&format!("{place}/v1internal:loadCodeAssist"), [reply(&loaded)]);
 }
 
-const PASTED: [Flow; 5] = [
+const PASTED: [Flow; 7] = [
     Flow {
         login: "claude",
         more: &[],
@@ -75,13 +75,32 @@ const PASTED: [Flow; 5] = [
         file: "iflow-me@example.com-",
         has: || json!({"type": "iflow", "api_key": "the-key"}),
     },
+    Flow {
+        login: "kiro",
+        more: &["--flow", "authcode"],
+        prepare: |oauth| {
+            let usage = json!({"userInfo": {"email": "me@example.com"}});
+            oauth.page("/amazonq/getUsageLimits", [reply(&usage)]);
+        },
+        file: "kiro-aws-me@example.com.json",
+        has: || json!({"type": "kiro", "auth_method": "builder-id", "client_id": "client-1"}),
+    },
+    Flow {
+        login: "kiro",
+        more: &["--method", "google", "--flow", "authcode"],
+        prepare: |oauth| {
+            oauth.set_extra(json!({"profileArn": "arn:aws:codewhisperer:us-east-1:1:profile/X"}))
+        },
+        file: "kiro-google-",
+        has: || json!({"type": "kiro", "auth_method": "social", "provider": "Google"}),
+    },
 ];
 
 fn pending() -> Reply {
     status(400).json(&json!({"error": "authorization_pending"}))
 }
 
-const BY_CODE: [Flow; 5] = [
+const BY_CODE: [Flow; 6] = [
     Flow {
         login: "qwen",
         more: &["--email", "work"],
@@ -144,6 +163,16 @@ const BY_CODE: [Flow; 5] = [
         },
         file: "kiro-",
         has: || json!({"type": "kiro", "auth_method": "builder-id", "client_id": "cid"}),
+    },
+    Flow {
+        login: "kiro-github",
+        more: &[],
+        prepare: |oauth| {
+            oauth.before_consent([reply(&json!({"status": "authorization_pending"}))]);
+            oauth.set_extra(json!({"identityProvider": "Github"}));
+        },
+        file: "kiro-github-",
+        has: || json!({"type": "kiro", "auth_method": "social", "provider": "Github"}),
     },
 ];
 

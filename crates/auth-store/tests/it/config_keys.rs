@@ -89,6 +89,16 @@ fn ids_providers_and_labels_follow_the_table() {
 }
 
 #[test]
+fn a_login_in_a_file_is_known_by_the_files_path_and_takes_nothing_from_it() {
+    let of = |path: &str| only(KeySpec::kiro_file("kiro[0]", path, ""));
+    let (one, two) = (of("/home/me/one.json"), of("/home/me/two.json"));
+    assert_ne!(one.id(), two.id());
+    assert!(one.id().as_str().starts_with("kiro:token:"));
+    assert!(one.document().as_map().is_empty(), "{one:?}");
+    assert_eq!(one.kind(), CredentialKind::Account);
+}
+
+#[test]
 fn duplicates_are_numbered_in_order_and_every_pass_gives_the_same() {
     let pass = || {
         let mut ids = StableIds::new();

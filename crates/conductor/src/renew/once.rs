@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cliproxy_core::{Credential, ErrorKind, ExecutorError, Origin, ProviderExecutor, RefreshLease};
+use cliproxy_core::{Credential, ErrorKind, ExecutorError, ProviderExecutor, RefreshLease};
 
 use super::RenewError;
 use super::due::due;
@@ -147,7 +147,9 @@ impl Inner {
     }
 
     async fn lease(&self, credential: &Credential) -> Result<Option<Box<dyn RefreshLease>>, RenewError> {
-        let Some(store) = self.store.as_ref().filter(|_| is_stored(credential)) else { return Ok(None) };
+        let Some(store) = self.store.as_ref().filter(|store| store.keeps(credential)) else {
+            return Ok(None);
+        };
         match tokio::time::timeout(GIVE_UP, store.lease(credential.id())).await {
             Ok(lease) => lease.map(Some).map_err(|error| store_failed(&error)),
             Err(_) => Err(RenewError::Store { message: "somebody else holds the lease".to_owned() }),
@@ -160,7 +162,7 @@ impl Inner {
         entry: &Entry,
         current: &Credential,
     ) -> Result<Option<Arc<Credential>>, RenewError> {
-        let Some(store) = self.store.as_ref().filter(|_| is_stored(current)) else { return Ok(None) };
+        let Some(store) = self.store.as_ref().filter(|store| store.keeps(current)) else { return Ok(None) };
         let stored = store.load(current.id()).await.map_err(|error| store_failed(&error))?;
         // Gone from the store: to renew it would be to bring it back.
         let stored = stored.ok_or(RenewError::Gone)?;
@@ -183,10 +185,6 @@ async fn refresh(
 ) -> Result<Credential, ExecutorError> {
     let late = |_| Err(ExecutorError::new(ErrorKind::Timeout, "the token endpoint did not answer"));
     tokio::time::timeout(GIVE_UP, executor.refresh(credential)).await.unwrap_or_else(late)
-}
-
-pub(super) fn is_stored(credential: &Credential) -> bool {
-    matches!(credential.origin(), Origin::Store(_))
 }
 
 fn store_failed(error: &cliproxy_core::StoreError) -> RenewError {

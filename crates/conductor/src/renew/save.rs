@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use cliproxy_core::{Credential, Document, StoreError};
 
-use super::once::is_stored;
 use crate::inner::Inner;
 use crate::pool::Entry;
 
@@ -22,7 +21,7 @@ impl Inner {
     ) -> Arc<Credential> {
         // Settings may have been edited while the provider answered: they are the entry's, the document is new.
         let fresh = Arc::new(entry.credential().with_document(fresh.document().clone()));
-        if !is_stored(before) || self.store.is_none() {
+        if !self.store.as_ref().is_some_and(|store| store.keeps(before)) {
             return self.publish(entry, &fresh, true);
         }
         match self.save(entry, &fresh).await {

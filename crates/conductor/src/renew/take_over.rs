@@ -2,15 +2,22 @@
 
 use std::sync::Arc;
 
-use cliproxy_core::{Credential, Document};
+use cliproxy_core::{Credential, Document, Origin};
 
-use super::once::is_stored;
 use super::save::changes;
 use super::state::{RenewState, tokens_differ};
 use crate::inner::Inner;
 use crate::pool::Entry;
 
 impl Inner {
+    /// Whether a store says what this credential is.
+    fn is_stored(&self, credential: &Credential) -> bool {
+        match &self.store {
+            Some(store) => store.keeps(credential),
+            None => matches!(credential.origin(), Origin::Store(_)),
+        }
+    }
+
     /// Makes it the current one, unless its tokens are ones that we have already replaced: whoever read the store
     /// before a renewal hands such in, and so does every reload of the configuration. Then only the rest counts.
     pub(crate) fn take_over(&self, entry: &Entry, credential: &Arc<Credential>) {
@@ -19,7 +26,8 @@ impl Inner {
             let mut state = entry.renewal.lock();
             let current = entry.credential();
             let new_tokens = tokens_differ(credential.document(), current.document());
-            let known = known_with_these_tokens(&state, credential).filter(|_| new_tokens);
+            let stored = self.is_stored(credential);
+            let known = known_with_these_tokens(&state, credential, stored).filter(|_| new_tokens);
             state.handed = Arc::clone(credential);
             if let Some(known) = known {
                 let edits = changes(&known, credential.document());
@@ -53,11 +61,11 @@ impl Inner {
 }
 
 /// The document with the same tokens that we had before the current ones.
-fn known_with_these_tokens(state: &RenewState, credential: &Credential) -> Option<Document> {
+fn known_with_these_tokens(state: &RenewState, credential: &Credential, stored: bool) -> Option<Document> {
     let same = |known: &Arc<Credential>| !tokens_differ(known.document(), credential.document());
     let superseded = state.superseded.as_ref().filter(|old| same(old));
     let unsaved = Some(&state.base).filter(|base| state.unsaved && same(base));
     // The configuration cannot know what we renewed; a store is written to, and says what is.
-    let repeated = Some(&state.handed).filter(|handed| !is_stored(credential) && same(handed));
+    let repeated = Some(&state.handed).filter(|handed| !stored && same(handed));
     superseded.or(unsaved).or(repeated).map(|known| known.document().clone())
 }

@@ -156,7 +156,7 @@ pub struct CompatKey {
     pub comment: Option<String>,
 }
 
-/// One Kiro login.
+/// One Kiro login. It has a token file or an access token; what it says itself goes before the file.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct KiroEntry {
@@ -250,7 +250,7 @@ impl Credentials {
                 .get("kiro")
                 .items(report)
                 .iter()
-                .map(|item| KiroEntry::read(item, environment, report))
+                .filter_map(|item| KiroEntry::read(item, environment, report))
                 .collect(),
             kiro_preferred_endpoint: root.get("kiro-preferred-endpoint").text(report),
         }
@@ -408,9 +408,11 @@ impl CompatKey {
 }
 
 impl KiroEntry {
-    fn read(item: &At<'_>, environment: &Environment, report: &mut Report) -> Self {
-        item.must_be_map(report);
-        Self {
+    fn read(item: &At<'_>, environment: &Environment, report: &mut Report) -> Option<Self> {
+        if !item.must_be_map(report) {
+            return None;
+        }
+        let read = Self {
             token_file: item.get("token-file").text(report).map(|path| environment.expand_home(&path)),
             access_token: item.get("access-token").secret(report),
             refresh_token: item.get("refresh-token").secret(report),
@@ -421,7 +423,13 @@ impl KiroEntry {
             agent_task_type: item.get("agent-task-type").text(report),
             preferred_endpoint: item.get("preferred-endpoint").text(report),
             comment: item.get("comment").text(report),
+        };
+        // Source: runtime.md C.5 "without an access token the entry is skipped".
+        if read.token_file.is_none() && read.access_token.is_none() {
+            item.dropped(report, "it needs a `token-file` or an `access-token`");
+            return None;
         }
+        Some(read)
     }
 }
 

@@ -44,8 +44,8 @@ pub(super) const ROOT: &[Key] = &[
     key("interactions-api-key", NotBuilt, List(ENTRY)),
     key("xai-api-key", NotBuilt, List(CODEX)),
     key("openai-compatibility", Active, List(COMPAT)),
-    key("kiro", NotBuilt, List(KIRO)),
-    later("kiro-preferred-endpoint"),
+    key("kiro", Active, List(KIRO)),
+    value("kiro-preferred-endpoint"),
     value("auth-auto-refresh-workers"),
     value("incognito-browser"),
     // models

@@ -196,15 +196,24 @@ openai-compatibility:
 }
 
 #[test]
-fn kiro_entries_are_never_dropped() {
-    let config = config(
-        "kiro:\n  - {}\n  - {token-file: /t.json, access-token: a, refresh-token: r, profile-arn: p, region: us-east-1, proxy-url: none, agent-task-type: vibe, preferred-endpoint: q, start-url: 'https://s'}\nkiro-preferred-endpoint: amazonq\n",
+fn kiro_entries_have_a_token_or_a_file_that_holds_one() {
+    // Source: runtime.md C.5 "without an access token the entry is skipped".
+    let loaded = load(
+        "kiro:\n  - {profile-arn: p}\n  - {token-file: ~/t.json, access-token: a, refresh-token: r, profile-arn: p, region: us-east-1, proxy-url: none, agent-task-type: vibe, preferred-endpoint: q, start-url: 'https://s'}\n  - {access-token: b}\n  - {token-file: /u.json}\nkiro-preferred-endpoint: amazonq\n",
     );
-    assert_eq!(config.credentials.kiro.len(), 2);
-    assert_eq!(config.credentials.kiro[1].token_file.as_deref(), Some(std::path::Path::new("/t.json")));
-    assert_eq!(config.credentials.kiro[1].proxy_url, Some(ProxySetting::Direct));
-    assert_eq!(config.credentials.kiro_preferred_endpoint.as_deref(), Some("amazonq"));
-    assert!(!config.credentials.is_empty());
+    let credentials = &loaded.config.credentials;
+    assert_eq!(credentials.kiro.len(), 3);
+    assert!(credentials.kiro[0].token_file.as_ref().is_some_and(|path| path.ends_with("t.json")));
+    assert_eq!(credentials.kiro[0].proxy_url, Some(ProxySetting::Direct));
+    assert_eq!(credentials.kiro_preferred_endpoint.as_deref(), Some("amazonq"));
+    assert!(!credentials.is_empty());
+    let lines: Vec<String> = loaded.notices.iter().map(ToString::to_string).collect();
+    assert!(
+        lines.iter().any(|line| line.contains("`kiro[0]` is left out: it needs a `token-file`")),
+        "{lines:?}"
+    );
+    assert!(!loaded.notices.iter().any(|notice| matches!(notice, Notice::NotBuilt { .. })), "{lines:?}");
+    assert!(config("kiro: [{profile-arn: p}]\n").credentials.is_empty());
 }
 
 #[test]

@@ -6,9 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cliproxy_core::{
-    Attempt, Credential, CredentialKind, Endpoint, ErrorKind, Evidence, ExecutorError, Failure, ModelInfo,
-    Operation, ProviderExecutor, ProviderFormat, ProviderId, Renewal, ReplyModes, UpstreamModel, WireReply,
-    WireStream,
+    AccountQuota, Attempt, Credential, CredentialKind, Endpoint, ErrorKind, Evidence, ExecutorError, Failure,
+    ModelInfo, Operation, ProviderExecutor, ProviderFormat, ProviderId, Renewal, ReplyModes, UpstreamModel,
+    WireReply, WireStream,
 };
 use cliproxy_transport::oauth::known::{KIRO_AMAZONQ, KIRO_OIDC, KIRO_SOCIAL};
 use cliproxy_transport::oauth::{Pace as _, RealTime};
@@ -18,7 +18,7 @@ use serde_json::Value;
 use super::account::{Account, HOME, Method};
 use super::profiles::{Profiles, fetched};
 use super::renew::{at, renewed};
-use super::{error, models, request};
+use super::{error, models, request, usage};
 use crate::headers::apply_credential_headers;
 use crate::urls::{Base, segment};
 use crate::{Egress, Urls};
@@ -216,6 +216,19 @@ impl ProviderExecutor for KiroExecutor {
             fresh = fresh.with_document(fresh.document().merged(named));
         }
         Ok(fresh)
+    }
+
+    async fn quota(&self, credential: &Credential) -> Result<AccountQuota, ExecutorError> {
+        let account = Account::of(credential);
+        let root = self.root(&account)?;
+        let base = Base::new(&root).without(&ENDS);
+        let profile = self.profiles.of(&account, &self.egress, self, base).await;
+        let profile = profile.map(|arn| format!("&profileArn={}", segment(&arn))).unwrap_or_default();
+        let uri = Base::new(&root).without(&ENDS).join(&format!("{}{profile}", usage::PATH))?;
+        let request = request::about(Verb::GET, uri, Bytes::new(), &account)?;
+        let reply = self.egress.listed(self, credential, request).await?;
+        usage::read(&reply.body)
+            .ok_or_else(|| ExecutorError::new(ErrorKind::BadReply, "the provider's answer tells no usage"))
     }
 
     fn classify(&self, failure: &Failure<'_>) -> Evidence {

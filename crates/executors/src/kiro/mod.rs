@@ -10,5 +10,6 @@ mod models;
 mod profiles;
 mod renew;
 mod request;
+mod usage;
 
 pub use executor::KiroExecutor;

@@ -471,6 +471,26 @@ async fn the_kind_of_task_that_a_user_wrote_down_is_said() {
 }
 
 #[tokio::test]
+async fn an_account_says_what_it_has_used() {
+    // Source: providers-b.md 1.7 "Usage API".
+    let stage = Stage::set().await;
+    let usage = json!({"subscriptionInfo": {"subscriptionTitle": "KIRO PRO"}, "nextDateReset": 1_795_428_000_i64,
+        "usageBreakdownList": [{"resourceType": "CREDIT", "currentUsageWithPrecision": 12.5, "usageLimitWithPrecision": 1000}]});
+    stage.amazon.script_all([json(&usage), status(403).json(&json!({"message": "not for you"})), html(200)]);
+    let quota = stage.executor.quota(&account(social())).await.unwrap();
+    assert_eq!(quota.to_string(), "KIRO PRO, CREDIT 12.5 of 1000 used, resets 2026-11-23T10:00:00Z");
+    let asked = stage.amazon.last();
+    assert_eq!((asked.method.as_str(), asked.path.as_str()), ("GET", "/q/us-east-1/getUsageLimits"));
+    for part in ["origin=AI_EDITOR", "resourceType=AGENTIC_REQUEST", "profileArn=arn"] {
+        assert!(asked.query.contains(part), "{part} in {}", asked.query);
+    }
+    assert_eq!(asked.header("authorization"), Some("Bearer AT"));
+    for kind in [ErrorKind::Forbidden, ErrorKind::BadReply] {
+        assert_eq!(stage.executor.quota(&account(social())).await.unwrap_err().kind(), kind);
+    }
+}
+
+#[tokio::test]
 async fn what_only_a_person_can_mend_is_said() {
     let over = with(
         social(),

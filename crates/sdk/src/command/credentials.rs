@@ -6,8 +6,8 @@ use std::sync::Arc;
 use cliproxy_auth_store::FileStore;
 use cliproxy_config::{Config, Environment};
 use cliproxy_core::{
-    ClientFormat, ClientRequest, Credential, CredentialKind, CredentialStore, Dispatcher as _, ModelId,
-    Operation, RequestId, UpstreamReply,
+    AccountQuota, ClientFormat, ClientRequest, Credential, CredentialKind, CredentialStore, Dispatcher as _,
+    ErrorKind, ModelId, Operation, RequestId, UpstreamReply,
 };
 use cliproxy_executors::Egress;
 use cliproxy_transport::HttpClient;
@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 
 use super::CommandError;
 use super::only::Only;
+use crate::credentials::keys;
+use crate::entries::{Entries, Plan};
 use crate::providers::Providers;
 use crate::{Builder, StartError, config_credentials, options};
 
@@ -60,28 +62,34 @@ pub async fn run_credentials(
     command: &CredentialCommand,
     as_json: bool,
 ) -> Result<String, CommandError> {
-    let store: Arc<dyn CredentialStore> = Arc::new(FileStore::new(&config.auth_dir));
+    let store = Arc::new(Entries::new(Arc::new(FileStore::new(&config.auth_dir)), Plan::of(config)));
     let work = Work { config, environment, store };
     match command {
         CredentialCommand::List => work.list(as_json).await,
         CredentialCommand::Test { name, model } => {
             let credential = work.find(name).await?;
             let (model, reply) = work.test(&credential, model.as_deref()).await?;
-            let name = credential.masked_id();
+            // Read anew: the test may have renewed it.
+            let credential = work.store.load(credential.id()).await?.unwrap_or(credential);
+            let (name, usage) = (credential.masked_id(), work.usage(&credential).await?);
             Ok(if as_json {
-                json!({"credential": name, "ok": true, "model": model}).to_string()
+                let usage = usage
+                    .map(|usage| usage.map_or_else(|why| json!({"error": why}), |usage| usage_json(&usage)));
+                json!({"credential": name, "ok": true, "model": model, "usage": usage}).to_string()
             } else {
-                format!("{name} answers ({model}):\n{reply}")
+                let usage = usage.map(|usage| usage.map_or_else(|why| why, |usage| usage.to_string()));
+                let usage = usage.map(|usage| format!("\nusage: {usage}")).unwrap_or_default();
+                format!("{name} answers ({model}):\n{reply}{usage}")
             })
         }
         CredentialCommand::Enable { name, enabled } => {
-            let credential = work.find(name).await?;
+            let credential = work.find_stored(name).await?;
             work.enable(&credential, *enabled).await?;
             let word = if *enabled { "enabled" } else { "disabled" };
             Ok(done(&credential, word, as_json))
         }
         CredentialCommand::Remove { name } => {
-            let credential = work.find(name).await?;
+            let credential = work.find_stored(name).await?;
             let lease = work.store.lease(credential.id()).await?;
             work.store.delete(credential.id()).await?;
             drop(lease);
@@ -107,7 +115,7 @@ fn done(credential: &Credential, word: &str, as_json: bool) -> String {
 struct Work<'w> {
     config: &'w Config,
     environment: &'w Environment,
-    store: Arc<dyn CredentialStore>,
+    store: Arc<Entries>,
 }
 
 impl Work<'_> {
@@ -115,7 +123,7 @@ impl Work<'_> {
         let listing = self.store.list().await?;
         let mut providers = self.providers()?;
         let stored = listing.credentials.iter();
-        let configured = config_credentials(self.config);
+        let configured = keys(self.config);
         let mut rows: Vec<Row> = stored.map(|credential| Row::of(credential, &mut providers)).collect();
         rows.extend(configured.iter().map(|credential| Row::of(credential, &mut providers)));
         rows.extend(listing.problems.into_iter().map(|problem| Row::broken(problem.name, problem.reason)));
@@ -131,7 +139,17 @@ impl Work<'_> {
         }))
     }
 
-    /// The stored credential of a name.
+    /// As [`Self::find`], of those that may be changed here.
+    async fn find_stored(&self, name: &str) -> Result<Credential, CommandError> {
+        let found = self.find(name).await?;
+        if self.store.has_entry(found.id()) {
+            let message = format!("{} is an entry of the config file: change it there", found.masked_id());
+            return Err(CommandError::Which { message });
+        }
+        Ok(found)
+    }
+
+    /// The credential of a name, among those that are stored and the logins of the config.
     async fn find(&self, name: &str) -> Result<Credential, CommandError> {
         let listing = self.store.list().await?;
         let wanted = name.trim();
@@ -210,7 +228,8 @@ impl Work<'_> {
         config.server.tls = None;
         config.credentials = cliproxy_config::Credentials::default();
         config.env_credentials.found.clear();
-        let only = Only { store: Arc::clone(&self.store), id: credential.id().clone() };
+        let only =
+            Only { store: Arc::clone(&self.store) as Arc<dyn CredentialStore>, id: credential.id().clone() };
         let builder = Builder::new(config, self.environment.clone())?;
         let service = builder.store(Arc::new(only)).build().await?;
         let status = service.conductor().credential(credential.id());
@@ -234,11 +253,34 @@ impl Work<'_> {
         outcome
     }
 
+    /// What the account has used, or why that cannot be told; `None` where the provider does not tell.
+    async fn usage(
+        &self,
+        credential: &Credential,
+    ) -> Result<Option<Result<AccountQuota, String>>, CommandError> {
+        let Ok(executor) = self.providers()?.executor(credential) else { return Ok(None) };
+        match executor.quota(credential).await {
+            Ok(quota) => Ok(Some(Ok(quota))),
+            Err(error) if error.kind() == ErrorKind::Unsupported => Ok(None),
+            Err(error) => Ok(Some(Err(format!("it could not be read: {error}")))),
+        }
+    }
+
     fn providers(&self) -> Result<Providers, CommandError> {
         let http = HttpClient::new(options::client(self.config, self.environment));
         let proxy = options::proxy(self.config).map_err(StartError::from)?;
         Ok(Providers::new(self.config, Egress::new(http, proxy), &[]))
     }
+}
+
+fn usage_json(usage: &AccountQuota) -> Value {
+    let limits = usage.limits.iter();
+    let limits: Vec<Value> =
+        limits.map(|limit| json!({"name": limit.name, "used": limit.used, "limit": limit.limit})).collect();
+    json!({
+        "plan": usage.plan, "limits": limits, "exhausted": usage.is_exhausted(),
+        "resets": usage.resets.map(cliproxy_core::Timestamp::to_rfc3339),
+    })
 }
 
 /// A model that costs little, among those that are offered.

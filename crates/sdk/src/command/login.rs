@@ -9,6 +9,7 @@ use cliproxy_login::{Authenticators, OauthClient, Options};
 use cliproxy_transport::HttpClient;
 
 use super::CommandError;
+use crate::entries::is_kept_for_an_entry;
 use crate::{StartError, options};
 
 /// The ways to log in under a configuration: its proxy, its endpoints, its OAuth clients.
@@ -63,7 +64,7 @@ pub async fn log_in(
     // What a flag said counts; a login that wants a private window by itself has one either way.
     // Source: runtime.md A.2 `incognito-browser`, B.3.
     request.private_window = request.private_window.or(config.incognito_browser.then_some(true));
-    request.existing = FileStore::new(&config.auth_dir).list().await?.credentials;
+    request.existing = existing(&FileStore::new(&config.auth_dir)).await?;
     let login = flow
         .login(request, ui)
         .await
@@ -75,11 +76,18 @@ pub async fn log_in(
 pub(super) async fn keep(config: &Config, login: NewLogin) -> Result<String, CommandError> {
     let store = FileStore::new(&config.auth_dir);
     // Listed anew: a person took minutes, and another login may have come meanwhile.
-    let existing = store.list().await?.credentials;
+    let existing = existing(&store).await?;
     let credential = login.into_credential(&existing);
     let older = existing.iter().find(|older| older.id() == credential.id());
     save(&store, &credential).await?;
     Ok(said(&credential, older, config))
+}
+
+/// What is stored, without what belongs to an entry of the configuration.
+async fn existing(store: &FileStore) -> Result<Vec<Credential>, CommandError> {
+    let mut found = store.list().await?.credentials;
+    found.retain(|credential| !is_kept_for_an_entry(credential));
+    Ok(found)
 }
 
 /// Waits for a renewal that is under way, here or in a server, so that it does not end over what is new.

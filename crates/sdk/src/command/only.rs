@@ -32,6 +32,10 @@ impl CredentialStore for Only {
         self.store.delete(id).await
     }
 
+    fn keeps(&self, credential: &Credential) -> bool {
+        self.store.keeps(credential)
+    }
+
     async fn lease(&self, id: &CredentialId) -> Result<Box<dyn RefreshLease>, StoreError> {
         self.store.lease(id).await
     }

@@ -146,3 +146,31 @@ async fn a_spent_month_moves_the_request_to_the_next_login() {
     assert_eq!(calls, ["spent", "good", "good"], "the older host is not asked, and the login rests");
     service.stop().await;
 }
+
+#[tokio::test]
+async fn a_locked_account_rests_and_a_refused_token_is_renewed_whatever_the_status() {
+    let upstream = FakeUpstream::start().await;
+    listed(&upstream);
+    let locked = "Your account is TEMPORARILY_SUSPENDED. We detected unusual user activity.";
+    upstream.script("locked", [kiro::error(403, "AccessDeniedException", locked)]);
+    let stale = "The bearer token included in the request is invalid.";
+    upstream.script("stale", [kiro::error(403, "AccessDeniedException", stale)]);
+    upstream.script("A2", [kiro::text("fine")]);
+    let fresh = json!({"accessToken": "A2", "refreshToken": "R2", "expiresIn": 36_000});
+    upstream.script_path("/refreshToken", [json(&fresh)]);
+    let place = place(&upstream, &[("kiro-a.json", login("locked", 9)), ("kiro-b.json", login("stale", 1))]);
+    let service = place.serve().await;
+    let (path, body) = requests(false)[2].clone();
+    for _ in 0..2 {
+        let reply = client(&service).post(&path, &body).await.json().await;
+        assert_eq!(reply["content"][0]["text"], "fine", "{reply}");
+    }
+    let calls: Vec<_> = upstream
+        .requests()
+        .into_iter()
+        .filter(|request| request.path.ends_with("generateAssistantResponse"))
+        .map(|request| request.key)
+        .collect();
+    assert_eq!(calls, ["locked", "stale", "A2", "A2"], "the locked one is neither renewed nor asked again");
+    service.stop().await;
+}

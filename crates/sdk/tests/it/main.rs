@@ -15,6 +15,7 @@ mod codex;
 mod fallbacks;
 mod google;
 mod kiro;
+mod kiro_entries;
 mod life;
 mod model_lists;
 mod observers;

@@ -1,0 +1,243 @@
+//! Logins that the configuration holds (`kiro`), beside those of a store: renewed as those are, and kept where their
+//! tokens came from.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use cliproxy_auth_store::{KeySpec, StableIds, replace_file};
+use cliproxy_config::{Config, KiroEntry, ProxySetting};
+use cliproxy_core::{
+    Credential, CredentialId, CredentialKind, CredentialStore, Document, Listing, Origin, ProviderId,
+    RefreshLease, Secret, Settings, StoreError, StoreErrorKind, StoreProblem,
+};
+use cliproxy_login::KiroTokenFile;
+use serde_json::{Map, Value};
+
+/// The member that says whose tokens a stored file keeps.
+const ENTRY: &str = "config_entry";
+
+/// A login of the configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    /// What the configuration itself says.
+    credential: Credential,
+    /// The file that says the rest.
+    file: Option<KiroTokenFile>,
+}
+
+/// The logins of a configuration, and what is wrong with those that are left out.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    entries: Vec<Entry>,
+    problems: Vec<StoreProblem>,
+}
+
+impl Plan {
+    // Source: runtime.md A.3, C.5 "token file read first, then inline values override".
+    pub(crate) fn of(config: &Config) -> Self {
+        let (mut plan, mut ids) = (Self::default(), StableIds::new());
+        let global = config.credentials.kiro_preferred_endpoint.as_deref();
+        for (index, entry) in config.credentials.kiro.iter().enumerate() {
+            let origin = format!("kiro[{index}]");
+            let made = Entry::of(&origin, entry, global, &mut ids);
+            // Two of them would spend each other's refresh tokens.
+            let twice = |known: &Entry| known.tokens().is_some() && known.tokens() == made.tokens();
+            if plan.entries.iter().any(twice) {
+                let reason = "another entry has the same token-file: leave one of them out";
+                plan.problems.push(StoreProblem::new(origin, reason));
+            } else {
+                plan.entries.push(made);
+            }
+        }
+        plan
+    }
+
+    /// The credentials as the configuration itself has them: without what is in token files.
+    pub(crate) fn credentials(&self) -> impl Iterator<Item = &Credential> {
+        self.entries.iter().map(|entry| &entry.credential)
+    }
+}
+
+impl Entry {
+    fn of(origin: &str, entry: &KiroEntry, global: Option<&str>, ids: &mut StableIds) -> Self {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let (arn, path) = (text(&entry.profile_arn), entry.token_file.clone().unwrap_or_default());
+        let mut spec = match &entry.access_token {
+            Some(token) => KeySpec::kiro(origin, token, &arn),
+            None => KeySpec::kiro_file(origin, &path.display().to_string(), &arn),
+        };
+        let refresh = entry.refresh_token.as_ref().map_or("", Secret::expose);
+        let endpoint = entry.preferred_endpoint.as_deref().or(global).unwrap_or_default();
+        for (key, value) in [
+            ("refresh_token", refresh),
+            ("region", &text(&entry.region)),
+            ("start_url", entry.start_url.as_ref().map_or("", |url| url.expose())),
+            ("agent_task_type", &text(&entry.agent_task_type)),
+            ("preferred_endpoint", endpoint),
+        ] {
+            spec = spec.with_member(key, value.trim());
+        }
+        spec.settings.proxy = entry.proxy_url.as_ref().map(|proxy| Secret::from(ProxySetting::expose(proxy)));
+        let file = Some(path).filter(|path| !path.as_os_str().is_empty()).map(KiroTokenFile::new);
+        Self { credential: spec.into_credential(ids), file }
+    }
+
+    /// The file that the tokens are in, unless the configuration itself has them.
+    fn tokens(&self) -> Option<&KiroTokenFile> {
+        self.file.as_ref().filter(|_| self.credential.access_token().is_none())
+    }
+
+    /// The name under which a store keeps renewed tokens of the configuration's own, and locks.
+    fn kept_as(&self) -> CredentialId {
+        CredentialId::new(format!("{}.json", self.credential.id().as_str().replace(':', "-")))
+    }
+
+    /// The login as it is now.
+    async fn read(&self, store: &dyn CredentialStore) -> Result<Credential, StoreError> {
+        let unreadable = |message: String| StoreError::new(StoreErrorKind::Unreadable, message);
+        let mut document = match &self.file {
+            Some(file) => {
+                file.read().await.map_err(|error| unreadable(error.to_string()).with_source(error))?
+            }
+            None => Document::default(),
+        };
+        document = document.merged(self.credential.document().as_map().clone());
+        if self.tokens().is_none()
+            && let Some(kept) = store.load(&self.kept_as()).await?
+            && kept.document().text(ENTRY) == Some(self.credential.id().as_str())
+        {
+            let mut members = kept.document().as_map().clone();
+            members.retain(|key, _| key != ENTRY && key != "disabled");
+            document = document.merged(members);
+        }
+        if document.text("access_token").is_none() {
+            return Err(unreadable("it has no access token: log in again with the IDE".to_owned()));
+        }
+        Ok(self.credential.with_document(document).into_stored())
+    }
+
+    /// Keeps what a renewal brought.
+    async fn write(&self, credential: &Credential, store: &dyn CredentialStore) -> Result<(), StoreError> {
+        let Some(file) = self.tokens() else { return store.save(&self.kept(credential)).await };
+        let failed = |what: String| StoreError::new(StoreErrorKind::Storage, what);
+        let text = file.renewed(credential.document()).await.map_err(|error| failed(error.to_string()))?;
+        let path: PathBuf = file.path().to_owned();
+        let shown = path.display().to_string();
+        let written = tokio::task::spawn_blocking(move || replace_file(&path, &text)).await;
+        written
+            .map_err(std::io::Error::other)
+            .and_then(|done| done)
+            .map_err(|error| failed(format!("cannot write {shown}: {error}")).with_source(error))
+    }
+
+    /// A file of a store with the tokens of this entry: by itself it serves nobody.
+    fn kept(&self, credential: &Credential) -> Credential {
+        let mut members = Map::new();
+        members.insert("type".to_owned(), Value::from("kiro"));
+        members.insert(ENTRY.to_owned(), Value::from(self.credential.id().as_str()));
+        let document = credential.document().merged(members);
+        let (id, provider) = (self.kept_as(), ProviderId::from_static("kiro"));
+        let origin = Origin::Store(id.as_str().to_owned());
+        Credential::new(id, provider, CredentialKind::Account, origin, document, Settings::new("kiro-token"))
+    }
+}
+
+/// Whether a stored credential keeps the tokens of an entry of the configuration.
+pub(crate) fn is_kept_for_an_entry(credential: &Credential) -> bool {
+    credential.document().text(ENTRY).is_some()
+}
+
+/// A store with the logins of the configuration in it.
+#[derive(Debug)]
+pub(crate) struct Entries {
+    inner: Arc<dyn CredentialStore>,
+    plan: ArcSwap<Plan>,
+}
+
+impl Entries {
+    pub(crate) fn new(inner: Arc<dyn CredentialStore>, plan: Plan) -> Self {
+        Self { inner, plan: ArcSwap::from_pointee(plan) }
+    }
+
+    /// Puts another configuration's logins in the place of these.
+    pub(crate) fn put(&self, plan: Plan) {
+        self.plan.store(Arc::new(plan));
+    }
+
+    /// Whether this is a login of the configuration.
+    pub(crate) fn has_entry(&self, id: &CredentialId) -> bool {
+        self.entry(id).is_some()
+    }
+
+    fn entry(&self, id: &CredentialId) -> Option<Entry> {
+        self.plan.load().entries.iter().find(|entry| entry.credential.id() == id).cloned()
+    }
+
+    /// What the store holds under a configuration that need not be in force.
+    pub(crate) async fn listing(&self, plan: &Plan) -> Result<Listing, StoreError> {
+        let mut listing = self.inner.list().await?;
+        let known: Vec<CredentialId> = plan.entries.iter().map(Entry::kept_as).collect();
+        for kept in listing.credentials.iter().filter(|credential| is_kept_for_an_entry(credential)) {
+            if !known.contains(kept.id()) {
+                let reason =
+                    "it keeps the tokens of an entry of `kiro` that is gone from the config: delete it";
+                listing.problems.push(StoreProblem::new(kept.id().as_str(), reason));
+            }
+        }
+        listing.credentials.retain(|credential| !is_kept_for_an_entry(credential));
+        for entry in &plan.entries {
+            match entry.read(self.inner.as_ref()).await {
+                Ok(credential) => listing.credentials.push(credential),
+                Err(error) => {
+                    let name = entry.credential.id().as_str();
+                    listing.problems.push(StoreProblem::new(name, error.to_string()));
+                }
+            }
+        }
+        listing.problems.extend(plan.problems.iter().cloned());
+        Ok(listing)
+    }
+}
+
+#[async_trait]
+impl CredentialStore for Entries {
+    async fn list(&self) -> Result<Listing, StoreError> {
+        let plan = self.plan.load_full();
+        self.listing(&plan).await
+    }
+
+    async fn load(&self, id: &CredentialId) -> Result<Option<Credential>, StoreError> {
+        match self.entry(id) {
+            Some(entry) => entry.read(self.inner.as_ref()).await.map(Some),
+            None => self.inner.load(id).await,
+        }
+    }
+
+    async fn save(&self, credential: &Credential) -> Result<(), StoreError> {
+        match self.entry(credential.id()) {
+            Some(entry) => entry.write(credential, self.inner.as_ref()).await,
+            None => self.inner.save(credential).await,
+        }
+    }
+
+    async fn delete(&self, id: &CredentialId) -> Result<bool, StoreError> {
+        if self.has_entry(id) {
+            let what = format!("{id} is an entry of the config file: delete it there");
+            return Err(StoreError::new(StoreErrorKind::InvalidId, what));
+        }
+        self.inner.delete(id).await
+    }
+
+    async fn lease(&self, id: &CredentialId) -> Result<Box<dyn RefreshLease>, StoreError> {
+        match self.entry(id) {
+            Some(entry) => self.inner.lease(&entry.kept_as()).await,
+            None => self.inner.lease(id).await,
+        }
+    }
+
+    fn keeps(&self, credential: &Credential) -> bool {
+        self.has_entry(credential.id()) || self.inner.keeps(credential)
+    }
+}

@@ -1,0 +1,304 @@
+//! Logins of Kiro that the configuration holds: `kiro`.
+
+use std::path::{Path, PathBuf};
+
+use cliproxy_sdk::command::{CredentialCommand, run_credentials};
+use cliproxy_testkit::{FakeUpstream, Received, Reply, json, kiro, status};
+use serde_json::{Value, json};
+
+use crate::place::{Place, ask, text};
+
+const MODEL: &str = "kiro-claude-sonnet-4-5";
+
+fn endpoints(upstream: &FakeUpstream) -> String {
+    let url = upstream.url();
+    format!(
+        "request-retry: 0\nendpoints: {{kiro: {{amazonq: '{url}/q/{{region}}', codewhisperer: '{url}/older', social: '{url}', oidc: '{url}/oidc/{{region}}'}}}}\n"
+    )
+}
+
+/// Serves these tokens, and gives `A2`, `A3` … for refresh tokens, each of which works once.
+fn serving(upstream: &FakeUpstream, good: &[&'static str]) {
+    let good = good.to_vec();
+    let spent = parking_lot::Mutex::new(Vec::<String>::new());
+    upstream.answer_with(move |request: &Received| -> Reply {
+        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        match request.path.as_str() {
+            path if path.ends_with("/ListAvailableModels") => {
+                json(&json!({"models": [{"modelId": "claude-sonnet-4.5"}]}))
+            }
+            path if path.ends_with("/token") || path == "/refreshToken" => {
+                let shown = body["refreshToken"].as_str().unwrap_or_default().to_owned();
+                let mut spent = spent.lock();
+                if spent.contains(&shown) {
+                    return status(401).json(&json!({"message": "spent"}));
+                }
+                spent.push(shown);
+                let number = spent.len() + 1;
+                json(&json!({"accessToken": format!("A{number}"), "refreshToken": format!("R{number}"), "expiresIn": 36_000}))
+            }
+            _ if good.contains(&request.key.as_str()) => kiro::text("fine"),
+            _ => kiro::error(401, "UnauthorizedException", "m"),
+        }
+    });
+}
+
+fn calls(upstream: &FakeUpstream, ending: &str) -> Vec<Received> {
+    upstream.requests().into_iter().filter(|request| request.path.ends_with(ending)).collect()
+}
+
+fn token_file(place: &Place, more: &Value) -> PathBuf {
+    let path = place.home.path().join("sso cache/kiro-auth-token.json");
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut file = json!({"accessToken": "A1", "refreshToken": "R1", "expiresAt": "2099-01-01T00:00:00.000Z",
+        "authMethod": "social", "provider": "Google", "profileArn": "arn:aws:codewhisperer:us-east-1:1:profile/P",
+        "theirs": {"kept": [1, 2]}});
+    for (key, value) in more.as_object().unwrap() {
+        file[key] = value.clone();
+    }
+    std::fs::write(&path, serde_json::to_string_pretty(&file).unwrap()).unwrap();
+    path
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_token_file_serves_is_renewed_and_written_back_in_its_own_spelling() {
+    let upstream = FakeUpstream::start().await;
+    serving(&upstream, &["A2"]);
+    let place = Place::new();
+    let path = token_file(&place, &json!({}));
+    place.write(&format!("{}kiro: [{{token-file: '{}'}}]\n", endpoints(&upstream), path.display()));
+    let service = place.serve().await;
+    for _ in 0..2 {
+        assert_eq!(text(ask(&service, MODEL).await).await, "fine");
+    }
+    service.stop().await;
+    let renewals = calls(&upstream, "/refreshToken");
+    assert_eq!(renewals.len(), 1);
+    assert_eq!(renewals[0].json(), json!({"refreshToken": "R1"}));
+    let file = read(&path);
+    assert_eq!((&file["accessToken"], &file["refreshToken"]), (&json!("A2"), &json!("R2")));
+    assert_eq!(file["theirs"], json!({"kept": [1, 2]}), "what is the IDE's stays");
+    assert_ne!(file["expiresAt"], "2099-01-01T00:00:00.000Z");
+    assert!(file.get("access_token").is_none(), "in its own spelling: {file}");
+    let sent = calls(&upstream, "/generateAssistantResponse")[0].json();
+    assert_eq!(sent["profileArn"], "arn:aws:codewhisperer:us-east-1:1:profile/P");
+    let stored: Vec<_> =
+        std::fs::read_dir(place.auth_dir()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!stored.iter().any(|name| name.to_str().unwrap().ends_with(".json")), "no copy: {stored:?}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    // What a new process finds is what was written.
+    upstream.forget_requests();
+    let service = place.serve().await;
+    assert_eq!(text(ask(&service, MODEL).await).await, "fine");
+    assert!(calls(&upstream, "/refreshToken").is_empty());
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_ide_renewed_meanwhile_is_taken_and_its_token_is_not_spent_again() {
+    let upstream = FakeUpstream::start().await;
+    serving(&upstream, &["of-the-ide"]);
+    let place = Place::new();
+    let path = token_file(&place, &json!({}));
+    place.write(&format!("{}kiro: [{{token-file: '{}'}}]\n", endpoints(&upstream), path.display()));
+    let service = place.serve().await;
+    token_file(&place, &json!({"accessToken": "of-the-ide", "refreshToken": "R9"}));
+    assert_eq!(text(ask(&service, MODEL).await).await, "fine");
+    assert!(calls(&upstream, "/refreshToken").is_empty(), "a token that works once is not spent");
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn tokens_of_the_config_are_renewed_and_kept_in_the_auth_directory() {
+    let upstream = FakeUpstream::start().await;
+    serving(&upstream, &["A2"]);
+    let place = Place::new();
+    let yaml = |token: &str| {
+        format!(
+            "{}kiro: [{{access-token: {token}, refresh-token: R1, profile-arn: 'arn:aws:codewhisperer:us-east-1:1:profile/P'}}]\n",
+            endpoints(&upstream)
+        )
+    };
+    place.write(&yaml("A1"));
+    let service = place.serve().await;
+    assert_eq!(text(ask(&service, MODEL).await).await, "fine");
+    service.stop().await;
+    let names: Vec<String> = std::fs::read_dir(place.auth_dir())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".json"))
+        .collect();
+    assert!(names.len() == 1 && names[0].starts_with("kiro-token-"), "{names:?}");
+    let kept = read(&place.auth_dir().join(&names[0]));
+    assert_eq!((&kept["access_token"], &kept["refresh_token"]), (&json!("A2"), &json!("R2")));
+    assert!(std::fs::read_to_string(place.path()).unwrap().contains("A1"), "the config is its owner's");
+    // The next process goes on from there: the refresh token of the config is spent.
+    upstream.forget_requests();
+    let service = place.serve().await;
+    assert_eq!(text(ask(&service, MODEL).await).await, "fine");
+    assert!(calls(&upstream, "/refreshToken").is_empty());
+    let status = service.conductor().credentials();
+    assert_eq!(
+        status.iter().filter(|credential| credential.credential.provider().as_str() == "kiro").count(),
+        1,
+        "{status:?}"
+    );
+    // Another token in the config is another login: what was kept for the first does not stand for it.
+    place.write(&yaml("A0"));
+    service.reload().await.unwrap();
+    assert_eq!(ask(&service, MODEL).await.status(), 503);
+    let config = service.config();
+    let list = CredentialCommand::List;
+    let listed = run_credentials(&config, &place.environment, &list, false).await.unwrap();
+    assert!(listed.contains("gone from the config: delete it"), "{listed}");
+    assert_eq!(listed.lines().filter(|line| line.starts_with("kiro:token:")).count(), 1, "{listed}");
+    assert!(calls(&upstream, "/refreshToken").iter().all(|request| request.json()["refreshToken"] == "R1"));
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn servers_that_share_a_login_spend_its_token_once() {
+    let upstream = FakeUpstream::start().await;
+    serving(&upstream, &["A2"]);
+    for own in [false, true] {
+        let place = Place::new();
+        let file = token_file(&place, &json!({}));
+        let entry = match own {
+            true => format!("access-token: A1, refresh-token: R-{own}"),
+            false => format!("token-file: '{}'", file.display()),
+        };
+        serving(&upstream, &["A2"]);
+        upstream.forget_requests();
+        place.write(&format!("{}kiro: [{{{entry}}}]\n", endpoints(&upstream)));
+        let (one, two) = (place.serve().await, place.serve().await);
+        let (first, second) = tokio::join!(ask(&one, MODEL), ask(&two, MODEL));
+        assert_eq!((text(first).await, text(second).await), ("fine".to_owned(), "fine".to_owned()));
+        assert_eq!(calls(&upstream, "/refreshToken").len(), 1, "own={own}");
+        one.stop().await;
+        two.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn every_setting_of_an_entry_reaches_its_calls() {
+    let upstream = FakeUpstream::start().await;
+    serving(&upstream, &["A2", "A3"]);
+    for (more, global, path) in [
+        ("", "", "/q/us-east-1/generateAssistantResponse"),
+        ("", "kiro-preferred-endpoint: CodeWhisperer\n", "/older/generateAssistantResponse"),
+        ("preferred-endpoint: ' IDE '", "", "/older/generateAssistantResponse"),
+        (
+            "preferred-endpoint: amazonq",
+            "kiro-preferred-endpoint: ide\n",
+            "/q/us-east-1/generateAssistantResponse",
+        ),
+        (
+            "profile-arn: 'arn:aws:codewhisperer:eu-central-1:1:profile/E'",
+            "",
+            "/q/eu-central-1/generateAssistantResponse",
+        ),
+    ] {
+        upstream.forget_requests();
+        let place = Place::new();
+        let file = token_file(
+            &place,
+            &json!({"authMethod": "IdC", "clientIdHash": "0af1", "accessToken": "A2", "region": "us-west-2"}),
+        );
+        let registration = json!({"clientId": "CID", "clientSecret": "CS"});
+        std::fs::write(file.with_file_name("0af1.json"), registration.to_string()).unwrap();
+        let yaml = format!(
+            "{}{global}kiro: [{{token-file: '{}', agent-task-type: vibe, region: eu-west-1, {more}}}]\n",
+            endpoints(&upstream),
+            file.display()
+        );
+        place.write(&yaml);
+        let service = place.serve().await;
+        assert_eq!(text(ask(&service, MODEL).await).await, "fine", "{more}");
+        let asked = calls(&upstream, "/generateAssistantResponse").remove(0);
+        assert_eq!(asked.path, path, "{more} {global}");
+        assert_eq!(asked.json()["conversationState"]["agentTaskType"], "vibe");
+        service.stop().await;
+    }
+    // The region is that of the login, and goes before the file's.
+    let place = Place::new();
+    let file = token_file(
+        &place,
+        &json!({"authMethod": "IdC", "clientId": "CID", "clientSecret": "CS", "accessToken": "old"}),
+    );
+    place.write(&format!(
+        "{}kiro: [{{token-file: '{}', region: eu-west-1}}]\n",
+        endpoints(&upstream),
+        file.display()
+    ));
+    let service = place.serve().await;
+    ask(&service, MODEL).await;
+    assert_eq!(calls(&upstream, "/oidc/eu-west-1/token").len(), 1);
+    service.stop().await;
+    // A proxy that is not there is not gone around.
+    let dead = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    place.write(&format!(
+        "{}kiro: [{{access-token: A2, proxy-url: 'http://{dead}'}}]\n",
+        endpoints(&upstream)
+    ));
+    upstream.forget_requests();
+    let service = place.serve().await;
+    assert_ne!(ask(&service, MODEL).await.status(), 200);
+    assert!(calls(&upstream, "/generateAssistantResponse").is_empty());
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn an_entry_that_cannot_be_read_leaves_the_others_alone() {
+    let upstream = FakeUpstream::start().await;
+    serving(&upstream, &["good"]);
+    let place = Place::new();
+    let file = token_file(&place, &json!({"accessToken": "good"}));
+    let folder = file.parent().unwrap().to_owned();
+    std::fs::write(folder.join("empty.json"), "{}").unwrap();
+    let (head, at, file_at) = (endpoints(&upstream), folder.display(), file.display());
+    place.write(&format!(
+        "{head}kiro:\n  - token-file: '{at}/absent.json'\n  - token-file: '{at}/empty.json'\n  - profile-arn: x\n  - token-file: '{file_at}'\n  - token-file: '{file_at}'\n"
+    ));
+    let service = place.serve().await;
+    assert_eq!(text(ask(&service, MODEL).await).await, "fine");
+    let credentials = service.conductor().credentials();
+    let kiro =
+        credentials.iter().filter(|credential| credential.credential.provider().as_str() == "kiro").count();
+    assert_eq!(kiro, 1, "the same file is one login: {credentials:?}");
+    // The IDE logs in, and a reload sees it.
+    std::fs::write(folder.join("absent.json"), std::fs::read_to_string(&file).unwrap()).unwrap();
+    service.reload().await.unwrap();
+    let credentials = service.conductor().credentials();
+    assert_eq!(
+        credentials.iter().filter(|credential| credential.credential.provider().as_str() == "kiro").count(),
+        2
+    );
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_token_file_that_is_being_written_is_waited_for() {
+    let upstream = FakeUpstream::start().await;
+    serving(&upstream, &["good"]);
+    let place = Place::new();
+    let file = token_file(&place, &json!({"accessToken": "good"}));
+    let whole = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &whole[..40]).unwrap();
+    place.write(&format!("{}kiro: [{{token-file: '{}'}}]\n", endpoints(&upstream), file.display()));
+    let build = place.serve();
+    let finish = async {
+        tokio::task::yield_now().await;
+        std::fs::write(&file, &whole).unwrap();
+    };
+    let (service, ()) = tokio::join!(build, finish);
+    assert_eq!(text(ask(&service, MODEL).await).await, "fine");
+    service.stop().await;
+}
