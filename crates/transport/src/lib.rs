@@ -16,6 +16,7 @@ pub use client::{
 pub use coding::{Coding, DecodeError, UnknownCoding, decode_body, parse_content_encoding, sniff_coding};
 pub use server::{
     BodyLimits, BoxFuture, InboundBody, OutboundBody, Peer, ReadBodyError, RouteTable, Routed, Routes,
-    ServeError, Server, ServerOptions, ServerTls, Shutdown,
+    ServeError, Server, ServerOptions, ServerTls, Shutdown, UpgradeError, UpgradedSocket, Upgrading,
+    WebSocketRefusal, WebSocketRequest,
 };
 pub use tls::{TlsError, TrustRoots};

@@ -12,6 +12,7 @@ mod outbound;
 mod routes;
 mod serve;
 mod shutdown;
+mod websocket;
 
 pub use inbound::{BodyLimits, InboundBody, ReadBodyError};
 pub use listen::{ServeError, Server};
@@ -19,3 +20,4 @@ pub use options::{ServerOptions, ServerTls};
 pub use outbound::OutboundBody;
 pub use routes::{BoxFuture, Peer, RouteTable, Routed, Routes};
 pub use shutdown::Shutdown;
+pub use websocket::{UpgradeError, UpgradedSocket, Upgrading, WebSocketRefusal, WebSocketRequest};
