@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use http_body::Body;
 use http_body_util::Full;
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -15,6 +16,8 @@ use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+
+use crate::TestSocket;
 
 /// Calls a server under test. Every request uses its own connection, closed when the reply is dropped.
 #[derive(Clone, Debug)]
@@ -32,6 +35,7 @@ pub struct TestReply {
     headers: HeaderMap,
     body: Incoming,
     held: BytesMut,
+    upgrade: Option<OnUpgrade>,
     _connection: AbortOnDropHandle<()>,
 }
 
@@ -119,6 +123,30 @@ impl TestClient {
         self.send(request).await
     }
 
+    /// Opens a websocket, as a browser does: over HTTP/1.1, with the headers of this client.
+    ///
+    /// # Errors
+    /// The server's reply, when it is not the one that opens it.
+    ///
+    /// # Panics
+    /// When the server is not there, or promises a websocket and then has none.
+    pub async fn websocket(&self, path: &str) -> Result<TestSocket, TestReply> {
+        // Source: RFC 6455 §1.3, the example's key.
+        let upgrading = self
+            .clone()
+            .header("connection", "Upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+        let mut reply = upgrading.get(path).await;
+        if reply.status != StatusCode::SWITCHING_PROTOCOLS {
+            return Err(reply);
+        }
+        assert_eq!(reply.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+        let upgraded = reply.upgrade.take().expect("a connection to take over").await;
+        Ok(TestSocket::over(TokioIo::new(upgraded.expect("a connection"))))
+    }
+
     async fn send(&self, request: Request<Full<Bytes>>) -> TestReply {
         let authority = request.uri().authority().expect("an absolute address").clone();
         let https = request.uri().scheme_str() == Some("https");
@@ -176,9 +204,9 @@ impl TestClient {
 
 impl TestReply {
     fn new(response: Response<Incoming>, connection: AbortOnDropHandle<()>) -> Self {
-        let (parts, body) = response.into_parts();
-        let held = BytesMut::new();
-        Self { status: parts.status, headers: parts.headers, body, held, _connection: connection }
+        let (mut parts, body) = response.into_parts();
+        let (held, upgrade) = (BytesMut::new(), parts.extensions.remove());
+        Self { status: parts.status, headers: parts.headers, body, held, upgrade, _connection: connection }
     }
 
     /// The status.

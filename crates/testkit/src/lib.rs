@@ -14,21 +14,25 @@ pub mod conformance;
 pub mod gemini;
 pub mod kiro;
 mod oauth;
+mod page;
 mod received;
 mod reply;
 pub mod responses;
 mod serve;
 mod service_account;
+mod socket;
 mod tokens;
 mod upstream;
 
 pub use client::{SseEvent, TestClient, TestReply};
 pub use oauth::{Exchange, FakeOAuth};
+pub use page::RelayPage;
 pub use received::Received;
 pub use reply::{
     Encoding, Piece, Reply, cut, data, done, event, hang, html, json, pause, raw, refuse, sse, stall, status,
     stream,
 };
 pub use service_account::{FakeServiceAccount, TEST_RSA_KEY};
+pub use socket::TestSocket;
 pub use tokens::{FakeTokenEndpoint, Redemption, Reuse};
 pub use upstream::FakeUpstream;

@@ -12,6 +12,7 @@ const ROWS: &[&[&str]] = &[
         "cliproxy-usage",
         "cliproxy-translator",
         "cliproxy-transport",
+        "cliproxy-relay",
         TESTKIT,
     ],
     &["cliproxy-conductor", "cliproxy-bridge", "cliproxy-executors", "cliproxy-login"],

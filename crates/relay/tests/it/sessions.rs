@@ -1,0 +1,122 @@
+use cliproxy_core::Principal;
+use cliproxy_relay::{Ended, Event, Identity, NotSent, Refused};
+use serde_json::json;
+
+use crate::support::{World, all, say};
+
+#[tokio::test(start_paused = true)]
+async fn each_page_gets_its_own_requests() {
+    let world = World::new();
+    let (mut a, mut b) = (world.page("a").await, world.page("b").await);
+    let (mut of_a, id_a) = world.asked(&mut a, "a").await;
+    let (mut of_b, id_b) = world.asked(&mut b, "b").await;
+    // A page cannot answer for another one.
+    a.send(&say(&id_b, "http_response", json!({"status": 200, "body": "forged"}))).await;
+    a.send(&say(&id_a, "http_response", json!({"status": 200, "body": "of a"}))).await;
+    assert!(matches!(all(&mut of_a).await.as_slice(), [Event::Whole(_, body)] if body == "of a"));
+    b.send(&say(&id_b, "http_response", json!({"status": 200, "body": "of b"}))).await;
+    assert!(matches!(all(&mut of_b).await.as_slice(), [Event::Whole(_, body)] if body == "of b"));
+    assert_eq!(world.ask("c", "{}").await.unwrap_err(), NotSent::NotConnected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_leaves_is_told_to_everyone_who_waits_for_it() {
+    let world = World::new();
+    let mut page = world.page("a").await;
+    let (mut unanswered, _) = world.asked(&mut page, "a").await;
+    let (mut begun, id) = world.asked(&mut page, "a").await;
+    page.send(&say(&id, "stream_start", json!({"status": 200}))).await;
+    page.send(&say(&id, "stream_chunk", json!({"data": "half"}))).await;
+    page.close().await;
+    assert!(matches!(all(&mut unanswered).await.as_slice(), [Event::Lost(Ended::Disconnected)]));
+    let events = all(&mut begun).await;
+    assert!(matches!(events.as_slice(), [Event::Start(_), Event::Chunk(_), Event::Lost(_)]), "{events:?}");
+    assert_eq!(world.log.lines(), ["+a", "-a"]);
+    assert_eq!(world.ask("a", "{}").await.unwrap_err(), NotSent::NotConnected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_breaks_without_a_word_is_noticed_too() {
+    let world = World::new();
+    let mut page = world.page("a").await;
+    let (mut exchange, _) = world.asked(&mut page, "a").await;
+    drop(page);
+    assert!(matches!(all(&mut exchange).await.as_slice(), [Event::Lost(Ended::Disconnected)]));
+    assert_eq!(world.log.lines(), ["+a", "-a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_session_takes_the_name_and_the_older_ones_end_does_not_end_it() {
+    // Source: providers-a.md 8.1 "Reconnect".
+    let world = World::new();
+    let mut old = world.page("a").await;
+    let (mut pending, _) = world.asked(&mut old, "a").await;
+    let mut new = world.page("a").await;
+    assert!(matches!(all(&mut pending).await.as_slice(), [Event::Lost(Ended::Replaced)]));
+    assert_eq!(old.ending().await.unwrap().1, "replaced by new connection");
+    assert_eq!(world.log.lines(), ["+a", "+a"], "the name is not gone");
+    let (mut exchange, id) = world.asked(&mut new, "a").await;
+    new.send(&say(&id, "http_response", json!({"status": 200, "body": "new"}))).await;
+    assert!(matches!(all(&mut exchange).await.as_slice(), [Event::Whole(_, body)] if body == "new"));
+    new.close().await;
+    while world.log.lines().len() < 3 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.log.lines(), ["+a", "+a", "-a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_are_no_more_sessions_than_there_may_be() {
+    let world = World::with(|options| options.max_sessions = 2);
+    let first = world.page("a").await;
+    let waiting = world.relay.reserve().unwrap();
+    assert!(waiting.name().starts_with("test-"));
+    assert_eq!(world.relay.reserve().unwrap_err(), Refused::Full);
+    // A connection that never becomes a websocket gives its place back.
+    waiting.spawn(Identity::new(Principal::anonymous()), async { None::<tokio::io::DuplexStream> });
+    first.close().await;
+    while world.relay.reserve().is_err() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.log.lines(), ["+a", "-a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_says_goodbye_to_every_page_and_takes_no_more() {
+    let world = World::new();
+    let (mut a, b) = (world.page("a").await, world.page("b").await);
+    let (mut pending, _) = world.asked(&mut a, "a").await;
+    let relay = world.relay.clone();
+    let (_, goodbye_a, goodbye_b) = tokio::join!(relay.shutdown(), a.ending(), b.ending());
+    for goodbye in [goodbye_a, goodbye_b] {
+        assert_eq!(goodbye.unwrap(), (1001, "the server is shutting down".to_owned()));
+    }
+    assert!(matches!(all(&mut pending).await.as_slice(), [Event::Lost(Ended::Closed(_))]));
+    assert_eq!(world.relay.reserve().unwrap_err(), Refused::Stopping);
+    let mut lines = world.log.lines();
+    lines.sort();
+    assert_eq!(lines, ["+a", "+b", "-a", "-b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_does_not_wait_long_for_a_page_that_says_nothing() {
+    let world = World::new();
+    let mute = world.page("a").await;
+    let started = tokio::time::Instant::now();
+    world.relay.shutdown().await;
+    assert_eq!(started.elapsed().as_secs(), 1);
+    drop(mute);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_can_be_closed_by_who_they_are() {
+    let world = World::new();
+    let anonymous = world.page("a").await;
+    let mut known = world.page_of("b", Principal::from_static("key-1"), 1 << 16).await;
+    world.relay.close_where(Identity::is_anonymous, "connect with a key");
+    assert_eq!(anonymous.ending().await.unwrap().1, "connect with a key");
+    let (_exchange, _) = world.asked(&mut known, "b").await;
+    let mut names = Vec::new();
+    world.relay.each(|name| names.push(name.to_owned()));
+    assert_eq!(names, ["b"]);
+}
