@@ -17,9 +17,9 @@ use futures_core::Stream;
 use http::{HeaderMap, Request, Response, StatusCode, header};
 
 /// Error bodies beyond this are cut: they are shown, not parsed for content.
-const MAX_ERROR_BYTES: usize = 64 * 1024;
+pub(crate) const MAX_ERROR_BYTES: usize = 64 * 1024;
 /// Whole replies beyond this are refused.
-const MAX_REPLY_BYTES: usize = 64 * 1024 * 1024;
+pub(crate) const MAX_REPLY_BYTES: usize = 64 * 1024 * 1024;
 /// A list of models is worth waiting for this long. Source: runtime.md K "model list calls 15 s".
 const LIST_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -229,7 +229,7 @@ pub(crate) fn request(method: http::Method, uri: http::Uri, body: Bytes) -> Requ
 }
 
 /// A reply with a failing status, or a page in place of the API's answer.
-fn failed(
+pub(crate) fn failed(
     executor: &dyn ProviderExecutor,
     status: StatusCode,
     headers: HeaderMap,
@@ -252,7 +252,7 @@ fn failed(
     .with_reply(status, headers, body)
 }
 
-fn is_html(headers: &HeaderMap) -> bool {
+pub(crate) fn is_html(headers: &HeaderMap) -> bool {
     headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
         value.trim_start().get(..9).is_some_and(|kind| kind.eq_ignore_ascii_case("text/html"))
     })

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(
     not(all(
+        feature = "aistudio",
         feature = "antigravity",
         feature = "claude",
         feature = "codex",
@@ -18,6 +19,8 @@
 )]
 
 mod account;
+#[cfg(feature = "aistudio")]
+mod aistudio;
 #[cfg(feature = "antigravity")]
 mod antigravity;
 #[cfg(feature = "claude")]
@@ -35,7 +38,13 @@ mod egress;
 mod gemini;
 #[cfg(feature = "gemini-cli")]
 mod gemini_cli;
-#[cfg(any(feature = "antigravity", feature = "gemini", feature = "gemini-cli", feature = "vertex"))]
+#[cfg(any(
+    feature = "aistudio",
+    feature = "antigravity",
+    feature = "gemini",
+    feature = "gemini-cli",
+    feature = "vertex"
+))]
 mod google;
 mod headers;
 mod hints;
@@ -56,6 +65,8 @@ mod urls;
 #[cfg(feature = "vertex")]
 mod vertex;
 
+#[cfg(feature = "aistudio")]
+pub use aistudio::AistudioExecutor;
 #[cfg(feature = "antigravity")]
 pub use antigravity::AntigravityExecutor;
 #[cfg(feature = "claude")]

@@ -9,7 +9,7 @@ use cliproxy_translator::json::Writer;
 use cliproxy_translator::splice::{Edits, TopLevel};
 
 /// The URL names the model; the session is ours.
-fn hygiene<'e>() -> Edits<'e> {
+pub(crate) fn hygiene<'e>() -> Edits<'e> {
     Edits::new().remove("model").remove("session_id")
 }
 

@@ -71,6 +71,35 @@ pub(crate) const VERTEX: &[Row] = &[
     row("gemini-3.7-flash", (128, 65_535), ALL),
 ];
 
+/// What AI Studio offers to the page that relays. Source: providers-a.md 8.4.
+const AISTUDIO: &[Row] = &[
+    row("gemini-2.5-pro", PRO, NONE),
+    row("gemini-pro-latest", PRO, NONE),
+    row("gemini-2.5-flash", FLASH, NONE),
+    row("gemini-2.5-flash-lite", FLASH, NONE),
+    row("gemini-flash-latest", FLASH, NONE),
+    row("gemini-3-pro-preview", PRO, NONE),
+    row("gemini-3-flash-preview", PRO, NONE),
+    row("gemini-3.1-pro-preview", PRO, NONE),
+    row("gemini-3.1-flash-lite-preview", PRO, ALL),
+    row("gemini-3.5-flash", PRO, ALL),
+    row("gemini-3.5-flash-lite", PRO, ALL),
+    row("gemini-3.6-flash", PRO, ALL),
+    row("gemini-3.7-flash", (128, 65_535), ALL),
+];
+
+pub(crate) fn aistudio() -> Vec<ModelInfo> {
+    let mut models = list(AISTUDIO);
+    // It thinks between these bounds, or not at all.
+    let mut light = row("gemini-flash-lite-latest", (512, 24_576), NONE).info();
+    if let Some(reasoning) = &mut light.reasoning {
+        reasoning.zero_allowed = true;
+    }
+    models.push(light);
+    models.push(described(ModelInfo::new("gemini-2.5-flash-image").with_limits(1_048_576, 8_192)));
+    models
+}
+
 pub(crate) fn list(rows: &[Row]) -> Vec<ModelInfo> {
     rows.iter().map(Row::info).collect()
 }

@@ -9,6 +9,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod aistudio;
 mod antigravity;
 mod claude;
 mod codex;
