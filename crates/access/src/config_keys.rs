@@ -60,6 +60,12 @@ impl ConfigKeys {
         self.state.load().keys.values().map(Vec::len).sum()
     }
 
+    /// Who is known by these keys.
+    #[must_use]
+    pub fn principals(&self) -> Vec<Principal> {
+        self.state.load().keys.values().flatten().map(|(_, principal)| principal.clone()).collect()
+    }
+
     /// Whether no key is configured.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -6,7 +6,7 @@ use cliproxy_transport::Peer;
 use http::request::Parts;
 
 use crate::routes::Inner;
-use crate::{Endpoint, Options, failure};
+use crate::{Endpoint, Options, failure, origin};
 
 /// Checks origin and key, then takes the key out of the request: nothing behind has a use for it.
 pub(crate) async fn check(
@@ -16,11 +16,16 @@ pub(crate) async fn check(
     peer: Peer,
     options: &Options,
 ) -> Result<Principal, Box<ClientError>> {
-    if !options.keyed || endpoint.is_local() {
+    let guarded = endpoint.is_guarded() && (endpoint != Endpoint::Relay || options.relay_keyed);
+    if !options.keyed || endpoint.is_local() || (endpoint == Endpoint::Relay && !guarded) {
         let listener =
             options.own_hosts.iter().fold(Listener::new(), |listener, name| listener.with_name(name));
-        if !origin_allowed(&parts.headers, &parts.uri, &listener) {
-            return Err(Box::new(failure::foreign_origin()));
+        let known = endpoint == Endpoint::Relay && origin::is_known(&parts.headers, &options.relay_origins);
+        if !known && !origin_allowed(&parts.headers, &parts.uri, &listener) {
+            return Err(Box::new(match endpoint {
+                Endpoint::Relay => failure::foreign_page(),
+                _ => failure::foreign_origin(),
+            }));
         }
     }
     // Source: http-api.md A.7, E 12 (IPv6 too): the socket's own address, whatever a header says.
@@ -30,7 +35,7 @@ pub(crate) async fn check(
     if options.safe_mode && (endpoint.is_guarded() || endpoint.is_local()) {
         return Err(Box::new(failure::example_key()));
     }
-    if !endpoint.is_guarded() {
+    if !guarded {
         strip_credentials(parts);
         return Ok(Principal::anonymous());
     }

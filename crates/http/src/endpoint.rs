@@ -48,6 +48,8 @@ pub enum Endpoint {
     CodeAssist(GeminiAction),
     /// `/api/event_logging/batch`, Claude Code's telemetry, which must not produce errors. Source: http-api.md A.0.
     EventLogging,
+    /// `/v1/ws`, where pages connect that relay requests
+    Relay,
     /// An endpoint of a vendor that is not offered here.
     NotOffered,
     /// A route of the reference that this release does not serve yet.
@@ -55,8 +57,7 @@ pub enum Endpoint {
 }
 
 /// Routes of the reference that are refused with an explicit error until they are built. Source: http-api.md A, C.1.
-const NOT_BUILT: [&str; 8] = [
-    "/v1/ws",
+const NOT_BUILT: [&str; 7] = [
     "/v1/images",
     "/v1/videos",
     "/v1/alpha/search",
@@ -108,6 +109,7 @@ impl Endpoint {
             "/v1/responses/input_tokens" => Self::InputTokens,
             "/v1/models" => Self::Models,
             "/api/event_logging/batch" => Self::EventLogging,
+            "/v1/ws" => Self::Relay,
             other if other.starts_with("/v1/models/") => Self::Model,
             other if other.starts_with("/v1/responses/") => Self::StoredResponse,
             other if NOT_BUILT.iter().any(|route| begins_with(other, route)) => Self::NotBuilt,
@@ -136,6 +138,7 @@ impl Endpoint {
             | Self::Gemini(_)
             | Self::CodeAssist(_)
             | Self::EventLogging => "POST, OPTIONS",
+            Self::Relay => "GET, OPTIONS",
             Self::StoredResponse | Self::NotOffered | Self::NotBuilt => {
                 "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"
             }
@@ -148,7 +151,7 @@ impl Endpoint {
         self.allow().split(", ").any(|allowed| allowed == method.as_str())
     }
 
-    /// Whether a client key is needed.
+    /// Whether a client key is needed; for [`Self::Relay`] the options may say that it is not.
     #[must_use]
     pub fn is_guarded(self) -> bool {
         match self {
@@ -167,6 +170,7 @@ impl Endpoint {
             | Self::GeminiModels
             | Self::GeminiModel
             | Self::Gemini(_)
+            | Self::Relay
             | Self::NotOffered
             | Self::NotBuilt => true,
         }
@@ -195,6 +199,7 @@ impl Endpoint {
             | Self::EventLogging
             | Self::Models
             | Self::Model
+            | Self::Relay
             | Self::NotOffered
             | Self::NotBuilt => None,
         }
@@ -218,13 +223,14 @@ impl Endpoint {
             | Self::Model
             | Self::GeminiModels
             | Self::GeminiModel
+            | Self::Relay
             | Self::NotOffered
             | Self::NotBuilt => None,
         }
     }
 }
 
-/// Whether `path` is `route` or lies below it (`/v1/audio/speech`, `/v1/ws:x`).
+/// Whether `path` is `route` or lies below it (`/v1/audio/speech`, `/v1/live:x`).
 fn begins_with(path: &str, route: &str) -> bool {
     path.strip_prefix(route).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ':']))
 }
@@ -248,6 +254,9 @@ mod tests {
             ("/v1/responses/resp_1/cancel", Some(Endpoint::StoredResponse)),
             ("/backend-api/codex/responses", Some(Endpoint::Responses)),
             ("/backend-api/codex/responses/compact", Some(Endpoint::Compact)),
+            ("/v1/ws", Some(Endpoint::Relay)),
+            ("/v1/ws/", Some(Endpoint::Relay)),
+            ("/v1/ws/x", None),
             ("/backend-api/codex/models", Some(Endpoint::NotBuilt)),
             ("/v1/audio/speech", Some(Endpoint::NotOffered)),
             ("/v1/messages/batches/b", Some(Endpoint::NotOffered)),

@@ -4,8 +4,9 @@ use std::str::Utf8Error;
 use std::time::Duration;
 
 use cliproxy_core::{ClientError, ClientErrorKind};
+use cliproxy_relay::Refused;
 use cliproxy_translator::CodecError;
-use cliproxy_transport::ReadBodyError;
+use cliproxy_transport::{ReadBodyError, WebSocketRefusal};
 use http::{HeaderName, HeaderValue, StatusCode};
 
 /// Why the body could not be read.
@@ -66,6 +67,33 @@ pub(crate) fn foreign_origin() -> ClientError {
         ClientErrorKind::Permission,
         "this server has no API keys, so requests from web pages and foreign host names are refused: set `api-keys`",
     )
+}
+
+/// A page without a key, from where nobody said that pages may come from.
+pub(crate) fn foreign_page() -> ClientError {
+    ClientError::new(
+        ClientErrorKind::Permission,
+        "pages of other sites connect here with a client key only (`ws-auth`), or when `ws-origins` names their origin",
+    )
+    .with_code("foreign_origin")
+}
+
+/// No websocket can be opened with this request.
+pub(crate) fn no_handshake(refusal: WebSocketRefusal) -> ClientError {
+    let kind = match refusal {
+        WebSocketRefusal::NoKey => ClientErrorKind::InvalidRequest,
+        _ => ClientErrorKind::Unsupported,
+    };
+    ClientError::new(kind, refusal.to_string()).with_status(refusal.status()).with_code("websocket_required")
+}
+
+/// There is no place for another page.
+pub(crate) fn relay_refused(refused: Refused) -> ClientError {
+    let error = ClientError::new(ClientErrorKind::Unavailable, refused.to_string());
+    match refused {
+        Refused::Full => error.with_code("too_many_sessions").with_retry_after(Some(Duration::from_secs(30))),
+        _ => error.with_retry_after(Some(Duration::from_secs(1))),
+    }
 }
 
 /// Source: http-api.md C.1 "Example-key safe mode".

@@ -71,6 +71,11 @@ pub struct Options {
     pub safe_mode: bool,
     /// The host names under which a keyless server may be called, beside loopback names.
     pub own_hosts: Vec<String>,
+    /// Pages that connect to the relay have to show a client key (`ws-auth`).
+    pub relay_keyed: bool,
+    /// The origins of pages that may connect to the relay without a key, as browsers send them; `*` in one stands for
+    /// any text. Programs that are no browsers send none and may connect, as may pages of this server.
+    pub relay_origins: Vec<String>,
     /// Every reply carries the explanation of how it came about, not only those whose client asks (`trace`).
     pub explain: bool,
 }
@@ -84,6 +89,8 @@ impl Default for Options {
             keyed: true,
             safe_mode: false,
             own_hosts: Vec::new(),
+            relay_keyed: true,
+            relay_origins: Vec::new(),
             explain: false,
         }
     }

@@ -1,10 +1,11 @@
 //! The table of routes and what every request goes through.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use cliproxy_core::{AccessProvider, ClientError, ClientFormat, Dispatcher, RequestId, Timestamp};
+use cliproxy_relay::Relay;
 use cliproxy_transport::{InboundBody, OutboundBody, Peer, Routed, Routes, Shutdown};
 use http::header::{ALLOW, HeaderMap, HeaderValue, UPGRADE};
 use http::request::Parts;
@@ -17,7 +18,7 @@ use crate::models::Style;
 use crate::options::{Codecs, Options};
 use crate::percent::decoded;
 use crate::request_id::{Ids, trace_id};
-use crate::{admit, failure, generate, respond};
+use crate::{admit, failure, generate, relay, respond};
 
 /// How much of a body that nobody reads is taken from the client, so that it sees why.
 const DISCARD_BYTES: usize = 16 * 1024 * 1024;
@@ -36,6 +37,7 @@ pub(crate) struct Inner {
     pub(crate) codecs: Codecs,
     pub(crate) options: ArcSwap<Options>,
     pub(crate) shutdown: Shutdown,
+    relay: OnceLock<Relay>,
     ids: Ids,
 }
 
@@ -50,7 +52,15 @@ impl ClientRoutes {
         shutdown: Shutdown,
     ) -> Self {
         let options = ArcSwap::from_pointee(options);
-        Self(Arc::new(Inner { dispatcher, access, codecs, options, shutdown, ids: Ids::default() }))
+        let (relay, ids) = (OnceLock::new(), Ids::default());
+        Self(Arc::new(Inner { dispatcher, access, codecs, options, shutdown, relay, ids }))
+    }
+
+    /// Lets pages connect to this relay, at `/v1/ws`. Said once; without it the route says that it is not built.
+    #[must_use]
+    pub fn with_relay(self, relay: Relay) -> Self {
+        self.0.relay.get_or_init(|| relay);
+        self
     }
 
     /// Replaces the options. Requests that have begun keep those they began with.
@@ -168,6 +178,14 @@ impl Inner {
             Endpoint::Health | Endpoint::EventLogging => respond::json(StatusCode::OK, r#"{"status":"ok"}"#),
             Endpoint::StoredResponse => refuse(&failure::not_stored(&path)),
             Endpoint::NotBuilt => refuse(&failure::not_built(&path)),
+            Endpoint::Relay => {
+                let Some(relay) = self.relay.get() else { return refuse(&failure::not_built(&path)) };
+                relay::open(relay, &mut visit.parts, principal).unwrap_or_else(|(error, hints)| {
+                    let mut response = refuse(&error);
+                    response.headers_mut().extend(hints);
+                    response
+                })
+            }
             Endpoint::Models | Endpoint::GeminiModels => {
                 let list = style_of(endpoint, &visit.parts.headers).list(&self.dispatcher.models());
                 respond::json(StatusCode::OK, list.to_string())

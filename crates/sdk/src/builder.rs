@@ -21,8 +21,9 @@ use tokio_util::task::TaskTracker;
 use crate::entries::{Entries, Plan};
 use crate::gather::{self, Parts};
 use crate::models::Fetching;
+use crate::relay::Pages;
 use crate::service::{Service, Source, Waiting};
-use crate::{StartError, options};
+use crate::{StartError, options, relay};
 
 /// Puts a [`Service`] together. Everything has a default but the configuration.
 #[derive(Debug)]
@@ -179,6 +180,11 @@ impl Builder {
         let dispatcher: Arc<dyn cliproxy_core::Dispatcher> = Arc::clone(&conductor) as _;
         let routes = options::routes(&self.config, own_door);
         let client_routes = ClientRoutes::new(dispatcher, access, codecs, routes, shutdown.clone());
+        let relay = relay::relay(&shutdown);
+        let pages = Arc::new(Pages::new(Arc::clone(&conductor)));
+        relay.watch(Arc::clone(&pages) as _);
+        let client_routes =
+            if cfg!(feature = "aistudio") { client_routes.with_relay(relay.clone()) } else { client_routes };
 
         let mut table = RouteTable::new();
         for routes in self.routes {
@@ -186,8 +192,8 @@ impl Builder {
         }
         table.push(Arc::new(client_routes.clone()));
 
-        let gathered =
-            gather::all(&self.config, (&store, &Plan::of(&self.config)), &self.parts, &self.egress).await?;
+        let plan = Plan::of(&self.config);
+        let gathered = gather::all(&self.config, (&store, &plan), &self.parts, &self.egress, &relay).await?;
         let (fetching, tasks) = (Fetching::new(Arc::clone(&conductor)), TaskTracker::new());
         gathered.put_in_force(&conductor, &fetching, &tasks, &shutdown);
         Ok(Service::new(Waiting {
@@ -205,6 +211,8 @@ impl Builder {
             bridge,
             keys,
             client_routes,
+            relay,
+            pages,
             shutdown,
             server,
             table,

@@ -8,6 +8,7 @@ use cliproxy_conductor::{Conductor, Registration};
 use cliproxy_config::Config;
 use cliproxy_core::{Credential, ProviderExecutor, StoreError};
 use cliproxy_executors::{Egress, demo_credential};
+use cliproxy_relay::Relay;
 use cliproxy_transport::Shutdown;
 use tokio_util::task::TaskTracker;
 
@@ -66,6 +67,7 @@ pub(crate) async fn all(
     (store, plan): (&Entries, &Plan),
     parts: &Parts,
     egress: &Egress,
+    relay: &Relay,
 ) -> Result<Gathered, StoreError> {
     let mut found = credentials::keys(config);
     let listing = store.listing(plan).await?;
@@ -79,7 +81,7 @@ pub(crate) async fn all(
     let real = found.len();
     found.push(demo_credential());
 
-    let mut providers = Providers::new(config, egress.clone(), &parts.executors);
+    let mut providers = Providers::new(config, egress.clone(), relay, &parts.executors);
     let (mut registrations, mut open) = (Vec::with_capacity(found.len()), Vec::new());
     for (index, credential) in found.into_iter().enumerate() {
         let from_environment = (held..real).contains(&index);

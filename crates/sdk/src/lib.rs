@@ -10,6 +10,7 @@ mod models;
 mod options;
 mod payload;
 mod providers;
+mod relay;
 mod service;
 mod start_error;
 mod stored;
@@ -32,6 +33,7 @@ pub use cliproxy_core as core;
 pub use cliproxy_executors as executors;
 pub use cliproxy_http as http_routes;
 pub use cliproxy_login as login;
+pub use cliproxy_relay as relay_sessions;
 pub use cliproxy_translator as translator;
 pub use cliproxy_transport as transport;
 

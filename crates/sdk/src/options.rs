@@ -125,6 +125,8 @@ pub(crate) fn routes(config: &Config, own_door: bool) -> cliproxy_http::Options 
     options.keyed = own_door || !config.access.api_keys.is_empty();
     options.safe_mode = config.access.safe_mode;
     options.explain = config.log.trace;
+    options.relay_keyed = config.access.ws_auth;
+    options.relay_origins.clone_from(&config.access.ws_origins);
     if let Host::Name(name) = &config.server.host {
         options.own_hosts.push(name.clone());
     }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use cliproxy_config::Config;
 use cliproxy_core::{Credential, ProviderExecutor, ProviderId};
+#[cfg(feature = "aistudio")]
+use cliproxy_executors::AistudioExecutor;
 #[cfg(feature = "antigravity")]
 use cliproxy_executors::AntigravityExecutor;
 #[cfg(feature = "claude")]
@@ -29,7 +31,10 @@ use cliproxy_executors::QwenExecutor;
 use cliproxy_executors::VertexExecutor;
 use cliproxy_executors::{DemoExecutor, Egress, OpenAiCompatExecutor};
 use cliproxy_login::{Authenticators, Options as LoginOptions};
+use cliproxy_relay::Relay;
 use cliproxy_transport::{ClientOptions, HttpClient, ProxyChoice};
+
+use crate::relay;
 
 /// Providers that we know and do not serve yet: their credentials are listed and said to be waiting. Those that a
 /// feature switched off are among them.
@@ -59,8 +64,13 @@ pub(crate) struct Providers {
 
 impl Providers {
     /// Ours, under the configuration's endpoints; what the embedder brought replaces ours of the same provider.
-    pub(crate) fn new(config: &Config, egress: Egress, brought: &[Arc<dyn ProviderExecutor>]) -> Self {
-        let own = ours(&egress, config)
+    pub(crate) fn new(
+        config: &Config,
+        egress: Egress,
+        relay: &Relay,
+        brought: &[Arc<dyn ProviderExecutor>],
+    ) -> Self {
+        let own = ours(&egress, relay, config)
             .into_iter()
             .chain(brought.iter().cloned())
             .map(|executor| (executor.provider().clone(), executor))
@@ -96,7 +106,7 @@ impl Providers {
 }
 
 /// Our executors, with the URLs that the configuration replaces (`endpoints.<provider>.<name>`).
-fn ours(egress: &Egress, config: &Config) -> Vec<Arc<dyn ProviderExecutor>> {
+fn ours(egress: &Egress, relay: &Relay, config: &Config) -> Vec<Arc<dyn ProviderExecutor>> {
     let mut all: Vec<Arc<dyn ProviderExecutor>> = Vec::new();
     macro_rules! add {
         ($name:literal, $executor:expr) => {{
@@ -117,6 +127,12 @@ fn ours(egress: &Egress, config: &Config) -> Vec<Arc<dyn ProviderExecutor>> {
             add!($name, |egress| $executor::new(egress).with_oauth_client(id, secret));
         }};
     }
+    #[cfg(feature = "aistudio")]
+    add!("aistudio", |_| {
+        AistudioExecutor::new(relay.clone()).with_first_byte_timeout(config.upstream.first_byte_timeout)
+    });
+    #[cfg(not(feature = "aistudio"))]
+    let _ = relay;
     #[cfg(feature = "antigravity")]
     add_login!("antigravity", AntigravityExecutor);
     #[cfg(feature = "claude")]
@@ -154,12 +170,16 @@ pub fn known_endpoints() -> Vec<(String, &'static str, &'static str)> {
     let http = HttpClient::new(ClientOptions::new());
     let egress = Egress::new(http.clone(), ProxyChoice::Environment);
     let logins = Authenticators::new(&LoginOptions::new(http, ProxyChoice::Environment));
-    let mut all: Vec<(String, &'static str, &'static str)> = ours(&egress, &Config::default())
-        .iter()
-        .flat_map(|executor| {
-            executor.endpoints().iter().map(|url| (executor.provider().to_string(), url.name, url.default))
-        })
-        .collect();
+    let mut all: Vec<(String, &'static str, &'static str)> =
+        ours(&egress, &relay::without_pages(), &Config::default())
+            .iter()
+            .flat_map(|executor| {
+                executor
+                    .endpoints()
+                    .iter()
+                    .map(|url| (executor.provider().to_string(), url.name, url.default))
+            })
+            .collect();
     let of_logins = logins.known_endpoints();
     all.extend(of_logins.iter().map(|(provider, url)| (provider.to_string(), url.name, url.default)));
     all.sort();

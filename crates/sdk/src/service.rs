@@ -12,6 +12,7 @@ use cliproxy_config::{Config, ConfigErrors, Environment, Loader, Notice};
 use cliproxy_core::StoreError;
 use cliproxy_executors::Egress;
 use cliproxy_http::ClientRoutes;
+use cliproxy_relay::Relay;
 use cliproxy_transport::{HttpClient, ProxyUrlError, RouteTable, Server, Shutdown};
 use tokio::sync::Mutex as Turn;
 use tokio_util::task::TaskTracker;
@@ -19,7 +20,8 @@ use tokio_util::task::TaskTracker;
 use crate::entries::{Entries, Plan};
 use crate::gather::{self, Parts};
 use crate::models::Fetching;
-use crate::options;
+use crate::relay::Pages;
+use crate::{options, relay};
 
 /// Where the configuration is read again.
 #[derive(Debug)]
@@ -47,6 +49,8 @@ pub(crate) struct Waiting {
     pub(crate) bridge: Bridge,
     pub(crate) keys: Arc<ConfigKeys>,
     pub(crate) client_routes: ClientRoutes,
+    pub(crate) relay: Relay,
+    pub(crate) pages: Arc<Pages>,
     pub(crate) shutdown: Shutdown,
     pub(crate) server: Server,
     pub(crate) table: RouteTable,
@@ -70,6 +74,8 @@ pub struct Service {
     bridge: Bridge,
     keys: Arc<ConfigKeys>,
     client_routes: ClientRoutes,
+    relay: Relay,
+    pages: Arc<Pages>,
     shutdown: Shutdown,
     address: SocketAddr,
     tasks: TaskTracker,
@@ -94,6 +100,8 @@ impl Service {
             bridge: made.bridge,
             keys: made.keys,
             client_routes: made.client_routes,
+            relay: made.relay,
+            pages: made.pages,
             shutdown: made.shutdown,
             address: made.server.local_addr(),
             tasks: made.tasks,
@@ -169,7 +177,7 @@ impl Service {
         let proxy = options::proxy(&config)?;
         let egress = Egress::new(self.client.clone(), proxy.clone());
         let plan = Plan::of(&config);
-        let gathered = gather::all(&config, (&self.store, &plan), &self.parts, &egress).await?;
+        let gathered = gather::all(&config, (&self.store, &plan), &self.parts, &egress, &self.relay).await?;
 
         // From here on nothing waits: a reload happens whole or not at all.
         let old = self.config.swap(Arc::clone(&config));
@@ -181,9 +189,14 @@ impl Service {
         self.egress.replace_proxy(proxy);
         self.conductor.reconfigure(self.parts.conductor(&config));
         self.bridge.reconfigure(options::bridge(&config));
+        let mut revoked = self.keys.principals();
         self.keys.replace(config.access.api_keys.clone(), options::keyless(&config, self.own_door));
+        let valid = self.keys.principals();
+        revoked.retain(|principal| !valid.contains(principal));
         self.client_routes.reconfigure(options::routes(&config, self.own_door));
         gathered.put_in_force(&self.conductor, &self.fetching, &self.tasks, &self.shutdown);
+        self.pages.renew(&self.relay);
+        relay::close_unwelcome(&self.relay, &config, self.own_door, &revoked);
         Ok(loaded.notices)
     }
 
@@ -197,6 +210,8 @@ impl Service {
         drop(self.waiting.lock().take());
         self.tasks.close();
         self.tasks.wait().await;
+        // Last: the replies that were drained came through these sessions.
+        self.relay.shutdown().await;
         self.conductor.shutdown().await;
         self.client.close().await;
     }

@@ -8,6 +8,7 @@ use cliproxy_transport::{ClientOptions, HttpClient, ProxyChoice};
 
 use crate::entries::is_kept_for_an_entry;
 use crate::providers::Providers;
+use crate::relay;
 
 /// One file of the auth directory, without its secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub struct StoredCredential {
 pub async fn stored_credentials(config: &Config) -> Result<Vec<StoredCredential>, StoreError> {
     let listing = FileStore::new(&config.auth_dir).list().await?;
     let egress = Egress::new(HttpClient::new(ClientOptions::new()), ProxyChoice::Environment);
-    let mut providers = Providers::new(config, egress, &[]);
+    let mut providers = Providers::new(config, egress, &relay::without_pages(), &[]);
     let mut all: Vec<_> = listing
         .credentials
         .iter()

@@ -25,6 +25,9 @@ pub struct Access {
     pub allow_unauthenticated: bool,
     /// `ws-auth`: the websocket relay needs a client key; default on. Example `false`.
     pub ws_auth: bool,
+    /// `ws-origins`: pages of these origins may connect to the websocket relay without a client key, where none is asked
+    /// for; `*` stands for any text; empty by default. Example `- https://relay.example.com`.
+    pub ws_origins: Vec<String>,
     /// Whether `api-keys` still holds a value of the sample file; then nothing may be served but the explanation.
     pub safe_mode: bool,
 }
@@ -46,6 +49,7 @@ impl Access {
             api_keys,
             allow_unauthenticated: root.get("allow-unauthenticated").is_on(report),
             ws_auth: root.get("ws-auth").is_on(report),
+            ws_origins: root.get("ws-origins").texts(report),
             safe_mode,
         }
     }

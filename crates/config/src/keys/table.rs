@@ -30,7 +30,8 @@ pub(super) const ROOT: &[Key] = &[
     // who may call
     value("api-keys"),
     value("allow-unauthenticated"),
-    later("ws-auth"),
+    value("ws-auth"),
+    value("ws-origins"),
     key("remote-management", NotBuilt, Map(MANAGEMENT)),
     // credentials and where they go
     value("auth-dir"),

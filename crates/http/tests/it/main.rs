@@ -15,6 +15,7 @@ mod formats;
 mod ids;
 mod models;
 mod protocols;
+mod relay;
 mod routing;
 mod shutting_down;
 mod streams;

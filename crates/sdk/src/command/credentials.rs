@@ -18,7 +18,7 @@ use super::only::Only;
 use crate::credentials::keys;
 use crate::entries::{Entries, Plan};
 use crate::providers::Providers;
-use crate::{Builder, StartError, config_credentials, options};
+use crate::{Builder, StartError, config_credentials, options, relay};
 
 /// What is to be done. A credential goes by its file name, with or without `.json`, or by a part of it that no other has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -269,7 +269,7 @@ impl Work<'_> {
     fn providers(&self) -> Result<Providers, CommandError> {
         let http = HttpClient::new(options::client(self.config, self.environment));
         let proxy = options::proxy(self.config).map_err(StartError::from)?;
-        Ok(Providers::new(self.config, Egress::new(http, proxy), &[]))
+        Ok(Providers::new(self.config, Egress::new(http, proxy), &relay::without_pages(), &[]))
     }
 }
 

@@ -22,6 +22,7 @@ mod observers;
 mod parts;
 mod place;
 mod providers;
+mod relay;
 mod reload;
 mod reload_whole;
 mod start;
