@@ -147,7 +147,8 @@ struct Answer<'r> {
 }
 
 /// Takes the results out of the turns and puts each to its call: the call with its id that came last before it. An
-/// empty id is that of the first call without an answer (B17). Of several results for one call the last counts
+/// empty id is that of the first call without an answer (B17), of the calls that were made last before one of an
+/// earlier time (E282). Of several results for one call the last counts
 /// (B15, E020); a result without a call is dropped (B16).
 fn pair_results<'r>(
     turns: &'r [Turn<'r>],
@@ -157,7 +158,10 @@ fn pair_results<'r>(
     let mut answers: Vec<Answer<'r>> = Vec::new();
     let mut latest: HashMap<Cow<'r, str>, usize> = HashMap::new();
     let mut sources = Vec::with_capacity(turns.len());
+    // Where the calls begin that were made last, and whether more of them may come.
+    let (mut batch, mut calling) = (0, false);
     for turn in turns {
+        calling &= !matches!(turn.role, Role::User | Role::Tool);
         let mut source =
             Source { turn, parts: Vec::with_capacity(turn.parts.len()), calls: Vec::new(), answered: false };
         let mut last: Option<Option<usize>> = None;
@@ -168,11 +172,14 @@ fn pair_results<'r>(
                     if !call.id.is_empty() {
                         latest.insert(call.id.decoded(), answers.len());
                     }
+                    if !std::mem::replace(&mut calling, true) {
+                        batch = answers.len();
+                    }
                     source.calls.push(answers.len());
                     answers.push(Answer { call, result: None });
                 }
                 PartKind::ToolResult(result) => {
-                    let Some(index) = call_of(result, &latest, &answers) else {
+                    let Some(index) = call_of(result, &latest, &answers, batch) else {
                         losses.push(Loss {
                             what: Cow::Borrowed("tool_result"),
                             why: Cow::Borrowed("no call in the conversation has its id"),
@@ -210,9 +217,12 @@ fn call_of(
     result: &ToolResult<'_>,
     latest: &HashMap<Cow<'_, str>, usize>,
     answers: &[Answer<'_>],
+    batch: usize,
 ) -> Option<usize> {
     if result.call_id.is_empty() {
-        return answers.iter().position(|answer| answer.result.is_none());
+        let mut open = answers.iter().enumerate().filter(|(_, answer)| answer.result.is_none());
+        let first = open.clone().next();
+        return open.find(|(at, _)| *at >= batch).or(first).map(|(at, _)| at);
     }
     latest.get(&*result.call_id.decoded()).copied()
 }

@@ -637,8 +637,16 @@ proptest! {
         with_usage.include_usage = true;
         let mut encoder = codec().stream_encoder(&with_usage);
         crate::claude::decode(&sse, 64, &mut |event| encoder.encode(event, &mut out)).unwrap();
-        check_stream(&out);
+        let chunks = check_stream(&out);
         let value: Value = serde_json::from_slice(&whole).unwrap();
+        // As it came, and not only as it reads when it was put together again.
+        let choices = || chunks.iter().filter_map(|chunk| chunk["choices"].get(0));
+        for key in ["content", "reasoning_content"] {
+            let said: String = choices().filter_map(|choice| choice["delta"][key].as_str()).collect();
+            prop_assert_eq!(said, value["choices"][0]["message"][key].as_str().unwrap_or_default(), "{}", key);
+        }
+        let finish = choices().find_map(|choice| choice["finish_reason"].as_str());
+        prop_assert_eq!(finish, value["choices"][0]["finish_reason"].as_str());
         prop_assert_eq!(aggregate(std::str::from_utf8(&out).unwrap()), value);
     }
 

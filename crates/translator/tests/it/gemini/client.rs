@@ -150,6 +150,7 @@ fn e210_every_choice_is_a_candidate() {
         value["candidates"][1]["content"]["parts"],
         json!([{"functionCall":{"id":"t","name":"f","args":{}}}])
     );
+    assert_eq!((&value["candidates"][0]["index"], &value["candidates"][1]["index"]), (&json!(0), &json!(1)));
     // F10: thoughts are counted once.
     assert_eq!(
         value["usageMetadata"],

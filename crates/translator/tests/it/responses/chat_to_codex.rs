@@ -229,6 +229,32 @@ fn e281_e282_e283_answers_without_id_find_their_call() {
     ]));
     let last = got.last().unwrap();
     assert_eq!((&last["call_id"], &last["output"]), (&json!("b"), &json!("2")));
+    // Nor does it where the answer has no id.
+    let got = conversation(json!([
+        user(),
+        calls(Value::Null, json!([call("a", "f")])),
+        user(),
+        calls(Value::Null, json!([call("b", "g")])),
+        tool("", "2".into())
+    ]));
+    let last = got.last().unwrap();
+    assert_eq!((&last["call_id"], &last["output"]), (&json!("b"), &json!("2")), "E282");
+    // Where the latest have theirs, an earlier one may still wait.
+    let got = conversation(json!([
+        user(),
+        calls(Value::Null, json!([call("a", "f")])),
+        user(),
+        calls(Value::Null, json!([call("b", "g")])),
+        tool("b", "2".into()),
+        tool("", "1".into())
+    ]));
+    let of =
+        |id: &str| got.iter().find(|item| item["type"] == "function_call_output" && item["call_id"] == id);
+    assert_eq!(
+        (&of("a").unwrap()["output"], &of("b").unwrap()["output"]),
+        (&json!("1"), &json!("2")),
+        "E282"
+    );
     // E283.
     let got = conversation(json!([
         user(),
