@@ -1,6 +1,7 @@
 //! The program: flags, log output, signals.
 
 mod accounts;
+mod allocator;
 mod commands;
 mod flags;
 mod log;
@@ -12,9 +13,6 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use cliproxy_sdk::config::Environment;
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The arguments after the program's name. One that is no Unicode is a mistake of the caller, not a panic.
 fn arguments() -> Result<Vec<String>, String> {

@@ -1,16 +1,22 @@
 //! Serving: first run, log output, signals.
 
 use std::path::Path;
+use std::time::Duration;
 
 use cliproxy_sdk::config::{Environment, LogLevel, Notice, Overrides, Reason};
 use cliproxy_sdk::{Builder, Service, first_run};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::allocator;
 use crate::commands::{chain, find, load, say};
 use crate::log;
 use crate::tidy::Tidy;
 
 const FIRST_PORT: u16 = 8317;
+
+/// Threads that translated large bodies end after so long without another one: then their memory is given back, and
+/// what else was freed is looked after. To start one takes some twenty microseconds.
+const BLOCKING_THREADS_STAY: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(overrides: &Overrides, environment: Environment) -> Result<(), String> {
     let located = find(overrides, &environment);
@@ -38,6 +44,7 @@ pub(crate) fn run(overrides: &Overrides, environment: Environment) -> Result<(),
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .on_thread_stop(move || ended.thread_ended())
+        .thread_keep_alive(BLOCKING_THREADS_STAY)
         .build()
         .map_err(|error| format!("cannot start the runtime: {error}"))?;
     runtime.block_on(async {
@@ -50,6 +57,7 @@ pub(crate) fn run(overrides: &Overrides, environment: Environment) -> Result<(),
             .await
             .map_err(|error| chain(&error))?;
         service.start();
+        tracing::debug!(mimalloc = allocator::version(), "allocator");
         tracing::info!(address = %service.local_addr(), config = %located.path.display(), "serving");
         if let Some(made) = greeting {
             greet(&service, &made.path, made.api_key.expose(), made.management_key.expose())?;
