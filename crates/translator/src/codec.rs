@@ -16,9 +16,14 @@ use crate::names::NameMap;
 use crate::pass::recall::Digest;
 
 /// A body could not be read in its format, or a request cannot be said in the target's.
+///
+/// One pointer wide: every step of a scan hands one on, or nearly always does not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct CodecError {
+#[error("{}", .0.message)]
+pub struct CodecError(Box<Told>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Told {
     kind: CodecErrorKind,
     message: String,
     param: Option<String>,
@@ -42,7 +47,7 @@ impl CodecError {
     /// An error told in one lower-case clause with the path of the member at fault.
     #[must_use]
     pub fn new(kind: CodecErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), param: None }
+        Self(Box::new(Told { kind, message: message.into(), param: None }))
     }
 
     /// The text is not what the format says.
@@ -66,20 +71,20 @@ impl CodecError {
     /// Names the member at fault.
     #[must_use]
     pub fn with_param(mut self, param: impl Into<String>) -> Self {
-        self.param = Some(param.into());
+        self.0.param = Some(param.into());
         self
     }
 
     /// Whose fault it is.
     #[must_use]
     pub fn kind(&self) -> CodecErrorKind {
-        self.kind
+        self.0.kind
     }
 
     /// The member at fault.
     #[must_use]
     pub fn param(&self) -> Option<&str> {
-        self.param.as_deref()
+        self.0.param.as_deref()
     }
 }
 

@@ -15,11 +15,13 @@ mod glob;
 mod path;
 mod query;
 mod walk;
+mod word;
 
 pub use document::Document;
 pub use glob::Glob;
 pub use path::{Path, PathError};
 pub(crate) use walk::Walk;
+pub use word::Word;
 
 /// How deep arrays and objects may nest. Deeper bodies are refused before anything recurses over them.
 pub const MAX_DEPTH: usize = 512;
@@ -373,6 +375,7 @@ impl<'a> Scan<'a> {
         }
     }
 
+    #[cold]
     fn broken(&self, what: &str) -> CodecError {
         CodecError::malformed(format!("{what} at byte {} of the JSON text", self.at.min(self.body.len())))
     }
@@ -397,19 +400,30 @@ impl<'a> Scan<'a> {
 
     /// Reads a member's name, up to where its value begins.
     fn name(&mut self) -> Result<Cow<'a, str>, CodecError> {
+        let (start, escaped) = self.quoted()?;
+        let key = self.key(start, escaped)?;
+        self.colon()?;
+        Ok(key)
+    }
+
+    /// Reads a member's name, quotes included: where it began, and whether it has an escape.
+    fn quoted(&mut self) -> Result<(usize, bool), CodecError> {
         self.white();
         let start = self.at;
         if self.next() != Some(b'"') {
             return Err(self.broken("expected a member name"));
         }
-        let escaped = self.string()?;
-        let key = self.key(start, escaped)?;
+        Ok((start, self.string()?))
+    }
+
+    /// Reads what stands between a member's name and its value.
+    fn colon(&mut self) -> Result<(), CodecError> {
         self.white();
         if self.next() != Some(b':') {
             return Err(self.broken("expected a colon"));
         }
         self.white();
-        Ok(key)
+        Ok(())
     }
 
     fn key(&self, start: usize, escaped: bool) -> Result<Cow<'a, str>, CodecError> {

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use cliproxy_core::ExecutorError;
-use cliproxy_translator::splice::{Edits, TopLevel};
+use cliproxy_translator::splice::{Edits, TopLevel, Word};
 use memchr::memmem;
 
 /// Required by the API for OAuth tokens.
@@ -56,19 +56,24 @@ impl List {
     }
 }
 
+static MEMBERS: [Word; 5] = [
+    Word::new("\"betas\""),
+    Word::new("\"speed\""),
+    Word::new("\"output_config\""),
+    Word::new("\"diagnostics\""),
+    Word::new("\"thinking\""),
+];
+
 /// Looks for the few members that matter; a body that mentions none of them is not scanned.
 fn take_from_body(body: &Bytes, call: &Call<'_>, list: &mut List) -> Result<Bytes, ExecutorError> {
     let mentions = |word: &str| contains(body, word);
-    if mentions("\"1h\"") && mentions("\"ttl\"") && call.translated {
+    if call.translated && mentions("\"1h\"") && mentions("\"ttl\"") {
         list.add("extended-cache-ttl-2025-04-11");
     }
     if call.translated && mentions("\"system\"") && has_inline_system(body) {
         list.add("mid-conversation-system-2026-04-07");
     }
-    if !["\"betas\"", "\"speed\"", "\"output_config\"", "\"diagnostics\"", "\"thinking\""]
-        .iter()
-        .any(|word| mentions(word))
-    {
+    if !MEMBERS.iter().any(|word| word.is_in(body)) {
         return Ok(body.clone());
     }
     let Ok(top) = TopLevel::scan(body) else { return Ok(body.clone()) };

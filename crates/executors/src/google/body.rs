@@ -6,7 +6,11 @@ use bytes::Bytes;
 use cliproxy_core::{ErrorKind, ExecutorError};
 use cliproxy_translator::CodecError;
 use cliproxy_translator::json::Writer;
-use cliproxy_translator::splice::{Edits, TopLevel};
+use cliproxy_translator::splice::{Edits, TopLevel, Word};
+use memchr::memmem;
+
+static MODEL: Word = Word::new("\"model\"");
+static SESSION: Word = Word::new("\"session_id\"");
 
 /// The URL names the model; the session is ours.
 pub(crate) fn hygiene<'e>() -> Edits<'e> {
@@ -14,6 +18,10 @@ pub(crate) fn hygiene<'e>() -> Edits<'e> {
 }
 
 pub(crate) fn generate(body: &Bytes) -> Result<Bytes, ExecutorError> {
+    // Few bodies have either, and to look for a word is cheaper than to scan.
+    if !MODEL.is_in(body) && !SESSION.is_in(body) {
+        return Ok(body.clone());
+    }
     hygiene().apply(body).map_err(malformed)
 }
 
@@ -64,7 +72,7 @@ pub(crate) fn count_vertex(body: &Bytes) -> Result<Bytes, ExecutorError> {
 /// Calls and their answers are matched by name and order there: an `id` is an unknown field.
 // Source: providers-a.md 6.4 [H].
 pub(crate) fn without_call_ids(body: &Bytes) -> Result<Bytes, ExecutorError> {
-    if memchr::memmem::find(body, b"\"id\"").is_none() {
+    if memmem::find(body, b"\"id\"").is_none() {
         return Ok(body.clone());
     }
     let top = TopLevel::scan(body).map_err(malformed)?;

@@ -13,11 +13,17 @@ enum Opened {
 }
 
 /// A cursor over JSON text. Where [`super::TopLevel`] keeps a list of what it saw, this calls back and keeps nothing.
-pub(crate) struct Walk<'a>(Scan<'a>);
+///
+/// It takes text, not bytes: whoever has a body looks once whether it is UTF-8, and no name or value need be looked at
+/// again.
+pub(crate) struct Walk<'a> {
+    text: &'a str,
+    scan: Scan<'a>,
+}
 
 impl<'a> Walk<'a> {
-    pub(crate) fn new(json: &'a [u8]) -> Self {
-        Self(Scan { body: json, at: 0 })
+    pub(crate) fn new(json: &'a str) -> Self {
+        Self { text: json, scan: Scan { body: json.as_bytes(), at: 0 } }
     }
 
     /// Reads an object: `member` gets every name, repeated ones too, and takes the value. False when the value is no
@@ -32,8 +38,16 @@ impl<'a> Walk<'a> {
             Opened::Inside => {}
         }
         loop {
-            let name = self.0.name()?;
-            member(self, &name)?;
+            let (start, escaped) = self.scan.quoted()?;
+            let quoted = self.text.get(start..self.scan.at).unwrap_or_default();
+            self.scan.colon()?;
+            if escaped {
+                let name = serde_json::from_str::<String>(quoted)
+                    .map_err(|_| self.scan.broken("bad escape in a member name"))?;
+                member(self, &name)?;
+            } else {
+                member(self, quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default())?;
+            }
             if !self.goes_on(b'}')? {
                 return Ok(true);
             }
@@ -63,53 +77,52 @@ impl<'a> Walk<'a> {
 
     /// Takes any value: its text.
     pub(crate) fn raw(&mut self) -> Result<&'a str, CodecError> {
-        self.0.white();
-        let start = self.0.at;
-        self.0.value()?;
-        let text = self.0.body.get(start..self.0.at).unwrap_or_default();
-        std::str::from_utf8(text).map_err(|_| self.0.broken("a value is not UTF-8"))
+        self.scan.white();
+        let start = self.scan.at;
+        self.scan.value()?;
+        Ok(self.text.get(start..self.scan.at).unwrap_or_default())
     }
 
     /// Whether the next value is `null`.
     pub(crate) fn is_null(&mut self) -> bool {
-        self.0.white();
-        self.0.peek() == Some(b'n')
+        self.scan.white();
+        self.scan.peek() == Some(b'n')
     }
 
     /// Skips any value.
     pub(crate) fn skip(&mut self) -> Result<(), CodecError> {
-        self.0.white();
-        self.0.value()
+        self.scan.white();
+        self.scan.value()
     }
 
     fn open(&mut self, bracket: u8, close: u8) -> Result<Opened, CodecError> {
-        self.0.white();
-        if self.0.peek() != Some(bracket) {
-            return self.0.value().map(|()| Opened::Other);
+        self.scan.white();
+        if self.scan.peek() != Some(bracket) {
+            return self.scan.value().map(|()| Opened::Other);
         }
-        self.0.at += 1;
-        self.0.white();
-        if self.0.peek() != Some(close) {
+        self.scan.at += 1;
+        self.scan.white();
+        if self.scan.peek() != Some(close) {
             return Ok(Opened::Inside);
         }
-        self.0.at += 1;
+        self.scan.at += 1;
         Ok(Opened::Empty)
     }
 
     /// Whether another one follows; else the closing bracket was read.
     fn goes_on(&mut self, close: u8) -> Result<bool, CodecError> {
-        self.0.white();
-        match self.0.next() {
+        self.scan.white();
+        match self.scan.next() {
             Some(b',') => Ok(true),
             Some(byte) if byte == close => Ok(false),
-            _ => Err(self.0.broken("expected a comma or the end")),
+            _ => Err(self.scan.broken("expected a comma or the end")),
         }
     }
 
     /// Makes sure that nothing follows.
     pub(crate) fn end(&mut self) -> Result<(), CodecError> {
-        self.0.white();
-        match self.0.peek() {
+        self.scan.white();
+        match self.scan.peek() {
             None => Ok(()),
             Some(_) => Err(CodecError::malformed("there is text behind the JSON object")),
         }
@@ -122,7 +135,7 @@ mod tests {
 
     fn seen(json: &str) -> Result<Vec<String>, CodecError> {
         let mut seen = Vec::new();
-        let mut walk = Walk::new(json.as_bytes());
+        let mut walk = Walk::new(json);
         walk.object(|walk, name| match name {
             "in" => {
                 let is_array = walk.array(|walk, index| {

@@ -17,7 +17,7 @@ pub(super) fn read(json: &str) -> Usage {
     let mut usage = Usage::default();
     // DeepSeek's place for them comes after Moonshot's, and both after the usual one.
     let (mut moonshot, mut deepseek, mut reference) = (None, None, None);
-    let walked = Walk::new(json.as_bytes()).object(|walk, name| {
+    let walked = Walk::new(json).object(|walk, name| {
         match name {
             "prompt_tokens" => usage.input = count_in(walk.raw()?),
             "completion_tokens" => usage.output = count_in(walk.raw()?),

@@ -21,7 +21,11 @@ wire_struct! {
 
 /// Whether a body is an error as Claude writes it.
 pub(super) fn is_own(body: &[u8]) -> bool {
-    let Ok(scanned) = TopLevel::scan(body) else { return false };
+    TopLevel::scan(body).is_ok_and(|scanned| is_own_object(&scanned))
+}
+
+/// As [`is_own`], with a scan at hand.
+pub(super) fn is_own_object(scanned: &TopLevel<'_>) -> bool {
     scanned.value("type") == Some(br#""error""#)
         && scanned.object("error").is_some_and(|error| {
             matches!((error.string("type"), error.string("message")), (Ok(Some(_)), Ok(Some(_))))

@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 
-use memchr::memmem;
 use serde_json::value::RawValue;
 
 use super::carrier;
@@ -11,7 +10,7 @@ use crate::codec::{CodecError, StateGate};
 use crate::json;
 use crate::model::CacheMark;
 use crate::pass::cache::{CachePlan, MAX_MARKS, Place};
-use crate::splice::{Edits, TopLevel};
+use crate::splice::{Edits, TopLevel, Word};
 
 /// Which sampling members have to go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,6 +103,12 @@ pub(super) fn without_empty_domains(tool: &str) -> Cow<'_, str> {
         .unwrap_or(Cow::Borrowed(tool))
 }
 
+static CACHE_CONTROL: Word = Word::new("\"cache_control\"");
+static HOUR: Word = Word::new("\"1h\"");
+static DOMAINS: Word = Word::new("_domains\"");
+static THINKING: Word = Word::new("thinking\"");
+static SIGNATURE: Word = Word::new("ignature\"");
+
 /// What of a body that passes through has to be mended.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mend<'m> {
@@ -120,15 +125,15 @@ pub(super) fn mend<'b>(
     scanned: &TopLevel<'b>,
     mend: Mend<'_>,
 ) -> Result<Edits<'b>, CodecError> {
-    let marks = memmem::find_iter(body, b"\"cache_control\"").count();
+    let marks = CACHE_CONTROL.places(body).count();
     let found;
     let mut plan = None;
-    if marks > MAX_MARKS || marks > 1 && memmem::find(body, b"\"1h\"").is_some() {
+    if marks > MAX_MARKS || marks > 1 && HOUR.is_in(body) {
         found = marks_of(scanned)?;
         plan = Some(CachePlan::new(found.iter().map(|(place, mark)| (*place, mark))));
     }
     let thoughts = Thoughts::of(body, mend);
-    let domains = memmem::find(body, b"_domains\"").is_some();
+    let domains = DOMAINS.is_in(body);
     if plan.is_none() && thoughts.is_none() && !domains {
         return Ok(edits);
     }
@@ -183,7 +188,7 @@ impl<'g> Thoughts<'g> {
     /// What there is to look for; `None` when every signature looks like Claude's own.
     fn of(body: &[u8], mend: Mend<'g>) -> Option<Self> {
         let foreign = Foreign::of(body, mend.strict_signatures);
-        let gate = mend.gate.filter(|_| memmem::find(body, b"thinking\"").is_some());
+        let gate = mend.gate.filter(|_| THINKING.is_in(body));
         (foreign.is_some() || gate.is_some()).then_some(Self { foreign, gate })
     }
 
@@ -205,7 +210,7 @@ impl<'g> Thoughts<'g> {
 impl Foreign {
     fn of(body: &[u8], strict: bool) -> Option<Self> {
         let mut found = None;
-        for at in memmem::find_iter(body, b"ignature\"") {
+        for at in SIGNATURE.places(body) {
             let before = body.get(..at).unwrap_or_default();
             // Gemini's word for it, on a call (E646).
             if strict && (before.ends_with(b"\"thought_s") || before.ends_with(b"\"thoughtS")) {

@@ -148,11 +148,9 @@ pub(super) fn reply(
     body: &Bytes,
     context: &ReplyContext,
 ) -> Result<(Bytes, Usage, Option<FinishReason>), CodecError> {
-    if error::is_own(body) {
-        return Err(reply::not_a_reply(body));
-    }
     let scanned = TopLevel::scan(body)?;
-    if !scanned.value("content").is_some_and(|content| content.starts_with(b"[")) {
+    let has_content = scanned.value("content").is_some_and(|content| content.starts_with(b"["));
+    if !has_content || error::is_own_object(&scanned) {
         return Err(reply::not_a_reply(body));
     }
     let usage = match scanned.raw("usage")? {

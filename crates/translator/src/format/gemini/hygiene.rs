@@ -13,7 +13,10 @@ use crate::json::read::{at, read};
 use crate::json::{List, Writer};
 use crate::model::{Issuer, Role};
 use crate::pass::signature::is_outdated_gemini;
-use crate::splice::{Edits, TopLevel};
+use crate::splice::{Edits, TopLevel, Word};
+
+static FUNCTION: Word = Word::new("unction");
+static SIGNATURE: Word = Word::new("ignature");
 
 /// The contents, mended; `None` when there is nothing to mend. Malformed ones are left to the provider's own words.
 pub(super) fn contents(
@@ -78,12 +81,14 @@ impl History<'_> {
         if role != Role::System && !named.is_some_and(|name| name == "user" || name == "model") {
             edits = edits.set_string("role", if role == Role::Assistant { "model" } else { "user" });
         }
-        let looked = [b"unction".as_slice(), b"ignature"];
-        if looked.iter().any(|word| memchr::memmem::find(json.as_bytes(), word).is_some())
+        if (FUNCTION.is_in(json.as_bytes()) || SIGNATURE.is_in(json.as_bytes()))
             && let Some(parts) = content.parts.filter(|parts| parts.get().starts_with('['))
             && let Some(changed) = self.parts(parts)?
         {
             edits = edits.set("parts", changed);
+        }
+        if edits.is_empty() {
+            return Ok(None);
         }
         Ok(match edits.apply_str(json)? {
             Cow::Owned(changed) => Some(changed),

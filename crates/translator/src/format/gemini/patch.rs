@@ -14,7 +14,10 @@ use crate::json::Writer;
 use crate::json::read::misread;
 use crate::model::Summary;
 use crate::pass::reasoning::resolve;
-use crate::splice::{Edits, TopLevel};
+use crate::splice::{Edits, TopLevel, Word};
+
+static RESPONSE: Word = Word::new("\"response\"");
+static CALL: Word = Word::new("\"functionCall\"");
 
 pub(super) fn request(body: &Bytes, patch: &Patch, dialect: Dialect) -> Result<Bytes, CodecError> {
     let top = TopLevel::scan(body)?;
@@ -124,8 +127,12 @@ pub(super) fn reply(
     body: &Bytes,
     context: &ReplyContext,
 ) -> Result<(Bytes, Usage, Option<FinishReason>), CodecError> {
-    let top = TopLevel::scan(body)?;
-    let wrapped = top.raw("response")?.filter(|json| json.starts_with('{') && !top.has("candidates"));
+    // Replies of the API itself are bare: only where the word stands somewhere is it worth a scan.
+    let top = if RESPONSE.is_in(body) { Some(TopLevel::scan(body)?) } else { None };
+    let wrapped = match &top {
+        Some(top) => top.raw("response")?.filter(|json| json.starts_with('{') && !top.has("candidates")),
+        None => None,
+    };
     let text = std::str::from_utf8(body).map_err(|_| CodecError::malformed("the reply is not UTF-8"))?;
     let json = wrapped.unwrap_or(text);
     let wire: wire::Reply<'_> = serde_json::from_str(json)
@@ -141,7 +148,7 @@ pub(super) fn reply(
         None => blocked.map(|blocked| blocked.reason),
         Some(first) => {
             let parts = first.content.as_ref().and_then(|content| content.parts).map_or("", |raw| raw.get());
-            let calls = memchr::memmem::find(parts.as_bytes(), b"\"functionCall\"").is_some();
+            let calls = CALL.is_in(parts.as_bytes());
             first.finish_reason.clone().map(|word| reply::finish(word, calls).reason)
         }
     };
@@ -157,5 +164,5 @@ pub(super) fn reply(
         Some(inner) => Edits::new().set("response", edits.apply_str(inner)?.into_owned()),
         None => edits,
     };
-    Ok((edits.apply_scanned(body, &top), used, finish))
+    Ok((edits.apply(body)?, used, finish))
 }
