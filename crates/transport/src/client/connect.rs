@@ -1,6 +1,7 @@
 //! From a target and a way out to a connection that speaks HTTP.
 
 use std::future::Future;
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsConnector, TlsStream};
 use tokio_util::task::TaskTracker;
 
+use super::environment::port_of;
 use super::error::{SendError, TimeoutPhase};
 use super::inline::Inline;
 use super::multiplexed::Multiplexed;
@@ -22,11 +24,26 @@ use crate::socket::Socket;
 use crate::tls::ClientTls;
 
 /// Where connections lead: the target, and the proxy on the way. One pool entry each.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Destination {
     pub(crate) proxy: Option<ProxyUrl>,
     pub(crate) https: bool,
     pub(crate) authority: http::uri::Authority,
+}
+
+impl Hash for Destination {
+    /// In steps of eight bytes: every request looks its destination up, and an authority hashes itself letter by letter.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.proxy.hash(state);
+        let authority = self.authority.as_str();
+        state.write_usize(authority.len());
+        for chunk in authority.as_bytes().chunks(8) {
+            let mut word = [0; 8];
+            word.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
+            // Names of hosts are the same in either case; so are, here, some other signs.
+            state.write_u64(u64::from_le_bytes(word) | u64::from_le_bytes([b' '; 8]));
+        }
+    }
 }
 
 impl Destination {
@@ -35,7 +52,14 @@ impl Destination {
     }
 
     fn port(&self) -> u16 {
-        self.authority.port_u16().unwrap_or(if self.https { 443 } else { 80 })
+        port_of(self.https, &self.authority)
+    }
+
+    pub(crate) fn without_default_port(&self) -> &str {
+        let authority = self.authority.as_str();
+        let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        let default = if self.https { ":443" } else { ":80" };
+        authority.strip_suffix(default).unwrap_or(authority)
     }
 
     /// Plain HTTP through an HTTP proxy needs no tunnel: the proxy itself answers absolute-form requests.

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use http::uri::Authority;
+
 use super::proxy::{ProxyUrl, ProxyUrlError, split_port};
 
 /// What the environment says about proxies, read once into a snapshot.
@@ -49,10 +51,10 @@ impl ProxyEnvironment {
     pub(crate) fn proxy_for(
         &self,
         https: bool,
-        host: &str,
-        port: u16,
+        authority: &Authority,
     ) -> Result<Option<&ProxyUrl>, &ProxyUrlError> {
         let Some(proxy) = (if https { &self.https } else { &self.http }) else { return Ok(None) };
+        let (host, port) = (authority.host(), port_of(https, authority));
         let host =
             host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.').to_ascii_lowercase();
         let ip = host.parse::<IpAddr>().ok();
@@ -62,6 +64,11 @@ impl ProxyEnvironment {
         }
         proxy.as_ref().map(Some)
     }
+}
+
+/// The port of a target, said or not.
+pub(crate) fn port_of(https: bool, authority: &Authority) -> u16 {
+    authority.port_u16().unwrap_or(if https { 443 } else { 80 })
 }
 
 /// `127.0.0.1:7890` means `http://127.0.0.1:7890` in these variables.

@@ -31,7 +31,7 @@ pub(crate) async fn exchange(
 ) -> Result<Response<IncomingBody>, Failed> {
     let uri = request.uri().clone();
     let outcome = match lease {
-        Lease::H1 { mut connection, .. } => match connection.exchange(for_http1(request, to)).await {
+        Lease::H1 { mut connection, .. } => match connection.exchange(for_http1(request, place, to)).await {
             Ok(reply) => Ok(reply.map(|incoming| {
                 IncomingBody::new(Flow::Inline {
                     incoming,
@@ -64,10 +64,10 @@ pub(crate) async fn exchange(
 
 /// Origin form and a Host header; absolute form and the login when an HTTP proxy forwards it.
 // Source: RFC 9112 §3.2, RFC 9110 §7.2.
-fn for_http1(mut request: Wire, to: &Destination) -> Wire {
+fn for_http1(mut request: Wire, place: &Place, to: &Destination) -> Wire {
     *request.version_mut() = Version::HTTP_11;
     if !request.headers().contains_key(HOST)
-        && let Ok(host) = HeaderValue::from_str(without_default_port(to))
+        && let Some(host) = place.host()
     {
         request.headers_mut().insert(HOST, host);
     }
@@ -96,11 +96,4 @@ fn for_http2(mut request: Wire) -> Wire {
         request.headers_mut().remove(name);
     }
     request
-}
-
-fn without_default_port(to: &Destination) -> &str {
-    let authority = to.authority.as_str();
-    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let default = if to.https { ":443" } else { ":80" };
-    authority.strip_suffix(default).unwrap_or(authority)
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use http::HeaderValue;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -41,6 +42,8 @@ pub(crate) struct Place {
     state: Mutex<State>,
     /// Rings when a connection attempt ended.
     changed: Notify,
+    /// What `Host` says there.
+    host: Option<HeaderValue>,
     pool: Weak<Pool>,
 }
 
@@ -92,6 +95,7 @@ impl Pool {
         let place = Arc::new(Place {
             state: Mutex::new(State { speaks_h1: !to.https, ..State::default() }),
             changed: Notify::new(),
+            host: HeaderValue::from_str(to.without_default_port()).ok(),
             pool: Arc::downgrade(self),
         });
         places.insert(to.clone(), Arc::clone(&place));
@@ -154,6 +158,10 @@ enum Step {
 }
 
 impl Place {
+    pub(crate) fn host(&self) -> Option<HeaderValue> {
+        self.host.clone()
+    }
+
     /// A connection for one request: pooled when there is one, else new. `fresh` asks for a new one.
     pub(crate) async fn lease(
         self: &Arc<Self>,

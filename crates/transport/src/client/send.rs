@@ -230,12 +230,11 @@ impl HttpClient {
         if authority.as_str().contains('@') {
             return Err(SendError::InvalidRequest { reason: "the address holds a user name" });
         }
-        let port = authority.port_u16().unwrap_or(if https { 443 } else { 80 });
         let proxy = match via.proxy() {
             ProxyChoice::Direct => None,
             ProxyChoice::Through(url) => Some(url.clone()),
             ProxyChoice::Environment => {
-                self.inner.connector.options.environment.proxy_for(https, authority.host(), port)?.cloned()
+                self.inner.connector.options.environment.proxy_for(https, authority)?.cloned()
             }
         };
         Ok(Destination { proxy, https, authority: authority.clone() })
