@@ -324,7 +324,7 @@ impl Turning<'_> {
     /// The same work for another thread.
     fn owned(
         &self,
-        context: ReplyContext,
+        context: Box<ReplyContext>,
         registered: Option<Box<registry::Exchange>>,
         recorder: Option<Recorder>,
     ) -> impl FnOnce() -> Result<Option<Turned>, CodecError> + Send + 'static {
@@ -348,7 +348,7 @@ impl Turned {
 }
 
 /// A context for reading what was written in the client's format: tool names have their own form again.
-fn turned_context(mut context: ReplyContext) -> ReplyContext {
+fn turned_context(mut context: Box<ReplyContext>) -> Box<ReplyContext> {
     context.names = NameMap::default();
     context
 }

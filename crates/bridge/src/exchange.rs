@@ -1,13 +1,14 @@
 //! One client request, tried on any number of targets.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use cliproxy_core::{
     Attempt, ClientError, ClientRequest, ErrorKind, Exchange, ExecutorError, Operation, ReplyModes, Target,
-    UpstreamReply,
+    UpstreamReply, boxed,
 };
 use cliproxy_translator::pass::errors::refuses_state;
 use cliproxy_translator::registry;
@@ -22,7 +23,7 @@ use crate::failure;
 use crate::headers;
 use crate::profile::{ProfileHints, profile_of};
 use crate::remarks;
-use crate::request::{Asked, Cache, Key, Prepared, Rewriting, States, patched, translated};
+use crate::request::{Cache, Key, Learned, Prepared, Rewriting, States, context_of, patched, translated};
 use crate::route::{Route, Way};
 use crate::state::{Fresh, Recorder, Refused, Scope};
 
@@ -31,8 +32,6 @@ pub struct BridgeExchange {
     pub(crate) shared: Arc<Shared>,
     pub(crate) client: Arc<dyn Codec>,
     pub(crate) request: Arc<ClientRequest>,
-    headers: Arc<HeaderMap>,
-    asked: Asked,
     cache: Cache,
     remarks: Mutex<Vec<String>>,
     /// The one attempt without opaque state was made.
@@ -41,17 +40,9 @@ pub struct BridgeExchange {
 
 impl BridgeExchange {
     pub(crate) fn new(shared: Arc<Shared>, client: Arc<dyn Codec>, request: Arc<ClientRequest>) -> Self {
-        let asked = Asked {
-            body: request.body.clone(),
-            stream: request.stream,
-            model: request.model.as_str().to_owned(),
-            seed: request.id.as_str().to_owned(),
-            compact: request.operation == Operation::Compact,
-        };
-        let headers = Arc::clone(&request.headers);
         let (cache, remarks) = (Cache::default(), Mutex::default());
         let retried = AtomicBool::new(false);
-        Self { shared, client, request, headers, asked, cache, remarks, retried }
+        Self { shared, client, request, cache, remarks, retried }
     }
 
     /// What the attempts so far could not carry over into their wire formats, for traces.
@@ -104,11 +95,10 @@ impl BridgeExchange {
     async fn encode(&self, target: &Target, route: &Route, key: &Key) -> Result<Prepared, ExecutorError> {
         let rewriting = self.rewriting();
         let (gate, fresh) = self.gate(target, route, key.fresh);
-        let bytes = self.asked.body.len();
+        let bytes = self.request.body.len();
         let encoding = Encoding {
             shared: &self.shared,
             request: &self.request,
-            asked: &self.asked,
             key,
             way: &route.way,
             target,
@@ -173,6 +163,26 @@ impl BridgeExchange {
         fresh.remember();
     }
 
+    /// One attempt, and where the provider refused state of earlier turns, one more without it.
+    async fn attempted(&self, target: Target) -> Result<UpstreamReply, ExecutorError> {
+        if self.request.operation == Operation::CountTokens {
+            return Box::pin(self.count(&target)).await;
+        }
+        let route = self.route(&target)?;
+        let error = match self.tried(&target, &route, false).await {
+            Ok(reply) => return Ok(reply),
+            Err(error) => error,
+        };
+        // Boxed, as it is rare: whole replies shall not carry room for it through all layers.
+        if !Box::pin(self.is_mendable(&target, &route, &error)).await {
+            return Err(error);
+        }
+        let reply = Box::pin(self.tried(&target, &route, true)).await?;
+        let prepared = Box::pin(self.prepare(&target, &route, self.sends_stream(&target), true)).await?;
+        self.mended(&prepared);
+        Ok(reply)
+    }
+
     async fn tried(
         &self,
         target: &Target,
@@ -228,12 +238,19 @@ impl BridgeExchange {
     fn rewriting(&self) -> Option<Rewriting> {
         let rules = &self.shared.options.payload;
         (!rules.is_empty() && self.request.operation != Operation::CountTokens)
-            .then(|| Rewriting { rules: Arc::clone(rules), headers: Arc::clone(&self.headers) })
+            .then(|| Rewriting { rules: Arc::clone(rules), headers: Arc::clone(&self.request.headers) })
     }
 
     /// What the reply side of one attempt has to know.
-    pub(crate) fn context(&self, target: &Target, prepared: &Prepared) -> ReplyContext {
-        let mut context = prepared.context.clone();
+    pub(crate) fn context(&self, target: &Target, prepared: &Prepared) -> Box<ReplyContext> {
+        let mut context = match &prepared.context {
+            Learned::Translated(context) => context.clone(),
+            Learned::Passed { include_usage } => {
+                let mut context = context_of(&self.request);
+                context.include_usage = *include_usage;
+                context
+            }
+        };
         context.shown_model.clone_from(&target.shown_model);
         context.created = target.now.as_secs();
         context.context_length = target.info.as_ref().and_then(|info| info.context_length);
@@ -246,7 +263,7 @@ impl BridgeExchange {
         prepared: &Prepared,
         context: &ReplyContext,
     ) -> Option<Box<registry::Exchange>> {
-        let mut exchange = Box::new(prepared.exchange.clone()?);
+        let mut exchange = prepared.exchange.clone()?;
         exchange.context = context.clone();
         Some(exchange)
     }
@@ -259,19 +276,7 @@ impl BridgeExchange {
         prepared: &Prepared,
         stream: bool,
     ) -> Attempt {
-        let mut attempt = Attempt::new(
-            Arc::clone(&target.credential),
-            target.model.clone(),
-            route.format.clone(),
-            prepared.body.clone(),
-        );
-        attempt.request_id = self.request.id.clone();
-        attempt.operation = self.request.operation;
-        attempt.stream = stream;
-        attempt.client_format = self.request.format.clone();
-        attempt.client_headers = Arc::clone(&self.headers);
-        attempt.now = target.now;
-        attempt
+        Attempt::of(&self.request, target, route.format.clone(), prepared.body.clone(), stream)
     }
 
     /// The headers of a provider's reply that the client may see.
@@ -305,7 +310,6 @@ type Gate = Arc<dyn StateGate>;
 struct Encoding<'e> {
     shared: &'e Arc<Shared>,
     request: &'e Arc<ClientRequest>,
-    asked: &'e Asked,
     key: &'e Key,
     way: &'e Way,
     target: &'e Target,
@@ -318,9 +322,9 @@ struct Encoding<'e> {
 impl Encoding<'_> {
     fn run(&self) -> Result<Prepared, CodecError> {
         let mut prepared = match self.way {
-            Way::Same(codec) => match patched(codec, self.asked, self.key, self.gate) {
+            Way::Same(codec) => match patched(codec, self.request, self.key, self.gate) {
                 // The format in name only: it goes the way of any other, and so do its replies.
-                Err(error) if error.kind() == CodecErrorKind::OtherFormat && !self.asked.compact => {
+                Err(error) if error.kind() == CodecErrorKind::OtherFormat && !self.is_compact() => {
                     let hints = self.shared.options.profiles.hints(self.target, &self.key.format);
                     self.said_again(hints, Way::Hub(Arc::clone(codec)))
                 }
@@ -329,55 +333,49 @@ impl Encoding<'_> {
             way => self.said_again(self.key.hints, way.clone()),
         }?;
         if let Some(rewriting) = self.rewriting {
-            rewriting.apply(&self.request.format, self.asked, self.key, &mut prepared);
+            rewriting.apply(self.request, self.key, &mut prepared);
         }
         Ok(prepared)
     }
 
+    fn is_compact(&self) -> bool {
+        self.request.operation == Operation::Compact
+    }
+
     fn said_again(&self, hints: ProfileHints, way: Way) -> Result<Prepared, CodecError> {
         let mut profile = profile_of(self.target, hints, self.key.stream);
-        profile.size_hint = self.asked.body.len();
+        profile.size_hint = self.request.body.len();
         let scope = || Scope::new(&self.shared.states, self.request, self.target, &self.key.format);
         let states = States { gate: self.gate.cloned(), recall: self.recalls.then(scope) };
-        let client = &self.request.format;
-        translated(&self.shared.registry, client, self.asked, self.key, &profile, &states, way)
+        translated(&self.shared.registry, self.request, self.key, &profile, &states, way)
     }
 
     /// The same work for another thread.
     fn owned(&self) -> impl FnOnce() -> Result<Prepared, CodecError> + Send + 'static {
-        let (shared, request, asked) =
-            (Arc::clone(self.shared), Arc::clone(self.request), self.asked.clone());
+        let (shared, request) = (Arc::clone(self.shared), Arc::clone(self.request));
         let (key, way, target) = (self.key.clone(), self.way.clone(), self.target.clone());
         let (gate, recalls, rewriting) = (self.gate.cloned(), self.recalls, self.rewriting.cloned());
         move || {
-            let (shared, request, asked, key) = (&shared, &request, &asked, &key);
+            let (shared, request, key) = (&shared, &request, &key);
             let (way, target, gate, rewriting) = (&way, &target, gate.as_ref(), rewriting.as_ref());
-            Encoding { shared, request, asked, key, way, target, gate, recalls, rewriting }.run()
+            Encoding { shared, request, key, way, target, gate, recalls, rewriting }.run()
         }
     }
 }
 
 #[async_trait]
 impl Exchange for BridgeExchange {
-    async fn attempt(&self, target: Target) -> Result<UpstreamReply, ExecutorError> {
-        if self.request.operation == Operation::CountTokens {
-            return Box::pin(self.count(&target)).await;
-        }
-        let route = self.route(&target)?;
-        let error = match self.tried(&target, &route, false).await {
-            Ok(reply) => return Ok(reply),
-            Err(error) => error,
-        };
-        // Boxed, as it is rare: whole replies shall not carry room for it through all layers.
-        if !Box::pin(self.is_mendable(&target, &route, &error)).await {
-            return Err(error);
-        }
-        let reply = Box::pin(self.tried(&target, &route, true)).await?;
-        let prepared = Box::pin(self.prepare(&target, &route, self.sends_stream(&target), true)).await?;
-        self.mended(&prepared);
-        Ok(reply)
+    // Spelled out, so that the future is made in its box.
+    fn attempt<'a, 'async_trait>(
+        &'a self,
+        target: Target,
+    ) -> Pin<Box<dyn Future<Output = Result<UpstreamReply, ExecutorError>> + Send + 'async_trait>>
+    where
+        'a: 'async_trait,
+        Self: 'async_trait,
+    {
+        boxed(|| self.attempted(target))
     }
-
     fn explain(&self, target: &Target, error: &ExecutorError) -> Box<ClientError> {
         let route = self.route(target).ok();
         self.teller(target, route.as_ref()).tell(error)

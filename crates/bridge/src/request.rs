@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cliproxy_core::{ClientFormat, CredentialId, ModelInfo, ProviderFormat, UpstreamModel};
+use cliproxy_core::{ClientRequest, CredentialId, ModelInfo, Operation, ProviderFormat, UpstreamModel};
 use cliproxy_translator::model::ReasoningControl;
 use cliproxy_translator::pass::reasoning::parse_suffix;
 use cliproxy_translator::pass::recall::Recall;
 use cliproxy_translator::payload::{Outgoing, Rules};
 use cliproxy_translator::registry::{self, Registry, RequestCall};
+use cliproxy_translator::splice::Word;
 use cliproxy_translator::{Codec, CodecError, Loss, Patch, Profile, ReplyContext, StateGate};
 use http::HeaderMap;
-use memchr::memmem;
 use parking_lot::Mutex;
 
 use crate::profile::ProfileHints;
@@ -28,14 +28,23 @@ pub(crate) struct Prepared {
     pub(crate) body: Bytes,
     /// How it was made, and so how its replies are read.
     pub(crate) way: Way,
-    pub(crate) context: ReplyContext,
+    pub(crate) context: Learned,
     /// What the registry wants back for the reply, where it made the body.
-    pub(crate) exchange: Option<registry::Exchange>,
+    pub(crate) exchange: Option<Box<registry::Exchange>>,
     pub(crate) losses: Vec<Loss>,
     /// What payload rules did to the body.
     pub(crate) rewritten: Vec<String>,
     /// What was left out because the provider refused it.
     pub(crate) fresh: Option<Arc<Fresh>>,
+}
+
+/// What the making of a request taught for its reply.
+#[derive(Debug)]
+pub(crate) enum Learned {
+    /// The client's bytes passed; this is all that a reply depends on which passes too.
+    Passed { include_usage: bool },
+    /// All that the codecs found.
+    Translated(Box<ReplyContext>),
 }
 
 /// What an encoded request depends on besides the client's request.
@@ -71,6 +80,8 @@ impl Cache {
 
     pub(crate) fn put(&self, key: Key, prepared: Arc<Prepared>) {
         let mut kept = self.0.lock();
+        // Most requests are encoded once.
+        kept.reserve_exact(1);
         kept.push((key, prepared));
         while kept.len() > 1
             && kept.iter().map(|(_, prepared)| prepared.body.len()).sum::<usize>() > KEPT_BYTES
@@ -85,46 +96,32 @@ impl Cache {
     }
 }
 
-/// The parts of the client's request that both ways need.
-#[derive(Clone, Debug)]
-pub(crate) struct Asked {
-    pub(crate) body: Bytes,
-    /// Whether the client wants a stream.
-    pub(crate) stream: bool,
-    pub(crate) model: String,
-    pub(crate) seed: String,
-    /// Whether the conversation is to be compacted, not continued.
-    pub(crate) compact: bool,
-}
-
-impl Asked {
-    fn context(&self) -> ReplyContext {
-        ReplyContext::new(self.model.clone(), self.seed.clone())
-    }
+/// What the reply side has to know of a request, before either way adds what it learned.
+pub(crate) fn context_of(request: &ClientRequest) -> Box<ReplyContext> {
+    Box::new(ReplyContext::new(request.model.as_str().to_owned(), request.id.as_str().to_owned()))
 }
 
 /// Client and provider speak the same format: only what must change is spliced.
 // Source: translation.md C.10 rule 2.
 pub(crate) fn patched(
     codec: &Arc<dyn Codec>,
-    asked: &Asked,
+    request: &ClientRequest,
     key: &Key,
     gate: Option<&Arc<dyn StateGate>>,
 ) -> Result<Prepared, CodecError> {
-    let mut context = asked.context();
-    context.include_usage = key.stream && asks_for_usage(&**codec, &asked.body)?;
+    let include_usage = key.stream && asks_for_usage(&**codec, &request.body)?;
     let mut patch = Patch::default();
     patch.model = Some(key.model.as_str().to_owned());
-    patch.stream = (key.stream != asked.stream).then_some(key.stream);
+    patch.stream = (key.stream != request.stream).then_some(key.stream);
     patch.include_usage = key.stream;
     patch.reasoning = reasoning(key.suffix.as_deref());
     patch.info.clone_from(&key.info);
-    patch.compact = asked.compact;
+    patch.compact = request.operation == Operation::Compact;
     patch.gate = gate.cloned();
     Ok(Prepared {
-        body: codec.patch_request(&asked.body, &patch)?,
+        body: codec.patch_request(&request.body, &patch)?,
         way: Way::Same(Arc::clone(codec)),
-        context,
+        context: Learned::Passed { include_usage },
         exchange: None,
         losses: Vec::new(),
         rewritten: Vec::new(),
@@ -132,10 +129,12 @@ pub(crate) fn patched(
     })
 }
 
+static INCLUDE_USAGE: Word = Word::new("include_usage");
+
 /// Whether the body itself asks for usage in the stream: then asking again changes nothing. The word is looked for
 /// first, as most bodies do not have it and a scan is dearer.
 fn asks_for_usage(codec: &dyn Codec, body: &Bytes) -> Result<bool, CodecError> {
-    if memmem::find(body, b"include_usage").is_none() {
+    if !INCLUDE_USAGE.is_in(body) {
         return Ok(false);
     }
     let mut patch = Patch::default();
@@ -148,8 +147,7 @@ fn asks_for_usage(codec: &dyn Codec, body: &Bytes) -> Result<bool, CodecError> {
 /// canonical form lives in this call alone.
 pub(crate) fn translated(
     registry: &Registry,
-    client: &ClientFormat,
-    asked: &Asked,
+    request: &ClientRequest,
     key: &Key,
     profile: &Profile,
     states: &States,
@@ -157,14 +155,14 @@ pub(crate) fn translated(
 ) -> Result<Prepared, CodecError> {
     // A suffix beats the body. Source: translation.md B43.
     let suffix = reasoning(key.suffix.as_deref());
-    let call = RequestCall::new(client, &key.format, &asked.body, profile)
+    let call = RequestCall::new(&request.format, &key.format, &request.body, profile)
         .with_suffix(suffix.as_ref())
         .with_usage(key.stream)
         .with_gate(states.gate.as_ref())
         .with_recall(states.recall.as_ref().map(|scope| -> &dyn Recall { scope }));
-    let done = registry.translate_request(&call, asked.context())?;
-    let context = done.exchange.context.clone();
-    let exchange = matches!(way, Way::Registered(_)).then_some(done.exchange);
+    let done = registry.translate_request(&call, *context_of(request))?;
+    let context = Learned::Translated(Box::new(done.exchange.context.clone()));
+    let exchange = matches!(way, Way::Registered(_)).then(|| Box::new(done.exchange));
     Ok(Prepared {
         body: done.body,
         way,
@@ -186,11 +184,11 @@ pub(crate) struct Rewriting {
 impl Rewriting {
     /// Applies the rules to a body that is about to go out. Source: runtime.md F.1 "after translation to the upstream
     /// format and after thinking is applied".
-    pub(crate) fn apply(&self, client: &ClientFormat, asked: &Asked, key: &Key, prepared: &mut Prepared) {
+    pub(crate) fn apply(&self, request: &ClientRequest, key: &Key, prepared: &mut Prepared) {
         let outgoing = Outgoing {
             model: key.model.as_str(),
-            requested: &asked.model,
-            client,
+            requested: request.model.as_str(),
+            client: &request.format,
             format: &key.format,
             headers: &self.headers,
         };

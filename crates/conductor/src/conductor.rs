@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -9,7 +10,7 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use cliproxy_core::{
     ClientRequest, Credential, CredentialId, CredentialStore, Dispatched, Dispatcher, ExecutorError, Hook,
-    ListedModel, ModelId, ModelInfo, ProviderExecutor, ProviderId, Timestamp, Upstream, UsageSink,
+    ListedModel, ModelId, ModelInfo, ProviderExecutor, ProviderId, Timestamp, Upstream, UsageSink, boxed,
 };
 use parking_lot::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
@@ -299,8 +300,16 @@ impl Conductor {
 
 #[async_trait]
 impl Dispatcher for Conductor {
-    async fn dispatch(&self, request: ClientRequest) -> Dispatched {
-        retry::serve(&self.inner, request).await
+    // Spelled out, so that the future is made in its box.
+    fn dispatch<'a, 'async_trait>(
+        &'a self,
+        request: ClientRequest,
+    ) -> Pin<Box<dyn Future<Output = Dispatched> + Send + 'async_trait>>
+    where
+        'a: 'async_trait,
+        Self: 'async_trait,
+    {
+        boxed(|| retry::serve(&self.inner, request))
     }
 
     fn models(&self) -> Vec<ListedModel> {

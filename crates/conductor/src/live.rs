@@ -59,6 +59,7 @@ impl Live {
         picked: &Picked,
         credential: &Arc<Credential>,
         attempt: u32,
+        now: Timestamp,
     ) -> Self {
         picked.entry.enter();
         Self {
@@ -70,7 +71,7 @@ impl Live {
             model: picked.upstream.model.clone(),
             endpoint: picked.endpoint,
             probe: picked.probe,
-            started: inner.now(),
+            started: now,
             began: Instant::now(),
             attempt,
             ended: false,
@@ -104,8 +105,7 @@ impl Live {
         let now = self.inner.now();
         self.inner.breakers.well(self.endpoint);
         self.inner.board.lock().succeed(self.entry.id(), &self.model, self.started, now);
-        let outcome = self.end(OutcomeKind::Success, usage);
-        self.inner.observers.record(UsageRecord::new(outcome, self.ticket.principal.clone()));
+        self.account(OutcomeKind::Success, usage);
     }
 
     /// It failed before anything reached the client. The caller records the usage of the last failure.
@@ -117,8 +117,7 @@ impl Live {
     /// It broke after the client had something. Nothing is tried again.
     pub(crate) fn break_off(mut self, error: &ExecutorError, fault: &Fault, usage: Usage) {
         self.mark(error, Some(fault));
-        let outcome = self.end(OutcomeKind::Failure(error.kind()), usage);
-        self.inner.observers.record(UsageRecord::new(outcome, self.ticket.principal.clone()));
+        self.account(OutcomeKind::Failure(error.kind()), usage);
     }
 
     fn mark(&mut self, error: &ExecutorError, fault: Option<&Fault>) -> Option<Mark> {
@@ -147,6 +146,17 @@ impl Live {
         };
         let others = |entry: &Entry| entry.id() != self.entry.id();
         Survey::new(&self.inner, &snapshot, &resolution.model, now, others).ready == 0
+    }
+
+    /// Ends it, and records it where somebody takes records.
+    fn account(&mut self, kind: OutcomeKind, usage: Usage) {
+        if self.inner.observers.watch() || tracing::enabled!(tracing::Level::DEBUG) {
+            let outcome = self.end(kind, usage);
+            self.inner.observers.record(UsageRecord::new(outcome, self.ticket.principal.clone()));
+        } else {
+            self.ended = true;
+            self.entry.leave();
+        }
     }
 
     fn end(&mut self, kind: OutcomeKind, usage: Usage) -> Outcome {
@@ -188,8 +198,7 @@ impl Drop for Live {
             let now = self.inner.now();
             self.inner.board.lock().release(self.entry.id(), &self.model, self.probe, now);
         }
-        let outcome = self.end(OutcomeKind::Cancelled, Usage::default());
-        self.inner.observers.record(UsageRecord::new(outcome, self.ticket.principal.clone()));
+        self.account(OutcomeKind::Cancelled, Usage::default());
     }
 }
 

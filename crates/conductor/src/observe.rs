@@ -43,6 +43,11 @@ impl Observers {
         }
     }
 
+    /// Whether somebody takes outcomes or records: otherwise none need be made.
+    pub(crate) fn watch(&self) -> bool {
+        !self.hooks.is_empty() || !self.sinks.is_empty()
+    }
+
     /// Queues a usage record; never waits.
     pub(crate) fn record(&self, record: UsageRecord) {
         if !self.sinks.is_empty() && self.sender.try_send(record).is_err() {

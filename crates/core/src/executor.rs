@@ -11,8 +11,8 @@ use futures_core::Stream;
 use http::{HeaderMap, StatusCode};
 
 use crate::{
-    AccountQuota, ClientFormat, Credential, Evidence, ExecutorError, Failure, ModelInfo, Operation,
-    ProviderFormat, ProviderId, RequestId, Timestamp, UpstreamModel,
+    AccountQuota, ClientFormat, ClientRequest, Credential, Evidence, ExecutorError, Failure, ModelInfo,
+    Operation, ProviderFormat, ProviderId, RequestId, Target, Timestamp, UpstreamModel,
 };
 
 /// One try with one credential.
@@ -46,6 +46,29 @@ impl Attempt {
     #[must_use]
     pub fn is_native(&self) -> bool {
         self.client_format.speaks(&self.format)
+    }
+
+    /// The attempt of a client's request on a target, with what goes over the wire.
+    #[must_use]
+    pub fn of(
+        request: &ClientRequest,
+        target: &Target,
+        format: ProviderFormat,
+        body: Bytes,
+        stream: bool,
+    ) -> Self {
+        Self {
+            request_id: request.id.clone(),
+            credential: Arc::clone(&target.credential),
+            model: target.model.clone(),
+            format,
+            operation: request.operation,
+            stream,
+            body,
+            client_format: request.format.clone(),
+            client_headers: Arc::clone(&request.headers),
+            now: target.now,
+        }
     }
 
     /// An attempt for tests and embedders; every field can be changed afterwards.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod access;
+mod boxed;
 mod client_error;
 mod credential;
 mod dispatch;
@@ -24,6 +25,7 @@ mod upstream;
 mod usage;
 
 pub use access::{AccessDecision, AccessError, AccessProvider, Principal};
+pub use boxed::boxed;
 pub use client_error::{ClientError, ClientErrorKind, UpstreamBody};
 pub use credential::{
     Credential, CredentialKind, Document, Limits, ModelEntry, Origin, RequestScopedAction, RequestScopedRule,

@@ -45,6 +45,7 @@ pub struct ClientRequest {
 
 impl ClientRequest {
     /// A request with no headers, an anonymous principal and no session, that is to be explained.
+    #[inline]
     #[must_use]
     pub fn new(
         id: RequestId,
@@ -68,6 +69,7 @@ impl ClientRequest {
     }
 
     /// Asks for a stream.
+    #[inline]
     #[must_use]
     pub fn with_stream(mut self, stream: bool) -> Self {
         self.stream = stream;
@@ -75,6 +77,7 @@ impl ClientRequest {
     }
 
     /// Adds the client's headers.
+    #[inline]
     #[must_use]
     pub fn with_headers(mut self, headers: HeaderMap) -> Self {
         self.headers = Arc::new(headers);
@@ -82,6 +85,7 @@ impl ClientRequest {
     }
 
     /// Says who asks.
+    #[inline]
     #[must_use]
     pub fn with_principal(mut self, principal: Principal) -> Self {
         self.principal = principal;
@@ -89,6 +93,7 @@ impl ClientRequest {
     }
 
     /// Names the conversation.
+    #[inline]
     #[must_use]
     pub fn with_session(mut self, session: Option<(SessionKey, bool)>) -> Self {
         self.session = session;
@@ -96,6 +101,7 @@ impl ClientRequest {
     }
 
     /// Says whether somebody reads how it was served.
+    #[inline]
     #[must_use]
     pub fn with_explain(mut self, explain: bool) -> Self {
         self.explain = explain;

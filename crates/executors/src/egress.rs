@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use cliproxy_core::{
     Credential, ErrorKind, Evidence, ExecutorError, Failure, ProviderExecutor, Secret, Timestamp, WireReply,
-    WireStream,
+    WireStream, boxed,
 };
 use cliproxy_transport::oauth::{JwtBearer, TokenEndpoint, Tokens};
 use cliproxy_transport::{BodyError, HttpClient, IncomingBody, ProxyChoice, ProxyUrlError, SendError, Via};
@@ -18,6 +18,8 @@ use http::{HeaderMap, Request, Response, StatusCode, header};
 
 /// Error bodies beyond this are cut: they are shown, not parsed for content.
 pub(crate) const MAX_ERROR_BYTES: usize = 64 * 1024;
+/// Room for the headers of a call, made once.
+const USUAL_HEADERS: usize = 6;
 /// Whole replies beyond this are refused.
 pub(crate) const MAX_REPLY_BYTES: usize = 64 * 1024 * 1024;
 /// A list of models is worth waiting for this long. Source: runtime.md K "model list calls 15 s".
@@ -55,7 +57,7 @@ impl Egress {
     ) -> Result<Response<IncomingBody>, ExecutorError> {
         let via = self.via(credential)?;
         // Boxed once, here: three kilobytes of state would be copied through each layer above.
-        Box::pin(self.client.send(request, &via)).await.map_err(unsent)
+        boxed(|| self.client.send(request, &via)).await.map_err(unsent)
     }
 
     /// Sends one request and waits for the whole reply.
@@ -225,6 +227,7 @@ pub(crate) fn request(method: http::Method, uri: http::Uri, body: Bytes) -> Requ
     let mut request = Request::new(body);
     *request.method_mut() = method;
     *request.uri_mut() = uri;
+    *request.headers_mut() = HeaderMap::with_capacity(USUAL_HEADERS);
     request
 }
 

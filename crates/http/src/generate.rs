@@ -10,8 +10,7 @@ use cliproxy_core::{
 use cliproxy_transport::{InboundBody, OutboundBody};
 use futures_core::Stream;
 use http::header::HeaderValue;
-use http::request::Parts;
-use http::{HeaderName, Response, StatusCode};
+use http::{HeaderMap, HeaderName, Response, StatusCode};
 
 use crate::array::ArrayBody;
 use crate::call::{Addressed, Call};
@@ -29,14 +28,14 @@ const MAX_EXPLANATION: usize = 4096;
 pub(crate) async fn answer(
     inner: Arc<Inner>,
     call: Call,
-    parts: Parts,
+    addressed: Addressed,
+    headers: HeaderMap,
     body: InboundBody,
 ) -> Response<OutboundBody> {
-    let explain = call.options.explain || parts.headers.contains_key(EXPLAIN);
-    let addressed = Addressed::read(call.endpoint, &parts);
+    let explain = call.options.explain || headers.contains_key(EXPLAIN);
     // The log reads it too, at a level that is seldom on.
     let told = explain || tracing::enabled!(tracing::Level::DEBUG);
-    let request = match read(&call, &addressed, parts, body).await {
+    let request = match read(&call, &addressed, headers, body).await {
         Ok(request) => request.with_explain(told),
         Err(error) => return respond::error(call.codec.as_ref(), &error, &call.id),
     };
@@ -81,7 +80,7 @@ pub(crate) async fn answer(
 async fn read(
     call: &Call,
     addressed: &Addressed,
-    parts: Parts,
+    headers: HeaderMap,
     body: InboundBody,
 ) -> Result<ClientRequest, Box<ClientError>> {
     let bytes = body.read(&call.options.body).await.map_err(|error| failure::body(&error))?;
@@ -93,13 +92,13 @@ async fn read(
     if model.as_str().is_empty() {
         return Err(Box::new(failure::no_model()));
     }
-    let session = session::find(&parts.headers, &peek);
+    let session = session::find(&headers, &peek);
     let stream = addressed.stream.unwrap_or(peek.stream) && call.operation == Operation::Generate;
     let request =
         ClientRequest::new(call.id.clone(), call.format.clone(), call.operation, model, bytes.clone());
     Ok(request
         .with_stream(stream)
-        .with_headers(parts.headers)
+        .with_headers(headers)
         .with_principal(call.principal.clone())
         .with_session(session))
 }

@@ -23,12 +23,18 @@ impl Ids {
         let given = NAMES.iter().find_map(|name| headers.get(name)).and_then(|value| value.to_str().ok());
         match given.filter(|text| is_plain(text)) {
             Some(text) => RequestId::new(text),
-            None => RequestId::new(format!(
-                "{:016x}",
-                self.keys.hash_one(self.next.fetch_add(1, Ordering::Relaxed))
-            )),
+            None => RequestId::new(
+                hexadecimal(self.keys.hash_one(self.next.fetch_add(1, Ordering::Relaxed))).as_str(),
+            ),
         }
     }
+}
+
+/// Sixteen digits.
+fn hexadecimal(number: u64) -> String {
+    let digit = |byte: u8| if byte < 10 { b'0' + byte } else { b'a' + byte - 10 };
+    let digits = number.to_be_bytes().into_iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    String::from_utf8(digits.collect()).unwrap_or_default()
 }
 
 fn is_plain(text: &str) -> bool {
@@ -39,9 +45,13 @@ fn is_plain(text: &str) -> bool {
 pub(crate) fn trace_id(now: Timestamp, credential: Option<&str>, id: &RequestId) -> String {
     let credential = credential.unwrap_or("none");
     let mut text = String::with_capacity(16 + credential.len() + id.as_str().len());
-    text.extend(now.to_rfc3339().bytes().filter(u8::is_ascii_digit).map(char::from));
+    text.push_str(&now.to_compact());
     text.push('-');
-    text.extend(credential.chars().map(|c| if c.is_ascii_graphic() && c != '@' { c } else { '_' }));
+    if credential.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'@') {
+        text.push_str(credential);
+    } else {
+        text.extend(credential.chars().map(|c| if c.is_ascii_graphic() && c != '@' { c } else { '_' }));
+    }
     text.push('-');
     text.push_str(id.as_str());
     text

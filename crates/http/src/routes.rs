@@ -12,7 +12,7 @@ use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use serde_json::json;
 
-use crate::call::Call;
+use crate::call::{Addressed, Call};
 use crate::endpoint::{Endpoint, base_url_advice, model_name};
 use crate::models::Style;
 use crate::options::{Codecs, Options};
@@ -72,7 +72,7 @@ impl ClientRoutes {
 impl Routes for ClientRoutes {
     fn handle(&self, request: Request<InboundBody>, peer: Peer) -> Routed {
         let inner = Arc::clone(&self.0);
-        Routed::reply(async move { inner.answer(request, peer).await })
+        Routed::reply_with(move || inner.answer(request, peer))
     }
 
     fn busy(&self, request: &Request<InboundBody>) -> Option<Response<OutboundBody>> {
@@ -169,9 +169,10 @@ impl Inner {
             };
             let options = Arc::clone(&visit.options);
             let call = Call { id: id.clone(), endpoint, format, operation, codec, principal, options };
-            let head = std::mem::replace(&mut visit.parts, Request::new(()).into_parts().0);
+            let addressed = Addressed::read(endpoint, &visit.parts);
+            let headers = std::mem::take(&mut visit.parts.headers);
             let Some(body) = visit.body.take() else { return refuse(&failure::no_body()) };
-            return generate::answer(self, call, head, body).await;
+            return generate::answer(self, call, addressed, headers, body).await;
         }
         match endpoint {
             Endpoint::Root => respond::json(StatusCode::OK, self.banner()),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cliproxy_core::{
-    Credential, ErrorKind, Exchange, ExecutorError, Outcome, StreamReply, Target, UpstreamReply,
+    Credential, ErrorKind, Exchange, ExecutorError, Outcome, StreamReply, Target, Timestamp, UpstreamReply,
 };
 use cliproxy_quota::Mark;
 use tokio::time::Instant;
@@ -32,9 +32,17 @@ impl Run {
         let mut credential = Arc::clone(&picked.credential);
         loop {
             self.attempts += 1;
-            let target = self.target(picked, &credential);
-            let live =
-                Live::begin(&self.inner, &self.settled, &self.ticket, picked, &credential, self.attempts);
+            let now = self.inner.now();
+            let target = self.target(picked, &credential, now);
+            let live = Live::begin(
+                &self.inner,
+                &self.settled,
+                &self.ticket,
+                picked,
+                &credential,
+                self.attempts,
+                now,
+            );
             let began = Instant::now();
             let result = exchange.attempt(target.clone()).await;
             if self.trace.wanted {
@@ -73,10 +81,9 @@ impl Run {
         }
     }
 
-    fn target(&self, picked: &Picked, credential: &Arc<Credential>) -> Target {
+    fn target(&self, picked: &Picked, credential: &Arc<Credential>, now: Timestamp) -> Target {
         let executor = Arc::clone(&picked.entry.shape().executor);
-        let mut target =
-            Target::new(executor, Arc::clone(credential), picked.upstream.model.clone(), self.inner.now());
+        let mut target = Target::new(executor, Arc::clone(credential), picked.upstream.model.clone(), now);
         // A suffix in the configuration wins over the client's (Source: runtime.md E.6, L.3 34).
         target.suffix = picked.upstream.suffix.clone().or_else(|| self.resolution.suffix.clone());
         target.info = Some(Arc::clone(&picked.info));

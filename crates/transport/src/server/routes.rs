@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use cliproxy_core::boxed;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Request, Response, StatusCode};
 
@@ -53,6 +54,14 @@ impl Routed {
     /// Boxes the future that makes the reply.
     pub fn reply(future: impl Future<Output = Response<OutboundBody>> + Send + 'static) -> Self {
         Self::Reply(Box::pin(future))
+    }
+
+    /// As [`Self::reply`], with the future made in its box: see [`cliproxy_core::boxed`].
+    pub fn reply_with<F>(make: impl FnOnce() -> F) -> Self
+    where
+        F: Future<Output = Response<OutboundBody>> + Send + 'static,
+    {
+        Self::Reply(boxed(make))
     }
 }
 
