@@ -1,6 +1,6 @@
 //! Headers that the user configured for a credential.
 
-use cliproxy_core::{Credential, ErrorKind, ExecutorError};
+use cliproxy_core::{Credential, ErrorKind, ExecutorError, Secret};
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
 };
@@ -28,20 +28,32 @@ pub fn apply_credential_headers(headers: &mut HeaderMap, credential: &Credential
 }
 
 /// A value that is not printed by whoever formats the headers.
-pub(crate) fn sensitive(text: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::try_from(text).ok()?;
+pub(crate) fn sensitive(text: impl Into<String>) -> Option<HeaderValue> {
+    let mut value = HeaderValue::try_from(text.into()).ok()?;
     value.set_sensitive(true);
     Some(value)
 }
 
 /// The header value that shows a credential's key. A key that no header can hold is told, not left out: the provider's
 /// own answer to a call without a key would blame something else.
-pub(crate) fn key_value(credential: &Credential, text: &str) -> Result<HeaderValue, ExecutorError> {
+pub(crate) fn key_value(
+    credential: &Credential,
+    text: impl Into<String>,
+) -> Result<HeaderValue, ExecutorError> {
     sensitive(text).ok_or_else(|| {
         let id = credential.masked_id();
         let message = format!("the key of credential {id} has characters that no header can carry");
         ExecutorError::new(ErrorKind::Misconfigured, message)
     })
+}
+
+/// As [`key_value`], behind the word `Bearer`.
+pub(crate) fn bearer(credential: &Credential, key: &Secret) -> Result<HeaderValue, ExecutorError> {
+    let key = key.expose();
+    let mut text = String::with_capacity("Bearer ".len() + key.len());
+    text.push_str("Bearer ");
+    text.push_str(key);
+    key_value(credential, text)
 }
 
 /// Who we are, where no client speaks for itself.

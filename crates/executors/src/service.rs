@@ -9,7 +9,7 @@ use http::{Method, Request, Uri};
 
 use crate::account::OauthClient;
 use crate::egress;
-use crate::headers::{OWN_AGENT, apply_credential_headers, key_value};
+use crate::headers::{OWN_AGENT, apply_credential_headers, bearer};
 use crate::urls::Base;
 use crate::{Egress, Urls};
 
@@ -83,7 +83,7 @@ impl Service {
 }
 
 fn authorize(headers: &mut HeaderMap, credential: &Credential, key: &Secret) -> Result<(), ExecutorError> {
-    headers.insert(AUTHORIZATION, key_value(credential, &format!("Bearer {}", key.expose()))?);
+    headers.insert(AUTHORIZATION, bearer(credential, key)?);
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! The URLs of a provider: built in, each replaceable under `endpoints.<provider>.<name>`, or the credential's own.
 
+use bytes::Bytes;
 use cliproxy_core::{Credential, Endpoint, ErrorKind, ExecutorError};
 use http::Uri;
 
@@ -89,12 +90,14 @@ impl<'a> Base<'a> {
 
     /// Root and path together. The path may have a query.
     pub(crate) fn join(&self, path: &str) -> Result<Uri, ExecutorError> {
-        let mut url = format!("{}{path}", self.root);
+        let mut url = String::with_capacity(self.root.len() + path.len() + self.query.len() + 1);
+        url.push_str(self.root);
+        url.push_str(path);
         if !self.query.is_empty() {
             url.push(if path.contains('?') { '&' } else { '?' });
             url.push_str(self.query);
         }
-        url.parse().map_err(|_| {
+        Uri::from_maybe_shared(Bytes::from(url)).map_err(|_| {
             ExecutorError::new(
                 ErrorKind::Misconfigured,
                 "the base URL of this credential is not a URL: correct `base-url`",

@@ -7,7 +7,7 @@ use http::{Method, Request, Uri};
 
 use super::betas::{Call, assemble};
 use crate::egress::request;
-use crate::headers::{OWN_AGENT, apply_credential_headers, key_value};
+use crate::headers::{OWN_AGENT, apply_credential_headers, bearer, key_value};
 
 const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
@@ -48,7 +48,7 @@ impl<'a> Token<'a> {
         if self.first_party && !self.is_oauth() {
             headers.insert(API_KEY, key_value(self.credential, secret)?);
         } else {
-            headers.insert(AUTHORIZATION, key_value(self.credential, &format!("Bearer {secret}"))?);
+            headers.insert(AUTHORIZATION, bearer(self.credential, &self.secret)?);
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use http::header::{AUTHORIZATION, HeaderMap};
 use serde_json::{Map, Value};
 
 use crate::account::{OauthClient, now, renewed};
-use crate::headers::key_value;
+use crate::headers::bearer;
 use crate::{Egress, Urls};
 
 /// This long before its expiry a token is renewed. Source: providers-a.md 1.4 "antigravity 5 min", 7.3 "a small skew".
@@ -118,7 +118,7 @@ pub(crate) fn authorize(headers: &mut HeaderMap, credential: &Credential) -> Res
         let message = format!("credential {} has no access_token", credential.masked_id());
         return Err(missing(credential, message));
     };
-    headers.insert(AUTHORIZATION, key_value(credential, &format!("Bearer {}", token.expose()))?);
+    headers.insert(AUTHORIZATION, bearer(credential, &token)?);
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use cliproxy_translator::splice::{Edits, TopLevel};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use memchr::memmem;
 
-use crate::headers::{OWN_AGENT, apply_credential_headers, key_value};
+use crate::headers::{OWN_AGENT, apply_credential_headers, bearer, key_value};
 
 const ACCOUNT: HeaderName = HeaderName::from_static("chatgpt-account-id");
 const SESSION: HeaderName = HeaderName::from_static("session_id");
@@ -59,7 +59,7 @@ pub(super) fn authorize(headers: &mut HeaderMap, credential: &Credential) -> Res
     let login = credential.kind() == CredentialKind::Account;
     let key = if login { credential.access_token() } else { credential.api_key() };
     if let Some(key) = key {
-        headers.insert(AUTHORIZATION, key_value(credential, &format!("Bearer {}", key.expose()))?);
+        headers.insert(AUTHORIZATION, bearer(credential, &key)?);
     }
     // Required for logins, and mandatory for those of a team; never sent empty, never with a key.
     if login && let Some(account) = credential.document().text("account_id") {

@@ -16,7 +16,7 @@ use super::models;
 use super::token::{self, Home, Token};
 use crate::Egress;
 use crate::account;
-use crate::headers::{apply_credential_headers, key_value};
+use crate::headers::{apply_credential_headers, bearer};
 use crate::minted::Minted;
 use crate::service::{Service, anthropic, put, required};
 use crate::urls::Base;
@@ -132,7 +132,7 @@ impl ProviderExecutor for CopilotExecutor {
         let uri = self.base(credential, api.as_deref()).join("/models")?;
         let mut request = egress::request(Method::GET, uri, Bytes::new());
         let headers = request.headers_mut();
-        headers.insert(AUTHORIZATION, key_value(credential, &format!("Bearer {}", secret.expose()))?);
+        headers.insert(AUTHORIZATION, bearer(credential, &secret)?);
         editor(headers);
         apply_credential_headers(headers, credential, &HeaderMap::new());
         let reply = self.service.egress.listed(self, credential, request).await?;

@@ -10,7 +10,7 @@ use http::{Method, Uri};
 use serde_json::Value;
 
 use crate::egress::{self, Egress};
-use crate::headers::{OWN_AGENT, key_value};
+use crate::headers::{OWN_AGENT, bearer};
 use crate::service::put;
 
 /// A token that does not say when it ends is kept this long.
@@ -41,8 +41,7 @@ pub(super) async fn exchange(
     let headers = request.headers_mut();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     headers.insert(USER_AGENT, OWN_AGENT);
-    headers
-        .insert(http::header::AUTHORIZATION, key_value(credential, &format!("Bearer {}", github.expose()))?);
+    headers.insert(http::header::AUTHORIZATION, bearer(credential, github)?);
     for (name, value) in known::COPILOT_HEADERS {
         put(headers, name, value);
     }

@@ -10,7 +10,7 @@ use http::{Method, Request, Uri};
 
 use super::account::Account;
 use crate::egress;
-use crate::headers::{OWN_AGENT, apply_credential_headers, key_value};
+use crate::headers::{OWN_AGENT, apply_credential_headers, bearer};
 
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const OPT_OUT: HeaderName = HeaderName::from_static("x-amzn-codewhisperer-optout");
@@ -20,7 +20,7 @@ const INVOCATION: HeaderName = HeaderName::from_static("amz-sdk-invocation-id");
 /// Shows the token; whatever stood there before goes.
 pub(super) fn authorize(headers: &mut HeaderMap, account: &Account<'_>) -> Result<(), ExecutorError> {
     let token = account.token()?;
-    headers.insert(AUTHORIZATION, key_value(account.credential, &format!("Bearer {}", token.expose()))?);
+    headers.insert(AUTHORIZATION, bearer(account.credential, &token)?);
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use http::{HeaderMap, Method, Request, Response};
 
 use super::error;
 use crate::egress::{optional, request};
-use crate::headers::{apply_credential_headers, key_value};
+use crate::headers::{apply_credential_headers, bearer};
 use crate::urls::Base;
 use crate::{Egress, Urls, openai_models};
 
@@ -105,7 +105,7 @@ fn set_headers(headers: &mut HeaderMap, attempt: &Attempt) -> Result<(), Executo
 fn authorize(headers: &mut HeaderMap, credential: &Credential) -> Result<(), ExecutorError> {
     headers.remove(AUTHORIZATION);
     if let Some(key) = credential.api_key().or_else(|| credential.access_token()) {
-        headers.insert(AUTHORIZATION, key_value(credential, &format!("Bearer {}", key.expose()))?);
+        headers.insert(AUTHORIZATION, bearer(credential, &key)?);
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use super::imagen;
 use crate::account::now;
 use crate::egress::{self, optional};
 use crate::google::{body, error, models, request};
-use crate::headers::{apply_credential_headers, key_value};
+use crate::headers::{apply_credential_headers, bearer};
 use crate::minted::Minted;
 use crate::urls::{Base, segment};
 use crate::{Egress, Urls};
@@ -104,7 +104,7 @@ impl VertexExecutor {
             return request::authorize(headers, credential);
         }
         let token = self.token(credential).await?;
-        headers.insert(AUTHORIZATION, key_value(credential, &format!("Bearer {}", token.expose()))?);
+        headers.insert(AUTHORIZATION, bearer(credential, &token)?);
         Ok(())
     }
 }
