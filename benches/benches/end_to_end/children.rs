@@ -23,8 +23,17 @@ pub(crate) struct Binaries {
 }
 
 impl Binaries {
-    /// Builds the server as it is released, and looks for nginx.
-    pub(crate) fn build() -> Self {
+    /// The server that was named, else one built by `cargo build --release`; and nginx, if it is there.
+    pub(crate) fn find(server: Option<PathBuf>) -> Self {
+        let server = server.unwrap_or_else(Self::build);
+        let nginx = ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/bin/nginx", "/opt/homebrew/bin/nginx"]
+            .iter()
+            .map(PathBuf::from)
+            .find(|path| path.exists());
+        Self { server, nginx }
+    }
+
+    fn build() -> PathBuf {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let built = Command::new(cargo)
             .args(["build", "--release", "--quiet", "--package", "cliproxy-server"])
@@ -32,11 +41,7 @@ impl Binaries {
             .status();
         assert!(built.expect("cargo runs").success(), "the server does not build");
         let target = Path::new(env!("CARGO_BIN_EXE_bare-hyper")).parent().expect("a directory");
-        let nginx = ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/bin/nginx", "/opt/homebrew/bin/nginx"]
-            .iter()
-            .map(PathBuf::from)
-            .find(|path| path.exists());
-        Self { server: target.join("cliproxy-server"), nginx }
+        target.join("cliproxy-server")
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! `cargo bench -p cliproxy-benches` builds the server as it is released, starts it, a fake provider, bare hyper and
 //! (when installed) nginx, and prints one table. Words behind `--` choose groups: `cargo bench -p cliproxy-benches --
-//! small agent`. `--rounds N` and `--scale N` (per cent of the requests) trade time for noise.
+//! small agent`. `--rounds N` and `--scale N` (per cent of the requests) trade time for noise. `--server PATH` measures
+//! a server that was built elsewhere, as `scripts/release` does.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -22,6 +23,8 @@ mod process;
 mod report;
 mod start;
 
+use std::path::PathBuf;
+
 use report::Report;
 
 /// What the command line asked for.
@@ -29,14 +32,19 @@ struct Arguments {
     groups: Vec<String>,
     rounds: usize,
     scale: usize,
+    server: Option<PathBuf>,
 }
 
 impl Arguments {
     /// `None` when the program was not started as a benchmark.
     fn read() -> Option<Self> {
-        let mut read = Self { groups: Vec::new(), rounds: 9, scale: 100 };
+        let mut read = Self { groups: Vec::new(), rounds: 9, scale: 100, server: None };
         let (mut words, mut bench) = (std::env::args().skip(1), false);
         while let Some(word) = words.next() {
+            if word == "--server" {
+                read.server = Some(words.next().expect("a path").into());
+                continue;
+            }
             let mut number = || words.next().and_then(|text| text.parse().ok()).expect("a number");
             match word.as_str() {
                 "--bench" => bench = true,
@@ -63,7 +71,7 @@ fn main() {
         println!("not started as a benchmark: nothing is measured");
         return;
     };
-    let binaries = children::Binaries::build();
+    let binaries = children::Binaries::find(arguments.server.clone());
     let mut report = Report::default();
     report.machine();
     if binaries.nginx.is_none() {

@@ -112,7 +112,8 @@ fn open_streams(runtime: &Runtime, start: Start<'_>, client: Format, report: &mu
         load::run(runtime, served.address, &Job::new(format, "chat-flood-200", true, Size::Agent), 16, 64);
         let before = served.process.resident();
         let held = runtime.block_on(hold(served.address, &job));
-        pause(1);
+        // Streams last for minutes: what their requests took is given back by then.
+        pause(6);
         let after = served.process.resident();
         drop(held);
         Some(after.saturating_sub(before) as f64 / 1024.0 / STREAMS as f64)
