@@ -322,6 +322,35 @@ async fn a_login_of_the_vendors_tool_is_offered_and_taken_over() {
     assert!(code == 0 && said.contains("hello"), "{said}");
 }
 
+#[tokio::test]
+async fn a_second_account_of_kiros_ide_takes_nobodys_place() {
+    let world = World::new().await;
+    let folder = world.home.path().join(".aws/sso/cache");
+    std::fs::create_dir_all(&folder).unwrap();
+    for (who, answer) in [
+        ("one", json_reply(&json!({"userInfo": {"email": "one@example.com"}}))),
+        ("two", json_reply(&json!({"userInfo": {"email": "two@example.com"}}))),
+        ("three", status(403)),
+        ("four", status(403)),
+    ] {
+        let token = json!({"accessToken": format!("A-{who}"), "refreshToken": format!("R-{who}"),
+            "authMethod": "social", "provider": "Google", "profileArn": "arn:aws:codewhisperer:us-east-1:1:profile/SHARED"});
+        std::fs::write(folder.join("kiro-auth-token.json"), token.to_string()).unwrap();
+        world.api.script_all([answer]);
+        let (code, said) = world.run(&["import", "kiro"]).await;
+        assert!(code == 0 && said.contains("Saved kiro-google-"), "{said}");
+    }
+    let kept = std::fs::read_dir(world.home.path().join("credentials")).unwrap();
+    let mut kept: Vec<String> = kept
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".json"))
+        .map(|name| world.stored(&name)["refresh_token"].as_str().unwrap().to_owned())
+        .collect();
+    kept.sort();
+    assert_eq!(kept, ["R-four", "R-one", "R-three", "R-two"]);
+    assert_eq!(world.stored("kiro-google-one@example.com.json")["email"], "one@example.com");
+}
+
 /// What an upstream answers, whichever of its formats is spoken.
 fn any_format(request: &Received) -> Reply {
     let streams = request.body.windows(13).any(|part| part == b"\"stream\":true");

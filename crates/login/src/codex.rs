@@ -10,12 +10,11 @@ use cliproxy_core::{
 };
 use cliproxy_transport::oauth::{AuthorizeUrl, CodeGrant, Tokens, jwt_claims, known};
 use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
 
 use crate::Options;
 use crate::browser::{Redirect, consent};
 use crate::means::{Call, Means, failed, parse, token_failed};
-use crate::names::part;
+use crate::names::{part, short_hash};
 
 static ENDPOINTS: [Endpoint; 4] = [
     Endpoint::new("authorize", "https://auth.openai.com/oauth/authorize"),
@@ -170,8 +169,7 @@ impl Identity {
     /// The usual name, and the one for a further account of the same address. Source: providers-a.md 3.3.
     fn names(&self) -> (String, String) {
         let email = part(&self.email);
-        let digest = Sha256::digest(self.account.as_bytes());
-        let hash: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        let hash = short_hash(&self.account);
         let plan = if self.plan.is_empty() { String::new() } else { format!("-{}", self.plan) };
         let hashed = format!("codex-{hash}-{email}{plan}.json");
         if self.plan == "team" && !self.account.is_empty() {

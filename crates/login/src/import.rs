@@ -7,8 +7,9 @@ use cliproxy_core::{Document, LoginError, LoginErrorKind, NewLogin, ProviderId, 
 use cliproxy_transport::oauth::jwt_claims;
 use serde_json::{Map, Value, json};
 
+use crate::Options;
 use crate::kiro_file;
-use crate::names::part;
+use crate::names::{part, short_hash};
 
 /// No such file is larger.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -44,6 +45,24 @@ impl FoundLogin {
     /// As [`Self::read`].
     pub async fn read_settled(&self) -> Result<NewLogin, LoginError> {
         settled(|| self.read()).await
+    }
+
+    /// As [`Self::read_settled`], and asks the provider whose account it is where the file does not say and nothing else
+    /// would tell two accounts apart (Kiro). No answer is no failure.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn read_named(&self, options: &Options) -> Result<NewLogin, LoginError> {
+        let login = self.read_settled().await?;
+        if self.name != "kiro" || login.document.text("email").is_some() {
+            return Ok(login);
+        }
+        let email = crate::kiro::email_of(options, &login.document).await;
+        if email.is_empty() {
+            return Ok(login);
+        }
+        let named = [("email".to_owned(), Value::from(email))].into_iter().collect();
+        Ok(kiro_login(login.document.merged(named)))
     }
 
     /// Reads it. Nothing is changed, and nobody is asked.
@@ -280,16 +299,25 @@ fn qwen(file: &Map<String, Value>, _path: &Path) -> Option<NewLogin> {
     Some(NewLogin::new(ProviderId::from_static("qwen"), "qwen-qwen-code.json", document, &["email"]))
 }
 
-// Source: providers-b.md 1.1.7, 1.3.
 fn kiro(file: &Map<String, Value>, path: &Path) -> Option<NewLogin> {
-    let document = kiro_file::document(file, path)?;
+    kiro_file::document(file, path).map(kiro_login)
+}
+
+/// Profiles are shared: only an e-mail tells accounts apart, or else the token itself, and a name that another login
+/// has is not taken from it.
+// Source: providers-b.md 1.3.
+fn kiro_login(document: Document) -> NewLogin {
     let provider = document.text("provider").unwrap_or("imported").to_ascii_lowercase();
+    let email = document.text("email");
     let of_profile = || document.text("profile_arn")?.rsplit('/').next();
-    let id =
-        document.text("email").or_else(of_profile).or_else(|| document.text("client_id")).unwrap_or("ide");
-    let name = format!("kiro-{}-{}.json", part(&provider), part(id));
-    let login = NewLogin::new(ProviderId::from_static("kiro"), name, document, &["profile_arn", "email"]);
-    Some(login.with_distinct(&crate::kiro::DISTINCT))
+    let id = email.or_else(of_profile).or_else(|| document.text("client_id")).unwrap_or("ide");
+    let stem = format!("kiro-{}-{}", part(&provider), part(id));
+    let token = document.text("refresh_token").or_else(|| document.text("access_token"));
+    let other = format!("{stem}-{}.json", short_hash(token.unwrap_or_default()));
+    let identity = if email.is_some() { "email" } else { "refresh_token" };
+    NewLogin::new(ProviderId::from_static("kiro"), format!("{stem}.json"), document, &[identity])
+        .with_distinct(&crate::kiro::DISTINCT)
+        .with_other_name(other)
 }
 
 /// One entry an app of GitHub; the first with a token is as good as the others.

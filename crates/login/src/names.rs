@@ -1,5 +1,7 @@
 //! Names of files.
 
+use sha2::{Digest as _, Sha256};
+
 /// A part of a file name: what could lead elsewhere, or is no letter of a name, becomes `_`.
 pub(crate) fn part(text: &str) -> String {
     let mut name: String = text
@@ -12,6 +14,11 @@ pub(crate) fn part(text: &str) -> String {
         name.remove(0);
     }
     if name.is_empty() { "unknown".to_owned() } else { name }
+}
+
+/// Tells names apart that would be the same otherwise, and shows nothing of what it is made of.
+pub(crate) fn short_hash(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -125,7 +125,9 @@ impl Entry {
         let text = file.renewed(credential.document()).await.map_err(|error| failed(error.to_string()))?;
         let path: PathBuf = file.path().to_owned();
         let shown = path.display().to_string();
-        let written = tokio::task::spawn_blocking(move || replace_file(&path, &text)).await;
+        // A link stays one: what it leads to is written.
+        let write = move || replace_file(&std::fs::canonicalize(&path)?, &text);
+        let written = tokio::task::spawn_blocking(write).await;
         written
             .map_err(std::io::Error::other)
             .and_then(|done| done)

@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 
 use crate::Options;
 use crate::means::Means;
-use crate::names::part;
+use crate::names::{part, short_hash};
 use plan::Flow;
 pub(crate) use plan::Method;
 
@@ -121,8 +121,8 @@ impl Kiro {
         Document::new(document)
     }
 
-    // Source: providers-b.md 1.3.
-    fn file_name(&self, method: Method, brought: &Brought, email: &str) -> String {
+    /// Without its ending. Source: providers-b.md 1.3.
+    fn file_stem(&self, method: Method, brought: &Brought, email: &str) -> String {
         let prefix = method.prefix();
         let digits = || format!("{:05}", self.means.now().as_millis().rem_euclid(100_000));
         let id = match (&brought.aws, method) {
@@ -136,8 +136,16 @@ impl Kiro {
             // Accounts share profiles: the profile's name is no name for one of them.
             (None, _) => digits(),
         };
-        format!("{prefix}-{id}.json")
+        format!("{prefix}-{id}")
     }
+}
+
+/// Whose account a login is that another program made; empty when nobody knows.
+pub(crate) async fn email_of(options: &Options, login: &Document) -> String {
+    let means = Means::new(ProviderId::from_static("kiro"), None, &ENDPOINTS, options);
+    let Some(token) = login.secret("access_token") else { return String::new() };
+    let aws = login.text("auth_method").is_some_and(|method| matches!(method, "idc" | "builder-id"));
+    account::email(&means, &token, login.text("profile_arn"), aws).await
 }
 
 #[async_trait]
@@ -179,10 +187,14 @@ impl Authenticator for Kiro {
         let brought = self.brought(method, &request, &ui).await?;
         let aws = brought.aws.is_some();
         let email = account::email(&self.means, &brought.access, brought.profile_arn.as_deref(), aws).await;
-        let name = self.file_name(method, &brought, &email);
+        let stem = self.file_stem(method, &brought, &email);
         let document = self.document(method, &brought, &email);
+        // One address may have an account in each of two organisations.
+        let token = brought.refresh.as_ref().unwrap_or(&brought.access);
+        let other = format!("{stem}-{}.json", short_hash(token.expose()));
+        let name = format!("{stem}.json");
         let login = NewLogin::new(self.means.provider.clone(), name, document, &["email"]);
-        Ok(login.with_distinct(&DISTINCT))
+        Ok(login.with_distinct(&DISTINCT).with_other_name(other))
     }
 
     fn endpoints(&self) -> &[Endpoint] {

@@ -7,7 +7,7 @@ use cliproxy_login::{FoundLogin, found_logins};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{document, jwt};
+use crate::support::{Scene, document, jwt};
 
 fn write(home: &Path, path: &str, content: &Value) {
     let path = home.join(path);
@@ -136,4 +136,69 @@ fn a_file_that_is_being_written_is_said_to_be() {
         error.to_string().contains("oauth_creds.json") && error.to_string().contains("try again"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn kiros_accounts_are_told_apart_by_asking_whose_they_are() {
+    let scene = Scene::new().await;
+    let home = TempDir::new().unwrap();
+    let mut existing = Vec::new();
+    let one = json!({"userInfo": {"email": "one@example.com"}});
+    let two = json!({"userInfo": {"email": "two@example.com"}});
+    // Accounts of Google share one profile.
+    for (answer, token, name) in [
+        (&one, "RT1", "kiro-google-one@example.com.json"),
+        (&two, "RT2", "kiro-google-two@example.com.json"),
+        (&json!({}), "RT3", "kiro-google-SHARED.json"),
+        (&json!({}), "RT4", "kiro-google-SHARED-a12c53a8.json"),
+        (&json!({}), "RT3", "kiro-google-SHARED.json"),
+        (&json!({}), "RT4", "kiro-google-SHARED-a12c53a8.json"),
+        (&one, "RT5", "kiro-google-one@example.com.json"),
+    ] {
+        write(
+            home.path(),
+            ".aws/sso/cache/kiro-auth-token.json",
+            &json!({"accessToken": "AT", "refreshToken": token, "authMethod": "social", "provider": "Google",
+                "profileArn": "arn:aws:codewhisperer:us-east-1:1:profile/SHARED"}),
+        );
+        scene.oauth.page("/amazonq/getUsageLimits", [cliproxy_testkit::json(answer)]);
+        let read = only(&home).read_named(&scene.options).await.unwrap();
+        assert_eq!(scene.oauth.upstream().last().header("authorization"), Some("Bearer AT"));
+        let credential = read.into_credential(&existing);
+        assert_eq!(credential.id().as_str(), name);
+        existing.retain(|known: &cliproxy_core::Credential| known.id() != credential.id());
+        existing.push(credential);
+    }
+    assert_eq!(existing.len(), 4, "none took the place of another");
+    let asked = scene.oauth.upstream().requests().len();
+    write(home.path(), ".aws/sso/cache/kiro-auth-token.json", &json!({"accessToken": "AT", "email": "e@x"}));
+    only(&home).read_named(&scene.options).await.unwrap();
+    assert_eq!(scene.oauth.upstream().requests().len(), asked, "what is known is not asked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_being_written_is_waited_for() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join(".aws/sso/cache/kiro-auth-token.json");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, "{\"accessTo").unwrap();
+    let found = only(&home);
+    let whole = async {
+        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+        fs::write(&path, r#"{"accessToken":"AT","email":"e@x"}"#).unwrap();
+    };
+    let (read, ()) = tokio::join!(found.read_settled(), whole);
+    assert_eq!(read.unwrap().document.text("access_token"), Some("AT"));
+    // One that stays broken is said to be, in the end.
+    fs::write(&path, "{\"accessTo").unwrap();
+    let began = tokio::time::Instant::now();
+    let error = found.read_settled().await.unwrap_err();
+    assert_eq!(error.kind(), cliproxy_core::LoginErrorKind::Unsettled);
+    // Source: providers-b.md 1.1.7 "10 attempts, 50 ms doubling, cap 500 ms".
+    assert_eq!(began.elapsed().as_millis(), 50 + 100 + 200 + 400 + 5 * 500);
+    // What is wrong for good is said at once.
+    fs::write(&path, r#"{"refreshToken":"RT"}"#).unwrap();
+    let began = tokio::time::Instant::now();
+    assert!(found.read_settled().await.is_err());
+    assert_eq!(began.elapsed().as_millis(), 0);
 }

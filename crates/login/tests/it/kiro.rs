@@ -502,3 +502,24 @@ async fn one_person_keeps_a_file_for_each_of_their_ways_in() {
     }
     assert_eq!(existing.len(), 4);
 }
+
+#[tokio::test]
+async fn one_address_in_two_organisations_is_two_files() {
+    let scene = Scene::new().await;
+    scene.oauth.page("/amazonq/getUsageLimits", [json(&j!({"userInfo": {"email": "me@example.com"}}))]);
+    let mut existing: Vec<cliproxy_core::Credential> = Vec::new();
+    let mut names = Vec::new();
+    for organisation in ["d-1", "d-2", "d-1", "d-2"] {
+        let start = format!("https://{organisation}.awsapps.com/start");
+        let named = by("idc", "device").with_answer("start-url", start);
+        let login = scene.login("kiro", named, &Person::answering([])).await.unwrap();
+        let credential = login.into_credential(&existing);
+        names.push(credential.id().to_string());
+        existing.retain(|known| known.id() != credential.id());
+        existing.push(credential);
+    }
+    assert_eq!(existing.len(), 2, "{names:?}");
+    assert_eq!((&names[0], &names[1]), (&names[2], &names[3]));
+    assert_eq!(names[0], "kiro-idc-me@example.com.json");
+    assert!(names[1].starts_with("kiro-idc-me@example.com-"), "{names:?}");
+}

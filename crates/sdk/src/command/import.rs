@@ -6,7 +6,7 @@ use cliproxy_config::{Config, Environment};
 use cliproxy_login::{FoundLogin, found_logins};
 
 use super::CommandError;
-use super::login::keep;
+use super::login::{keep, means};
 
 /// The logins that other programs hold on this machine, one a line, with what importing one means for the other.
 #[must_use]
@@ -44,7 +44,7 @@ pub async fn import_login(
         CommandError::Which { message }
     })?;
     let read = login
-        .read_settled()
+        .read_named(&means(config, environment)?)
         .await
         .map_err(|source| CommandError::Login { provider: login.name.to_owned(), source })?;
     let said = keep(config, read).await?;

@@ -17,6 +17,11 @@ use crate::{StartError, options};
 /// # Errors
 /// When the configuration's proxy cannot be used.
 pub fn authenticators(config: &Config, environment: &Environment) -> Result<Authenticators, StartError> {
+    Ok(Authenticators::new(&means(config, environment)?))
+}
+
+/// What flows are given under a configuration.
+pub(super) fn means(config: &Config, environment: &Environment) -> Result<Options, StartError> {
     let http = HttpClient::new(options::client(config, environment));
     let mut means = Options::new(http, options::proxy(config)?);
     for (provider, urls) in &config.endpoints {
@@ -28,7 +33,7 @@ pub fn authenticators(config: &Config, environment: &Environment) -> Result<Auth
         let client = OauthClient::new(client.client_id.clone(), client.client_secret.clone());
         means = means.with_client(provider.as_str(), client);
     }
-    Ok(Authenticators::new(&means))
+    Ok(means)
 }
 
 /// The ways to log in, one a line.

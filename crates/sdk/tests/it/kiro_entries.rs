@@ -102,6 +102,22 @@ async fn a_token_file_serves_is_renewed_and_written_back_in_its_own_spelling() {
     service.stop().await;
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_token_file_behind_a_link_is_written_where_it_is() {
+    let upstream = FakeUpstream::start().await;
+    serving(&upstream, &["A2"]);
+    let place = Place::new();
+    let (path, link) = (token_file(&place, &json!({})), place.home.path().join("link.json"));
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    place.write(&format!("{}kiro: [{{token-file: '{}'}}]\n", endpoints(&upstream), link.display()));
+    let service = place.serve().await;
+    assert_eq!(text(ask(&service, MODEL).await).await, "fine");
+    service.stop().await;
+    assert_eq!(read(&path)["accessToken"], "A2");
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+}
+
 #[tokio::test]
 async fn what_the_ide_renewed_meanwhile_is_taken_and_its_token_is_not_spent_again() {
     let upstream = FakeUpstream::start().await;
