@@ -1,8 +1,10 @@
+use std::path::{Path, PathBuf};
+
 use cliproxy_testkit::TestClient;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::server::Server;
+use crate::server::{Server, command};
 
 #[tokio::test]
 async fn a_fresh_machine_gets_a_config_and_its_own_curl_line_is_answered() {
@@ -57,4 +59,57 @@ async fn the_printed_curl_line_pasted_into_a_shell_streams_an_answer_from_the_de
     let again = Server::start(home, &["--port", "0"]).await;
     assert_eq!(std::fs::read_to_string(&file).unwrap(), before);
     assert!(!again.greeting.contains("client key"), "{}", again.greeting);
+}
+
+/// What lies below a folder: paths, and what links and files say.
+fn below(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_symlink() {
+            all.push((path.clone(), std::fs::read_link(&path).unwrap().display().to_string()));
+        } else if path.is_dir() {
+            all.extend(below(&path));
+        } else {
+            all.push((path.clone(), std::fs::read_to_string(&path).unwrap()));
+        }
+    }
+    all.sort();
+    all
+}
+
+/// The config file, and what makes it unreadable.
+type Obstacle = (&'static str, fn(&Path));
+
+#[tokio::test]
+async fn a_config_directory_that_cannot_be_read_is_an_error_and_no_first_run() {
+    // Permissions do not bind root, a path that leads nowhere binds everyone.
+    let obstacles: [Obstacle; 3] = [
+        (".cli-proxy-api/config.yaml", |home| {
+            std::fs::write(home.join(".cli-proxy-api"), "a file").unwrap();
+        }),
+        (".cli-proxy-api/config.yaml", |home| {
+            std::fs::create_dir(home.join(".cli-proxy-api")).unwrap();
+            std::os::unix::fs::symlink("config.yaml", home.join(".cli-proxy-api/config.yaml")).unwrap();
+        }),
+        // And none that lets another file be taken in its place.
+        ("config.yaml", |home| {
+            std::os::unix::fs::symlink("config.yaml", home.join("config.yaml")).unwrap();
+            std::fs::create_dir(home.join(".cli-proxy-api")).unwrap();
+            std::fs::write(home.join(".cli-proxy-api/config.yaml"), "host: 127.0.0.1\nport: 0\n").unwrap();
+        }),
+    ];
+    for (file, obstacle) in obstacles {
+        for arguments in [&["-port", "0"][..], &["check-config"]] {
+            let home = TempDir::new().unwrap();
+            obstacle(home.path());
+            let before = below(home.path());
+            let done = command(&home, arguments).output().await.unwrap();
+            let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+            assert_eq!(done.status.code(), Some(1), "{file}, {arguments:?}: {out}{err}");
+            assert!(err.contains(file) && err.contains("cannot be read"), "{file}, {arguments:?}: {err}");
+            assert!(!err.contains("no config file") && out.is_empty(), "{file}, {arguments:?}: {out}{err}");
+            assert_eq!(below(home.path()), before, "{file}, {arguments:?}: nothing is written");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Provider kinds: one row each.
 
+mod aistudio;
 mod chat;
 mod claude;
 mod codex;
@@ -34,6 +35,10 @@ pub trait Provider: Sync {
     fn listing(&self) -> Value {
         json!({"models": {(self.model()): {}}})
     }
+    /// Whether a page has to connect, which then performs the requests.
+    fn is_a_page(&self) -> bool {
+        false
+    }
     /// The model, and whether a stream was asked for.
     fn asked(&self, request: &Received) -> (String, bool);
     /// The conversation that it was sent.
@@ -60,6 +65,11 @@ pub fn logins() -> Vec<&'static dyn Provider> {
         &google_login::ANTIGRAVITY_CLAUDE,
         &kiro::Kiro,
     ]
+}
+
+/// Kinds without keys and logins: a page that is connected is the credential.
+pub fn pages() -> Vec<&'static dyn Provider> {
+    vec![&aistudio::AiStudio]
 }
 
 /// The entries of a list of keys, as the sections for vendors have them.

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::world::ALL;
+use crate::provider::pages;
 
 const HEADING: &str = "## What is proven of every login";
 
@@ -54,9 +55,11 @@ fn every_cell_of_the_table_of_logins_leads_to_a_test() {
     let document = std::fs::read_to_string(project().join("docs/providers.md")).unwrap();
     let rows = rows(&document);
     let mut wrong = Vec::new();
-    for login in &ALL {
-        if !rows.iter().any(|(names, _)| names.contains(&login.name)) {
-            wrong.push(format!("{} has no row", login.name));
+    let pages = pages();
+    let wanted = ALL.iter().map(|login| login.name).chain(pages.iter().map(|page| page.name()));
+    for name in wanted {
+        if !rows.iter().any(|(names, _)| names.contains(&name)) {
+            wrong.push(format!("{name} has no row"));
         }
     }
     for (names, cells) in &rows {
