@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cliproxy_core::{ErrorKind, ExecutorError, Operation, Target, UpstreamReply, WholeReply};
 use cliproxy_translator::CodecError;
+use cliproxy_translator::pass::estimate;
 use http::{HeaderName, HeaderValue};
 
-use crate::estimate;
 use crate::exchange::BridgeExchange;
 use crate::failure::{self, ReplySource};
 use crate::route::Way;

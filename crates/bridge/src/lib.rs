@@ -7,7 +7,6 @@ mod profile;
 
 mod call;
 mod count;
-mod estimate;
 mod exchange;
 mod remarks;
 mod request;

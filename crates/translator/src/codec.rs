@@ -176,6 +176,8 @@ pub struct Encoded {
     pub losses: Vec<Loss>,
     /// Arguments that tools were given for the provider's sake, to be taken out of its calls.
     pub invented: Vec<Invented>,
+    /// About how many tokens the prompt is, where the provider may not say.
+    pub prompt_estimate: Option<u64>,
 }
 
 /// Arguments that a tool has only because its provider refuses tools without any (B49). The client never declared them
@@ -231,6 +233,8 @@ pub struct ReplyContext {
     pub request_echo: Option<Arc<str>>,
     /// How many tokens the model's context holds, for providers that tell usage as a part of it.
     pub context_length: Option<u64>,
+    /// About how many tokens the prompt is, for providers whose replies may not count them.
+    pub prompt_estimate: Option<u64>,
     /// What the last thing that the user said is known by, where state is remembered for a client that drops it.
     pub question: Option<Digest>,
 }

@@ -102,6 +102,36 @@ async fn every_client_reads_what_kiro_said_whole_and_streamed_directly_and_throu
 }
 
 #[tokio::test]
+async fn a_prompt_that_kiro_does_not_count_is_estimated() {
+    let bytes = events(&REPLY[..4]);
+    for client in CLIENTS {
+        let longer = client.1.replace("\"hi\"", &format!("\"{}\"", "word ".repeat(400)));
+        let mut estimates = Vec::new();
+        for asked in [client.1, &longer] {
+            for stream in [true, false] {
+                let answer = answer(&bytes, 64);
+                let (_, reply) = ask(Registry::with_builtin(), (client.0, asked), stream, answer).await;
+                let (shown, usage) = if stream {
+                    let (text, end) = text(frames(reply.unwrap())).await;
+                    (text, end.usage)
+                } else {
+                    let reply = body(reply.unwrap());
+                    (String::from_utf8(reply.body.to_vec()).unwrap(), reply.usage)
+                };
+                let input = usage.input.expect("an estimate");
+                if client.0 == "claude" {
+                    assert!(shown.contains(&format!("\"input_tokens\":{input}")), "{shown}");
+                }
+                estimates.push(input);
+            }
+        }
+        let [short, same_short, long, same_long] = estimates[..] else { panic!("{estimates:?}") };
+        assert_eq!((short, long), (same_short, same_long), "{}", client.0);
+        assert!((1..20).contains(&short) && (400..500).contains(&long), "{}: {estimates:?}", client.0);
+    }
+}
+
+#[tokio::test]
 async fn broken_frames_are_failures_before_and_after_the_first_word() {
     let good = events(&REPLY[..2]);
     let (mut flipped, mut cut) = (events(&REPLY), events(&REPLY));

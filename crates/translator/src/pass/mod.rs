@@ -9,6 +9,7 @@ pub mod call_ids;
 pub mod carrier;
 pub mod custom;
 pub mod errors;
+pub mod estimate;
 pub mod finish;
 pub mod identity;
 pub mod ids;

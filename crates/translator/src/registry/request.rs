@@ -239,6 +239,7 @@ impl Registry {
         let encoded = hub.provider.encode_request(&request, call.profile)?;
         state.context.names = encoded.names;
         state.context.invented = encoded.invented;
+        state.context.prompt_estimate = encoded.prompt_estimate;
         state.losses = encoded.losses;
         if withheld {
             state.losses.push(Loss {

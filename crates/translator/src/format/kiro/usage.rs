@@ -4,6 +4,7 @@ use cliproxy_core::Usage;
 use serde_json::value::RawValue;
 
 use super::wire::{Counts, Payload};
+use crate::codec::ReplyContext;
 use crate::json::read::count;
 
 /// The context of a model that nobody knows more of. Source: providers-b.md 1.5.8, "percentage".
@@ -16,14 +17,21 @@ const CHARACTERS: u64 = 4;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Meter {
     context: u64,
+    prompt_estimate: Option<u64>,
     known: Usage,
     percentage: Option<f64>,
     characters: u64,
 }
 
 impl Meter {
-    pub(super) fn new(context: Option<u64>) -> Self {
-        Self { context: context.unwrap_or(CONTEXT), known: Usage::default(), percentage: None, characters: 0 }
+    pub(super) fn new(context: &ReplyContext) -> Self {
+        Self {
+            context: context.context_length.unwrap_or(CONTEXT),
+            prompt_estimate: context.prompt_estimate,
+            known: Usage::default(),
+            percentage: None,
+            characters: 0,
+        }
     }
 
     /// Output that went by, to estimate by where nobody counts.
@@ -69,22 +77,27 @@ impl Meter {
         if usage.input.is_none() {
             usage.input = self.percentage.map(|percentage| part_of(self.context, percentage));
         }
-        // A total that the parts do not make is none.
-        let parts = usage.input.zip(usage.output).map(|(input, output)| input.saturating_add(output));
-        if usage.reported_total.is_some() && parts.is_some() && usage.reported_total != parts {
-            usage.reported_total = None;
-        }
-        usage
+        checked(usage)
     }
 
-    /// What the whole reply cost: output that nobody counted is estimated.
+    /// What the whole reply cost: what nobody counted is estimated.
     pub(super) fn whole(&self) -> Usage {
         let mut usage = self.known();
+        usage.input = usage.input.or(self.prompt_estimate);
         if usage.output.is_none() && self.characters > 0 {
             usage.output = Some((self.characters / CHARACTERS).max(1));
         }
-        usage
+        checked(usage)
     }
+}
+
+/// A total that the parts do not make is none.
+fn checked(mut usage: Usage) -> Usage {
+    let parts = usage.input.zip(usage.output).map(|(input, output)| input.saturating_add(output));
+    if usage.reported_total.is_some() && parts.is_some() && usage.reported_total != parts {
+        usage.reported_total = None;
+    }
+    usage
 }
 
 fn float(raw: Option<&RawValue>) -> Option<f64> {

@@ -125,7 +125,7 @@ pub(super) fn request(
         w.end_object();
     }
     w.end_object();
-    Ok(Encoded { body: w.into_bytes(), names: target.names, losses, invented })
+    Ok(Encoded { body: w.into_bytes(), names: target.names, losses, invented, ..Encoded::default() })
 }
 
 /// What only this format has.

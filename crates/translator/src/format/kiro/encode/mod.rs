@@ -9,6 +9,7 @@ use crate::codec::{CodecError, Encoded, Loss, Profile};
 use crate::json::{Raw, Writer};
 use crate::model::{Request, Role};
 use crate::names::NameMap;
+use crate::pass::estimate::request_tokens;
 use crate::pass::ids::hex;
 use crate::pass::names::openai_names;
 use crate::pass::turns::{TurnPolicy, arrange};
@@ -60,7 +61,9 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
     reasoning.write_fields(&mut w);
     // `profileArn` is the credential's: the executor puts it in.
     w.end_object();
-    Ok(Encoded { body: w.into_bytes(), names: target.names, losses, ..Encoded::default() })
+    // Source: providers-b.md 1.5.8 "else local tokenizer estimate".
+    let prompt_estimate = Some(request_tokens(request));
+    Ok(Encoded { body: w.into_bytes(), names: target.names, losses, prompt_estimate, ..Encoded::default() })
 }
 
 /// Notes a loss, once.

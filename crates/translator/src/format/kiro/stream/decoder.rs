@@ -59,7 +59,7 @@ impl Decoder {
             tags: Tags::default(),
             calls: Calls::default(),
             blocks: Blocks::default(),
-            meter: Meter::new(context.context_length),
+            meter: Meter::new(context),
             stop: None,
             called: false,
             cut: false,

@@ -1,4 +1,4 @@
-//! A local estimate of a prompt's tokens, for providers without a counting endpoint.
+//! A local estimate of a prompt's tokens, for providers without a counting endpoint, and for replies without a count.
 //!
 //! It is a rule of thumb over the decoded request, deterministic and without a vocabulary: common words are one
 //! token, identifiers split where their case changes, digits go by threes, punctuation by small runs, CJK
@@ -7,8 +7,8 @@
 //! involved, which cost a fixed amount. Replies that carry it say so in a header.
 //! Source: translation.md B86 (estimate, and mark it).
 
-use cliproxy_translator::json::Text;
-use cliproxy_translator::model::{
+use crate::json::Text;
+use crate::model::{
     Args, Media, MediaClass, MediaSource, OutputFormat, Part, PartKind, Request, Tool, ToolResult,
 };
 
@@ -31,7 +31,8 @@ const AUDIO: u64 = 1_500;
 const VIDEO: u64 = 5_000;
 
 /// About how many input tokens a request is.
-pub(crate) fn request_tokens(request: &Request<'_>) -> u64 {
+#[must_use]
+pub fn request_tokens(request: &Request<'_>) -> u64 {
     let instructions = parts(&request.instructions);
     let turns: u64 = request
         .turns
@@ -60,7 +61,6 @@ fn tool(tool: &Tool<'_>) -> u64 {
                     + tool.format.as_ref().map_or(0, |format| text_tokens(format.get()))
             }
             Tool::Builtin(tool) => text_tokens(tool.raw.get()),
-            _ => 0,
         }
 }
 
@@ -77,14 +77,12 @@ fn part(part: &Part<'_>) -> u64 {
             let args = match &call.args {
                 Args::Json(raw) => text_tokens(raw.get()),
                 Args::Encoded(value) | Args::Freeform(value) => text(value),
-                _ => 0,
             };
             PER_CALL + text_tokens(&call.name) + args
         }
         PartKind::ToolResult(value) => tool_result(value),
         PartKind::Server(value) => text_tokens(value.raw.get()),
         PartKind::Opaque(value) => text_tokens(value.raw.get()),
-        _ => 0,
     }
 }
 
@@ -151,7 +149,7 @@ fn class_of(c: char) -> Class {
 }
 
 /// About how many tokens a text is.
-pub(crate) fn text_tokens(text: &str) -> u64 {
+fn text_tokens(text: &str) -> u64 {
     let mut total = 0;
     let mut run: Option<(Class, u64)> = None;
     for c in text.chars() {
