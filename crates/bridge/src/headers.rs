@@ -17,9 +17,9 @@ const PREFIXES: [&str; 5] = [
 ];
 
 /// Names that never pass: those of the connection, of a body that is not the one that came, of cookies, of what
-/// browsers obey, which is ours to say, and of gateways in between.
+/// browsers and proxies in front of us obey, which is ours to say, of gateways in between, and our own names.
 // Source: http-api.md A.13 "`passthrough-headers: true`"; RFC 9110 §7.6.1 for the connection's.
-const NEVER: [&str; 20] = [
+const NEVER: [&str; 35] = [
     "connection",
     "keep-alive",
     "proxy-authenticate",
@@ -40,11 +40,32 @@ const NEVER: [&str; 20] = [
     "alt-svc",
     "strict-transport-security",
     "vary",
+    "x-sendfile",
+    "x-lighttpd-send-file",
+    "clear-site-data",
+    "refresh",
+    "link",
+    "report-to",
+    "reporting-endpoints",
+    "nel",
+    "www-authenticate",
+    // Of the bytes of another body.
+    "etag",
+    "content-md5",
+    "digest",
+    "content-digest",
+    "repr-digest",
+    // What clients make of a failure is ours to say: the retries are done here.
+    "x-should-retry",
 ];
 
 /// Beginnings of names that never pass.
-const NEVER_PREFIXES: [&str; 8] = [
+const NEVER_PREFIXES: [&str; 12] = [
     "access-control-",
+    "cross-origin-",
+    "x-accel-",
+    "x-cliproxy-",
+    "x-cpa-",
     "content-security-policy",
     "x-litellm-",
     "helicone-",
@@ -157,6 +178,33 @@ mod tests {
             let mut upstream = HeaderMap::new();
             upstream.insert(name, HeaderValue::from_static("v"));
             assert_eq!(for_client(&upstream, false).contains_key(name), passes, "{name}");
+        }
+    }
+
+    #[test]
+    fn with_passthrough_headers_nothing_passes_that_proxies_and_browsers_obey_or_that_is_ours_to_say() {
+        for name in [
+            "x-accel-redirect",
+            "x-accel-buffering",
+            "x-sendfile",
+            "clear-site-data",
+            "refresh",
+            "link",
+            "report-to",
+            "nel",
+            "cross-origin-opener-policy",
+            "cross-origin-resource-policy",
+            "www-authenticate",
+            "etag",
+            "content-md5",
+            "digest",
+            "x-cliproxy-attempts",
+            "x-should-retry",
+            "x-cpa-version",
+        ] {
+            let mut upstream = HeaderMap::new();
+            upstream.insert(name, HeaderValue::from_static("v"));
+            assert!(for_client(&upstream, true).is_empty(), "{name}");
         }
     }
 
