@@ -23,7 +23,8 @@ pub struct Access {
     /// `allow-unauthenticated`: without client keys everybody may call, from wherever the listener can be reached;
     /// default off. Example `true`.
     pub allow_unauthenticated: bool,
-    /// `ws-auth`: the websocket relay needs a client key; default on. Example `false`.
+    /// `ws-auth`: the websocket relay needs a client key; default on. Example `false`, which a listener beyond
+    /// loopback accepts with `allow-unauthenticated: true` only.
     pub ws_auth: bool,
     /// `ws-origins`: pages of these origins may connect to the websocket relay without a client key, where none is asked
     /// for; `*` stands for any text; empty by default. Example `- https://relay.example.com`.

@@ -115,7 +115,7 @@ impl Server {
     /// A listener that others can reach needs client keys, unless the operator says otherwise.
     pub(super) fn check_exposure(&self, access: &Access, root: &At<'_>, report: &mut Report) {
         if !access.api_keys.is_empty() {
-            return;
+            return self.check_relay(access, root, report);
         }
         if access.allow_unauthenticated {
             if !self.host.is_loopback() {
@@ -135,6 +135,26 @@ impl Server {
             "api-keys",
             format!("there are no client keys, and `host` is {all}: anyone could use your accounts"),
             "add a key under `api-keys:`, or set `host: 127.0.0.1`, or say `allow-unauthenticated: true`",
+        );
+    }
+
+    /// So does the relay of such a listener: who connects there reads prompts and answers them. Source: design.md §8.
+    fn check_relay(&self, access: &Access, root: &At<'_>, report: &mut Report) {
+        let at = root.get("ws-auth");
+        // What is not readable as a switch has been told already.
+        if access.ws_auth
+            || access.allow_unauthenticated
+            || self.host.is_loopback()
+            || !report.errors.is_empty()
+        {
+            return;
+        }
+        report.wrong(
+            at.place(),
+            "ws-auth",
+            "others can reach this listener, and without keys any of them could connect as a relay page: it would read \
+             what your clients send, and answer them",
+            "say `ws-auth: true`, or set `host: 127.0.0.1`, or say `allow-unauthenticated: true`",
         );
     }
 }

@@ -138,6 +138,20 @@ fn a_listener_that_others_can_reach_needs_client_keys() {
 }
 
 #[test]
+fn a_relay_that_others_can_reach_needs_client_keys_too() {
+    for host in ["", "host: 0.0.0.0\n", "host: 192.168.1.5\n"] {
+        let text = format!("{host}api-keys: [k]\nws-auth: false\n");
+        let errors = try_load(&text).expect_err(&text).to_string();
+        assert!(errors.contains("ws-auth") && errors.contains("allow-unauthenticated: true"), "{errors}");
+        assert!(try_load(&format!("{text}allow-unauthenticated: true\n")).is_ok(), "{text}");
+        assert!(try_load(&text.replace("false", "true")).is_ok(), "{text}");
+    }
+    for host in ["127.0.0.1", "localhost", "'[::1]'"] {
+        assert!(try_load(&format!("host: {host}\napi-keys: [k]\nws-auth: false\n")).is_ok(), "{host}");
+    }
+}
+
+#[test]
 fn a_file_that_is_not_there_or_not_text_is_said_so() {
     let directory = tempfile::tempdir().unwrap();
     let loader = Loader::new(Environment::default());
