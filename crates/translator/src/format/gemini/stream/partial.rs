@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use serde_json::map::Entry;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -12,6 +13,7 @@ use super::super::wire;
 use crate::codec::CodecError;
 use crate::json::wire_struct;
 use crate::model::{Args, Part, PartKind, Signature};
+use crate::splice::MAX_DEPTH;
 
 /// A call that is not whole yet.
 #[derive(Debug)]
@@ -20,10 +22,13 @@ pub(super) struct Partial {
     name: String,
     signature: Option<Signature<'static>>,
     args: Value,
+    /// How many members and items paths may still make.
+    budget: usize,
 }
 
-/// How deep a path may lead, and how long a list may grow: what a provider sends is bounded, what a broken one sends too.
-const MOST: usize = 1024;
+/// How many members and items the paths of one call may make: a short path can name a place far down a list, and each
+/// level of it another. What a provider sends is bounded, what a broken one sends too.
+const MOST: usize = 16 * 1024;
 
 wire_struct! {
     struct Holder<'a> { call: wire::FunctionCall<'a> = "functionCall" | "function_call" }
@@ -54,6 +59,7 @@ impl Partial {
             name: call.name.clone().into_owned(),
             signature: None,
             args: wire.args.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default(),
+            budget: MOST,
         });
         if partial.signature.is_none() {
             partial.signature = part.signature.clone().map(Signature::into_owned);
@@ -67,7 +73,10 @@ impl Partial {
     fn put(&mut self, piece: &wire::PartialArg<'_>) -> Result<(), CodecError> {
         let path = piece.path.as_ref().map(|path| path.decoded().into_owned()).unwrap_or_default();
         let place = steps(&path)
-            .and_then(|steps| steps.into_iter().try_fold(&mut self.args, Step::into))
+            .and_then(|steps| {
+                let budget = &mut self.budget;
+                steps.into_iter().try_fold(&mut self.args, |place, step| step.into(place, budget))
+            })
             .ok_or_else(|| CodecError::protocol(format!("no place in the arguments of a call: {path:?}")))?;
         let json = |raw: Option<&RawValue>| raw.and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());
         if let Some(text) = &piece.string {
@@ -104,14 +113,20 @@ enum Step {
 }
 
 impl Step {
-    /// The place below, made where it is not there yet. `None` where something else stands.
-    fn into(place: &mut Value, step: Self) -> Option<&mut Value> {
-        match step {
+    /// The place below, made where it is not there yet. `None` where something else stands, and beyond the budget.
+    fn into<'a>(self, place: &'a mut Value, budget: &mut usize) -> Option<&'a mut Value> {
+        match self {
             Self::Key(key) => {
                 if place.is_null() {
                     *place = Value::Object(Map::new());
                 }
-                Some(place.as_object_mut()?.entry(key).or_insert(Value::Null))
+                match place.as_object_mut()?.entry(key) {
+                    Entry::Occupied(known) => Some(known.into_mut()),
+                    Entry::Vacant(free) => {
+                        *budget = budget.checked_sub(1)?;
+                        Some(free.insert(Value::Null))
+                    }
+                }
             }
             Self::Index(at) => {
                 if place.is_null() {
@@ -119,7 +134,9 @@ impl Step {
                 }
                 let list = place.as_array_mut()?;
                 if list.len() <= at {
-                    list.resize(at + 1, Value::Null);
+                    let length = at.checked_add(1)?;
+                    *budget = budget.checked_sub(length - list.len())?;
+                    list.resize(length, Value::Null);
                 }
                 list.get_mut(at)
             }
@@ -132,7 +149,7 @@ fn steps(path: &str) -> Option<Vec<Step>> {
     let mut rest = path.strip_prefix('$')?;
     let mut steps = Vec::new();
     while !rest.is_empty() {
-        if steps.len() == MOST {
+        if steps.len() == MAX_DEPTH {
             return None;
         }
         if let Some(name) = rest.strip_prefix('.') {
@@ -154,7 +171,7 @@ fn steps(path: &str) -> Option<Vec<Step>> {
             }
             None => {
                 let (number, after) = inner.split_once(']')?;
-                (Step::Index(number.parse().ok().filter(|at| *at < MOST)?), after)
+                (Step::Index(number.parse().ok()?), after)
             }
         };
         steps.push(step);
@@ -174,9 +191,35 @@ mod tests {
             steps("$.a.b[0]['c d'][\"e\"]").unwrap(),
             [key("a"), key("b"), Step::Index(0), key("c d"), key("e")]
         );
-        for wrong in ["", "$", "a", "$.", "$..a", "$[", "$[x]", "$[-1]", "$[99999999]", "$['a]", "$.a b]["] {
+        for wrong in ["", "$", "a", "$.", "$..a", "$[", "$[x]", "$[-1]", "$['a]", "$.a b]["] {
             assert_eq!(steps(wrong), None, "{wrong}");
         }
-        assert_eq!(steps(&format!("${}", ".a".repeat(MOST + 1))), None);
+        assert_eq!(steps(&format!("${}", ".a".repeat(MAX_DEPTH + 1))), None);
+        assert!(steps(&format!("${}", ".a".repeat(MAX_DEPTH))).is_some());
+    }
+
+    fn call() -> Partial {
+        Partial { id: String::new(), name: String::new(), signature: None, args: Value::Null, budget: MOST }
+    }
+
+    fn put(call: &mut Partial, path: &str) -> Result<(), CodecError> {
+        let piece = serde_json::json!({"jsonPath": path, "numberValue": 1}).to_string();
+        call.put(&serde_json::from_str(&piece).unwrap())
+    }
+
+    #[test]
+    fn the_paths_of_one_call_make_no_more_than_its_budget() {
+        // A list in a list in a list, each far down: few bytes, many values.
+        assert!(put(&mut call(), &format!("$.a{}", "[1023]".repeat(MAX_DEPTH - 1))).is_err());
+        assert!(put(&mut call(), &format!("$.a[{}]", usize::MAX)).is_err());
+        assert!(put(&mut call(), &format!("$[{MOST}]")).is_err());
+        let mut many = call();
+        put(&mut many, &format!("$.a[{}]", MOST - 3)).unwrap();
+        put(&mut many, "$.b").unwrap();
+        // What is there already costs nothing; what is not is one too many.
+        put(&mut many, "$.a[0]").unwrap();
+        put(&mut many, "$.b").unwrap();
+        assert!(put(&mut many, "$.c").is_err());
+        assert!(put(&mut many, &format!("$.a[{}]", MOST - 2)).is_err());
     }
 }
