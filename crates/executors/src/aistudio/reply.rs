@@ -42,7 +42,10 @@ impl Asker<'_> {
             None => exchange.next().await,
             Some(limit) => tokio::time::timeout(limit, exchange.next())
                 .await
-                .map_err(|_| ExecutorError::new(ErrorKind::Timeout, "the page did not answer in time"))?,
+                // It may have waited for somebody else's reader.
+                .map_err(|_| {
+                    about_request(ErrorKind::Timeout, "the page did not answer in time".to_owned())
+                })?,
         };
         let begun = match first {
             Some(Event::Whole(head, body)) => Begun::Whole(head, body),
