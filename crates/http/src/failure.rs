@@ -91,7 +91,9 @@ pub(crate) fn no_handshake(refusal: WebSocketRefusal) -> ClientError {
 pub(crate) fn relay_refused(refused: Refused) -> ClientError {
     let error = ClientError::new(ClientErrorKind::Unavailable, refused.to_string());
     match refused {
-        Refused::Full => error.with_code("too_many_sessions").with_retry_after(Some(Duration::from_secs(30))),
+        Refused::Full | Refused::FullOfOne => {
+            error.with_code("too_many_sessions").with_retry_after(Some(Duration::from_secs(30)))
+        }
         _ => error.with_retry_after(Some(Duration::from_secs(1))),
     }
 }

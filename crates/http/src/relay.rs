@@ -16,10 +16,12 @@ pub(crate) fn open(
 ) -> Result<Response<OutboundBody>, (Box<ClientError>, HeaderMap)> {
     let request = WebSocketRequest::take(parts)
         .map_err(|refusal| (Box::new(failure::no_handshake(refusal)), refusal.headers()))?;
-    let place =
-        relay.reserve().map_err(|refused| (Box::new(failure::relay_refused(refused)), HeaderMap::new()))?;
+    let identity = Identity::new(principal);
+    let place = relay
+        .reserve_for(&identity)
+        .map_err(|refused| (Box::new(failure::relay_refused(refused)), HeaderMap::new()))?;
     let (response, upgrading) = request.accept();
-    place.spawn(Identity::new(principal), async move {
+    place.spawn(identity, async move {
         let socket = upgrading.socket().await;
         socket.inspect_err(|error| tracing::debug!(%error, "a page was gone before it was connected")).ok()
     });

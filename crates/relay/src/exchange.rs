@@ -3,11 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{Instant, timeout};
 
 use crate::session::{Ended, Session};
 
@@ -29,6 +31,10 @@ impl Head {
     #[must_use]
     pub fn new(status: StatusCode, headers: HeaderMap) -> Self {
         Self { status, headers }
+    }
+
+    fn size(&self) -> usize {
+        self.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
     }
 }
 
@@ -68,9 +74,11 @@ impl Event {
 
     pub(crate) fn size(&self) -> usize {
         match self {
-            Self::Whole(_, bytes) | Self::Chunk(bytes) => bytes.len(),
+            Self::Whole(head, bytes) => head.size() + bytes.len(),
+            Self::Start(head) => head.size(),
+            Self::Chunk(bytes) => bytes.len(),
             Self::Failed { message, .. } | Self::Malformed(message) => message.len(),
-            Self::Start(_) | Self::End | Self::TooSlow | Self::Lost(_) => 0,
+            Self::End | Self::TooSlow | Self::Lost(_) => 0,
         }
     }
 }
@@ -86,11 +94,23 @@ pub(crate) struct Mailbox {
     size: u32,
     /// Why no more comes, when it is not the session's end.
     verdict: Arc<Mutex<Option<Event>>>,
+    /// How long the page has been held up for its reader, all in all.
+    stalled: Arc<Mutex<Duration>>,
 }
 
 impl Mailbox {
+    /// As [`Self::put`], unless the page has been held up for this reader for as long as it may be, all in all: then
+    /// false.
+    pub(crate) async fn put_within(&self, event: Event, budget: Duration) -> bool {
+        let left = budget.saturating_sub(*self.stalled.lock());
+        let started = Instant::now();
+        let put = timeout(left, self.put(event)).await;
+        *self.stalled.lock() += started.elapsed();
+        put.is_ok()
+    }
+
     /// Puts an event in as soon as there is room. False when nobody will read it.
-    pub(crate) async fn put(&self, event: Event) -> bool {
+    async fn put(&self, event: Event) -> bool {
         let size = u32::try_from(event.size()).unwrap_or(u32::MAX).clamp(1, self.size);
         let Ok(room) = Arc::clone(&self.room).acquire_many_owned(size).await else { return false };
         self.events.send((event, room)).await.is_ok()
@@ -118,8 +138,13 @@ impl Exchange {
         let size = u32::try_from(room.clamp(1, Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
         let room = Arc::new(Semaphore::new(size as usize));
         let verdict = Arc::<Mutex<Option<Event>>>::default();
-        let mailbox =
-            Mailbox { events: sender, room: Arc::clone(&room), size, verdict: Arc::clone(&verdict) };
+        let mailbox = Mailbox {
+            events: sender,
+            room: Arc::clone(&room),
+            size,
+            verdict: Arc::clone(&verdict),
+            stalled: Arc::default(),
+        };
         (mailbox, Self { id, session, events, room, verdict, last: false })
     }
 

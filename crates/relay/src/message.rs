@@ -14,6 +14,12 @@ use crate::text::{Members, number, string, strings, text};
 /// These are about bytes on a wire that is not ours: the page has decoded the body, and text is what comes here.
 const OF_THE_WIRE: [HeaderName; 4] = [CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING];
 
+/// Headers of a reply. A map of them takes no more than 32768, and no provider sends a hundred.
+const MAX_HEADERS: usize = 256;
+
+/// Bytes in the id of a page's `ping`: it is sent back, so it takes room.
+const MAX_PING_ID: usize = 256;
+
 /// A request that a page is to send.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -45,7 +51,8 @@ impl<'a> Outbound<'a> {
 
     /// About how long its message will be: quotes in the body are escaped there.
     pub(crate) fn size(&self) -> usize {
-        self.body.len() + self.body.len() / 8 + self.url.len() + 512
+        let headers: usize = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        self.body.len() + self.body.len() / 8 + self.url.len() + headers + 512
     }
 
     pub(crate) fn message(&self, id: &str) -> Result<Bytes, serde_json::Error> {
@@ -116,6 +123,8 @@ pub(crate) enum Inbound {
     Reply { id: String, event: Event },
     /// It wants to know whether we are there.
     Ping { id: String },
+    /// It wants to know, by an id too long to be sent back.
+    LongPing,
     /// Nothing we know. The type, to be told.
     Unknown(String),
     /// It is no JSON object.
@@ -128,6 +137,7 @@ pub(crate) fn read(message: &[u8], is_awaited: impl Fn(&str) -> bool) -> Inbound
     let id = members.get("id").and_then(string).unwrap_or_default();
     let kind = members.get("type").and_then(string).unwrap_or_default();
     let reader = match kind.as_str() {
+        "ping" if id.len() > MAX_PING_ID => return Inbound::LongPing,
         "ping" => return Inbound::Ping { id },
         "http_response" => whole,
         "stream_start" => start,
@@ -151,12 +161,12 @@ pub(crate) fn read(message: &[u8], is_awaited: impl Fn(&str) -> bool) -> Inbound
 }
 
 fn whole(payload: &Members<'_>) -> Event {
-    body(payload, "http_response", "body")
-        .map_or_else(Event::Malformed, |body| Event::Whole(head(payload), body))
+    let whole = || Ok(Event::Whole(head(payload)?, body(payload, "http_response", "body")?));
+    whole().unwrap_or_else(Event::Malformed)
 }
 
 fn start(payload: &Members<'_>) -> Event {
-    Event::Start(head(payload))
+    head(payload).map_or_else(Event::Malformed, Event::Start)
 }
 
 fn chunk(payload: &Members<'_>) -> Event {
@@ -179,7 +189,7 @@ fn body(payload: &Members<'_>, kind: &str, name: &str) -> Result<Bytes, String> 
 
 /// A status that is not a number means 200, as does none; one that is no status of HTTP, or a payload that is not
 /// there, means that the page has nothing to say. Source: providers-a.md 8.2, 8.6.
-fn head(payload: &Members<'_>) -> Head {
+fn head(payload: &Members<'_>) -> Result<Head, String> {
     let status = match payload.get("status") {
         None if payload.get("headers").is_none() && payload.get("body").is_none() => StatusCode::BAD_GATEWAY,
         None => StatusCode::OK,
@@ -195,12 +205,13 @@ fn head(payload: &Members<'_>) -> Head {
             continue;
         }
         for value in strings(value) {
-            if let Ok(value) = HeaderValue::try_from(value) {
-                headers.append(name.clone(), value);
+            let Ok(value) = HeaderValue::try_from(value) else { continue };
+            if headers.len() == MAX_HEADERS || headers.try_append(name.clone(), value).is_err() {
+                return Err(format!("it has more than {MAX_HEADERS} headers"));
             }
         }
     }
-    Head { status, headers }
+    Ok(Head { status, headers })
 }
 
 fn status_of(number: f64) -> Option<StatusCode> {

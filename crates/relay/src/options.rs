@@ -10,6 +10,8 @@ pub struct Options {
     pub prefix: String,
     /// Sessions at once. Default 64.
     pub max_sessions: usize,
+    /// Sessions at once of whoever shows the same key; those who show none share [`Self::max_sessions`]. Default 8.
+    pub max_per_principal: usize,
     /// The largest message that a page may send. Default 64 MiB.
     pub max_message: usize,
     /// Bytes that may wait to be sent to one page; a larger request waits until it is alone. Default 16 MiB.
@@ -24,7 +26,7 @@ pub struct Options {
     pub write_timeout: Duration,
     /// The slowest page that is worth waiting for, in bytes a second. Default 128 KiB.
     pub slowest: usize,
-    /// A reply whose reader takes nothing for this long while the page is held up for it is given up. Default 10 s.
+    /// A reply is given up when the page was held up for its reader for this long, all in all. Default 10 s.
     pub stall_timeout: Duration,
     /// How long a session has to say goodbye. Default 1 s.
     pub farewell: Duration,
@@ -36,6 +38,7 @@ impl Default for Options {
         Self {
             prefix: "relay-".to_owned(),
             max_sessions: 64,
+            max_per_principal: 8,
             max_message: 64 * 1024 * 1024,
             write_room: 16 * 1024 * 1024,
             read_room: 4 * 1024 * 1024,

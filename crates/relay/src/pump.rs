@@ -124,6 +124,9 @@ where
                 silent_from = Instant::now() + options.read_timeout;
             }
             Inbound::Ping { id } => session.pong(&id),
+            Inbound::LongPing => {
+                tracing::debug!(session = session.name, "a ping is ignored: its id is too long");
+            }
             Inbound::Unknown(kind) => {
                 tracing::debug!(session = session.name, kind, "a message of an unknown type is ignored");
             }
@@ -133,7 +136,7 @@ where
 }
 
 /// Puts an event where it is awaited, and holds the page up until there is room: that is the back-pressure. A reader
-/// that takes nothing loses its reply, so that the others get theirs.
+/// for which it was held up for too long, all in all, loses its reply, so that the others get theirs.
 async fn deliver(session: &Session, id: &str, event: Event, options: &Options) {
     let Some(mailbox) = session.mailbox(id) else {
         tracing::trace!(session = session.name, id, "nobody waits for this message");
@@ -142,8 +145,8 @@ async fn deliver(session: &Session, id: &str, event: Event, options: &Options) {
     if event.is_last() {
         session.forget(id);
     }
-    if timeout(options.stall_timeout, mailbox.put(event)).await.is_err() {
-        tracing::warn!(session = session.name, id, "a reply is given up: its reader takes nothing");
+    if !mailbox.put_within(event, options.stall_timeout).await {
+        tracing::warn!(session = session.name, id, "a reply is given up: its reader is too slow");
         mailbox.give_up(Event::TooSlow);
         session.forget(id);
     }

@@ -1,6 +1,6 @@
 //! Who is connected.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -46,6 +46,13 @@ pub trait Watcher: fmt::Debug + Send + Sync + 'static {
 
     /// A name has no session any more.
     fn disconnected(&self, name: &str);
+
+    /// Why a session has to go. Asked of each that comes, since what let it in may have changed in between, and at
+    /// [`Relay::close_unwelcome`].
+    fn unwelcome(&self, identity: &Identity) -> Option<&'static str> {
+        let _ = identity;
+        None
+    }
 }
 
 /// Why there is no place for a session.
@@ -55,6 +62,9 @@ pub enum Refused {
     /// There are as many as there may be.
     #[error("there are as many relay sessions as there may be")]
     Full,
+    /// This key has as many as one may have.
+    #[error("this client key has as many relay sessions as one key may have")]
+    FullOfOne,
     /// No more are taken.
     #[error("the relay is shutting down")]
     Stopping,
@@ -74,6 +84,8 @@ struct Inner {
     telling: Mutex<()>,
     watchers: Mutex<Vec<Arc<dyn Watcher>>>,
     places: Arc<Semaphore>,
+    /// How many places whoever showed a key has.
+    taken: Mutex<HashMap<Principal, usize>>,
     tasks: TaskTracker,
     stop: CancellationToken,
     random: SystemRandom,
@@ -90,6 +102,7 @@ impl Relay {
             telling: Mutex::default(),
             watchers: Mutex::default(),
             places,
+            taken: Mutex::default(),
             tasks: TaskTracker::new(),
             stop,
             random: SystemRandom::new(),
@@ -111,6 +124,18 @@ impl Relay {
         self.reserve_named(name)
     }
 
+    /// As [`Self::reserve`], for somebody who may have so many and no more (`Options::max_per_principal`).
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn reserve_for(&self, identity: &Identity) -> Result<Place, Refused> {
+        let mut place = self.reserve()?;
+        if !identity.is_anonymous() {
+            place.seat = Some(Seat::take(&self.0, &identity.principal)?);
+        }
+        Ok(place)
+    }
+
     /// As [`Self::reserve`], under a name that the caller knows to be the page's: it takes the place of another
     /// session of that name.
     ///
@@ -121,7 +146,7 @@ impl Relay {
             return Err(Refused::Stopping);
         }
         let place = Arc::clone(&self.0.places).try_acquire_owned().map_err(|_| Refused::Full)?;
-        Ok(Place { relay: self.clone(), name: name.into(), _place: place })
+        Ok(Place { relay: self.clone(), name: name.into(), seat: None, _place: place })
     }
 
     /// Sends a request through a session, when its turn has come.
@@ -158,6 +183,14 @@ impl Relay {
         }
     }
 
+    /// Closes the sessions that a watcher finds unwelcome by now. Those that come later are asked about when they come.
+    pub fn close_unwelcome(&self) {
+        let sessions: Vec<_> = self.0.sessions.lock().values().cloned().collect();
+        for session in sessions {
+            self.0.close_if_unwelcome(&session);
+        }
+    }
+
     /// Closes all sessions and waits for their ends. No others are taken.
     ///
     /// # Cancel safety
@@ -166,6 +199,15 @@ impl Relay {
         self.0.stop.cancel();
         self.0.tasks.close();
         self.0.tasks.wait().await;
+    }
+}
+
+impl Inner {
+    fn close_if_unwelcome(&self, session: &Session) {
+        let reason = self.watchers.lock().iter().find_map(|watcher| watcher.unwelcome(&session.identity));
+        if let Some(reason) = reason {
+            session.close(Ended::Closed(reason));
+        }
     }
 }
 
@@ -180,7 +222,42 @@ impl fmt::Debug for Relay {
 pub struct Place {
     relay: Relay,
     name: String,
+    seat: Option<Seat>,
     _place: OwnedSemaphorePermit,
+}
+
+/// One of the places that somebody may have.
+struct Seat {
+    inner: Arc<Inner>,
+    principal: Principal,
+}
+
+impl Seat {
+    fn take(inner: &Arc<Inner>, principal: &Principal) -> Result<Self, Refused> {
+        let mut taken = inner.taken.lock();
+        let count = taken.get(principal).copied().unwrap_or_default();
+        if count >= inner.options.max_per_principal {
+            return Err(Refused::FullOfOne);
+        }
+        taken.insert(principal.clone(), count + 1);
+        Ok(Self { inner: Arc::clone(inner), principal: principal.clone() })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut taken = self.inner.taken.lock();
+        match taken.get_mut(&self.principal) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(taken.remove(&self.principal)),
+        }
+    }
+}
+
+impl fmt::Debug for Seat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seat").field("principal", &self.principal).finish_non_exhaustive()
+    }
 }
 
 impl Place {
@@ -250,6 +327,8 @@ impl Registered {
         for watcher in &*inner.watchers.lock() {
             watcher.connected(&session.name);
         }
+        // After it can be found: whoever changes the rules before that is asked here, whoever does later closes it.
+        inner.close_if_unwelcome(&session);
         drop(telling);
         Self { inner, session }
     }

@@ -68,7 +68,7 @@ pub(crate) struct Waiting {
     /// The request it belongs to: given up, it is not sent at all.
     pub(crate) id: Option<String>,
     pub(crate) message: Bytes,
-    pub(crate) _room: Option<OwnedSemaphorePermit>,
+    pub(crate) _room: OwnedSemaphorePermit,
 }
 
 pub(crate) struct Session {
@@ -130,15 +130,19 @@ impl Session {
             }
             state.waiting.insert(id.clone(), mailbox);
         }
-        let waiting = Waiting { id: Some(id), message, _room: Some(room) };
+        let waiting = Waiting { id: Some(id), message, _room: room };
         self.outgoing.send(waiting).await.map_err(|_| NotSent::Ended(self.ended()))?;
         Ok(exchange)
     }
 
     /// Answers a page that asks whether we are there. A page that asks faster than it reads is not answered each time.
     pub(crate) fn pong(&self, id: &str) {
-        let waiting = Waiting { id: None, message: crate::message::pong(id), _room: None };
-        if self.outgoing.try_send(waiting).is_err() {
+        let message = crate::message::pong(id);
+        let size = u32::try_from(message.len()).unwrap_or(u32::MAX).clamp(1, self.room_size);
+        let room = Arc::clone(&self.room).try_acquire_many_owned(size);
+        let sent =
+            room.is_ok_and(|room| self.outgoing.try_send(Waiting { id: None, message, _room: room }).is_ok());
+        if !sent {
             tracing::debug!(session = self.name, "a ping is not answered: the page reads too slowly");
         }
     }

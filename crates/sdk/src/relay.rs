@@ -1,5 +1,6 @@
 //! Pages that are connected, as credentials.
 
+use std::collections::HashSet;
 use std::future::Future as _;
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use cliproxy_core::{
 };
 use cliproxy_relay::{Identity, Options, Relay, Watcher};
 use cliproxy_transport::Shutdown;
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 const PROVIDER: ProviderId = ProviderId::from_static("aistudio");
@@ -31,11 +33,52 @@ pub(crate) fn without_pages() -> Relay {
 #[derive(Debug)]
 pub(crate) struct Pages {
     conductor: Arc<Conductor>,
+    rules: Mutex<Rules>,
+}
+
+/// Who may not come in any more. A page whose key was checked before a reload may be connected after it.
+#[derive(Debug, Default)]
+struct Rules {
+    keyed: bool,
+    revoked: HashSet<Principal>,
+}
+
+impl Rules {
+    /// `old` were in force, `new` are.
+    fn replace_keys(&mut self, old: Vec<Principal>, new: &[Principal]) {
+        self.revoked.extend(old);
+        self.revoked.retain(|principal| !new.contains(principal));
+    }
+
+    fn unwelcome(&self, identity: &Identity) -> Option<&'static str> {
+        if self.keyed && identity.is_anonymous() {
+            return Some("ws-auth is on: connect with a client key");
+        }
+        self.revoked.contains(&identity.principal).then_some("the client key is no longer valid")
+    }
 }
 
 impl Pages {
     pub(crate) fn new(conductor: Arc<Conductor>) -> Self {
-        Self { conductor }
+        Self { conductor, rules: Mutex::default() }
+    }
+
+    /// Shows pages the door that could not come in any more, and those that are on their way. `old` are those whose
+    /// keys were in force, `new` those whose keys are.
+    pub(crate) fn close_unwelcome(
+        &self,
+        relay: &Relay,
+        config: &Config,
+        own_door: bool,
+        (old, new): (Vec<Principal>, &[Principal]),
+    ) {
+        {
+            let mut rules = self.rules.lock();
+            // Source: http-api.md `/v1/ws` "switching `ws-auth` from off to on closes existing sessions".
+            rules.keyed = config.access.ws_auth && (own_door || !config.access.api_keys.is_empty());
+            rules.replace_keys(old, new);
+        }
+        relay.close_unwelcome();
     }
 
     /// Gives the sessions that are there to the executor in force, which a reload has made anew.
@@ -68,6 +111,10 @@ impl Watcher for Pages {
     fn disconnected(&self, name: &str) {
         self.conductor.remove(&CredentialId::new(name));
     }
+
+    fn unwelcome(&self, identity: &Identity) -> Option<&'static str> {
+        self.rules.lock().unwelcome(identity)
+    }
 }
 
 /// Source: providers-a.md 8.1 "Effect"; runtime.md C.8.
@@ -89,12 +136,26 @@ fn credential(name: &str) -> Credential {
     )
 }
 
-/// Shows pages the door that could not come in any more. `revoked` are those whose key is no longer ours.
-pub(crate) fn close_unwelcome(relay: &Relay, config: &Config, own_door: bool, revoked: &[Principal]) {
-    let keyed = config.access.ws_auth && (own_door || !config.access.api_keys.is_empty());
-    if keyed {
-        // Source: http-api.md `/v1/ws` "switching `ws-auth` from off to on closes existing sessions".
-        relay.close_where(Identity::is_anonymous, "ws-auth is on: connect with a client key");
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_unwelcome_with_a_key_that_was_ours_and_without_one_where_one_is_asked_for() {
+        let of = |key: &'static str| Identity::new(Principal::from_static(key));
+        let key = |key: &'static str| Principal::from_static(key);
+        let mut rules = Rules::default();
+        assert_eq!(rules.unwelcome(&Identity::new(Principal::anonymous())), None);
+        rules.replace_keys(vec![key("a"), key("b")], &[key("b")]);
+        assert!(rules.unwelcome(&of("a")).unwrap().contains("no longer valid"));
+        // One that some other door let in was never ours to take away.
+        assert_eq!((rules.unwelcome(&of("b")), rules.unwelcome(&of("other"))), (None, None));
+        // What was taken away stays so until it is given again.
+        rules.replace_keys(vec![key("b")], &[key("b")]);
+        assert!(rules.unwelcome(&of("a")).is_some());
+        rules.replace_keys(vec![key("b")], &[key("a"), key("b")]);
+        assert_eq!(rules.unwelcome(&of("a")), None);
+        rules.keyed = true;
+        assert!(rules.unwelcome(&Identity::new(Principal::anonymous())).unwrap().contains("ws-auth"));
     }
-    relay.close_where(|identity| revoked.contains(&identity.principal), "the client key is no longer valid");
 }

@@ -20,8 +20,8 @@ use tokio_util::task::TaskTracker;
 use crate::entries::{Entries, Plan};
 use crate::gather::{self, Parts};
 use crate::models::Fetching;
+use crate::options;
 use crate::relay::Pages;
-use crate::{options, relay};
 
 /// Where the configuration is read again.
 #[derive(Debug)]
@@ -189,14 +189,13 @@ impl Service {
         self.egress.replace_proxy(proxy);
         self.conductor.reconfigure(self.parts.conductor(&config));
         self.bridge.reconfigure(options::bridge(&config));
-        let mut revoked = self.keys.principals();
+        let revoked = self.keys.principals();
         self.keys.replace(config.access.api_keys.clone(), options::keyless(&config, self.own_door));
         let valid = self.keys.principals();
-        revoked.retain(|principal| !valid.contains(principal));
         self.client_routes.reconfigure(options::routes(&config, self.own_door));
         gathered.put_in_force(&self.conductor, &self.fetching, &self.tasks, &self.shutdown);
         self.pages.renew(&self.relay);
-        relay::close_unwelcome(&self.relay, &config, self.own_door, &revoked);
+        self.pages.close_unwelcome(&self.relay, &config, self.own_door, (revoked, &valid));
         Ok(loaded.notices)
     }
 

@@ -154,6 +154,26 @@ async fn what_is_no_upgrade_is_told_how_to_come() {
 }
 
 #[tokio::test]
+async fn one_key_has_so_many_pages_and_no_more() {
+    let (edge, relay) = edge(|_, options| options.max_per_principal = 2).await;
+    let first = edge.client().websocket("/v1/ws").await.unwrap();
+    let _second = edge.client().websocket("/v1/ws").await.unwrap();
+    connected(&relay, 2).await;
+    let reply = edge.client().websocket("/v1/ws").await.unwrap_err();
+    assert_eq!((reply.status(), reply.header("retry-after")), (503, Some("30")));
+    assert!(reply.text().await.contains("client key"));
+    // A page that leaves makes room.
+    first.close().await;
+    let _third = loop {
+        match edge.client().websocket("/v1/ws").await {
+            Ok(socket) => break socket,
+            Err(reply) => assert_eq!(reply.status(), 503),
+        }
+    };
+    connected(&relay, 2).await;
+}
+
+#[tokio::test]
 async fn a_full_relay_says_so_and_one_that_is_not_there_too() {
     let (full, relay) = edge(|_, options| options.max_sessions = 1).await;
     let _socket = full.client().websocket("/v1/ws").await.unwrap();

@@ -118,6 +118,42 @@ fn the_head_of_a_reply_is_read_leniently() {
 }
 
 #[test]
+fn a_reply_of_more_headers_than_a_map_can_hold_is_malformed() {
+    let many = |count: usize| {
+        let headers: serde_json::Map<_, _> = (0..count).map(|at| (format!("x-{at}"), json!("v"))).collect();
+        json!({"status": 200, "headers": headers})
+    };
+    assert_eq!(head_of(&many(MAX_HEADERS)).headers.len(), MAX_HEADERS);
+    for headers in
+        [many(MAX_HEADERS + 1), many(40_000), json!({"headers": {"a": vec!["v"; MAX_HEADERS + 1]}})]
+    {
+        for kind in ["stream_start", "http_response"] {
+            let event = event(&json!({"id": "1", "type": kind, "payload": headers}));
+            assert!(matches!(&event, Event::Malformed(what) if what.contains("256 headers")), "{kind}");
+        }
+    }
+}
+
+#[test]
+fn a_ping_whose_id_is_not_worth_sending_back_is_told_apart() {
+    let ping = |length: usize| read_all(&json!({"type": "ping", "id": "x".repeat(length)}).to_string());
+    assert!(matches!(ping(MAX_PING_ID), Inbound::Ping { id } if id.len() == MAX_PING_ID));
+    assert!(matches!(ping(MAX_PING_ID + 1), Inbound::LongPing));
+}
+
+#[test]
+fn headers_take_room_in_both_directions() {
+    let mut headers = HeaderMap::new();
+    let bare = Outbound::new(&Method::POST, "u", &headers, "", Timestamp::default()).size();
+    headers.append("x-a", HeaderValue::from_static("12345"));
+    headers.append("x-a", HeaderValue::from_static("12"));
+    assert_eq!(Outbound::new(&Method::POST, "u", &headers, "", Timestamp::default()).size(), bare + 13);
+    let head = Head::new(StatusCode::OK, headers);
+    assert_eq!(Event::Start(head.clone()).size(), 13);
+    assert_eq!(Event::Whole(head, Bytes::from_static(b"1")).size(), 14);
+}
+
+#[test]
 fn a_payload_of_another_shape_fails_its_own_request_only() {
     for message in [
         json!({"id": "1", "type": "stream_chunk", "payload": {"data": {"candidates": []}}}),

@@ -26,11 +26,11 @@ async fn a_slow_reader_holds_the_page_up_and_loses_nothing() {
         let before = sent.load(std::sync::atomic::Ordering::SeqCst);
         assert!(before < 10, "{before} chunks were taken although nobody read them");
         let mut text = 0;
-        // Each within the patience of the relay, all together far beyond it.
+        // Within the patience of the relay, all together.
         while let Some(event) = exchange.next().await {
             if let Event::Chunk(data) = &event {
                 text += data.len();
-                tokio::time::sleep(Duration::from_secs(4)).await;
+                tokio::time::sleep(Duration::from_millis(40)).await;
             }
             if event.is_last() {
                 assert!(matches!(event, Event::End), "{event:?}");
@@ -65,6 +65,54 @@ async fn a_reader_that_takes_nothing_loses_its_reply_and_holds_up_nobody_for_lon
     assert!(matches!(last, Some(Event::TooSlow)), "{last:?}");
     page.send(&say(&slow, "stream_end", json!({}))).await;
     let (_next, _) = world.asked(&mut page, "a").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_takes_a_little_now_and_then_holds_up_nobody_for_longer_either() {
+    let world = World::with(|options| options.read_room = 1000);
+    let mut page = world.page_of("a", Principal::anonymous(), 1024).await;
+    let (mut slow, id) = world.asked(&mut page, "a").await;
+    let (mut lively, quick) = world.asked(&mut page, "a").await;
+    let started = Instant::now();
+    let sending = async {
+        for _ in 0..100 {
+            page.send(&say(&id, "stream_chunk", json!({"data": "x".repeat(500)}))).await;
+        }
+        page.send(&say(&quick, "http_response", json!({"status": 200, "body": "fine"}))).await;
+        page
+    };
+    let reading = async {
+        loop {
+            tokio::time::sleep(Duration::from_secs(4)).await;
+            match slow.next().await {
+                Some(Event::Chunk(_)) => {}
+                last => return last,
+            }
+        }
+    };
+    let lively = async { (all(&mut lively).await, started.elapsed().as_secs()) };
+    let (_page, last, (events, waited)) = tokio::join!(sending, reading, lively);
+    assert!(matches!(events.as_slice(), [Event::Whole(_, body)] if body == "fine"));
+    assert!((10..12).contains(&waited), "{waited}");
+    assert!(matches!(last, Some(Event::TooSlow)), "{last:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn pings_that_are_not_read_take_no_more_than_their_room() {
+    let world = World::with(|options| options.write_room = 200);
+    let mut page = world.page_of("a", Principal::anonymous(), 64).await;
+    for _ in 0..50 {
+        page.send(&json!({"id": "x".repeat(50), "type": "ping"})).await;
+    }
+    page.send(&json!({"id": "y".repeat(257), "type": "ping"})).await;
+    let mut answered = 0;
+    while let Ok(message) = tokio::time::timeout(Duration::from_secs(5), page.next()).await {
+        assert_eq!(message.unwrap()["id"], "x".repeat(50));
+        answered += 1;
+    }
+    assert!((1..10).contains(&answered), "{answered}");
+    page.send(&json!({"id": "later", "type": "ping"})).await;
+    assert_eq!(page.next().await.unwrap()["id"], "later");
 }
 
 #[tokio::test(start_paused = true)]

@@ -120,3 +120,40 @@ async fn sessions_can_be_closed_by_who_they_are() {
     world.relay.each(|name| names.push(name.to_owned()));
     assert_eq!(names, ["b"]);
 }
+
+#[derive(Debug)]
+struct Doorman(std::sync::atomic::AtomicBool);
+
+impl cliproxy_relay::Watcher for Doorman {
+    fn connected(&self, _name: &str) {}
+
+    fn disconnected(&self, _name: &str) {}
+
+    fn unwelcome(&self, identity: &Identity) -> Option<&'static str> {
+        let closed = self.0.load(std::sync::atomic::Ordering::SeqCst);
+        (closed && !identity.is_anonymous()).then_some("the key is gone")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_not_welcome_any_more_is_closed_even_when_it_was_let_in_before_and_comes_after() {
+    let world = World::new();
+    let doorman = std::sync::Arc::new(Doorman(false.into()));
+    world.relay.watch(doorman.clone());
+    let known = || Principal::from_static("key-1");
+    let there = world.page_of("there", known(), 1 << 16).await;
+    // Its key was looked at, and its socket is not there yet.
+    let place = world.relay.reserve_for(&Identity::new(known())).unwrap();
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let (arrive, arrives) = tokio::sync::oneshot::channel();
+    place.spawn(Identity::new(known()), async move { arrives.await.ok() });
+
+    doorman.0.store(true, std::sync::atomic::Ordering::SeqCst);
+    world.relay.close_unwelcome();
+    assert_eq!(there.ending().await.unwrap().1, "the key is gone");
+    assert!(arrive.send(ours).is_ok());
+    let late = cliproxy_testkit::TestSocket::over(theirs);
+    assert_eq!(late.ending().await.unwrap().1, "the key is gone");
+    let mut other = world.page("other").await;
+    let (_exchange, _) = world.asked(&mut other, "other").await;
+}
