@@ -1,10 +1,13 @@
 //! The executor.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use cliproxy_core::{
     Attempt, Credential, CredentialKind, Endpoint, ErrorKind, Evidence, ExecutorError, Failure, ModelInfo,
-    Operation, ProviderExecutor, ProviderFormat, ProviderId, Secret, UpstreamModel, WireReply, WireStream,
+    Operation, ProviderExecutor, ProviderFormat, ProviderId, Secret, Timestamp, UpstreamModel, WireReply,
+    WireStream,
 };
 use cliproxy_transport::oauth::known;
 use http::header::{AUTHORIZATION, HeaderMap};
@@ -17,7 +20,7 @@ use super::token::{self, Home, Token};
 use crate::Egress;
 use crate::account;
 use crate::headers::{apply_credential_headers, bearer};
-use crate::minted::Minted;
+use crate::minted::{self, Minted};
 use crate::service::{Service, anthropic, put, required};
 use crate::urls::Base;
 use crate::{egress, hints};
@@ -53,19 +56,30 @@ impl CopilotExecutor {
     }
 
     /// The token to spend, and where. A key is taken for a token of Copilot as it is.
-    async fn token(&self, credential: &Credential) -> Result<(Secret, Option<String>), ExecutorError> {
+    async fn token(&self, credential: &Credential) -> Result<Spent, ExecutorError> {
         if credential.kind() == CredentialKind::ApiKey {
-            return Ok((required(credential, credential.api_key(), "api_key")?, None));
+            let key = required(credential, credential.api_key(), "api_key")?;
+            return Ok(Spent::Key(key));
         }
         let home = Home::of(credential)?;
+        let github = required(credential, credential.access_token(), "access_token")?;
+        let now = account::now();
+        let exchange = self.exchange(credential, home, &github, now);
+        let token = self.tokens.get(credential, &github, now, exchange).await?;
+        Ok(Spent::Token { token, home: home.api() })
+    }
+
+    async fn exchange(
+        &self,
+        credential: &Credential,
+        home: Home<'_>,
+        github: &Secret,
+        now: Timestamp,
+    ) -> Result<(Token, Timestamp), ExecutorError> {
         let replaced = self.service.urls.get(known::COPILOT_TOKEN.name);
         let replaced = replaced.filter(|url| *url != known::COPILOT_TOKEN.default);
         let url = replaced.map_or_else(|| home.exchange(), str::to_owned);
-        let github = required(credential, credential.access_token(), "access_token")?;
-        let now = account::now();
-        let exchange = token::exchange(self, &self.service.egress, &url, credential, &home, &github, now);
-        let Token { secret, api } = self.tokens.get(credential, &github, now, exchange).await?;
-        Ok((secret, api.or_else(|| home.api())))
+        token::exchange(self, &self.service.egress, &url, credential, &home, github, now).await
     }
 
     /// The credential's own root, a replaced endpoint, the one that the token names, or the built-in one.
@@ -77,18 +91,18 @@ impl CopilotExecutor {
         }
     }
 
-    async fn request(&self, attempt: &Attempt) -> Result<Request<Bytes>, ExecutorError> {
+    async fn request(&self, attempt: &Attempt) -> Result<(Request<Bytes>, Spent), ExecutorError> {
         let credential = &attempt.credential;
-        let (secret, api) = self.token(credential).await?;
+        let spent = self.token(credential).await?;
         let claude = attempt.format == ProviderFormat::CLAUDE;
         let path = match () {
             () if attempt.format == ProviderFormat::OPENAI_RESPONSES => "/responses",
             () if claude => "/v1/messages",
             () => "/chat/completions",
         };
-        let uri = self.base(credential, api.as_deref()).join(path)?;
+        let uri = self.base(credential, spent.api()).join(path)?;
         let Prepared { body, initiator, vision } = prepare(&attempt.body, &attempt.format)?;
-        self.service.request(attempt, uri, body, &secret, |headers| {
+        let request = self.service.request(attempt, uri, body, spent.secret(), |headers| {
             editor(headers);
             if claude {
                 anthropic(headers, attempt, &REFUSED_BETAS);
@@ -99,7 +113,38 @@ impl CopilotExecutor {
             if vision {
                 put(headers, "copilot-vision-request", "true");
             }
-        })
+        })?;
+        Ok((request, spent))
+    }
+}
+
+/// What a call spends.
+enum Spent {
+    Key(Secret),
+    Token { token: Arc<minted::Token<Token>>, home: Option<String> },
+}
+
+impl Spent {
+    fn secret(&self) -> &Secret {
+        match self {
+            Self::Key(key) => key,
+            Self::Token { token, .. } => &token.value.secret,
+        }
+    }
+
+    /// The API's root, when it names one.
+    fn api(&self) -> Option<&str> {
+        match self {
+            Self::Key(_) => None,
+            Self::Token { token, home } => token.value.api.as_deref().or(home.as_deref()),
+        }
+    }
+
+    fn told<R>(&self, reply: Result<R, ExecutorError>) -> Result<R, ExecutorError> {
+        match self {
+            Self::Key(_) => reply,
+            Self::Token { token, .. } => token.told(reply),
+        }
     }
 }
 
@@ -128,14 +173,14 @@ impl ProviderExecutor for CopilotExecutor {
     }
 
     async fn models(&self, credential: &Credential) -> Result<Vec<ModelInfo>, ExecutorError> {
-        let (secret, api) = self.token(credential).await?;
-        let uri = self.base(credential, api.as_deref()).join("/models")?;
+        let spent = self.token(credential).await?;
+        let uri = self.base(credential, spent.api()).join("/models")?;
         let mut request = egress::request(Method::GET, uri, Bytes::new());
         let headers = request.headers_mut();
-        headers.insert(AUTHORIZATION, bearer(credential, &secret)?);
+        headers.insert(AUTHORIZATION, bearer(credential, spent.secret())?);
         editor(headers);
         apply_credential_headers(headers, credential, &HeaderMap::new());
-        let reply = self.service.egress.listed(self, credential, request).await?;
+        let reply = spent.told(self.service.egress.listed(self, credential, request).await)?;
         models::fetched(&reply.body).ok_or_else(|| {
             ExecutorError::new(ErrorKind::BadReply, "the provider's list of models names none")
         })
@@ -146,24 +191,27 @@ impl ProviderExecutor for CopilotExecutor {
     }
 
     async fn execute(&self, attempt: Attempt) -> Result<WireReply, ExecutorError> {
-        let request = self.request(&attempt).await?;
-        self.service.egress.whole(self, &attempt.credential, attempt.now, request).await
+        let (request, spent) = self.request(&attempt).await?;
+        spent.told(self.service.egress.whole(self, &attempt.credential, attempt.now, request).await)
     }
 
     async fn execute_stream(&self, attempt: Attempt) -> Result<WireStream, ExecutorError> {
-        let request = self.request(&attempt).await?;
-        self.service.egress.stream(self, &attempt.credential, attempt.now, request).await
+        let (request, spent) = self.request(&attempt).await?;
+        spent.told(self.service.egress.stream(self, &attempt.credential, attempt.now, request).await)
     }
 
-    /// GitHub's token neither expires nor is renewed. What a 401 asks for is a new token of Copilot: the old one is
-    /// forgotten, and the exchange repeated.
+    /// GitHub's token neither expires nor is renewed. What a 401 asks for is a new token of Copilot in place of the
+    /// one that was refused, once for all whom it refused.
     // Source: providers-b.md 2.4, 2.7 row 1 "drop the cached token, exchange once, retry".
     async fn refresh(&self, credential: &Credential) -> Result<Credential, ExecutorError> {
         if credential.kind() == CredentialKind::ApiKey {
             return Err(ExecutorError::unsupported(&self.service.provider, "the renewal of a key"));
         }
-        self.tokens.forget(credential);
-        self.token(credential).await?;
+        let home = Home::of(credential)?;
+        let github = required(credential, credential.access_token(), "access_token")?;
+        let now = account::now();
+        let exchange = self.exchange(credential, home, &github, now);
+        self.tokens.renew(credential, &github, now, exchange).await?;
         Ok(credential.clone())
     }
 
@@ -176,8 +224,12 @@ impl ProviderExecutor for CopilotExecutor {
         credential: &Credential,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, ExecutorError> {
-        let (secret, _) = self.token(credential).await?;
-        self.service.raw(credential, &secret, request, editor).await
+        let spent = self.token(credential).await?;
+        let reply = self.service.raw(credential, spent.secret(), request, editor).await;
+        match &spent {
+            Spent::Key(_) => reply,
+            Spent::Token { token, .. } => token.told_raw(reply),
+        }
     }
 
     fn endpoints(&self) -> &[Endpoint] {

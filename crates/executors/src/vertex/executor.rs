@@ -1,5 +1,7 @@
 //! The executor.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use cliproxy_core::{
@@ -16,7 +18,7 @@ use crate::account::now;
 use crate::egress::{self, optional};
 use crate::google::{body, error, models, request};
 use crate::headers::{apply_credential_headers, bearer};
-use crate::minted::Minted;
+use crate::minted::{Minted, Token};
 use crate::urls::{Base, segment};
 use crate::{Egress, Urls};
 
@@ -60,7 +62,7 @@ impl VertexExecutor {
     }
 
     /// The token of a service account. Nothing of it is ever stored. Source: providers-a.md 6.3.
-    async fn token(&self, credential: &Credential) -> Result<Secret, ExecutorError> {
+    async fn token(&self, credential: &Credential) -> Result<Arc<Token<Secret>>, ExecutorError> {
         let account = Account::of(credential)?;
         let (identity, now) = (account.identity()?, now());
         self.tokens.get(credential, &identity, now, account.token(&self.egress, &self.urls, now)).await
@@ -88,24 +90,46 @@ impl VertexExecutor {
         attempt: &Attempt,
         action: &str,
         body: Bytes,
-    ) -> Result<Request<Bytes>, ExecutorError> {
+    ) -> Result<(Request<Bytes>, Spent), ExecutorError> {
         let credential = &attempt.credential;
         let mut request = egress::request(Method::POST, self.uri(attempt, action)?, body);
         let headers = request.headers_mut();
         request::plain(headers, attempt);
-        self.authorize(headers, credential).await?;
+        let spent = self.authorize(headers, credential).await?;
         apply_credential_headers(headers, credential, &attempt.client_headers);
-        Ok(request)
+        Ok((request, spent))
     }
 
-    async fn authorize(&self, headers: &mut HeaderMap, credential: &Credential) -> Result<(), ExecutorError> {
+    async fn authorize(
+        &self,
+        headers: &mut HeaderMap,
+        credential: &Credential,
+    ) -> Result<Spent, ExecutorError> {
         if !account::is_one(credential) {
             Self::has_key(credential)?;
-            return request::authorize(headers, credential);
+            request::authorize(headers, credential)?;
+            return Ok(Spent(None));
         }
         let token = self.token(credential).await?;
-        headers.insert(AUTHORIZATION, bearer(credential, &token)?);
-        Ok(())
+        headers.insert(AUTHORIZATION, bearer(credential, &token.value)?);
+        Ok(Spent(Some(token)))
+    }
+
+    async fn whole(&self, attempt: &Attempt, action: &str, body: Bytes) -> Result<WireReply, ExecutorError> {
+        let (request, spent) = self.request(attempt, action, body).await?;
+        spent.told(self.egress.whole(self, &attempt.credential, attempt.now, request).await)
+    }
+}
+
+/// The token that a call spends, if it is not a key that it spends.
+struct Spent(Option<Arc<Token<Secret>>>);
+
+impl Spent {
+    fn told<R>(&self, reply: Result<R, ExecutorError>) -> Result<R, ExecutorError> {
+        match &self.0 {
+            Some(token) => token.told(reply),
+            None => reply,
+        }
     }
 }
 
@@ -137,13 +161,11 @@ impl ProviderExecutor for VertexExecutor {
 
     async fn execute(&self, attempt: Attempt) -> Result<WireReply, ExecutorError> {
         if imagen::is_one(attempt.model.as_str()) {
-            let request = self.request(&attempt, "predict", imagen::request(&attempt.body)?).await?;
-            let reply = self.egress.whole(self, &attempt.credential, attempt.now, request).await?;
+            let reply = self.whole(&attempt, "predict", imagen::request(&attempt.body)?).await?;
             return imagen::reply(reply, &attempt);
         }
         let body = body::without_call_ids(&body::generate(&attempt.body)?)?;
-        let request = self.request(&attempt, "generateContent", body).await?;
-        self.egress.whole(self, &attempt.credential, attempt.now, request).await
+        self.whole(&attempt, "generateContent", body).await
     }
 
     async fn execute_stream(&self, attempt: Attempt) -> Result<WireStream, ExecutorError> {
@@ -151,18 +173,20 @@ impl ProviderExecutor for VertexExecutor {
             return Err(ExecutorError::unsupported(&self.provider, "streams of image models"));
         }
         let body = body::without_call_ids(&body::generate(&attempt.body)?)?;
-        let request = self.request(&attempt, "streamGenerateContent?alt=sse", body).await?;
-        self.egress.stream(self, &attempt.credential, attempt.now, request).await
+        let (request, spent) = self.request(&attempt, "streamGenerateContent?alt=sse", body).await?;
+        spent.told(self.egress.stream(self, &attempt.credential, attempt.now, request).await)
     }
 
-    /// A service account is not renewed, and its file stays as it is. What a 401 asks for is another token: the old one
-    /// is forgotten.
+    /// A service account is not renewed, and its file stays as it is. What a 401 asks for is another token in
+    /// place of the one that was refused, once for all whom it refused.
     async fn refresh(&self, credential: &Credential) -> Result<Credential, ExecutorError> {
         if !account::is_one(credential) {
             return Err(ExecutorError::unsupported(&self.provider, "the renewal of a key"));
         }
-        self.tokens.forget(credential);
-        self.token(credential).await?;
+        let account = Account::of(credential)?;
+        let (identity, now) = (account.identity()?, now());
+        let exchange = account.token(&self.egress, &self.urls, now);
+        self.tokens.renew(credential, &identity, now, exchange).await?;
         Ok(credential.clone())
     }
 
@@ -172,8 +196,7 @@ impl ProviderExecutor for VertexExecutor {
 
     async fn count_tokens(&self, attempt: Attempt) -> Result<WireReply, ExecutorError> {
         let body = body::without_call_ids(&body::count_vertex(&attempt.body)?)?;
-        let request = self.request(&attempt, "countTokens", body).await?;
-        self.egress.whole(self, &attempt.credential, attempt.now, request).await.map_err(optional)
+        self.whole(&attempt, "countTokens", body).await.map_err(optional)
     }
 
     async fn http_request(
@@ -181,9 +204,13 @@ impl ProviderExecutor for VertexExecutor {
         credential: &Credential,
         mut request: Request<Bytes>,
     ) -> Result<Response<Bytes>, ExecutorError> {
-        self.authorize(request.headers_mut(), credential).await?;
+        let spent = self.authorize(request.headers_mut(), credential).await?;
         apply_credential_headers(request.headers_mut(), credential, &HeaderMap::new());
-        self.egress.raw(credential, request).await
+        let reply = self.egress.raw(credential, request).await;
+        match &spent.0 {
+            Some(token) => token.told_raw(reply),
+            None => reply,
+        }
     }
 
     fn endpoints(&self) -> &[Endpoint] {

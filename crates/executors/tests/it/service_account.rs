@@ -13,10 +13,13 @@ use cliproxy_testkit::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{attempt, egress, login, read};
+use crate::support::{attempt, egress, login, pass, read};
 
 const BODY: &str = r#"{"contents":[{"role":"user","parts":[{"text":"hi"}]}],"session_id":"s"}"#;
 const PATH: &str = "/v1/projects/proj-1/locations/us-central1/publishers/google/models/m:generateContent";
+
+/// After this a token is no longer the newest that can be had.
+const LATER: Duration = Duration::from_secs(11);
 
 /// The account's file, with these members in place of its own.
 fn file(tokens: &FakeServiceAccount, changes: &Value) -> Value {
@@ -51,6 +54,17 @@ impl Scene {
             .with_url("regional", format!("{}/{{location}}", api.url()))
             .with_url("api", format!("{}/worldwide", api.url()));
         Self { tokens, api, executor }
+    }
+
+    /// The API takes tokens from this number on.
+    fn take_from(&self, floor: u32) {
+        self.api.answer_with(move |request| {
+            let number = request.key.strip_prefix("access-").and_then(|number| number.parse::<u32>().ok());
+            if number.is_some_and(|number| number >= floor) {
+                return json(&json!({"candidates": []}));
+            }
+            status(401).json(&json!({"error": {"code": 401, "status": "UNAUTHENTICATED"}}))
+        });
     }
 }
 
@@ -136,6 +150,7 @@ async fn the_file_says_where_its_token_and_its_calls_go() {
     let credential = stored(&scene.tokens, &json!({"email": "another@example.com"}));
     let mut settings = credential.settings().clone();
     settings.proxy = Some(Secret::from("http://127.0.0.1:1"));
+    pass(LATER).await;
     executor.refresh(&credential.with_settings(settings)).await.unwrap_err();
     assert!(scene.tokens.judged().is_empty(), "nothing went around the proxy");
 }
@@ -152,7 +167,9 @@ async fn a_token_is_fetched_once_for_all_and_again_before_it_ends() {
 
     // Less than five minutes are left: the next call brings a new one, and a token endpoint that fails takes nothing away.
     scene.tokens.set_lifetime(200);
+    pass(LATER).await;
     scene.executor.refresh(&credential).await.unwrap();
+    pass(LATER).await;
     scene.tokens.fail_with([status(503)]);
     for _ in 0..2 {
         scene.executor.execute(ask(&credential)).await.unwrap();
@@ -161,15 +178,17 @@ async fn a_token_is_fetched_once_for_all_and_again_before_it_ends() {
 
     // One that is over is never sent.
     scene.tokens.set_lifetime(30);
+    pass(LATER).await;
     scene.executor.refresh(&credential).await.unwrap();
     scene.executor.execute(ask(&credential)).await.unwrap();
     assert_eq!(scene.api.keys_seen().last().unwrap(), "access-5");
 }
 
 #[tokio::test]
-async fn a_refused_token_is_forgotten_and_the_file_stays_as_it_is() {
+async fn a_refused_token_is_replaced_and_the_file_stays_as_it_is() {
     let scene = Scene::new().await;
     let credential = stored(&scene.tokens, &json!({}));
+    scene.executor.execute(ask(&credential)).await.unwrap();
     scene.api.script_all([status(401).json(&json!({"error": {"code": 401, "status": "UNAUTHENTICATED"}}))]);
     let error = scene.executor.execute(ask(&credential)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthorized);
@@ -177,7 +196,84 @@ async fn a_refused_token_is_forgotten_and_the_file_stays_as_it_is() {
     assert_eq!(renewed.document(), credential.document());
     scene.api.script_all([json(&json!({}))]);
     scene.executor.execute(ask(&renewed)).await.unwrap();
-    assert_eq!(scene.api.keys_seen(), ["access-1", "access-2"]);
+    assert_eq!(scene.api.keys_seen(), ["access-1", "access-1", "access-2"]);
+}
+
+#[tokio::test]
+async fn many_refused_at_once_are_served_by_one_exchange() {
+    let scene = Scene::new().await;
+    let credential = stored(&scene.tokens, &json!({}));
+    scene.executor.execute(ask(&credential)).await.unwrap();
+    pass(LATER).await;
+    scene.take_from(2);
+    // All are on their way with the old token before anybody is told.
+    let calls = (0..8).map(|_| scene.executor.execute(ask(&credential)));
+    for reply in futures_util::future::join_all(calls).await {
+        assert_eq!(reply.unwrap_err().kind(), ErrorKind::Unauthorized);
+    }
+    // Seven at once, and one that comes when it is over; whoever asks meanwhile waits as well.
+    let renewals = (0..7).map(|_| scene.executor.refresh(&credential));
+    let (renewals, meanwhile) = futures_util::future::join(
+        futures_util::future::join_all(renewals),
+        scene.executor.execute(ask(&credential)),
+    )
+    .await;
+    for renewed in renewals {
+        renewed.unwrap();
+    }
+    meanwhile.unwrap();
+    scene.executor.refresh(&credential).await.unwrap();
+    let calls = (0..8).map(|_| scene.executor.execute(ask(&credential)));
+    for reply in futures_util::future::join_all(calls).await {
+        reply.unwrap();
+    }
+    assert_eq!(scene.tokens.judged().len(), 2);
+
+    // Revoked later, it is exchanged anew: the same holds for the one after it.
+    for (floor, exchanges) in [(3, 3), (4, 4)] {
+        scene.take_from(floor);
+        scene.executor.execute(ask(&credential)).await.unwrap_err();
+        scene.executor.refresh(&credential).await.unwrap();
+        scene.executor.execute(ask(&credential)).await.unwrap();
+        assert_eq!(scene.tokens.judged().len(), exchanges);
+    }
+}
+
+#[tokio::test]
+async fn a_fresh_token_that_is_refused_is_an_error_and_no_loop() {
+    let scene = Scene::new().await;
+    let credential = stored(&scene.tokens, &json!({}));
+    scene.executor.execute(ask(&credential)).await.unwrap();
+    scene.take_from(3);
+    scene.executor.execute(ask(&credential)).await.unwrap_err();
+    scene.executor.refresh(&credential).await.unwrap();
+    for _ in 0..3 {
+        scene.executor.execute(ask(&credential)).await.unwrap_err();
+        let error = scene.executor.refresh(&credential).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unauthorized, "{error}");
+        assert!(error.message().contains("just exchanged"), "{error}");
+    }
+    assert_eq!(scene.tokens.judged().len(), 2);
+    // After a while it is tried again, by whoever comes.
+    pass(LATER).await;
+    scene.executor.execute(ask(&credential)).await.unwrap();
+    assert_eq!(scene.tokens.judged().len(), 3);
+}
+
+#[tokio::test]
+async fn those_who_wait_for_an_exchange_share_its_failure() {
+    let scene = Scene::new().await;
+    let credential = stored(&scene.tokens, &json!({}));
+    scene.tokens.fail_with([status(503)]);
+    let calls = (0..8).map(|_| scene.executor.execute(ask(&credential)));
+    for reply in futures_util::future::join_all(calls).await {
+        let error = reply.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Server);
+        assert!(error.message().contains("service account of credential vertex-"), "{error}");
+    }
+    assert_eq!(scene.tokens.upstream().requests().len(), 1);
+    // Whoever comes later asks again.
+    scene.executor.execute(ask(&credential)).await.unwrap();
 }
 
 #[tokio::test]
@@ -276,6 +372,7 @@ async fn a_token_that_is_not_given_says_why_and_what_to_do() {
     // A few minutes are nothing: the assertion is dated back.
     for ahead in [-200, 200] {
         scene.tokens.set_clock(ahead);
+        pass(LATER).await;
         scene.executor.refresh(&credential).await.unwrap();
     }
     assert!(scene.api.requests().is_empty());

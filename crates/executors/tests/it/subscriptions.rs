@@ -1,6 +1,8 @@
 //! Qwen, iFlow, Kimi and GitHub Copilot: what their calls look like, and where they differ from one another.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use cliproxy_core::{
     Attempt, Credential, ErrorKind, Operation, ProviderExecutor as _, ProviderFormat, Renewal, UpstreamModel,
@@ -10,7 +12,7 @@ use cliproxy_testkit::{FakeTokenEndpoint, FakeUpstream, json, refuse, status};
 use cliproxy_transport::oauth::known;
 use serde_json::json;
 
-use crate::support::{attempt, egress, headers, login};
+use crate::support::{attempt, egress, headers, login, pass};
 
 const BODY: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
 
@@ -163,6 +165,9 @@ async fn kimi_gives_a_file_without_a_device_one_of_its_own() {
     assert_eq!(executor.refresh(&newer).await.unwrap_err().kind(), ErrorKind::InvalidGrant);
 }
 
+/// After this a token is no longer the newest that can be had.
+const LATER: Duration = Duration::from_secs(11);
+
 /// A seat: GitHub's exchange and Copilot's API on one server.
 async fn seat(lifetime: i64) -> (FakeUpstream, CopilotExecutor, Credential) {
     let upstream = FakeUpstream::start().await;
@@ -189,6 +194,7 @@ async fn a_copilot_token_is_exchanged_once_and_again_near_its_end() {
     for (lifetime, expected) in [(6 * 60, 1), (4 * 60, 3)] {
         let (upstream, executor, account) = seat(lifetime).await;
         for _ in 0..3 {
+            pass(LATER).await;
             executor.execute(call(account.clone(), "gpt-4.1", BODY)).await.unwrap();
         }
         assert_eq!(exchanges(&upstream), expected, "{lifetime}");
@@ -201,11 +207,52 @@ async fn a_copilot_token_is_exchanged_once_and_again_near_its_end() {
     assert_eq!(exchanges(&upstream), 1, "twenty at once wait for one");
     let github = &upstream.requests()[0];
     assert_eq!((github.path.as_str(), github.key.as_str()), ("/token", "ghu_1"));
-    // What a 401 of the API leads to.
+    // One that is asked for later is another.
+    pass(LATER).await;
     let same = executor.refresh(&account).await.unwrap();
     assert_eq!(same, account);
     assert_eq!(exchanges(&upstream), 2);
     assert_eq!(executor.renewal(&account), Renewal::Never);
+}
+
+#[tokio::test]
+async fn refused_copilot_tokens_are_exchanged_once_for_all_and_a_fresh_one_not_at_all() {
+    let (upstream, executor, account) = seat(3600).await;
+    let floor = Arc::new(AtomicU32::new(1));
+    let (least, given) = (Arc::clone(&floor), AtomicU32::new(0));
+    upstream.answer_with(move |request| {
+        if request.path == "/token" {
+            let number = given.fetch_add(1, Ordering::SeqCst) + 1;
+            return json(&json!({"token": format!("tid={number}"), "expires_at": 4_102_444_800_i64}));
+        }
+        let number = request.key.strip_prefix("tid=").and_then(|number| number.parse::<u32>().ok());
+        if number.is_some_and(|number| number >= least.load(Ordering::SeqCst)) {
+            return json(&json!({}));
+        }
+        status(401).json(&json!({"error": {"message": "token expired"}}))
+    });
+    let ask = || executor.execute(call(account.clone(), "gpt-4.1", BODY));
+    ask().await.unwrap();
+    floor.store(2, Ordering::SeqCst);
+    let refused = futures_util::future::join_all((0..8).map(|_| ask())).await;
+    assert!(refused.iter().all(|reply| reply.as_ref().is_err_and(|e| e.kind() == ErrorKind::Unauthorized)));
+    for renewed in futures_util::future::join_all((0..8).map(|_| executor.refresh(&account))).await {
+        assert_eq!(renewed.unwrap(), account);
+    }
+    assert!(futures_util::future::join_all((0..8).map(|_| ask())).await.iter().all(Result::is_ok));
+    assert_eq!(exchanges(&upstream), 2);
+    // Revoked, and so is what comes in its place.
+    floor.store(4, Ordering::SeqCst);
+    ask().await.unwrap_err();
+    executor.refresh(&account).await.unwrap();
+    for _ in 0..3 {
+        ask().await.unwrap_err();
+        assert_eq!(executor.refresh(&account).await.unwrap_err().kind(), ErrorKind::Unauthorized);
+    }
+    assert_eq!(exchanges(&upstream), 3);
+    pass(LATER).await;
+    ask().await.unwrap();
+    assert_eq!(exchanges(&upstream), 4);
 }
 
 #[tokio::test]

@@ -24,6 +24,13 @@ pub fn credential(provider: &str, key: &str, change: impl FnOnce(&mut Settings))
     Credential::new(id, provider, CredentialKind::ApiKey, Origin::Runtime, document, settings)
 }
 
+/// Time passes for whoever asks tokio's clock, in a moment when nothing is under way.
+pub async fn pass(time: std::time::Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
 /// A login as its file has it.
 pub fn account(
     provider: &str,
