@@ -1,7 +1,7 @@
 //! Replaces a file so that either the old or the new text exists whole, whatever happens.
 
 use std::collections::hash_map::RandomState;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -15,17 +15,94 @@ const ABANDONED: Duration = Duration::from_secs(10 * 60);
 
 /// Writes `text` beside `path`, for its owner alone, syncs it, renames it into place and syncs the folder: afterwards
 /// either the old or the new text exists whole, even after a crash. Blocks.
+pub(crate) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+    write_beside(path, text, None, rename)
+}
+
+/// Replaces a file that other programs use too: as one of ours is replaced, but with the mode that it had and, where
+/// the system allows it, with the owner. A file that cannot be renamed over (one that is mounted by itself, a folder
+/// that is not ours to write) is written where it is, and synced. Blocks.
 ///
 /// # Errors
 /// When it could not be made durable.
-pub fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    let folder = path.parent().ok_or_else(|| io::Error::other("the path has no folder"))?;
+pub fn replace_shared(path: &Path, text: &[u8]) -> io::Result<()> {
+    replace_shared_by(path, text, rename)
+}
+
+fn replace_shared_by(
+    path: &Path,
+    text: &[u8],
+    rename: impl FnOnce(&Path, &Path) -> io::Result<()>,
+) -> io::Result<()> {
+    let before = match fs::metadata(path) {
+        Ok(before) => Some(before),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    match write_beside(path, text, before.as_ref(), rename) {
+        Err(error) if before.is_some() && only_in_place(error.kind()) => write_in_place(path, text),
+        done => done,
+    }
+}
+
+fn write_beside(
+    path: &Path,
+    text: &[u8],
+    like: Option<&Metadata>,
+    rename: impl FnOnce(&Path, &Path) -> io::Result<()>,
+) -> io::Result<()> {
+    let folder = folder_of(path)?;
     let (temporary, mut file) = Temporary::create(folder)?;
+    if let Some(like) = like {
+        resemble(&file, like)?;
+    }
     file.write_all(text)?;
     file.sync_all()?;
     drop(file);
-    temporary.rename_to(path)?;
+    temporary.rename_to(path, rename)?;
     sync_folder(folder)
+}
+
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)
+}
+
+/// Whether a file may be written all the same after this failure to put another in its place.
+fn only_in_place(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{CrossesDevices, PermissionDenied, ReadOnlyFilesystem, ResourceBusy};
+    matches!(kind, CrossesDevices | PermissionDenied | ReadOnlyFilesystem | ResourceBusy)
+}
+
+/// Never cut before it is written over: a reader finds a text of some kind.
+fn write_in_place(path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    file.write_all(text)?;
+    file.set_len(text.len() as u64)?;
+    file.sync_all()
+}
+
+/// Gives a new file the owner and the mode of the one that it replaces.
+#[cfg(unix)]
+fn resemble(file: &File, before: &Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+    let (user, group) = (Some(before.uid()), Some(before.gid()));
+    // Only root may give files away; everybody may name a group of their own.
+    let group_stays = fchown(file, user, group).or_else(|_| fchown(file, None, group)).is_ok();
+    let mode = before.permissions().mode() & 0o777;
+    // What one group may read is not another's.
+    let mode = if group_stays { mode } else { mode & !0o070 };
+    file.set_permissions(fs::Permissions::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn resemble(_: &File, _: &Metadata) -> io::Result<()> {
+    Ok(())
+}
+
+/// The folder of a path; that of a bare name is the one we are in.
+fn folder_of(path: &Path) -> io::Result<&Path> {
+    let folder = path.parent().ok_or_else(|| io::Error::other("the path has no folder"))?;
+    Ok(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
 }
 
 /// Removes a file durably; false when there was none.
@@ -35,7 +112,7 @@ pub(crate) fn remove(path: &Path) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error),
     }
-    path.parent().map_or(Ok(()), sync_folder)?;
+    sync_folder(folder_of(path)?)?;
     Ok(true)
 }
 
@@ -50,7 +127,7 @@ pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)?;
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or(Ok(()), sync_folder)
+    folder_of(path).and_then(sync_folder)
 }
 
 /// Whether a name is that of one of our temporary files.
@@ -95,9 +172,13 @@ impl Temporary {
         }
     }
 
-    fn rename_to(mut self, path: &Path) -> io::Result<()> {
+    fn rename_to(
+        mut self,
+        path: &Path,
+        rename: impl FnOnce(&Path, &Path) -> io::Result<()>,
+    ) -> io::Result<()> {
         if let Some(own) = &self.path {
-            fs::rename(own, path)?;
+            rename(own, path)?;
         }
         self.path = None;
         Ok(())
@@ -117,4 +198,65 @@ impl Drop for Temporary {
 /// Makes renames in a folder durable. Folders cannot be opened so on Windows, where renames are journaled.
 fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(windows) { Ok(()) } else { File::open(folder)?.sync_all() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: &str = "what was there before, and longer";
+
+    fn names(folder: &Path) -> Vec<String> {
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_bare_name_is_a_file_of_the_folder_we_are_in() {
+        let file = tempfile::Builder::new().tempfile_in(".").unwrap();
+        let name = Path::new(file.path().file_name().unwrap());
+        replace_shared(name, b"new").unwrap();
+        assert_eq!(fs::read(name).unwrap(), b"new");
+        assert!(remove(name).unwrap());
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_renamed_over_is_written_where_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        for kind in [io::ErrorKind::ResourceBusy, io::ErrorKind::CrossesDevices] {
+            fs::write(&path, LONG).unwrap();
+            replace_shared_by(&path, b"new", |_, _| Err(kind.into())).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), b"new");
+            assert_eq!(names(folder.path()), ["a.json"]);
+        }
+    }
+
+    #[test]
+    fn any_other_failure_leaves_the_old_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        fs::write(&path, LONG).unwrap();
+        let full = |_: &Path, _: &Path| Err(io::ErrorKind::StorageFull.into());
+        assert_eq!(replace_shared_by(&path, b"new", full).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(fs::read_to_string(&path).unwrap(), LONG);
+        assert_eq!(names(folder.path()), ["a.json"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_shared_file_keeps_its_mode_and_owner() {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        fs::write(&path, LONG).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        // Only root can give it to somebody else; for all others it stays theirs.
+        let _refused = chown(&path, Some(12_345), Some(12_345));
+        let before = fs::metadata(&path).unwrap();
+        replace_shared(&path, b"new").unwrap();
+        let after = fs::metadata(&path).unwrap();
+        assert_eq!(after.permissions().mode() & 0o777, 0o640);
+        assert_eq!((after.uid(), after.gid()), (before.uid(), before.gid()));
+        assert_ne!(after.ino(), before.ino(), "it was replaced as a whole");
+    }
 }

@@ -14,7 +14,7 @@ mod stable_id;
 mod text;
 mod walk;
 
-pub use durable::replace as replace_file;
+pub use durable::replace_shared as replace_file;
 pub use file_store::FileStore;
 pub use index::credential_index;
 pub use key_spec::KeySpec;

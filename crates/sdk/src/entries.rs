@@ -1,7 +1,8 @@
 //! Logins that the configuration holds (`kiro`), beside those of a store: renewed as those are, and kept where their
 //! tokens came from.
 
-use std::path::PathBuf;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -13,10 +14,17 @@ use cliproxy_core::{
     RefreshLease, Secret, Settings, StoreError, StoreErrorKind, StoreProblem,
 };
 use cliproxy_login::KiroTokenFile;
+use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
 /// The member that says whose tokens a stored file keeps.
 const ENTRY: &str = "config_entry";
+/// The member that says which refresh token of the configuration they descend from.
+const BEGAN: &str = "config_began";
+/// What every renewal replaces.
+const TOKENS: [&str; 3] = ["access_token", "refresh_token", "expires_at"];
+/// What a renewal finds where it was missing.
+const FOUND: [&str; 4] = ["profile_arn", "client_id", "client_secret", "client_secret_expires_at"];
 
 /// A login of the configuration.
 #[derive(Clone, Debug)]
@@ -25,6 +33,8 @@ pub(crate) struct Entry {
     credential: Credential,
     /// The file that says the rest.
     file: Option<KiroTokenFile>,
+    /// Where that file is, by whichever way it is named.
+    place: Option<PathBuf>,
 }
 
 /// The logins of a configuration, and what is wrong with those that are left out.
@@ -42,10 +52,8 @@ impl Plan {
         for (index, entry) in config.credentials.kiro.iter().enumerate() {
             let origin = format!("kiro[{index}]");
             let made = Entry::of(&origin, entry, global, &mut ids);
-            // Two of them would spend each other's refresh tokens.
-            let twice = |known: &Entry| known.tokens().is_some() && known.tokens() == made.tokens();
-            if plan.entries.iter().any(twice) {
-                let reason = "another entry has the same token-file: leave one of them out";
+            if let Some(what) = plan.entries.iter().find_map(|known| made.shares_with(known)) {
+                let reason = format!("another entry has the same {what}: leave one of them out");
                 plan.problems.push(StoreProblem::new(origin, reason));
             } else {
                 plan.entries.push(made);
@@ -80,8 +88,31 @@ impl Entry {
             spec = spec.with_member(key, value.trim());
         }
         spec.settings.proxy = entry.proxy_url.as_ref().map(|proxy| Secret::from(ProxySetting::expose(proxy)));
-        let file = Some(path).filter(|path| !path.as_os_str().is_empty()).map(KiroTokenFile::new);
-        Self { credential: spec.into_credential(ids), file }
+        let path = Some(path).filter(|path| !path.as_os_str().is_empty());
+        let place = path.as_deref().map(place);
+        Self { credential: spec.into_credential(ids), file: path.map(KiroTokenFile::new), place }
+    }
+
+    /// What two entries have in common that would make them spend each other's refresh tokens.
+    fn shares_with(&self, other: &Self) -> Option<&'static str> {
+        match (self.tokens(), other.tokens()) {
+            (Some(_), Some(_)) => (self.place == other.place).then_some("token-file"),
+            (None, None) => {
+                let same = self.refresh_token().is_some() && self.refresh_token() == other.refresh_token();
+                same.then_some("refresh-token")
+            }
+            _ => None,
+        }
+    }
+
+    /// The refresh token of the configuration itself.
+    fn refresh_token(&self) -> Option<&str> {
+        self.credential.document().text("refresh_token")
+    }
+
+    /// Names that token without telling it.
+    fn began(&self) -> String {
+        StableIds::new().id("refresh-token", self.refresh_token()).as_str().to_owned()
     }
 
     /// The file that the tokens are in, unless the configuration itself has them.
@@ -97,25 +128,40 @@ impl Entry {
     /// The login as it is now.
     async fn read(&self, store: &dyn CredentialStore) -> Result<Credential, StoreError> {
         let unreadable = |message: String| StoreError::new(StoreErrorKind::Unreadable, message);
+        let own = self.credential.document();
         let mut document = match &self.file {
             Some(file) => {
-                file.read().await.map_err(|error| unreadable(error.to_string()).with_source(error))?
+                let found = file.read().await;
+                let found = found.map_err(|error| unreadable(error.to_string()).with_source(error))?;
+                let mut over = own.as_map().clone();
+                if self.tokens().is_some() {
+                    // Renewed ones are written there: those of the configuration are spent by then.
+                    over.retain(|key, _| !TOKENS.contains(&key.as_str()) || found.text(key).is_none());
+                }
+                found.merged(over)
             }
-            None => Document::default(),
+            None => own.clone(),
         };
-        document = document.merged(self.credential.document().as_map().clone());
         if self.tokens().is_none()
             && let Some(kept) = store.load(&self.kept_as()).await?
-            && kept.document().text(ENTRY) == Some(self.credential.id().as_str())
+            && self.goes_on_with(kept.document())
         {
-            let mut members = kept.document().as_map().clone();
-            members.retain(|key, _| key != ENTRY && key != "disabled");
+            let mut members = members_of(kept.document(), &TOKENS);
+            let mut found = members_of(kept.document(), &FOUND);
+            found.retain(|key, _| document.text(key).is_none());
+            members.extend(found);
             document = document.merged(members);
         }
         if document.text("access_token").is_none() {
             return Err(unreadable("it has no access token: log in again with the IDE".to_owned()));
         }
         Ok(self.credential.with_document(document).into_stored())
+    }
+
+    /// Whether a stored file has the tokens that this entry's became, and not those of what it said before an edit.
+    fn goes_on_with(&self, kept: &Document) -> bool {
+        kept.text(ENTRY) == Some(self.credential.id().as_str())
+            && kept.text(BEGAN).is_none_or(|began| began == self.began())
     }
 
     /// Keeps what a renewal brought.
@@ -139,11 +185,24 @@ impl Entry {
         let mut members = Map::new();
         members.insert("type".to_owned(), Value::from("kiro"));
         members.insert(ENTRY.to_owned(), Value::from(self.credential.id().as_str()));
-        let document = credential.document().merged(members);
+        members.insert(BEGAN.to_owned(), Value::from(self.began()));
+        members.extend(members_of(credential.document(), &TOKENS));
+        members.extend(members_of(credential.document(), &FOUND));
+        let document = Document::new(members);
         let (id, provider) = (self.kept_as(), ProviderId::from_static("kiro"));
         let origin = Origin::Store(id.as_str().to_owned());
         Credential::new(id, provider, CredentialKind::Account, origin, document, Settings::new("kiro-token"))
     }
+}
+
+/// One name for a file, however many lead to it.
+fn place(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
+}
+
+fn members_of(document: &Document, names: &[&str]) -> Map<String, Value> {
+    let present = names.iter().filter_map(|name| Some(((*name).to_owned(), document.get(name)?.clone())));
+    present.collect()
 }
 
 /// Whether a stored credential keeps the tokens of an entry of the configuration.
@@ -156,11 +215,33 @@ pub(crate) fn is_kept_for_an_entry(credential: &Credential) -> bool {
 pub(crate) struct Entries {
     inner: Arc<dyn CredentialStore>,
     plan: ArcSwap<Plan>,
+    /// Those that are being renewed, as they were when that began: a reload meanwhile must not lose their new tokens.
+    leased: Leased,
+}
+
+type Leased = Arc<Mutex<HashMap<CredentialId, Entry>>>;
+
+/// The lease of an entry, which stays known for as long.
+#[derive(Debug)]
+struct EntryLease {
+    id: CredentialId,
+    leased: Leased,
+    #[expect(dead_code, reason = "held for its drop")]
+    inner: Box<dyn RefreshLease>,
+}
+
+impl RefreshLease for EntryLease {}
+
+impl Drop for EntryLease {
+    // Before the inner lease goes, and somebody else's begins.
+    fn drop(&mut self) {
+        self.leased.lock().remove(&self.id);
+    }
 }
 
 impl Entries {
     pub(crate) fn new(inner: Arc<dyn CredentialStore>, plan: Plan) -> Self {
-        Self { inner, plan: ArcSwap::from_pointee(plan) }
+        Self { inner, plan: ArcSwap::from_pointee(plan), leased: Leased::default() }
     }
 
     /// Puts another configuration's logins in the place of these.
@@ -175,6 +256,10 @@ impl Entries {
 
     fn entry(&self, id: &CredentialId) -> Option<Entry> {
         self.plan.load().entries.iter().find(|entry| entry.credential.id() == id).cloned()
+    }
+
+    fn leased(&self, id: &CredentialId) -> Option<Entry> {
+        self.leased.lock().get(id).cloned()
     }
 
     /// What the store holds under a configuration that need not be in force.
@@ -211,15 +296,21 @@ impl CredentialStore for Entries {
     }
 
     async fn load(&self, id: &CredentialId) -> Result<Option<Credential>, StoreError> {
-        match self.entry(id) {
+        match self.entry(id).or_else(|| self.leased(id)) {
             Some(entry) => entry.read(self.inner.as_ref()).await.map(Some),
             None => self.inner.load(id).await,
         }
     }
 
     async fn save(&self, credential: &Credential) -> Result<(), StoreError> {
-        match self.entry(credential.id()) {
+        let id = credential.id();
+        match self.leased(id).or_else(|| self.entry(id)) {
             Some(entry) => entry.write(credential, self.inner.as_ref()).await,
+            // The store would say that all is well and write nothing.
+            None if !self.inner.keeps(credential) => {
+                let what = format!("{} is no entry of the config any more", credential.masked_id());
+                Err(StoreError::new(StoreErrorKind::InvalidId, what))
+            }
             None => self.inner.save(credential).await,
         }
     }
@@ -234,12 +325,32 @@ impl CredentialStore for Entries {
 
     async fn lease(&self, id: &CredentialId) -> Result<Box<dyn RefreshLease>, StoreError> {
         match self.entry(id) {
-            Some(entry) => self.inner.lease(&entry.kept_as()).await,
+            Some(entry) => {
+                let inner = self.inner.lease(&entry.kept_as()).await?;
+                self.leased.lock().insert(id.clone(), entry);
+                Ok(Box::new(EntryLease { id: id.clone(), leased: Arc::clone(&self.leased), inner }))
+            }
             None => self.inner.lease(id).await,
         }
     }
 
     fn keeps(&self, credential: &Credential) -> bool {
-        self.has_entry(credential.id()) || self.inner.keeps(credential)
+        let id = credential.id();
+        self.has_entry(id) || self.leased.lock().contains_key(id) || self.inner.keeps(credential)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_login_that_is_in_no_plan_is_not_said_to_be_saved() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(cliproxy_auth_store::FileStore::new(folder.path()));
+        let entries = Entries::new(store, Plan::default());
+        let spec = KeySpec::kiro("kiro[0]", &Secret::from("A1"), "");
+        let error = entries.save(&spec.into_credential(&mut StableIds::new())).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::InvalidId);
     }
 }

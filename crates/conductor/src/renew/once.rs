@@ -131,7 +131,7 @@ impl Inner {
             }
             Err(error) => return Err(failed(&error)),
         };
-        let renewed = self.keep(entry, &current, &fresh).await;
+        let renewed = self.keep(entry, &fresh, lease.is_some()).await;
         drop(lease);
         let now = self.now();
         if due(entry, now).is_some_and(|at| at <= now) {

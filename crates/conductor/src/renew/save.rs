@@ -12,16 +12,17 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 impl Inner {
-    /// Saves a renewed credential, then publishes it.
+    /// Saves a renewed credential, then publishes it. One that was `leased` is the store's to keep, whatever the
+    /// store says of it by now: its configuration may have been reloaded while the provider answered.
     pub(super) async fn keep(
         self: &Arc<Self>,
         entry: &Arc<Entry>,
-        before: &Credential,
         fresh: &Credential,
+        leased: bool,
     ) -> Arc<Credential> {
         // Settings may have been edited while the provider answered: they are the entry's, the document is new.
         let fresh = Arc::new(entry.credential().with_document(fresh.document().clone()));
-        if !self.store.as_ref().is_some_and(|store| store.keeps(before)) {
+        if !leased {
             return self.publish(entry, &fresh, true);
         }
         match self.save(entry, &fresh).await {

@@ -19,6 +19,8 @@ struct MemoryStore {
     leases: Arc<tokio::sync::Mutex<()>>,
     full: AtomicBool,
     broken: AtomicBool,
+    /// Its configuration was reloaded, and nothing in it is the store's any more.
+    emptied: AtomicBool,
     saves: AtomicUsize,
     saving_takes: Mutex<Duration>,
 }
@@ -70,6 +72,10 @@ impl CredentialStore for MemoryStore {
 
     async fn delete(&self, id: &CredentialId) -> Result<bool, StoreError> {
         Ok(self.held.lock().remove(id).is_some())
+    }
+
+    fn keeps(&self, credential: &Credential) -> bool {
+        matches!(credential.origin(), Origin::Store(_)) && !self.emptied.load(Ordering::SeqCst)
     }
 
     async fn lease(&self, _: &CredentialId) -> Result<Box<dyn RefreshLease>, StoreError> {
@@ -583,6 +589,18 @@ async fn a_lease_that_somebody_keeps_for_ever_is_waited_for_and_asked_for_again(
     drop(held);
     sleep(300).await;
     assert!(world.conductor.renew(&id).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_leased_is_saved_whatever_the_store_keeps_by_then() {
+    let (world, store, provider) = stored_world(FIRST);
+    let emptied = Arc::clone(&store);
+    world.executor.refreshes_with(move |credential| {
+        emptied.emptied.store(true, Ordering::SeqCst);
+        provider.refresh(credential)
+    });
+    world.conductor.renew(&CredentialId::new("x.json")).await.unwrap();
+    assert_eq!(store.text("x.json", "refresh_token").as_deref(), Some("refresh-2"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,6 +18,7 @@ mod google;
 mod iflow;
 mod imports;
 mod kiro;
+mod kiro_file;
 mod saving;
 mod support;
 mod terminal;

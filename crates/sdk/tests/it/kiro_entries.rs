@@ -60,6 +60,22 @@ fn token_file(place: &Place, more: &Value) -> PathBuf {
     path
 }
 
+#[cfg(unix)]
+fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// The refresh tokens that were shown.
+fn spent(upstream: &FakeUpstream) -> Vec<Value> {
+    calls(upstream, "/refreshToken").iter().map(|request| request.json()["refreshToken"].clone()).collect()
+}
+
+fn count(service: &cliproxy_sdk::Service) -> usize {
+    let credentials = service.conductor().credentials();
+    credentials.iter().filter(|credential| credential.credential.provider().as_str() == "kiro").count()
+}
+
 fn read(path: &Path) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
@@ -70,6 +86,8 @@ async fn a_token_file_serves_is_renewed_and_written_back_in_its_own_spelling() {
     serving(&upstream, &["A2"]);
     let place = Place::new();
     let path = token_file(&place, &json!({}));
+    #[cfg(unix)]
+    set_mode(&path, 0o640);
     place.write(&format!("{}kiro: [{{token-file: '{}'}}]\n", endpoints(&upstream), path.display()));
     let service = place.serve().await;
     for _ in 0..2 {
@@ -92,7 +110,7 @@ async fn a_token_file_serves_is_renewed_and_written_back_in_its_own_spelling() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640, "as it was");
     }
     // What a new process finds is what was written.
     upstream.forget_requests();
@@ -301,20 +319,130 @@ async fn an_entry_that_cannot_be_read_leaves_the_others_alone() {
 }
 
 #[tokio::test]
-async fn a_token_file_that_is_being_written_is_waited_for() {
+async fn a_refresh_token_of_the_config_is_spent_once_and_the_files_is_used_after_that() {
     let upstream = FakeUpstream::start().await;
-    serving(&upstream, &["good"]);
+    serving(&upstream, &["A2", "A3"]);
     let place = Place::new();
-    let file = token_file(&place, &json!({"accessToken": "good"}));
-    let whole = std::fs::read(&file).unwrap();
-    std::fs::write(&file, &whole[..40]).unwrap();
-    place.write(&format!("{}kiro: [{{token-file: '{}'}}]\n", endpoints(&upstream), file.display()));
-    let build = place.serve();
-    let finish = async {
-        tokio::task::yield_now().await;
-        std::fs::write(&file, &whole).unwrap();
-    };
-    let (service, ()) = tokio::join!(build, finish);
+    let path = token_file(&place, &json!({"refreshToken": ""}));
+    place.write(&format!(
+        "{}kiro: [{{token-file: '{}', refresh-token: R1}}]\n",
+        endpoints(&upstream),
+        path.display()
+    ));
+    let service = place.serve().await;
     assert_eq!(text(ask(&service, MODEL).await).await, "fine");
+    service.reload().await.unwrap();
+    assert_eq!(text(ask(&service, MODEL).await).await, "fine");
+    assert_eq!(spent(&upstream), ["R1"], "the config's fills the gap");
+    service.stop().await;
+    let mut file = read(&path);
+    assert_eq!(file["refreshToken"], "R2");
+    file["accessToken"] = json!("refused");
+    std::fs::write(&path, file.to_string()).unwrap();
+    let service = place.serve().await;
+    assert_eq!(text(ask(&service, MODEL).await).await, "fine");
+    assert_eq!(spent(&upstream), ["R1", "R2"]);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn edits_of_an_entry_count_after_its_tokens_were_renewed() {
+    let upstream = FakeUpstream::start().await;
+    serving(&upstream, &["A2", "A3"]);
+    let place = Place::new();
+    let write = |more: &str| {
+        place.write(&format!("{}kiro: [{{access-token: A1, {more}}}]\n", endpoints(&upstream)));
+    };
+    write("refresh-token: R1, preferred-endpoint: amazonq, agent-task-type: vibe");
+    let service = place.serve().await;
+    assert_eq!(text(ask(&service, MODEL).await).await, "fine");
+    upstream.forget_requests();
+    write("refresh-token: R1, preferred-endpoint: codewhisperer, agent-task-type: spec");
+    service.reload().await.unwrap();
+    assert_eq!(text(ask(&service, MODEL).await).await, "fine");
+    let asked = calls(&upstream, "/generateAssistantResponse").remove(0);
+    assert_eq!(asked.path, "/older/generateAssistantResponse");
+    assert_eq!(asked.json()["conversationState"]["agentTaskType"], "spec");
+    assert!(spent(&upstream).is_empty(), "the tokens are those that were kept");
+    // Another refresh token is another login, and the tokens that the first became are not its.
+    write("refresh-token: R9");
+    service.reload().await.unwrap();
+    assert_eq!(text(ask(&service, MODEL).await).await, "fine");
+    assert_eq!(spent(&upstream), ["R9"]);
+    service.stop().await;
+    let service = place.serve().await;
+    assert_eq!(text(ask(&service, MODEL).await).await, "fine");
+    assert_eq!(spent(&upstream), ["R9"], "what that became was kept");
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_reload_during_a_renewal_loses_no_token() {
+    for own in [false, true] {
+        let upstream = FakeUpstream::start().await;
+        let (reached, mut waiting) = tokio::sync::mpsc::channel(8);
+        let (go_on, gate) = std::sync::mpsc::channel::<()>();
+        let gate = parking_lot::Mutex::new(gate);
+        upstream.answer_with(move |request: &Received| -> Reply {
+            if request.path == "/refreshToken" {
+                reached.try_send(()).unwrap();
+                let _released = tokio::task::block_in_place(|| gate.lock().recv());
+                return json(&json!({"accessToken": "A2", "refreshToken": "R2", "expiresIn": 36_000}));
+            }
+            if request.key == "A2" {
+                kiro::text("fine")
+            } else {
+                kiro::error(401, "UnauthorizedException", "m")
+            }
+        });
+        let place = Place::new();
+        let path = token_file(&place, &json!({}));
+        let entry = match own {
+            true => "access-token: A1, refresh-token: R1".to_owned(),
+            false => format!("token-file: '{}'", path.display()),
+        };
+        let with_entry = format!("{}kiro: [{{{entry}}}]\n", endpoints(&upstream));
+        place.write(&with_entry);
+        let service = place.serve().await;
+        let reload = async {
+            waiting.recv().await.unwrap();
+            place.write(&endpoints(&upstream));
+            service.reload().await.unwrap();
+            go_on.send(()).unwrap();
+        };
+        tokio::join!(ask(&service, MODEL), reload);
+        service.stop().await;
+        if !own {
+            assert_eq!(read(&path)["refreshToken"], "R2");
+        }
+        place.write(&with_entry);
+        let service = place.serve().await;
+        assert_eq!(text(ask(&service, MODEL).await).await, "fine");
+        assert_eq!(spent(&upstream), ["R1"], "own={own}");
+        service.stop().await;
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn two_ways_to_one_login_are_one_entry() {
+    let upstream = FakeUpstream::start().await;
+    let place = Place::new();
+    let (path, link) = (token_file(&place, &json!({})), place.home.path().join("link.json"));
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    place.write(&format!(
+        "{}kiro:\n  - token-file: '{}'\n  - token-file: '{}'\n  - {{access-token: B1, refresh-token: R5}}\n  - {{access-token: B2, refresh-token: R5}}\n",
+        endpoints(&upstream),
+        path.display(),
+        link.display()
+    ));
+    let service = place.serve().await;
+    assert_eq!(count(&service), 2);
+    let (config, list) = (service.config(), CredentialCommand::List);
+    let listed = run_credentials(&config, &place.environment, &list, false).await.unwrap();
+    for (entry, what) in [("kiro[1]", "token-file"), ("kiro[3]", "refresh-token")] {
+        let said = listed.lines().find(|line| line.contains(entry)).unwrap();
+        assert!(said.contains(&format!("another entry has the same {what}")), "{listed}");
+    }
     service.stop().await;
 }
