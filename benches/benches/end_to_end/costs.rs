@@ -163,9 +163,14 @@ pub(crate) fn measure(binaries: &Binaries, arguments: &Arguments, report: &mut R
                 field.row(&work, (job, job), volume, &Budget::Times(budget), report);
             }
         };
-        row("small", "small, not streamed", &job("flood-200", false, Size::Small), SMALL, 1.6);
+        if format != Format::Responses {
+            row("small", "small, not streamed", &job("flood-200", false, Size::Small), SMALL, 1.6);
+        }
         row("agent", "agent, flood of 200 events", &job("flood-200", true, Size::Agent), FLOOD, 1.3);
         row("paced", "agent, 200 events, one every 2 ms", &job("paced-200", true, Size::Agent), PACED, 1.3);
+    }
+    if arguments.wants("small") {
+        put_together(&field, report);
     }
     for client in Format::ALL {
         for provider in Format::ALL.into_iter().filter(|provider| *provider != client) {
@@ -185,6 +190,15 @@ pub(crate) fn measure(binaries: &Binaries, arguments: &Arguments, report: &mut R
             }
         }
     }
+}
+
+/// Codex answers in streams only: a reply that is to be whole is put together from one. The others forward the stream.
+fn put_together(field: &Field, report: &mut Report) {
+    let job =
+        |stream| Job::new(Format::Responses, &model(Format::Responses, "flood-200"), stream, Size::Small);
+    let work =
+        "small, not streamed, responses → codex: put together from 200 events, which the others forward";
+    field.row(work, (&job(false), &job(true)), FLOOD, &Budget::PlusMicros(700.0), report);
 }
 
 /// What one more event of a stream costs: the slope between a short stream and a long one.
