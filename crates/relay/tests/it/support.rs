@@ -79,6 +79,7 @@ impl World {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "callers write it where they say it")]
 pub fn say(id: &Value, kind: &str, payload: Value) -> Value {
     json!({"id": id, "type": kind, "payload": payload})
 }
