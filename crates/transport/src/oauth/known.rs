@@ -86,7 +86,7 @@ pub const COPILOT_TOKEN: Endpoint =
     Endpoint::new("copilot-token", "https://api.github.com/copilot_internal/v2/token");
 
 /// The domain of an organisation whose GitHub is its own (data residency), however it was written: `example.ghe.com`.
-/// `None` when it is no name of a host. Source: providers-b.md 2.1 [H].
+/// `None` when it is no name of a host. Source: providers-b.md 2.1 \[H\].
 #[must_use]
 pub fn enterprise_domain(text: &str) -> Option<&str> {
     let text = text.trim();
