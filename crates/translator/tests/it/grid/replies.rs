@@ -332,6 +332,10 @@ proptest! {
                 }
             };
             let framed = parser.push(&stream[..cut], &mut feed).and_then(|()| parser.finish(&mut feed));
+            // Kiro's streams have no last event: a cut between two events is the connection's to tell.
+            if provider == "kiro" && framed.is_ok() {
+                continue;
+            }
             let ended = framed.and(result).and_then(|()| decoder.finish(&mut |event| aggregator.push(event)));
             let Ok(told) = aggregator.finish() else { continue };
             if ended.is_ok() {
