@@ -3,6 +3,7 @@
 //! passed on too (`passthrough-headers`).
 
 use bytes::BytesMut;
+use cliproxy_core::lists_token;
 use http::header::CONNECTION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -79,7 +80,9 @@ const NEVER_PREFIXES: [&str; 12] = [
 pub(crate) fn for_client(upstream: &HeaderMap, all: bool) -> HeaderMap {
     let mut kept = HeaderMap::new();
     for (name, value) in upstream {
-        if is_allowed(name) || all && !is_withheld(name) && !is_named_by_connection(upstream, name) {
+        // What `Connection` names is of this hop alone.
+        let is_of_hop = || lists_token(upstream, &CONNECTION, name.as_str());
+        if is_allowed(name) || all && !is_withheld(name) && !is_of_hop() {
             kept.append(name.clone(), value.clone());
         }
     }
@@ -89,12 +92,6 @@ pub(crate) fn for_client(upstream: &HeaderMap, all: bool) -> HeaderMap {
 fn is_withheld(name: &HeaderName) -> bool {
     let name = name.as_str();
     NEVER.contains(&name) || NEVER_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-}
-
-/// Whether `Connection` makes it a header of this hop alone.
-fn is_named_by_connection(headers: &HeaderMap, name: &HeaderName) -> bool {
-    let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|token| token.trim().eq_ignore_ascii_case(name.as_str()))
 }
 
 /// The same headers in memory of their own. As they come they are slices of the buffer that the connection read them

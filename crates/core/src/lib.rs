@@ -21,6 +21,7 @@ mod select;
 mod store;
 mod stream;
 mod time;
+mod tokens;
 mod upstream;
 mod usage;
 
@@ -51,5 +52,6 @@ pub use select::{PickContext, ReadyView, Selector};
 pub use store::{CredentialStore, Listing, RefreshLease, StoreError, StoreErrorKind, StoreProblem};
 pub use stream::{ClientStream, Frame, StreamEnd};
 pub use time::Timestamp;
+pub use tokens::lists_token;
 pub use upstream::{Exchange, StreamReply, Target, Upstream, UpstreamReply, WholeReply};
 pub use usage::{FinishReason, Usage};

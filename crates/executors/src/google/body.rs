@@ -7,9 +7,9 @@ use cliproxy_core::{ErrorKind, ExecutorError};
 use cliproxy_translator::CodecError;
 use cliproxy_translator::json::Writer;
 use cliproxy_translator::splice::{Edits, TopLevel, Word};
-use memchr::memmem;
 
 static MODEL: Word = Word::new("\"model\"");
+static ID: Word = Word::new("\"id\"");
 static SESSION: Word = Word::new("\"session_id\"");
 
 /// The URL names the model; the session is ours.
@@ -72,7 +72,7 @@ pub(crate) fn count_vertex(body: &Bytes) -> Result<Bytes, ExecutorError> {
 /// Calls and their answers are matched by name and order there: an `id` is an unknown field.
 // Source: providers-a.md 6.4 [H].
 pub(crate) fn without_call_ids(body: &Bytes) -> Result<Bytes, ExecutorError> {
-    if memmem::find(body, b"\"id\"").is_none() {
+    if !ID.is_in(body) {
         return Ok(body.clone());
     }
     let top = TopLevel::scan(body).map_err(malformed)?;

@@ -97,7 +97,7 @@ impl Person {
 
 #[async_trait]
 impl LoginUi for Person {
-    #[allow(clippy::disallowed_methods, reason = "the browser is another program")]
+    #[expect(clippy::disallowed_methods, reason = "the browser is another program")]
     fn tell(&self, step: LoginStep) {
         if let LoginStep::Open { url, port, .. } = &step {
             let visits = (self.browser)(url);

@@ -199,3 +199,21 @@ where
     let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     Ok((TlsStream::Client(stream), h2))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::hash::{BuildHasher as _, RandomState};
+
+    use super::*;
+
+    #[test]
+    fn destinations_that_are_the_same_have_the_same_hash() {
+        let to =
+            |authority: &str| Destination { proxy: None, https: true, authority: authority.parse().unwrap() };
+        let hasher = RandomState::new();
+        let (lower, upper) = (to("api.example.com:8443"), to("API.Example.COM:8443"));
+        assert_eq!(lower, upper);
+        assert_eq!(hasher.hash_one(&lower), hasher.hash_one(&upper));
+        assert_ne!(hasher.hash_one(&lower), hasher.hash_one(to("api.example.org:8443")));
+    }
+}

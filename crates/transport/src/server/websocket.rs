@@ -8,9 +8,10 @@ use std::task::{Context, Poll};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use cliproxy_core::lists_token;
 use http::header::{
-    CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
+    UPGRADE,
 };
 use http::request::Parts;
 use http::{Response, StatusCode, Version};
@@ -83,8 +84,8 @@ impl WebSocketRequest {
         if parts.version > Version::HTTP_11 {
             return Err(WebSocketRefusal::NotHttp1);
         }
-        let asked =
-            names(&parts.headers, &CONNECTION, "upgrade") && names(&parts.headers, &UPGRADE, "websocket");
+        let lists = |header, token| lists_token(&parts.headers, header, token);
+        let asked = lists(&CONNECTION, "upgrade") && lists(&UPGRADE, "websocket");
         if !asked || parts.version < Version::HTTP_11 {
             return Err(WebSocketRefusal::NotAsked);
         }
@@ -126,12 +127,6 @@ fn accept(key: &[u8]) -> Option<HeaderValue> {
     hash.update(key);
     hash.update(GUID);
     HeaderValue::try_from(STANDARD.encode(hash.finish())).ok()
-}
-
-/// Whether a header that lists tokens has this one.
-fn names(headers: &HeaderMap, header: &HeaderName, token: &str) -> bool {
-    let texts = headers.get_all(header).into_iter().filter_map(|value| value.to_str().ok());
-    texts.flat_map(|text| text.split(',')).any(|found| found.trim().eq_ignore_ascii_case(token))
 }
 
 /// A connection that is about to be handed over.

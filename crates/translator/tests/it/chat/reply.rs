@@ -240,6 +240,11 @@ fn e193_a_reply_that_passes_changes_only_its_model() {
     assert_eq!(named, text.replace("provider", "alias"));
     context.shown_model = Some("provider".to_owned());
     assert!(codec().patch_reply(&body, &context).unwrap().0.as_ptr() == body.as_ptr());
+    // A stray byte in a text is the client's to show: the rest is read around it.
+    let stray = Bytes::from([&body[..94], b"\xff", &body[94..]].concat());
+    assert!(std::str::from_utf8(&stray).is_err());
+    let (passed, usage, _) = codec().patch_reply(&stray, &ReplyContext::new("m", "s")).unwrap();
+    assert_eq!((&passed, usage.output), (&stray, Some(4)));
     let refused = Bytes::from_static(br#"{"choices":[{"message":{"refusal":"no"},"finish_reason":"stop"}]}"#);
     assert_eq!(codec().patch_reply(&refused, &context).unwrap().2, Some(FinishReason::Refusal));
     for (message, says) in [
