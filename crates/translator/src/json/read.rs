@@ -1,8 +1,10 @@
 //! Reading wire objects: errors that name the member at fault, members that providers fill with all kinds of things.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{Text, kind_of};
@@ -21,6 +23,50 @@ pub(crate) fn filled<'a>(raw: Option<&'a RawValue>) -> Option<Text<'a>> {
 /// Reads one object; an error names its place.
 pub(crate) fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue, place: &str) -> Result<T, CodecError> {
     serde_json::from_str(raw.get()).map_err(|error| misread(&error, place))
+}
+
+/// Reads the items of an array in one pass and makes something of each, for lists whose items need nothing but their
+/// members. `None` when it is no array, or when one item is not what it should be or nothing can be made of it: it wants
+/// to be read piece by piece then, which also tells what is wrong.
+pub(crate) fn in_one_pass<'a, W, T>(raw: &'a RawValue, make: impl FnMut(W) -> Option<T>) -> Option<Vec<T>>
+where
+    W: Deserialize<'a>,
+{
+    struct Items<W, F>(F, PhantomData<W>);
+    impl<'de, W: Deserialize<'de>, T, F: FnMut(W) -> Option<T>> Visitor<'de> for Items<W, F> {
+        type Value = Vec<T>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an array")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<Vec<T>, A::Error> {
+            let mut made = Vec::new();
+            while let Some(item) = seq.next_element()? {
+                reserve(&mut made);
+                made.push((self.0)(item).ok_or_else(|| A::Error::custom("another way"))?);
+            }
+            Ok(made)
+        }
+    }
+    serde_json::Deserializer::from_str(raw.get()).deserialize_seq(Items(make, PhantomData)).ok()
+}
+
+/// Reads each item, into a list that has room for them and no more.
+pub(crate) fn each<I: ExactSizeIterator, T, E>(
+    items: I,
+    mut read: impl FnMut(I::Item) -> Result<T, E>,
+) -> Result<Vec<T>, E> {
+    let mut list = Vec::with_capacity(items.len());
+    for item in items {
+        list.push(read(item)?);
+    }
+    Ok(list)
+}
+
+/// Makes room for one more. Messages have one part or two; a list would make room for four.
+pub(crate) fn reserve<T>(list: &mut Vec<T>) {
+    if list.len() < 3 {
+        list.reserve_exact(1);
+    }
 }
 
 /// An error of serde as one of ours: the path of the member becomes the param.

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::wire::{self, wrong};
 use super::{CLAUDE, carrier};
 use crate::codec::CodecError;
+use crate::json::read::{each, in_one_pass};
 use crate::json::{List, Text, kind_of};
 use crate::model::{
     Args, CacheMark, Media, MediaClass, MediaSource, Opaque, Part, PartKind, Reasoning, ServerPart, ToolCall,
@@ -22,10 +23,15 @@ pub(super) fn content<'a>(raw: &'a RawValue, place: &str) -> Result<(Vec<Part<'a
     if !raw.get().starts_with('[') {
         return Err(wrong(place, &format!("expected a string or an array, found {}", kind_of(raw))));
     }
+    let common = |mut block: wire::Block<'a>| {
+        let kind = block.kind.take()?.into_decoded();
+        known(&kind, block).ok()?
+    };
+    if let Some(parts) = in_one_pass(raw, common) {
+        return Ok((parts, false));
+    }
     let blocks: List<&'a RawValue> = wire::read(raw, place)?;
-    let parts: Result<Vec<_>, _> =
-        blocks.0.into_iter().enumerate().map(|(index, raw)| part(raw, place, index)).collect();
-    Ok((parts?, false))
+    Ok((each(blocks.0.into_iter().enumerate(), |(index, raw)| part(raw, place, index))?, false))
 }
 
 /// One block of a list.
@@ -43,24 +49,32 @@ pub(super) fn part<'a>(raw: &'a RawValue, place: &str, index: usize) -> Result<P
 
 fn read(raw: &RawValue) -> Result<Part<'_>, CodecError> {
     let head: wire::BlockHead<'_> = wire::read(raw, "")?;
-    let Some(kind) = head.kind.as_ref() else { return Err(wrong("type", "missing")) };
-    let kind = kind.clone().into_decoded();
+    let Some(kind) = head.kind.map(Text::into_decoded) else { return Err(wrong("type", "missing")) };
     let cache = head.cache_control.map(mark);
-    Ok(match &*kind {
-        "text" => text(wire::read(raw, "")?, cache),
-        "image" => media(raw, wire::read(raw, "")?, MediaClass::Image, cache)?,
-        "document" => media(raw, wire::read(raw, "")?, MediaClass::Document, cache)?,
-        "thinking" => thinking(wire::read(raw, "")?),
-        "redacted_thinking" => redacted(wire::read(raw, "")?),
-        "tool_use" => tool_use(wire::read(raw, "")?, cache),
-        "tool_result" => tool_result(wire::read(raw, "")?, cache)?,
-        _ if is_server(&kind) => {
-            let mut part =
-                Part::new(PartKind::Server(server(raw, kind, head.id.or(head.tool_use_id), head.name)));
-            part.cache = cache;
-            part
-        }
-        _ => opaque(raw, kind, cache),
+    if is_server(&kind) {
+        let kind = PartKind::Server(server(raw, kind, head.id.or(head.tool_use_id), head.name));
+        return Ok(Part { cache, ..Part::new(kind) });
+    }
+    // The members of other types are not ours to judge.
+    let part = if KNOWN.contains(&&*kind) { known(&kind, wire::read(raw, "")?)? } else { None };
+    Ok(part.unwrap_or_else(|| opaque(raw, kind, cache)))
+}
+
+/// The types that [`known`] reads.
+const KNOWN: [&str; 7] =
+    ["text", "image", "document", "thinking", "redacted_thinking", "tool_use", "tool_result"];
+
+/// A block that becomes a part member by member; `None` for one that has to stay whole.
+fn known<'a>(kind: &str, block: wire::Block<'a>) -> Result<Option<Part<'a>>, CodecError> {
+    Ok(match kind {
+        "text" => Some(text(block)),
+        "image" => media(block, MediaClass::Image)?,
+        "document" => media(block, MediaClass::Document)?,
+        "thinking" => Some(thinking(block)),
+        "redacted_thinking" => Some(redacted(block)),
+        "tool_use" => Some(tool_use(block)),
+        "tool_result" => Some(tool_result(block)?),
+        _ => None,
     })
 }
 
@@ -87,7 +101,8 @@ fn opaque<'a>(raw: &'a RawValue, kind: Cow<'a, str>, cache: Option<CacheMark<'a>
     Part { cache, ..Part::new(kind) }
 }
 
-fn text<'a>(block: wire::Block<'a>, cache: Option<CacheMark<'a>>) -> Part<'a> {
+fn text(block: wire::Block<'_>) -> Part<'_> {
+    let cache = block.cache_control.map(mark);
     let kind = PartKind::Text {
         text: block.text.unwrap_or_default(),
         citations: block.citations.map(Cow::Borrowed),
@@ -112,7 +127,8 @@ fn redacted(block: wire::Block<'_>) -> Part<'_> {
     Part { extras: block.extras, ..Part::new(kind) }
 }
 
-fn tool_use<'a>(block: wire::Block<'a>, cache: Option<CacheMark<'a>>) -> Part<'a> {
+fn tool_use(block: wire::Block<'_>) -> Part<'_> {
+    let cache = block.cache_control.map(mark);
     let args =
         block.input.map_or_else(|| Args::Encoded(Text::default()), |raw| Args::Json(Cow::Borrowed(raw)));
     let kind = PartKind::ToolCall(ToolCall {
@@ -126,7 +142,8 @@ fn tool_use<'a>(block: wire::Block<'a>, cache: Option<CacheMark<'a>>) -> Part<'a
     Part { cache, signature, extras: block.extras, ..Part::new(kind) }
 }
 
-fn tool_result<'a>(block: wire::Block<'a>, cache: Option<CacheMark<'a>>) -> Result<Part<'a>, CodecError> {
+fn tool_result(block: wire::Block<'_>) -> Result<Part<'_>, CodecError> {
+    let cache = block.cache_control.map(mark);
     let mut result = ToolResult {
         call_id: block.tool_use_id.unwrap_or_default(),
         name: None,
@@ -144,12 +161,9 @@ fn tool_result<'a>(block: wire::Block<'a>, cache: Option<CacheMark<'a>>) -> Resu
     Ok(Part { cache, extras: block.extras, ..Part::new(PartKind::ToolResult(result)) })
 }
 
-fn media<'a>(
-    raw: &'a RawValue,
-    mut block: wire::Block<'a>,
-    class: MediaClass,
-    cache: Option<CacheMark<'a>>,
-) -> Result<Part<'a>, CodecError> {
+/// `None` where the source is of a type that we do not know.
+fn media(block: wire::Block<'_>, class: MediaClass) -> Result<Option<Part<'_>>, CodecError> {
+    let cache = block.cache_control.map(mark);
     let Some(source) = block.source else { return Err(wrong("source", "missing")) };
     let source: wire::Source<'_> = wire::read(source, "source")?;
     let kind = wire::plain(source.kind);
@@ -168,8 +182,7 @@ fn media<'a>(
             Some(raw) => MediaSource::Parts(content(raw, "source.content")?.0),
             None => MediaSource::Parts(Vec::new()),
         },
-        // A source that we do not know: the block stays whole.
-        _ => return Ok(opaque(raw, block.kind.take().map(Text::into_decoded).unwrap_or_default(), cache)),
+        _ => return Ok(None),
     };
     let mut extras = block.extras;
     extras.extend(source.extras.into_iter().map(|(key, raw)| (Cow::Owned(format!("source.{key}")), raw)));
@@ -181,5 +194,5 @@ fn media<'a>(
         context: block.context,
         citations: block.citations.map(Cow::Borrowed),
     });
-    Ok(Part { cache, extras, ..Part::new(kind) })
+    Ok(Some(Part { cache, extras, ..Part::new(kind) }))
 }

@@ -8,6 +8,7 @@ use super::call_ids::CallIds;
 use super::wire::{self, wrong};
 use super::{CLAUDE, block, carrier, search, shown_model, usage};
 use crate::codec::{CodecError, ReplyContext};
+use crate::json::read::each;
 use crate::json::{Raw, Text, Writer};
 use crate::model::{Bind, Candidate, Finish, Issuer, Part, PartKind, Reasoning, Response, ToolCall};
 use crate::pass::args::json_object;
@@ -28,8 +29,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Response<'_>, CodecError> {
         service_tier = usage.service_tier;
         extras.extend(usage.extras.into_iter().map(|(key, raw)| (Cow::Owned(format!("usage.{key}")), raw)));
     }
-    let parts: Result<Vec<_>, _> =
-        blocks.into_iter().enumerate().map(|(index, raw)| block::part(raw, "content", index)).collect();
+    let parts = each(blocks.into_iter().enumerate(), |(index, raw)| block::part(raw, "content", index));
     let finish = wire
         .stop_reason
         .map(|reason| finish(reason, wire.stop_sequence, wire.stop_details.map(Cow::Borrowed)));

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::super::wire::{self, wrong};
 use super::part::{self, content, mark, opaque};
 use crate::codec::CodecError;
+use crate::json::read::reserve;
 use crate::json::{List, Text};
 use crate::model::{
     Args, Issuer, Media, MediaClass, Part, PartKind, Reasoning, Role, Signature, ToolCall, ToolResult, Turn,
@@ -14,8 +15,7 @@ use crate::model::{
 use crate::pass::signature;
 use crate::splice::TopLevel;
 
-pub(super) fn turn(raw: &RawValue) -> Result<Turn<'_>, CodecError> {
-    let mut message: wire::Message<'_> = wire::read(raw, "")?;
+pub(super) fn turn(mut message: wire::Message<'_>) -> Result<Turn<'_>, CodecError> {
     let role = wire::plain(message.role.take());
     let role = match &*role {
         "system" => Role::System,
@@ -61,7 +61,7 @@ pub(in super::super) fn parts(message: wire::Message<'_>) -> Result<(Vec<Part<'_
     if let Some(raw) = message.content {
         let (said, was_plain) = content(raw)?;
         plain = was_plain;
-        parts.extend(said);
+        if parts.is_empty() { parts = said } else { parts.extend(said) }
     }
     annotate(&mut parts, message.annotations);
     if let Some(refusal) = message.refusal.filter(|text| !text.is_empty()) {
@@ -73,6 +73,7 @@ pub(in super::super) fn parts(message: wire::Message<'_>) -> Result<(Vec<Part<'_
     }
     for (index, raw) in message.tool_calls.unwrap_or_default().0.into_iter().enumerate() {
         let call: wire::Call<'_> = wire::read(raw, &format!("tool_calls[{index}]"))?;
+        reserve(&mut parts);
         parts.push(call_part(call));
     }
     if let Some(raw) = message.function_call {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::wire::{self, wrong};
 use super::{CHAT, COMPLETIONS};
 use crate::codec::{CodecError, CodecErrorKind};
+use crate::json::read::each;
 use crate::model::{CacheMark, OutputSpec, Request, Sampling};
 
 mod message;
@@ -22,14 +23,9 @@ pub(super) fn request(body: &[u8]) -> Result<Request<'_>, CodecError> {
         return Err(no_messages(&wire));
     };
     let mut request = envelope(wire)?;
-    request.turns = messages
-        .0
-        .into_iter()
-        .enumerate()
-        .map(|(index, raw)| {
-            message::turn(raw).map_err(|error| wire::at(&format!("messages[{index}]"), &error))
-        })
-        .collect::<Result<_, _>>()?;
+    request.turns = each(messages.0.into_iter().enumerate(), |(index, message)| {
+        message::turn(message).map_err(|error| wire::at(&format!("messages[{index}]"), &error))
+    })?;
     Ok(request)
 }
 

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::super::CHAT;
 use super::super::wire::{self, wrong};
 use crate::codec::CodecError;
+use crate::json::read::{each, in_one_pass};
 use crate::json::{List, Text, kind_of};
 use crate::model::{CacheMark, Media, MediaClass, MediaSource, Opaque, Part, PartKind, Reasoning, Signature};
 use crate::pass::media::{DataUrl, audio_mime, class_of, file_data, mime_of_name};
@@ -21,13 +22,13 @@ pub(in super::super) fn content(raw: &RawValue) -> Result<(Vec<Part<'_>>, bool),
         let what = format!("expected a string or an array, found {}", kind_of(raw));
         return Err(wrong("content", &what));
     }
+    if let Some(parts) = in_one_pass(raw, |part| known(part).ok()?) {
+        return Ok((parts, false));
+    }
     let items: List<&RawValue> = wire::read(raw, "content")?;
-    let parts: Result<Vec<_>, _> = items
-        .0
-        .into_iter()
-        .enumerate()
-        .map(|(index, raw)| part(raw).map_err(|error| wire::at(&format!("content[{index}]"), &error)))
-        .collect();
+    let parts = each(items.0.into_iter().enumerate(), |(index, raw)| {
+        part(raw).map_err(|error| wire::at(&format!("content[{index}]"), &error))
+    });
     Ok((parts?, false))
 }
 
@@ -36,7 +37,14 @@ fn part(raw: &RawValue) -> Result<Part<'_>, CodecError> {
         return Ok(Part::text(text));
     }
     let wire: wire::Part<'_> = wire::read(raw, "")?;
-    let Some(kind) = wire.kind.clone().map(Text::into_decoded) else { return Err(wrong("type", "missing")) };
+    let (kind, cache) = (wire.kind.clone(), wire.cache_control.map(mark));
+    // A type or a source that we do not know: whole.
+    Ok(known(wire)?.unwrap_or_else(|| Part { cache, ..opaque(raw, wire::plain(kind)) }))
+}
+
+/// A part that is made member by member; `None` for one that has to stay whole.
+fn known(wire: wire::Part<'_>) -> Result<Option<Part<'_>>, CodecError> {
+    let Some(kind) = wire.kind.map(Text::into_decoded) else { return Err(wrong("type", "missing")) };
     let cache = wire.cache_control.map(mark);
     let known = match &*kind {
         // The other two are the names of Responses, which some clients use here too.
@@ -64,15 +72,11 @@ fn part(raw: &RawValue) -> Result<Part<'_>, CodecError> {
         "thinking" => {
             let signature = wire.signature.filter(|text| !text.is_empty()).map(signed);
             let part = Part::new(PartKind::Reasoning(thinking(wire.thinking)));
-            return Ok(part.with_signature(signature));
+            return Ok(Some(part.with_signature(signature)));
         }
         _ => None,
     };
-    Ok(match known {
-        Some(known) => Part { cache, extras: wire.extras, ..Part::new(known) },
-        // A type or a source that we do not know: whole.
-        None => Part { cache, ..opaque(raw, kind) },
-    })
+    Ok(known.map(|known| Part { cache, extras: wire.extras, ..Part::new(known) }))
 }
 
 pub(in super::super) fn mark(raw: &RawValue) -> CacheMark<'_> {

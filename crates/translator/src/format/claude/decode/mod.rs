@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::wire::{self, wrong};
 use super::{CLAUDE, block, peek};
 use crate::codec::CodecError;
+use crate::json::read::each;
 use crate::json::{Extras, Text};
 use crate::model::{
     Identity, OutputFormat, OutputSpec, ReasoningControl, ReasoningMode, Request, Role, Sampling, StreamSpec,
@@ -60,13 +61,12 @@ pub(super) fn request(body: &[u8]) -> Result<Request<'_>, CodecError> {
     })
 }
 
-fn turns(messages: Vec<&RawValue>) -> Result<Vec<Turn<'_>>, CodecError> {
-    messages.into_iter().enumerate().map(|(index, raw)| turn(raw, index)).collect()
+fn turns(messages: Vec<wire::Message<'_>>) -> Result<Vec<Turn<'_>>, CodecError> {
+    each(messages.into_iter().enumerate(), |(index, message)| turn(message, index))
 }
 
-fn turn(raw: &RawValue, index: usize) -> Result<Turn<'_>, CodecError> {
+fn turn(message: wire::Message<'_>, index: usize) -> Result<Turn<'_>, CodecError> {
     let place = |member: &str| format!("messages[{index}]{member}");
-    let message: wire::Message<'_> = wire::read(raw, &place(""))?;
     let role = match &*wire::plain(message.role) {
         "user" => Role::User,
         "assistant" => Role::Assistant,

@@ -8,10 +8,11 @@ use super::super::wire::{self, wrong};
 use super::super::{CLAUDE, block};
 use crate::codec::CodecError;
 use crate::json::Extras;
+use crate::json::read::each;
 use crate::model::{Builtin, FunctionTool, Tool, ToolChoice};
 
 pub(super) fn declarations(tools: Vec<&RawValue>) -> Result<Vec<Tool<'_>>, CodecError> {
-    tools.into_iter().enumerate().map(|(index, raw)| declaration(raw, index)).collect()
+    each(tools.into_iter().enumerate(), |(index, raw)| declaration(raw, index))
 }
 
 /// A tool without a type, or of type `custom`, is the client's; any other type has a meaning of its own and stays

@@ -19,15 +19,12 @@ use crate::pass::names::qualified;
 
 /// Reads an item. Tools that it declares are handed over; the item stays, for the way back.
 pub(super) fn turn<'a>(raw: &'a RawValue, late: &mut Vec<&'a RawValue>) -> Result<Turn<'a>, CodecError> {
-    let mut item: wire::Item<'a> = read(raw, "")?;
-    let kind = plain(item.kind.take());
+    if let Some(turn) = common(read(raw, "")?)? {
+        return Ok(turn);
+    }
+    let item: wire::Item<'a> = read(raw, "")?;
+    let kind = plain(item.kind.clone());
     let (role, part) = match &*kind {
-        "message" => return message(item),
-        "" if item.role.is_some() => return message(item),
-        "" => return Err(wrong("type", "missing")),
-        "reasoning" => return Ok(Turn::new(Role::Assistant, reasoning(item).into_iter().collect())),
-        "function_call" | "custom_tool_call" => (Role::Assistant, call(item, &kind)),
-        "function_call_output" | "custom_tool_call_output" => (Role::Tool, result(item)?),
         "web_search_call" => (Role::Assistant, server(raw, &item)),
         "additional_tools" => {
             let tools: wire::Tool<'a> = read(raw, "")?;
@@ -38,6 +35,20 @@ pub(super) fn turn<'a>(raw: &'a RawValue, late: &mut Vec<&'a RawValue>) -> Resul
         _ => (Role::Assistant, opaque(raw, kind)),
     };
     Ok(Turn::new(role, vec![part]))
+}
+
+/// An item that is made member by member; `None` for one that has to stay whole.
+pub(super) fn common(mut item: wire::Item<'_>) -> Result<Option<Turn<'_>>, CodecError> {
+    let kind = plain(item.kind.take());
+    Ok(Some(match &*kind {
+        "message" => message(item)?,
+        "" if item.role.is_some() => message(item)?,
+        "" => return Err(wrong("type", "missing")),
+        "reasoning" => Turn::new(Role::Assistant, reasoning(item).into_iter().collect()),
+        "function_call" | "custom_tool_call" => Turn::new(Role::Assistant, vec![call(item, &kind)]),
+        "function_call_output" | "custom_tool_call_output" => Turn::new(Role::Tool, vec![result(item)?]),
+        _ => return Ok(None),
+    }))
 }
 
 /// What only this format has, whole. An item's part has an id, if an empty one: a message's has none.

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{RESPONSES, wire};
 use crate::codec::CodecError;
-use crate::json::read::{misread, plain, wrong};
+use crate::json::read::{at, each, in_one_pass, misread, plain, wrong};
 use crate::json::{Text, kind_of};
 use crate::model::{CacheMark, Part, Request, Role, Sampling, Turn};
 
@@ -99,12 +99,18 @@ fn input(raw: Option<&RawValue>) -> Result<(Vec<Turn<'_>>, Vec<&RawValue>), Code
 
 /// The turns of a list of items, and the tools that are declared among them.
 fn items<'a>(raw: &'a RawValue, place: &str) -> Result<(Vec<Turn<'a>>, Vec<&'a RawValue>), CodecError> {
-    let list: crate::json::List<&'a RawValue> = crate::json::read::read(raw, place)?;
-    let mut turns: Vec<Turn<'a>> = Vec::with_capacity(list.0.len());
     let mut late = Vec::new();
-    for (index, raw) in list.0.into_iter().enumerate() {
-        let turn = item::turn(raw, &mut late)
-            .map_err(|error| crate::json::read::at(&format!("{place}[{index}]"), &error))?;
+    let read = match in_one_pass(raw, |item| item::common(item).ok()?) {
+        Some(turns) => turns,
+        None => {
+            let list: crate::json::List<&'a RawValue> = crate::json::read::read(raw, place)?;
+            each(list.0.into_iter().enumerate(), |(index, raw)| {
+                item::turn(raw, &mut late).map_err(|error| at(&format!("{place}[{index}]"), &error))
+            })?
+        }
+    };
+    let mut turns: Vec<Turn<'a>> = Vec::with_capacity(read.len());
+    for turn in read {
         match turns.last_mut().and_then(|before| item::bearer(before, &turn)) {
             Some(part) => part.signature = turn.parts.into_iter().find_map(|carrier| carrier.signature),
             None => turns.push(turn),

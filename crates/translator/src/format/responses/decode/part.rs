@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::super::{RESPONSES, wire};
 use super::mark;
 use crate::codec::CodecError;
-use crate::json::read::{at, filled, plain, read, wrong};
+use crate::json::read::{at, each, filled, in_one_pass, plain, read, wrong};
 use crate::json::{List, Text, kind_of};
 use crate::model::{Media, MediaClass, MediaSource, Opaque, Part, PartKind};
 use crate::pass::media::{DataUrl, audio_mime, class_of, file_data, mime_of_name};
@@ -23,13 +23,13 @@ pub(super) fn content<'a>(raw: &'a RawValue, place: &str) -> Result<(Vec<Part<'a
     if !raw.get().starts_with('[') {
         return Err(wrong(place, &format!("expected a string or an array, found {}", kind_of(raw))));
     }
+    if let Some(parts) = in_one_pass(raw, |part| known(part).ok()?) {
+        return Ok((parts, false));
+    }
     let items: List<&'a RawValue> = read(raw, place)?;
-    let parts: Result<Vec<_>, _> = items
-        .0
-        .into_iter()
-        .enumerate()
-        .map(|(index, raw)| part(raw).map_err(|error| at(&format!("{place}[{index}]"), &error)))
-        .collect();
+    let parts = each(items.0.into_iter().enumerate(), |(index, raw)| {
+        part(raw).map_err(|error| at(&format!("{place}[{index}]"), &error))
+    });
     Ok((parts?, false))
 }
 
@@ -37,7 +37,17 @@ fn part(raw: &RawValue) -> Result<Part<'_>, CodecError> {
     if let Some(text) = Text::from_raw(raw) {
         return Ok(Part::text(text));
     }
-    let mut wire: wire::Part<'_> = read(raw, "")?;
+    let wire: wire::Part<'_> = read(raw, "")?;
+    let (kind, cache) = (wire.kind.clone(), wire.cache_control.map(mark));
+    Ok(known(wire)?.unwrap_or_else(|| {
+        // A type or a source that we do not know: whole.
+        let kind = PartKind::Opaque(Opaque { format: RESPONSES, kind: plain(kind), raw: Cow::Borrowed(raw) });
+        Part { cache, ..Part::new(kind) }
+    }))
+}
+
+/// A part that is made member by member; `None` for one that has to stay whole.
+fn known(mut wire: wire::Part<'_>) -> Result<Option<Part<'_>>, CodecError> {
     let Some(kind) = wire.kind.take().map(Text::into_decoded) else { return Err(wrong("type", "missing")) };
     let cache = wire.cache_control.map(mark);
     let known = match &*kind {
@@ -52,11 +62,7 @@ fn part(raw: &RawValue) -> Result<Part<'_>, CodecError> {
         "input_audio" => audio(&wire).map(PartKind::Media),
         _ => None,
     };
-    let Some(known) = known else {
-        // A type or a source that we do not know: whole.
-        let kind = PartKind::Opaque(Opaque { format: RESPONSES, kind, raw: Cow::Borrowed(raw) });
-        return Ok(Part { cache, ..Part::new(kind) });
-    };
+    let Some(known) = known else { return Ok(None) };
     let mut extras = wire.extras;
     extras
         .extend(wire.logprobs.filter(|raw| !is_empty_list(raw)).map(|raw| (Cow::Borrowed("logprobs"), raw)));
@@ -66,7 +72,7 @@ fn part(raw: &RawValue) -> Result<Part<'_>, CodecError> {
     {
         extras.push((Cow::Borrowed("detail"), raw));
     }
-    Ok(Part { cache, extras, ..Part::new(known) })
+    Ok(Some(Part { cache, extras, ..Part::new(known) }))
 }
 
 fn is_empty_list(raw: &RawValue) -> bool {
