@@ -109,7 +109,7 @@ pub(crate) fn patched(
     key: &Key,
     gate: Option<&Arc<dyn StateGate>>,
 ) -> Result<Prepared, CodecError> {
-    let include_usage = key.stream && asks_for_usage(&**codec, &request.body)?;
+    let include_usage = key.stream && asks_for_usage(&**codec, request)?;
     let mut patch = Patch::default();
     patch.model = Some(key.model.as_str().to_owned());
     patch.stream = (key.stream != request.stream).then_some(key.stream);
@@ -118,6 +118,7 @@ pub(crate) fn patched(
     patch.info.clone_from(&key.info);
     patch.compact = request.operation == Operation::Compact;
     patch.gate = gate.cloned();
+    patch.outline.clone_from(&request.outline);
     Ok(Prepared {
         body: codec.patch_request(&request.body, &patch)?,
         way: Way::Same(Arc::clone(codec)),
@@ -133,12 +134,14 @@ static INCLUDE_USAGE: Word = Word::new("include_usage");
 
 /// Whether the body itself asks for usage in the stream: then asking again changes nothing. The word is looked for
 /// first, as most bodies do not have it and a scan is dearer.
-fn asks_for_usage(codec: &dyn Codec, body: &Bytes) -> Result<bool, CodecError> {
+fn asks_for_usage(codec: &dyn Codec, request: &ClientRequest) -> Result<bool, CodecError> {
+    let body = &request.body;
     if !INCLUDE_USAGE.is_in(body) {
         return Ok(false);
     }
     let mut patch = Patch::default();
     patch.include_usage = true;
+    patch.outline.clone_from(&request.outline);
     let patched = codec.patch_request(body, &patch)?;
     Ok(patched.as_ptr() == body.as_ptr() && patched.len() == body.len())
 }

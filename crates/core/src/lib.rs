@@ -14,6 +14,7 @@ mod ids;
 mod login;
 mod model;
 mod name;
+mod outline;
 mod quota;
 mod request;
 mod secret;
@@ -45,6 +46,7 @@ pub use login::{
     Authenticator, LoginError, LoginErrorKind, LoginRequest, LoginStep, LoginUi, NewLogin, Question,
 };
 pub use model::{Level, Modality, ModelInfo, ReasoningProfile};
+pub use outline::{MemberSpan, Outline, Span};
 pub use quota::{AccountQuota, QuotaLimit};
 pub use request::{ClientRequest, SessionKey};
 pub use secret::Secret;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 
 use crate::name::name_type;
-use crate::{ClientFormat, ModelId, Operation, Principal, RequestId};
+use crate::{ClientFormat, ModelId, Operation, Outline, Principal, RequestId};
 
 name_type! {
     /// Names a conversation, as far as the client names it: the key of session affinity.
@@ -32,6 +32,9 @@ pub struct ClientRequest {
     pub stream: bool,
     /// The body, decompressed, as the client sent it.
     pub body: Bytes,
+    /// Where its members stand, when somebody has looked. It counts for this very body alone: a hook that puts another
+    /// one in its place need not mind it.
+    pub outline: Option<Outline>,
     /// The client's headers without its key.
     pub headers: Arc<HeaderMap>,
     /// Who asks.
@@ -61,6 +64,7 @@ impl ClientRequest {
             model,
             stream: false,
             body,
+            outline: None,
             headers: Arc::default(),
             principal: Principal::anonymous(),
             session: None,
@@ -73,6 +77,14 @@ impl ClientRequest {
     #[must_use]
     pub fn with_stream(mut self, stream: bool) -> Self {
         self.stream = stream;
+        self
+    }
+
+    /// Says where the members of the body stand.
+    #[inline]
+    #[must_use]
+    pub fn with_outline(mut self, outline: Option<Outline>) -> Self {
+        self.outline = outline;
         self
     }
 

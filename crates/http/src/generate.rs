@@ -93,11 +93,13 @@ async fn read(
         return Err(Box::new(failure::no_model()));
     }
     let session = session::find(&headers, &peek);
+    let outline = peek.top.and_then(|top| top.outline(&bytes));
     let stream = addressed.stream.unwrap_or(peek.stream) && call.operation == Operation::Generate;
     let request =
         ClientRequest::new(call.id.clone(), call.format.clone(), call.operation, model, bytes.clone());
     Ok(request
         .with_stream(stream)
+        .with_outline(outline)
         .with_headers(headers)
         .with_principal(call.principal.clone())
         .with_session(session))

@@ -8,12 +8,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cliproxy_core::{ClientError, FinishReason, ModelInfo, Usage};
+use cliproxy_core::{ClientError, FinishReason, ModelInfo, Outline, Usage};
 
 use crate::frame::StreamFrame;
 use crate::model::{Event, ReasoningControl, Request, Response, StreamError};
 use crate::names::NameMap;
 use crate::pass::recall::Digest;
+use crate::splice::TopLevel;
 
 /// A body could not be read in its format, or a request cannot be said in the target's.
 ///
@@ -115,6 +116,8 @@ pub struct Peek<'a> {
     pub session: Option<Cow<'a, str>>,
     /// `prompt_cache_key`: a weaker name of the conversation.
     pub cache_key: Option<Cow<'a, str>>,
+    /// The members that were found on the way, for those who edit the body later: see [`Patch::outline`].
+    pub top: Option<TopLevel<'a>>,
 }
 
 /// What an encoder must know of its target.
@@ -274,6 +277,8 @@ pub struct Patch {
     pub compact: bool,
     /// Which opaque state of earlier turns goes along; all of it without one.
     pub gate: Option<Arc<dyn StateGate>>,
+    /// Where the members of the body stand, if somebody has scanned it: [`TopLevel::of`] takes it.
+    pub outline: Option<Outline>,
 }
 
 /// Decides about opaque state of earlier turns (signatures, encrypted and redacted thoughts) on its way to a provider:

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use cliproxy_bridge::{Bridge, Options};
-use cliproxy_core::{ClientError, ErrorKind, ExecutorError, FinishReason, ReplyModes, UpstreamReply};
+use cliproxy_core::{
+    ClientError, ErrorKind, ExecutorError, FinishReason, Outline, ReplyModes, UpstreamReply,
+};
 use cliproxy_translator::framing::SseParser;
 use cliproxy_translator::model::{PartKind, Response};
 use cliproxy_translator::pass::args::json_text;
@@ -393,6 +395,24 @@ async fn a_responses_body_of_a_chat_client_is_said_again_and_answered_as_chat() 
                 }
             }
         }
+    }
+}
+
+/// Source: design.md §12 "One scan builds the top-level span index that peek, splice and payload rules share".
+#[tokio::test]
+async fn a_body_whose_members_are_known_is_not_scanned_again() {
+    for (format, last) in [("openai", "messages"), ("claude", "messages"), ("openai-response", "input")] {
+        let executor = Arc::new(Scripted::new(format, [whole("{}")]));
+        let bridge = Bridge::new(Arc::new(builtin()), Options::default());
+        let request = request_in(format, &format!(r#"{{"model":"asked-model","{last}":[]}}"#), false);
+        // Who looked says that there are no members: so the model is added, not replaced.
+        let (body, close) = (request.body.clone(), request.body.len() - 1);
+        let request = request.with_outline(Some(Outline::new(body, Vec::new(), 1, close)));
+        let _reply = open(&bridge, request).attempt(target(&executor)).await;
+        let sent = executor.watch.attempts.lock()[0].body.clone();
+        let sent = String::from_utf8(sent.to_vec()).unwrap();
+        assert_eq!(sent.matches("\"model\"").count(), 2, "{format}: {sent}");
+        assert!(sent.contains("up-model") && sent.contains("asked-model"), "{format}: {sent}");
     }
 }
 

@@ -210,6 +210,7 @@ impl Registry {
                     info: profile.info.clone(),
                     compact: false,
                     gate: call.gate.cloned(),
+                    outline: None,
                 },
             ),
             None => name_model(call.body, &profile.model),

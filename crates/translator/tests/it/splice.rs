@@ -1,6 +1,7 @@
 //! Edits in place: what is not named stays byte for byte.
 
 use bytes::Bytes;
+use cliproxy_core::{MemberSpan, Outline};
 use cliproxy_translator::splice::{Edits, MAX_DEPTH, TopLevel};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -103,6 +104,33 @@ fn a_peek_reads_what_routing_needs() {
     }
     let error = TopLevel::scan(br#"{"model":["m"]}"#).unwrap().peek().unwrap_err();
     assert_eq!(error.param(), Some("model"));
+}
+
+#[test]
+fn an_outline_takes_the_place_of_a_scan_of_the_same_body_and_of_no_other() {
+    let body = Bytes::from_static(br#" {"a": 1 ,"b":"x","a":[2] } "#);
+    let scanned = TopLevel::scan(&body).unwrap();
+    let outline = scanned.outline(&body).unwrap();
+    assert_eq!(TopLevel::of(&body, Some(&outline)).unwrap(), scanned);
+    let edits = Edits::new().set("a", "3").remove("b").set("c", "4");
+    let edited = edits.apply_scanned(&body, &TopLevel::of(&body, Some(&outline)).unwrap());
+    assert_eq!(edited, edits.apply(&body).unwrap());
+
+    // It is believed: nobody looks again.
+    let members = vec![MemberSpan { key: (3, 4), value: (14, 17), region: (2, 9) }];
+    let told = Outline::new(body.clone(), members, 2, 27);
+    assert_eq!(TopLevel::of(&body, Some(&told)).unwrap().raw("a").unwrap(), Some(r#""x""#));
+    let elsewhere = Bytes::copy_from_slice(&body);
+    assert_eq!(TopLevel::of(&elsewhere, Some(&told)).unwrap().raw("a").unwrap(), Some("[2]"));
+    assert!(scanned.outline(&elsewhere).is_none());
+    // Spans that lie nowhere are no spans.
+    let members = vec![MemberSpan { key: (3, 400), value: (7, 8), region: (2, 9) }];
+    let lost = Outline::new(body.clone(), members, 2, 27);
+    assert_eq!(TopLevel::of(&body, Some(&lost)).unwrap(), scanned);
+
+    let escaped = Bytes::from_static(br#"{"\u0061":1}"#);
+    let scanned = TopLevel::scan(&escaped).unwrap();
+    assert!(scanned.has("a") && scanned.outline(&escaped).is_none());
 }
 
 #[test]

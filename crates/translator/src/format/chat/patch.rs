@@ -16,7 +16,7 @@ use crate::splice::{Edits, TopLevel, Walk, text_of};
 const USAGE_ONLY: &str = r#"{"include_usage":true}"#;
 
 pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> {
-    let top = TopLevel::scan(body)?;
+    let top = TopLevel::of(body, patch.outline.as_ref())?;
     if !top.has("messages") && RESPONSES_MEMBERS.iter().any(|member| top.has(member)) {
         return Err(other_format());
     }

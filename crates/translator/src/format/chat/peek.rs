@@ -17,6 +17,7 @@ pub(super) fn peek(body: &[u8]) -> Result<Peek<'_>, CodecError> {
         stream: scanned.value("stream") == Some(b"true"),
         session: session(&scanned),
         cache_key: scanned.string("prompt_cache_key").ok().flatten().filter(|key| !key.is_empty()),
+        top: Some(scanned),
     })
 }
 

@@ -15,7 +15,7 @@ use crate::model::ReasoningControl;
 use crate::splice::{Edits, TopLevel, text_of};
 
 pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> {
-    let scanned = TopLevel::scan(body)?;
+    let scanned = TopLevel::of(body, patch.outline.as_ref())?;
     let mut edits = Edits::new();
     let model = scanned.string("model")?.unwrap_or_default();
     if let Some(wanted) = patch.model.as_deref().filter(|wanted| *wanted != model) {

@@ -16,6 +16,7 @@ pub(super) fn peek(body: &[u8]) -> Result<Peek<'_>, CodecError> {
             .and_then(|metadata| metadata.string("user_id").ok().flatten())
             .and_then(session),
         cache_key: None,
+        top: Some(scanned),
     })
 }
 

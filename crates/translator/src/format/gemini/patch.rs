@@ -20,7 +20,7 @@ static RESPONSE: Word = Word::new("\"response\"");
 static CALL: Word = Word::new("\"functionCall\"");
 
 pub(super) fn request(body: &Bytes, patch: &Patch, dialect: Dialect) -> Result<Bytes, CodecError> {
-    let top = TopLevel::scan(body)?;
+    let top = TopLevel::of(body, patch.outline.as_ref())?;
     if !dialect.wraps() {
         return Ok(inner(&top, patch)?.apply_scanned(body, &top));
     }

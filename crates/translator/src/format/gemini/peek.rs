@@ -17,14 +17,16 @@ pub(super) fn peek(body: &[u8], dialect: Dialect) -> Result<Peek<'_>, CodecError
         model = inner.string("model")?;
     }
     let model = model.unwrap_or_default();
+    let session = session(&top).or_else(|| session(&inner?));
     Ok(Peek {
         model: match model {
             Cow::Borrowed(name) => Cow::Borrowed(name.strip_prefix("models/").unwrap_or(name)),
             owned @ Cow::Owned(_) => owned,
         },
         stream: false,
-        session: session(&top).or_else(|| session(&inner?)),
+        session,
         cache_key: None,
+        top: Some(top),
     })
 }
 

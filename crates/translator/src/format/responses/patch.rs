@@ -14,7 +14,7 @@ use crate::pass::reasoning::{of_effort, resolve};
 use crate::splice::{Edits, TopLevel};
 
 pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> {
-    let top = TopLevel::scan(body)?;
+    let top = TopLevel::of(body, patch.outline.as_ref())?;
     let mut edits = named(Edits::new(), &top, patch);
     let asked = top.value("stream") == Some(b"true");
     edits = match patch.stream {

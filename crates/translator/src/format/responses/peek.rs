@@ -18,6 +18,7 @@ pub(super) fn peek(body: &[u8]) -> Result<Peek<'_>, CodecError> {
         serde_json::from_str::<&RawValue>(json).ok()
     });
     peek.session = session.map(Text::into_decoded);
+    peek.top = Some(top);
     Ok(peek)
 }
 
