@@ -9,7 +9,7 @@ use bytes::Bytes;
 use cliproxy_core::{MemberSpan, Outline};
 
 use crate::codec::{CodecError, Peek};
-use crate::json::{Text, Writer};
+use crate::json::{Text, Writer, first_to_escape};
 
 mod document;
 mod glob;
@@ -377,6 +377,14 @@ pub(crate) fn text_of(json: &str) -> Option<Cow<'_, str>> {
     decoded(json).ok()
 }
 
+/// As [`text_of`], in the form that it has.
+pub(crate) fn text_in(json: &str) -> Option<Text<'_>> {
+    match plain_text(json) {
+        Some(plain) => Some(Text::plain(plain)),
+        None => serde_json::from_str(json).ok(),
+    }
+}
+
 fn decoded(json: &str) -> Result<Cow<'_, str>, serde_json::Error> {
     match plain_text(json) {
         // The usual text means itself.
@@ -388,7 +396,7 @@ fn decoded(json: &str) -> Result<Cow<'_, str>, serde_json::Error> {
 /// What is between the quotes of a string that holds neither escapes nor control characters.
 fn plain_text(json: &str) -> Option<&str> {
     let inner = json.strip_prefix('"')?.strip_suffix('"')?;
-    inner.bytes().all(|byte| byte >= b' ' && byte != b'\\' && byte != b'"').then_some(inner)
+    first_to_escape(inner.as_bytes()).is_none().then_some(inner)
 }
 
 /// A cursor over JSON text.

@@ -13,6 +13,7 @@ pub use text::Text;
 pub(crate) use text::kind_of;
 pub(crate) use wire::{Lenient, List, named, wire_struct};
 pub use writer::Writer;
+pub(crate) use writer::first_to_escape;
 
 /// A JSON value that nobody has to look into: borrowed from the request, or made by us.
 pub type Raw<'a> = Cow<'a, RawValue>;

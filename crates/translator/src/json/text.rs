@@ -75,6 +75,15 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// Whether all characters are ASCII, as far as that is seen without unescaping: with a `\\u` it is not.
+    #[must_use]
+    pub fn is_ascii(&self) -> bool {
+        match &self.0 {
+            Repr::Plain(text) => text.is_ascii(),
+            Repr::Escaped(body) => body.is_ascii() && !body.as_bytes().windows(2).any(|pair| pair == b"\\u"),
+        }
+    }
+
     /// Whether there is nothing but white space.
     #[must_use]
     pub fn is_blank(&self) -> bool {

@@ -208,7 +208,7 @@ fn must_escape(byte: u8) -> bool {
 
 /// Where the first byte is that must be escaped. Blocks of 32 are looked at as a whole, which compilers turn into
 /// vector instructions.
-fn first_to_escape(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn first_to_escape(bytes: &[u8]) -> Option<usize> {
     let (blocks, tail) = bytes.as_chunks::<32>();
     for (index, block) in blocks.iter().enumerate() {
         if block.iter().fold(false, |any, &byte| any | must_escape(byte)) {

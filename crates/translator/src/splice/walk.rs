@@ -1,5 +1,7 @@
 //! One pass over JSON text, down to the members that are asked for.
 
+use std::borrow::Cow;
+
 use super::Scan;
 use crate::codec::CodecError;
 
@@ -32,6 +34,14 @@ impl<'a> Walk<'a> {
         &mut self,
         mut member: impl FnMut(&mut Self, &str) -> Result<(), CodecError>,
     ) -> Result<bool, CodecError> {
+        self.members(|walk, name| member(walk, &name))
+    }
+
+    /// As [`Self::object`], with names that outlive the walk.
+    pub(crate) fn members(
+        &mut self,
+        mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), CodecError>,
+    ) -> Result<bool, CodecError> {
         match self.open(b'{', b'}')? {
             Opened::Other => return Ok(false),
             Opened::Empty => return Ok(true),
@@ -44,9 +54,10 @@ impl<'a> Walk<'a> {
             if escaped {
                 let name = serde_json::from_str::<String>(quoted)
                     .map_err(|_| self.scan.broken("bad escape in a member name"))?;
-                member(self, &name)?;
+                member(self, Cow::Owned(name))?;
             } else {
-                member(self, quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default())?;
+                let name = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
+                member(self, Cow::Borrowed(name))?;
             }
             if !self.goes_on(b'}')? {
                 return Ok(true);
@@ -77,16 +88,41 @@ impl<'a> Walk<'a> {
 
     /// Takes any value: its text.
     pub(crate) fn raw(&mut self) -> Result<&'a str, CodecError> {
-        self.scan.white();
-        let start = self.scan.at;
+        let start = self.place();
         self.scan.value()?;
-        Ok(self.text.get(start..self.scan.at).unwrap_or_default())
+        Ok(self.since(start))
     }
 
     /// Whether the next value is `null`.
     pub(crate) fn is_null(&mut self) -> bool {
+        self.is_at(b'n')
+    }
+
+    /// Whether the next value begins with this byte.
+    pub(crate) fn is_at(&mut self, byte: u8) -> bool {
         self.scan.white();
-        self.scan.peek() == Some(b'n')
+        self.scan.peek() == Some(byte)
+    }
+
+    /// Takes any value: its text; `null` says nothing.
+    pub(crate) fn said(&mut self) -> Result<Option<&'a str>, CodecError> {
+        Ok(Some(self.raw()?).filter(|json| *json != "null"))
+    }
+
+    /// Where the next value begins.
+    pub(crate) fn place(&mut self) -> usize {
+        self.scan.white();
+        self.scan.at
+    }
+
+    /// How much was read.
+    pub(crate) fn read(&self) -> usize {
+        self.scan.at
+    }
+
+    /// What was read since a place.
+    pub(crate) fn since(&self, place: usize) -> &'a str {
+        self.text.get(place..self.scan.at).unwrap_or_default()
     }
 
     /// Skips any value.

@@ -148,9 +148,9 @@ impl<'a> Seen<'a> {
         let is_object = walk.object(|walk, name| {
             match name {
                 "choices" => seen.choices = Choices::read(walk)?,
-                "usage" => seen.usage = said(walk)?,
-                "model" => seen.model = said(walk)?,
-                "error" => seen.is_error = said(walk)?.is_some(),
+                "usage" => seen.usage = walk.said()?,
+                "model" => seen.model = walk.said()?,
+                "error" => seen.is_error = walk.said()?.is_some(),
                 _ => walk.skip()?,
             }
             Ok(())
@@ -182,14 +182,14 @@ impl<'a> Choices<'a> {
 impl<'a> Choice<'a> {
     fn member(&mut self, walk: &mut Walk<'a>, name: &str) -> Result<(), CodecError> {
         match name {
-            "finish_reason" => self.reason = said(walk)?,
-            "usage" => self.usage = said(walk)?,
+            "finish_reason" => self.reason = walk.said()?,
+            "usage" => self.usage = walk.said()?,
             "message" => {
                 (self.calls, self.refusal) = (None, None);
                 walk.object(|walk, name| {
                     match name {
-                        "tool_calls" => self.calls = said(walk)?,
-                        "refusal" => self.refusal = said(walk)?,
+                        "tool_calls" => self.calls = walk.said()?,
+                        "refusal" => self.refusal = walk.said()?,
                         _ => walk.skip()?,
                     }
                     Ok(())
@@ -210,9 +210,4 @@ impl<'a> Choice<'a> {
             reason => reason,
         })
     }
-}
-
-/// The text of a value; `null` says nothing.
-fn said<'a>(walk: &mut Walk<'a>) -> Result<Option<&'a str>, CodecError> {
-    Ok(Some(walk.raw()?).filter(|json| *json != "null"))
 }

@@ -84,15 +84,3 @@ fn citation(source: &Source<'_>, place: Option<(u64, u64)>, text: Option<&Text<'
     w.end_object();
     RawValue::from_string(String::from_utf8(w.into_bytes()).ok()?).ok().map(Cow::Owned)
 }
-
-/// Whether bytes and characters of a text are the same, as far as its form tells without unescaping it.
-pub(super) fn is_ascii(text: &Text<'_>) -> bool {
-    match text.as_plain() {
-        Some(plain) => plain.is_ascii(),
-        None => {
-            let mut body = Vec::with_capacity(text.size_hint());
-            text.write_body(&mut body);
-            body.is_ascii() && memchr::memmem::find(&body, b"\\u").is_none()
-        }
-    }
-}

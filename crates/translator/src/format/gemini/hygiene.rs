@@ -2,21 +2,13 @@
 //! results, signatures. Source: translation.md B19, B24, B31, D.23, E630 to E633; providers-a.md 4.2.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
 
-use serde_json::value::RawValue;
-
-use super::{carrier, decode, wire};
+use super::{carrier, decode};
 use crate::codec::{CodecError, StateGate};
 use crate::json::Text;
-use crate::json::read::{at, read};
-use crate::json::{List, Writer};
 use crate::model::{Issuer, Role};
 use crate::pass::signature::is_outdated_gemini;
-use crate::splice::{Edits, TopLevel, Word};
-
-static FUNCTION: Word = Word::new("unction");
-static SIGNATURE: Word = Word::new("ignature");
+use crate::splice::{Edits, TopLevel, Walk, text_of};
 
 /// The contents, mended; `None` when there is nothing to mend. Malformed ones are left to the provider's own words.
 pub(super) fn contents(
@@ -24,32 +16,15 @@ pub(super) fn contents(
     model: &str,
     gate: Option<&dyn StateGate>,
 ) -> Result<Option<String>, CodecError> {
-    if !json.starts_with('[') {
-        return Ok(None);
-    }
-    let items: List<&RawValue> = serde_json::from_str(json)?;
-    let mut history = History { signed: needs_signatures(model), gate, before: None, calls: VecDeque::new() };
-    // Begun with the first change: most bodies have none, and no piece is held beside the whole. Sentinels make it
-    // longer than it was: room for them is made at once.
-    let mut out: Option<Writer> = None;
-    for (index, raw) in items.0.iter().enumerate() {
-        let edited = history.content(raw).map_err(|error| at(&format!("contents[{index}]"), &error))?;
-        match (edited, &mut out) {
-            (None, None) => {}
-            (None, Some(w)) => w.raw(raw.get()),
-            (Some(json), Some(w)) => w.raw(&json),
-            (Some(edited), None) => {
-                let mut w = Writer::new(Vec::with_capacity(json.len() + json.len() / 16 + 4096));
-                w.begin_array();
-                items.0.iter().take(index).for_each(|raw| w.raw(raw.get()));
-                w.raw(&edited);
-                out = Some(w);
-            }
-        }
-    }
-    let Some(mut w) = out else { return Ok(None) };
-    w.end_array();
-    Ok(String::from_utf8(w.into_bytes()).ok())
+    let mut history = History {
+        signed: needs_signatures(model),
+        gate,
+        before: None,
+        calls: Calls::default(),
+        mended: Vec::new(),
+    };
+    Walk::new(json).array(|walk, _| history.content(walk))?;
+    Ok(spliced(json, history.mended))
 }
 
 /// Whether a model refuses calls that are not signed: those before Gemini 3 do not.
@@ -57,91 +32,144 @@ pub(super) fn needs_signatures(model: &str) -> bool {
     !(model.starts_with("gemini-1") || model.starts_with("gemini-2"))
 }
 
-struct History<'g> {
+/// What takes the place of a piece of the contents.
+struct Mended {
+    from: usize,
+    to: usize,
+    text: String,
+}
+
+/// The text with its pieces mended. Most bodies have none: nothing is held of them.
+fn spliced(json: &str, mut mended: Vec<Mended>) -> Option<String> {
+    if mended.is_empty() {
+        return None;
+    }
+    mended.sort_by_key(|piece| piece.from);
+    let mut out =
+        String::with_capacity(json.len() + mended.iter().map(|piece| piece.text.len()).sum::<usize>());
+    let mut copied = 0;
+    for piece in &mended {
+        out.push_str(json.get(copied..piece.from)?);
+        out.push_str(&piece.text);
+        copied = piece.to;
+    }
+    out.push_str(json.get(copied..)?);
+    Some(out)
+}
+
+struct History<'g, 'a> {
     signed: bool,
     /// Which signatures go along.
     gate: Option<&'g dyn StateGate>,
     before: Option<Role>,
-    /// The names of the calls of the last round that no result has answered.
-    calls: VecDeque<String>,
+    calls: Calls<'a>,
+    mended: Vec<Mended>,
 }
 
-impl History<'_> {
-    fn content(&mut self, raw: &RawValue) -> Result<Option<String>, CodecError> {
-        let json = raw.get();
-        if !json.starts_with('{') {
-            return Ok(None);
+/// The names of all calls; those of the last round that no result has answered begin at `open`.
+#[derive(Default)]
+struct Calls<'a> {
+    names: Vec<Cow<'a, str>>,
+    open: usize,
+}
+
+impl<'a> History<'_, 'a> {
+    fn content(&mut self, walk: &mut Walk<'a>) -> Result<(), CodecError> {
+        let mut named = None;
+        let known = (self.calls.names.len(), self.calls.open);
+        let mut is_empty = true;
+        let is_object = walk.object(|walk, name| {
+            is_empty = false;
+            match name {
+                "role" => {
+                    let from = walk.place();
+                    named = Some((from, walk.raw()?));
+                }
+                "parts" => {
+                    // Only the last of repeated members counts.
+                    self.calls.names.truncate(known.0);
+                    self.calls.open = known.1;
+                    self.parts(walk)?;
+                }
+                _ => walk.skip()?,
+            }
+            Ok(())
+        })?;
+        if !is_object {
+            return Ok(());
         }
-        let content: wire::Content<'_> = read(raw, "")?;
-        let named = decode::string(content.role);
-        let role = decode::role(named.as_ref(), self.before);
+        let name = named.and_then(|(_, json)| text_of(json)).filter(|name| !name.is_empty());
+        let role = decode::role(name.as_deref(), self.before);
         self.before = Some(role);
-        let mut edits = Edits::new();
         // Source: translation.md B24.
-        if role != Role::System && !named.is_some_and(|name| name == "user" || name == "model") {
-            edits = edits.set_string("role", if role == Role::Assistant { "model" } else { "user" });
+        if role != Role::System && !matches!(name.as_deref(), Some("user" | "model")) {
+            let role = if role == Role::Assistant { "\"model\"" } else { "\"user\"" };
+            self.mended.push(match named {
+                Some((from, json)) => Mended { from, to: from + json.len(), text: role.to_owned() },
+                None => {
+                    let brace = walk.read().saturating_sub(1);
+                    let comma = if is_empty { "" } else { "," };
+                    Mended { from: brace, to: brace, text: format!(r#"{comma}"role":{role}"#) }
+                }
+            });
         }
-        if (FUNCTION.is_in(json.as_bytes()) || SIGNATURE.is_in(json.as_bytes()))
-            && let Some(parts) = content.parts.filter(|parts| parts.get().starts_with('['))
-            && let Some(changed) = self.parts(parts)?
-        {
-            edits = edits.set("parts", changed);
-        }
-        if edits.is_empty() {
-            return Ok(None);
-        }
-        Ok(match edits.apply_str(json)? {
-            Cow::Owned(changed) => Some(changed),
-            Cow::Borrowed(_) => None,
-        })
+        Ok(())
     }
 
-    fn parts(&mut self, raw: &RawValue) -> Result<Option<String>, CodecError> {
-        let items: List<&RawValue> = read(raw, "parts")?;
-        let mut out: Vec<Cow<'_, str>> = Vec::with_capacity(items.0.len());
+    fn parts(&mut self, walk: &mut Walk<'a>) -> Result<(), CodecError> {
         let mut fresh = true;
-        for (index, raw) in items.0.into_iter().enumerate() {
-            let part: wire::Part<'_> = match raw.get() {
-                "null" => wire::Part::default(),
-                _ => read(raw, &format!("parts[{index}]"))?,
-            };
-            let mut edits = Edits::new();
-            if let Some(call) = &part.function_call {
-                if std::mem::take(&mut fresh) {
-                    // A new round begins: what no result answered stays without one (E434).
-                    self.calls.clear();
-                }
-                self.calls.push_back(call.name.map(word).unwrap_or_default());
-                edits = self.sign_call(edits, part.signature, self.calls.len() == 1);
-            } else if let Some(result) = &part.function_response {
-                if part.signature.is_some() {
-                    edits = unsigned(edits);
-                }
-                let name = self.calls.pop_front().filter(|name| !name.is_empty());
-                if result.name.is_none_or(|name| matches!(name.get(), r#""""#))
-                    && let Some(name) = name
-                {
-                    edits = renamed(edits, raw, &name);
-                }
-            } else if let Some(signature) = part.signature {
-                edits = own_signature(edits, Kept::of(signature, self.signed, self.gate));
+        walk.array(|walk, _| {
+            let from = walk.place();
+            let part = Part::read(walk)?;
+            if part.is_plain() {
+                return Ok(());
             }
-            out.push(edits.apply_str(raw.get())?);
+            let json = walk.since(from);
+            let edits = self.part(&part, json, &mut fresh);
+            if !edits.is_empty()
+                && let Cow::Owned(text) = edits.apply_str(json)?
+            {
+                self.mended.push(Mended { from, to: from + json.len(), text });
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    fn part<'e>(&mut self, part: &Part<'a>, json: &'e str, fresh: &mut bool) -> Edits<'e> {
+        let mut edits = Edits::new();
+        if let Some(name) = part.call {
+            if std::mem::take(fresh) {
+                // A new round begins: what no result answered stays without one (E434).
+                self.calls.open = self.calls.names.len();
+            }
+            self.calls.names.push(name.and_then(text_of).unwrap_or_default());
+            edits = self.sign_call(edits, part.signature, self.calls.names.len() == self.calls.open + 1);
+        } else if let Some(name) = part.result {
+            if part.signature.is_some() {
+                edits = unsigned(edits);
+            }
+            let called = self.calls.names.get(self.calls.open);
+            self.calls.open += usize::from(called.is_some());
+            if name.is_none_or(|name| name == r#""""#)
+                && let Some(called) = called.filter(|called| !called.is_empty())
+            {
+                edits = renamed(edits, json, called);
+            }
+        } else if let Some(signature) = part.signature {
+            edits = own_signature(edits, Kept::of(signature, self.signed, self.gate));
         }
-        if out.iter().all(|part| matches!(part, Cow::Borrowed(_))) {
-            return Ok(None);
-        }
-        Ok(Some(format!("[{}]", out.join(","))))
+        edits
     }
 
     /// The first call of a content must be signed; a sentinel on a sibling pollutes (B31).
-    fn sign_call<'e>(&self, edits: Edits<'e>, signature: Option<&'e RawValue>, first: bool) -> Edits<'e> {
+    fn sign_call<'e>(&self, edits: Edits<'e>, signature: Option<&str>, first: bool) -> Edits<'e> {
         let sentinel =
             |edits: Edits<'e>| unsigned(edits).set_string("thoughtSignature", carrier::SENTINELS[0]);
         match signature {
             None if first && self.signed => sentinel(edits),
             None => edits,
-            Some(raw) => match Kept::of(raw, self.signed, self.gate) {
+            Some(json) => match Kept::of(json, self.signed, self.gate) {
                 Kept::Sentinel if first => edits,
                 Kept::Own => edits,
                 Kept::Other(value) => unsigned(edits).set_string("thoughtSignature", &value),
@@ -152,6 +180,50 @@ impl History<'_> {
             },
         }
     }
+}
+
+/// What matters of a part.
+#[derive(Default)]
+struct Part<'a> {
+    signature: Option<&'a str>,
+    /// Whether it is a call, and what names its tool.
+    call: Option<Option<&'a str>>,
+    /// Whether it is a result, and what names its tool.
+    result: Option<Option<&'a str>>,
+}
+
+impl<'a> Part<'a> {
+    fn read(walk: &mut Walk<'a>) -> Result<Self, CodecError> {
+        let mut part = Self::default();
+        walk.object(|walk, name| {
+            match name {
+                "thoughtSignature" | "thought_signature" => part.signature = walk.said()?,
+                "functionCall" | "function_call" => part.call = tool_of(walk)?,
+                "functionResponse" | "function_response" => part.result = tool_of(walk)?,
+                _ => walk.skip()?,
+            }
+            Ok(())
+        })?;
+        Ok(part)
+    }
+
+    /// Whether there is nothing to mend.
+    fn is_plain(&self) -> bool {
+        self.signature.is_none() && self.call.is_none() && self.result.is_none()
+    }
+}
+
+/// The name in an object; `None` when it is none.
+fn tool_of<'a>(walk: &mut Walk<'a>) -> Result<Option<Option<&'a str>>, CodecError> {
+    let mut tool = None;
+    let is_object = walk.object(|walk, name| {
+        match name {
+            "name" => tool = walk.said()?,
+            _ => walk.skip()?,
+        }
+        Ok(())
+    })?;
+    Ok(is_object.then_some(tool))
 }
 
 /// What becomes of a signature.
@@ -166,18 +238,15 @@ enum Kept {
 }
 
 impl Kept {
-    fn of(raw: &RawValue, signed: bool, gate: Option<&dyn StateGate>) -> Self {
-        let Some(text) = Text::from_raw(raw).filter(|text| !text.is_empty()) else { return Self::Nothing };
-        if carrier::is_sentinel(&text.decoded()) {
+    fn of(json: &str, signed: bool, gate: Option<&dyn StateGate>) -> Self {
+        let Some(value) = text_of(json).filter(|value| !value.is_empty()) else { return Self::Nothing };
+        if carrier::is_sentinel(&value) {
             return Self::Sentinel;
         }
-        let value = text.decoded().into_owned();
-        let read = carrier::of_client(text)
+        let read = carrier::of_client(Text::plain(&*value))
             .filter(|(signature, _)| gate.is_none_or(|gate| gate.passes(&signature.value.decoded())));
         match read {
-            Some((signature, _))
-                if signature.issuer == Issuer::Gemini && signature.value != value.as_str() =>
-            {
+            Some((signature, _)) if signature.issuer == Issuer::Gemini && signature.value != *value => {
                 Self::Other(signature.value.into_decoded().into_owned())
             }
             // What a model from 3 on refuses; those before take it back, or anything else.
@@ -204,8 +273,8 @@ fn unsigned(edits: Edits<'_>) -> Edits<'_> {
     edits.remove("thoughtSignature").remove("thought_signature")
 }
 
-fn renamed<'e>(edits: Edits<'e>, part: &'e RawValue, name: &str) -> Edits<'e> {
-    let Ok(top) = TopLevel::scan(part.get().as_bytes()) else { return edits };
+fn renamed<'e>(edits: Edits<'e>, part: &'e str, name: &str) -> Edits<'e> {
+    let Ok(top) = TopLevel::scan(part.as_bytes()) else { return edits };
     for key in ["functionResponse", "function_response"] {
         if let Ok(Some(json)) = top.raw(key)
             && let Ok(Cow::Owned(json)) = Edits::new().set_string("name", name).apply_str(json)
@@ -214,8 +283,4 @@ fn renamed<'e>(edits: Edits<'e>, part: &'e RawValue, name: &str) -> Edits<'e> {
         }
     }
     edits
-}
-
-fn word(raw: &RawValue) -> String {
-    Text::from_raw(raw).map(|text| text.into_decoded().into_owned()).unwrap_or_default()
 }

@@ -5,19 +5,20 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use cliproxy_core::{FinishReason, Usage};
+use serde_json::value::RawValue;
 
 use super::dialect::Dialect;
 use super::encode::Thinking;
 use super::{decode, error, hygiene, reply, usage, wire};
 use crate::codec::{CodecError, Patch, ReplyContext};
-use crate::json::Writer;
-use crate::json::read::misread;
+use crate::json::read::{misread, wrong};
+use crate::json::{Text, Writer};
 use crate::model::Summary;
 use crate::pass::reasoning::resolve;
-use crate::splice::{Edits, TopLevel, Word};
+use crate::splice::{Edits, TopLevel, Walk, Word, text_of};
 
-static RESPONSE: Word = Word::new("\"response\"");
 static CALL: Word = Word::new("\"functionCall\"");
+static THINKING: Word = Word::new("\"thinking");
 
 pub(super) fn request(body: &Bytes, patch: &Patch, dialect: Dialect) -> Result<Bytes, CodecError> {
     let top = TopLevel::of(body, patch.outline.as_ref())?;
@@ -67,6 +68,10 @@ fn inner<'e>(top: &TopLevel<'e>, patch: &Patch) -> Result<Edits<'e>, CodecError>
 /// as the model is known (B40, E620).
 fn with_reasoning<'e>(edits: Edits<'e>, top: &TopLevel<'e>, patch: &Patch) -> Result<Edits<'e>, CodecError> {
     let config_key = spelling(top, ["generationConfig", "generation_config"]);
+    let says_nothing = |config: &[u8]| !THINKING.is_in(config);
+    if patch.reasoning.is_none() && top.value(config_key).is_none_or(says_nothing) {
+        return Ok(edits);
+    }
     let config = top.object(config_key);
     let thinking_key = config
         .as_ref()
@@ -127,36 +132,25 @@ pub(super) fn reply(
     body: &Bytes,
     context: &ReplyContext,
 ) -> Result<(Bytes, Usage, Option<FinishReason>), CodecError> {
-    // Replies of the API itself are bare: only where the word stands somewhere is it worth a scan.
-    let top = if RESPONSE.is_in(body) { Some(TopLevel::scan(body)?) } else { None };
-    let wrapped = match &top {
-        Some(top) => top.raw("response")?.filter(|json| json.starts_with('{') && !top.has("candidates")),
-        None => None,
-    };
     let text = std::str::from_utf8(body).map_err(|_| CodecError::malformed("the reply is not UTF-8"))?;
-    let json = wrapped.unwrap_or(text);
-    let wire: wire::Reply<'_> = serde_json::from_str(json)
-        .map_err(|error| error::stood_in(body).unwrap_or_else(|| misread(&error, "")))?;
-    let candidates = wire.candidates.as_ref().map_or(&[][..], |list| &list.0);
-    let blocked = reply::blocked(&wire)?;
-    if wire.error.is_some() || candidates.is_empty() && blocked.is_none() {
-        return Err(
-            error::stood_in(body).unwrap_or_else(|| CodecError::protocol("the reply has no candidates"))
-        );
-    }
-    let finish = match candidates.first() {
-        None => blocked.map(|blocked| blocked.reason),
-        Some(first) => {
-            let parts = first.content.as_ref().and_then(|content| content.parts).map_or("", |raw| raw.get());
-            let calls = CALL.is_in(parts.as_bytes());
-            first.finish_reason.clone().map(|word| reply::finish(word, calls).reason)
-        }
+    // A failure in another shape says more than where it differs from a reply.
+    let failed = |error: CodecError| error::stood_in(body).unwrap_or(error);
+    let outer = Seen::read(text).map_err(failed)?;
+    let wrapped = outer.response.filter(|json| json.starts_with('{') && !outer.has_candidates);
+    let seen = match wrapped {
+        Some(inner) => Seen::read(inner).map_err(failed)?,
+        None => outer,
     };
-    let used = wire.usage.as_ref().map(usage::decode).unwrap_or_default();
-    let known = wire.model_version;
-    let Some(shown) =
-        context.shown_model.as_deref().filter(|shown| known.as_ref().is_none_or(|known| *known != **shown))
-    else {
+    let blocked = seen.blocked()?;
+    let finish = match seen.candidates {
+        Candidates::First(first) if !seen.is_error => first.finish().map_err(failed)?,
+        Candidates::Wrong => return Err(failed(wrong("candidates", "expected an array of objects"))),
+        Candidates::None if blocked.is_some() && !seen.is_error => blocked,
+        _ => return Err(failed(CodecError::protocol("the reply has no candidates"))),
+    };
+    let used = seen.usage.map(usage::read).unwrap_or_default();
+    let known = seen.model.and_then(text_of);
+    let Some(shown) = context.shown_model.as_deref().filter(|shown| known.as_deref() != Some(*shown)) else {
         return Ok((body.clone(), used, finish));
     };
     let edits = Edits::new().set_string("modelVersion", shown);
@@ -165,4 +159,111 @@ pub(super) fn reply(
         None => edits,
     };
     Ok((edits.apply(body)?, used, finish))
+}
+
+/// What a reply says of itself, found in one pass; the last of repeated members counts.
+#[derive(Default)]
+struct Seen<'a> {
+    /// The reply inside an envelope.
+    response: Option<&'a str>,
+    has_candidates: bool,
+    candidates: Candidates<'a>,
+    feedback: Option<&'a str>,
+    usage: Option<&'a str>,
+    model: Option<&'a str>,
+    is_error: bool,
+}
+
+#[derive(Default)]
+enum Candidates<'a> {
+    /// There are none.
+    #[default]
+    None,
+    /// They are no array of objects.
+    Wrong,
+    First(Candidate<'a>),
+}
+
+#[derive(Default)]
+struct Candidate<'a> {
+    reason: Option<&'a str>,
+    parts: Option<&'a str>,
+}
+
+impl<'a> Seen<'a> {
+    fn read(json: &'a str) -> Result<Self, CodecError> {
+        let mut seen = Self::default();
+        let mut walk = Walk::new(json);
+        let is_object = walk.object(|walk, name| {
+            match name {
+                "response" => seen.response = walk.said()?,
+                "candidates" => {
+                    seen.has_candidates = true;
+                    seen.candidates = Candidates::read(walk)?;
+                }
+                "promptFeedback" | "prompt_feedback" => seen.feedback = walk.said()?,
+                "usageMetadata" | "usage_metadata" | "cpaUsageMetadata" => seen.usage = walk.said()?,
+                "modelVersion" | "model_version" => seen.model = walk.said()?,
+                "error" => seen.is_error = walk.said()?.is_some(),
+                _ => walk.skip()?,
+            }
+            Ok(())
+        })?;
+        walk.end()?;
+        if is_object { Ok(seen) } else { Err(CodecError::malformed("the body is not a JSON object")) }
+    }
+
+    /// Why the prompt was blocked, if it was.
+    fn blocked(&self) -> Result<Option<FinishReason>, CodecError> {
+        let Some(json) = self.feedback else { return Ok(None) };
+        let feedback: &RawValue = serde_json::from_str(json).map_err(|error| misread(&error, ""))?;
+        let wire = wire::Reply { prompt_feedback: Some(feedback), ..wire::Reply::default() };
+        Ok(reply::blocked(&wire)?.map(|blocked| blocked.reason))
+    }
+}
+
+impl<'a> Candidates<'a> {
+    fn read(walk: &mut Walk<'a>) -> Result<Self, CodecError> {
+        if walk.is_null() {
+            return walk.skip().map(|()| Self::None);
+        }
+        let mut candidates = Self::None;
+        let is_array = walk.array(|walk, index| {
+            if index > 0 {
+                return walk.skip();
+            }
+            let mut first = Candidate::default();
+            let is_object = walk.object(|walk, name| first.member(walk, name))?;
+            candidates = if is_object { Self::First(first) } else { Self::Wrong };
+            Ok(())
+        })?;
+        Ok(if is_array { candidates } else { Self::Wrong })
+    }
+}
+
+impl<'a> Candidate<'a> {
+    fn member(&mut self, walk: &mut Walk<'a>, name: &str) -> Result<(), CodecError> {
+        match name {
+            "finishReason" | "finish_reason" => self.reason = walk.said()?,
+            "content" => {
+                self.parts = None;
+                walk.object(|walk, name| {
+                    match name {
+                        "parts" => self.parts = walk.said()?,
+                        _ => walk.skip()?,
+                    }
+                    Ok(())
+                })?;
+            }
+            _ => walk.skip()?,
+        }
+        Ok(())
+    }
+
+    fn finish(&self) -> Result<Option<FinishReason>, CodecError> {
+        let Some(json) = self.reason else { return Ok(None) };
+        let word = text_of(json).ok_or_else(|| wrong("candidates[0].finishReason", "expected a string"))?;
+        let calls = self.parts.is_some_and(|parts| CALL.is_in(parts.as_bytes()));
+        Ok(Some(reply::finish(Text::plain(word), calls).reason))
+    }
 }

@@ -2,12 +2,90 @@
 //! Source: translation.md B56 to B59, A.13.
 
 use cliproxy_core::Usage;
+use serde::de::{Deserialize, Deserializer, Error as _};
+use serde_json::value::RawValue;
 
-use super::wire;
+use crate::codec::CodecError;
 use crate::json::Writer;
+use crate::json::read::count_in;
+use crate::splice::{Walk, text_of};
+
+/// The counts by their members. What is no count is not known.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    prompt: Option<u64>,
+    cached: Option<u64>,
+    candidates: Option<u64>,
+    thoughts: Option<u64>,
+    tool_prompt: Option<u64>,
+    total: Option<u64>,
+    input_audio: Option<u64>,
+    output_audio: Option<u64>,
+}
+
+impl Counts {
+    fn read(json: &str) -> Result<Self, CodecError> {
+        let mut counts = Self::default();
+        Walk::new(json).object(|walk, name| {
+            let count = match name {
+                "promptTokenCount" | "prompt_token_count" => &mut counts.prompt,
+                "cachedContentTokenCount" | "cached_content_token_count" => &mut counts.cached,
+                "candidatesTokenCount" | "candidates_token_count" => &mut counts.candidates,
+                "thoughtsTokenCount" | "thoughts_token_count" => &mut counts.thoughts,
+                "toolUsePromptTokenCount" | "tool_use_prompt_token_count" => &mut counts.tool_prompt,
+                "totalTokenCount" | "total_token_count" => &mut counts.total,
+                "promptTokensDetails" | "prompt_tokens_details" => {
+                    counts.input_audio = audio(walk)?;
+                    return Ok(());
+                }
+                "candidatesTokensDetails" | "candidates_tokens_details" => {
+                    counts.output_audio = audio(walk)?;
+                    return Ok(());
+                }
+                _ => return walk.skip(),
+            };
+            *count = count_in(walk.raw()?);
+            Ok(())
+        })?;
+        Ok(counts)
+    }
+}
+
+impl<'de> Deserialize<'de> for Counts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&'de RawValue>::deserialize(deserializer)?;
+        Self::read(raw.get()).map_err(D::Error::custom)
+    }
+}
+
+/// What is audio among the tokens by their kinds.
+fn audio(walk: &mut Walk<'_>) -> Result<Option<u64>, CodecError> {
+    let mut audio: Option<u64> = None;
+    walk.array(|walk, _| {
+        let (mut is_audio, mut count) = (false, None);
+        walk.object(|walk, name| {
+            match name {
+                "modality" => is_audio = text_of(walk.raw()?).as_deref() == Some("AUDIO"),
+                "tokenCount" | "token_count" => count = count_in(walk.raw()?),
+                _ => walk.skip()?,
+            }
+            Ok(())
+        })?;
+        if let Some(count) = count.filter(|_| is_audio) {
+            audio = Some(audio.unwrap_or(0).saturating_add(count));
+        }
+        Ok(())
+    })?;
+    Ok(audio)
+}
+
+/// As [`decode`], of the text of a `usageMetadata`.
+pub(super) fn read(json: &str) -> Usage {
+    Counts::read(json).map(|counts| decode(&counts)).unwrap_or_default()
+}
 
 /// What the provider counted. Of nothing but a traffic type nothing is known (E545).
-pub(super) fn decode(wire: &wire::Usage<'_>) -> Usage {
+pub(super) fn decode(wire: &Counts) -> Usage {
     let input = wire.prompt.map(|prompt| prompt.saturating_add(wire.tool_prompt.unwrap_or(0)));
     let output = match (wire.candidates, wire.thoughts, wire.total) {
         (None, None, None) => None,
@@ -23,17 +101,11 @@ pub(super) fn decode(wire: &wire::Usage<'_>) -> Usage {
         output,
         reasoning: wire.thoughts,
         tool_prompt: wire.tool_prompt,
-        input_audio: audio(wire.prompt_details.as_ref()),
-        output_audio: audio(wire.candidates_details.as_ref()),
+        input_audio: wire.input_audio,
+        output_audio: wire.output_audio,
         reported_total: wire.total,
         ..Usage::default()
     }
-}
-
-fn audio(details: Option<&crate::json::List<wire::Modality<'_>>>) -> Option<u64> {
-    let audio =
-        details?.0.iter().filter(|detail| detail.modality.as_ref().is_some_and(|kind| *kind == "AUDIO"));
-    audio.filter_map(|detail| detail.count).reduce(u64::saturating_add)
 }
 
 /// Writes `usageMetadata`'s value.

@@ -3,6 +3,7 @@
 
 use serde_json::value::RawValue;
 
+pub(super) use super::usage::Counts as Usage;
 use crate::json::{List, Text, wire_struct};
 
 wire_struct! {
@@ -168,7 +169,7 @@ wire_struct! {
         response: &'a RawValue = "response",
         candidates: List<Candidate<'a>> = "candidates",
         prompt_feedback: &'a RawValue = "promptFeedback" | "prompt_feedback",
-        usage: Usage<'a> = "usageMetadata" | "usage_metadata" | "cpaUsageMetadata",
+        usage: Usage = "usageMetadata" | "usage_metadata" | "cpaUsageMetadata",
         model_version: Text<'a> = "modelVersion" | "model_version",
         response_id: Text<'a> = "responseId" | "response_id",
         create_time: Text<'a> = "createTime" | "create_time",
@@ -191,25 +192,5 @@ wire_struct! {
     pub(super) struct Feedback<'a> {
         block_reason: Text<'a> = "blockReason" | "block_reason",
         message: Text<'a> = "blockReasonMessage" | "block_reason_message",
-    }
-}
-
-wire_struct! {
-    pub(super) struct Usage<'a> {
-        prompt: u64 = "promptTokenCount" | "prompt_token_count",
-        cached: u64 = "cachedContentTokenCount" | "cached_content_token_count",
-        candidates: u64 = "candidatesTokenCount" | "candidates_token_count",
-        thoughts: u64 = "thoughtsTokenCount" | "thoughts_token_count",
-        tool_prompt: u64 = "toolUsePromptTokenCount" | "tool_use_prompt_token_count",
-        total: u64 = "totalTokenCount" | "total_token_count",
-        prompt_details: List<Modality<'a>> = "promptTokensDetails" | "prompt_tokens_details",
-        candidates_details: List<Modality<'a>> = "candidatesTokensDetails" | "candidates_tokens_details",
-    }
-}
-
-wire_struct! {
-    pub(super) struct Modality<'a> {
-        modality: Text<'a> = "modality",
-        count: u64 = "tokenCount" | "token_count",
     }
 }

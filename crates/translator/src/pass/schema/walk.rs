@@ -5,7 +5,7 @@ use crate::json::Writer;
 use crate::splice::{Edits, TopLevel};
 
 /// How deep schemas are followed; nobody writes deeper ones by hand.
-const MAX_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
 
 /// Applies the edits that `edit` wants of each schema, the root included. `None` when nothing changes.
 pub(super) fn rewrite(json: &str, edit: &dyn Fn(&TopLevel<'_>) -> Edits<'static>) -> Option<String> {

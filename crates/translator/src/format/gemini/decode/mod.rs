@@ -108,7 +108,8 @@ fn turns(contents: Vec<&RawValue>) -> Result<Vec<Turn<'_>>, CodecError> {
     for (index, raw) in contents.into_iter().enumerate() {
         let place = || format!("contents[{index}]");
         let content: wire::Content<'_> = read(raw, "").map_err(|error| at(&place(), &error))?;
-        let role = role(string(content.role).as_ref(), turns.last().map(|turn| turn.role));
+        let named = string(content.role).map(Text::into_decoded);
+        let role = role(named.as_deref(), turns.last().map(|turn| turn.role));
         let parts = match content.parts {
             Some(raw) => part::list(raw).map_err(|error| at(&place(), &error))?,
             None => Vec::new(),
@@ -120,8 +121,8 @@ fn turns(contents: Vec<&RawValue>) -> Result<Vec<Turn<'_>>, CodecError> {
 
 /// Roles are `user` and `model`; results were once `function`'s. One that is missing or unknown is the other than the
 /// one before, beginning with the user (B24).
-pub(super) fn role(role: Option<&Text<'_>>, before: Option<Role>) -> Role {
-    match role.map(Text::decoded).as_deref() {
+pub(super) fn role(role: Option<&str>, before: Option<Role>) -> Role {
+    match role {
         Some("user" | "function" | "tool") => Role::User,
         Some("model" | "assistant") => Role::Assistant,
         Some("system") => Role::System,

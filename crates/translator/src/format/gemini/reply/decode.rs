@@ -111,7 +111,7 @@ fn candidate<'a>(
 
 /// Puts the sources to the last text, as streams tell them.
 fn cite(raw: &RawValue, parts: &mut [Part<'_>]) {
-    let ascii = parts.iter().filter_map(Part::as_text).all(grounding::is_ascii);
+    let ascii = parts.iter().filter_map(Part::as_text).all(Text::is_ascii);
     let cited = grounding::citations(raw, ascii);
     let text = parts.iter_mut().rev().find_map(|part| match &mut part.kind {
         PartKind::Text { citations, .. } => Some(citations),

@@ -11,11 +11,12 @@ use super::super::reply::{blocked, finish, unix_seconds};
 use super::super::{GEMINI, carrier, error, grounding, usage, wire};
 use super::is_done;
 use super::partial::Partial;
+use super::plain::Plain;
 use crate::aggregate::GROUNDING;
 use crate::codec::{CodecError, Invented, StreamDecoder};
 use crate::frame::StreamFrame;
 use crate::json::read::{plain, read};
-use crate::json::{List, Raw};
+use crate::json::{List, Raw, Text};
 use crate::model::{Bind, BlockKind, Delta, Event, Finish, Part, PartKind, Start};
 use crate::pass::args::json_text;
 use crate::pass::finish::settle;
@@ -73,6 +74,13 @@ impl StreamDecoder for Decoder {
             return if self.state == State::Fresh { Ok(()) } else { self.end(true, sink) };
         }
         let text = std::str::from_utf8(data).map_err(|_| CodecError::protocol("a chunk is not UTF-8"))?;
+        if self.state == State::Started
+            && frame.event != "error"
+            && let Some(plain) = Plain::of(text)
+        {
+            self.plain(plain, sink);
+            return Ok(());
+        }
         let unreadable = |error| CodecError::protocol(format!("a chunk cannot be read: {error}"));
         if text.starts_with('[') {
             // Without `alt=sse` failures come as a list. Source: providers-a.md 5.6.
@@ -95,6 +103,22 @@ impl StreamDecoder for Decoder {
 impl Decoder {
     pub(in super::super) fn new(invented: &[Invented]) -> Self {
         Self { invented: invented.to_vec(), ..Self::default() }
+    }
+
+    /// A piece of text, as [`Self::chunk`] tells it.
+    fn plain(&mut self, plain: Plain<'_>, sink: Sink<'_>) {
+        if let Some(used) = plain.usage.map(usage::read).filter(|usage| !usage.is_empty()) {
+            sink(Event::Usage(used));
+        }
+        let at = self.place_of(plain.index);
+        let Self { candidates, next, .. } = self;
+        let Some(candidate) = candidates.get_mut(at) else { return };
+        match plain.is_thought {
+            _ if plain.text.is_empty() => {}
+            true => candidate.say(Kind::Reasoning, Delta::Reasoning(plain.text), next, sink),
+            false => candidate.text(plain.text, next, sink),
+        }
+        candidate.cite(sink);
     }
 
     fn chunk(&mut self, raw: &RawValue, event: &str, sink: Sink<'_>) -> Result<(), CodecError> {
@@ -223,8 +247,7 @@ impl Candidate {
         match part.kind {
             PartKind::Text { text, .. } => {
                 if !text.is_empty() {
-                    self.ascii = self.ascii && grounding::is_ascii(&text);
-                    self.say(Kind::Text, Delta::Text(text), next, sink);
+                    self.text(text, next, sink);
                 }
                 self.sign(Kind::Text, part.signature, next, sink);
             }
@@ -255,6 +278,11 @@ impl Candidate {
             PartKind::Opaque(opaque) => self.whole(BlockKind::Opaque(opaque), part.signature, next, sink),
             PartKind::Refusal(_) | PartKind::ToolResult(_) => {}
         }
+    }
+
+    fn text(&mut self, text: Text<'_>, next: &mut u32, sink: Sink<'_>) {
+        self.ascii = self.ascii && text.is_ascii();
+        self.say(Kind::Text, Delta::Text(text), next, sink);
     }
 
     /// A signature ends the segment that it signs: what follows is another (E408, E409, E418).
@@ -337,4 +365,115 @@ fn number(next: &mut u32) -> u32 {
     let block = *next;
     *next += 1;
     block
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// What the second chunk of a stream tells, read in one pass where that is possible, or thoroughly.
+    fn told(chunk: &str, thoroughly: bool) -> Result<Vec<String>, CodecError> {
+        let mut told = Vec::new();
+        let mut decoder = Decoder::new(&[]);
+        let first = r#"{"candidates":[{"content":{"parts":[{"text":"first"}]}}],"responseId":"r"}"#;
+        let chunks = [(first, false), (chunk, thoroughly)];
+        for (chunk, thoroughly) in chunks {
+            let sink: Sink<'_> = &mut |event| told.push(format!("{event:?}"));
+            match thoroughly {
+                true => decoder.chunk(serde_json::from_str(chunk).unwrap(), "", sink)?,
+                false => decoder.decode(StreamFrame::of(chunk.as_bytes()), sink)?,
+            }
+        }
+        Ok(told)
+    }
+
+    fn one_of(values: Value) -> BoxedStrategy<Option<Value>> {
+        let Value::Array(values) = values else { return Just(None).boxed() };
+        prop_oneof![1 => Just(None), 3 => prop::sample::select(values).prop_map(Some)].boxed()
+    }
+
+    fn object(members: Vec<(&'static str, BoxedStrategy<Option<Value>>)>) -> BoxedStrategy<Value> {
+        let (names, values): (Vec<_>, Vec<_>) = members.into_iter().unzip();
+        let object = move |values: Vec<Option<Value>>| {
+            let members =
+                names.iter().zip(values).filter_map(|(name, value)| Some(((*name).to_owned(), value?)));
+            Value::Object(members.collect())
+        };
+        values.prop_map(object).boxed()
+    }
+
+    fn list(item: BoxedStrategy<Value>) -> BoxedStrategy<Option<Value>> {
+        let items = prop::collection::vec(item, 1..=2).prop_map(|items| Some(Value::Array(items)));
+        prop_oneof![1 => one_of(json!([null, 5, []])), 6 => items].boxed()
+    }
+
+    fn reply() -> BoxedStrategy<Value> {
+        let part = object(vec![
+            ("text", one_of(json!(["a", "a", "\"\u{e9}\n\"", "", 5, null]))),
+            (
+                "thought",
+                prop_oneof![3 => Just(None), 2 => one_of(json!([true, false, null, "true"]))].boxed(),
+            ),
+            ("thoughtSignature", prop_oneof![5 => Just(None), 1 => one_of(json!(["AAAA", null]))].boxed()),
+            ("functionCall", prop_oneof![5 => Just(None), 1 => Just(Some(json!({"name":"f"})))].boxed()),
+        ]);
+        let content = object(vec![("role", one_of(json!(["model"]))), ("parts", list(part))]);
+        let candidate = object(vec![
+            ("content", content.prop_map(Some).boxed()),
+            ("index", one_of(json!([0, 1, null, "0", -1]))),
+            ("finishReason", prop_oneof![3 => Just(None), 1 => one_of(json!(["STOP", null]))].boxed()),
+            ("groundingMetadata", prop_oneof![5 => Just(None), 1 => one_of(json!([{}, null]))].boxed()),
+        ]);
+        object(vec![
+            ("candidates", list(candidate)),
+            ("usageMetadata", one_of(json!([{"promptTokenCount":1,"totalTokenCount":3}, {}, null]))),
+            ("modelVersion", one_of(json!(["m"]))),
+            ("error", prop_oneof![8 => Just(None), 1 => one_of(json!([{"code":500}, null]))].boxed()),
+        ])
+    }
+
+    proptest! {
+        #[test]
+        fn a_chunk_that_is_read_in_one_pass_tells_what_the_thorough_reader_tells(
+            inner in reply(), outer in reply(), wrapped in any::<bool>(),
+        ) {
+            let mut chunk = inner.clone();
+            if wrapped {
+                chunk = outer;
+                chunk["response"] = inner;
+            }
+            let chunk = chunk.to_string();
+            // What the thorough reader refuses may be in a member that the other one does not look at.
+            if let Ok(expected) = told(&chunk, true) {
+                prop_assert_eq!(told(&chunk, false).unwrap(), expected, "{}", chunk);
+            }
+        }
+    }
+
+    #[test]
+    fn text_is_read_in_one_pass_and_nothing_else_is() {
+        let chunk = |part: &str, more: &str| {
+            format!(r#"{{"candidates":[{{"content":{{"role":"model","parts":[{part}]}},"index":0{more}}}]}}"#)
+        };
+        for (part, more, plain) in [
+            (r#"{"text":"a\n"}"#, "", true),
+            (r#"{"text":"a","thought":true}"#, r#","safetyRatings":[]"#, true),
+            (r#"{"text":"a\q"}"#, "", false),
+            (r#"{"text":"a","text":"b"}"#, "", false),
+            (r#"{"text":"a"},{"text":"b"}"#, "", false),
+            (r#"{"text":"a","thoughtSignature":"AAAA"}"#, "", false),
+            (r#"{"functionCall":{"name":"f"}}"#, "", false),
+            (r#"{"text":"a"}"#, r#","finishReason":"STOP""#, false),
+            (r#"{"text":"a"}"#, r#","groundingMetadata":{}"#, false),
+            (r#"{"text":"a"}"#, r#","index":1"#, false),
+        ] {
+            let bare = chunk(part, more);
+            assert_eq!(Plain::of(&bare).is_some(), plain, "{bare}");
+            let wrapped = format!(r#"{{"response":{bare},"traceId":"t"}}"#);
+            assert_eq!(Plain::of(&wrapped).is_some(), plain, "{wrapped}");
+        }
+    }
 }

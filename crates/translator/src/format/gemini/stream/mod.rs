@@ -4,6 +4,7 @@ mod decoder;
 mod encoder;
 mod observer;
 mod partial;
+mod plain;
 
 pub(super) use decoder::Decoder;
 pub(super) use encoder::Encoder;
