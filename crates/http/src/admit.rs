@@ -1,7 +1,7 @@
 //! Who comes in.
 
 use cliproxy_access::{Listener, origin_allowed, strip_credentials};
-use cliproxy_core::{AccessDecision, ClientError, Principal};
+use cliproxy_core::{AccessDecision, AccessProvider, ClientError, Principal};
 use cliproxy_transport::Peer;
 use http::request::Parts;
 
@@ -17,7 +17,9 @@ pub(crate) async fn check(
     options: &Options,
 ) -> Result<Principal, Box<ClientError>> {
     let guarded = endpoint.is_guarded() && (endpoint != Endpoint::Relay || options.relay_keyed);
-    if !options.keyed || endpoint.is_local() || (endpoint == Endpoint::Relay && !guarded) {
+    let relay_access = options.relay_access.as_deref().filter(|_| endpoint == Endpoint::Relay && guarded);
+    let keyed = options.keyed || relay_access.is_some();
+    if !keyed || endpoint.is_local() || (endpoint == Endpoint::Relay && !guarded) {
         let listener =
             options.own_hosts.iter().fold(Listener::new(), |listener, name| listener.with_name(name));
         let known = endpoint == Endpoint::Relay && origin::is_known(&parts.headers, &options.relay_origins);
@@ -39,14 +41,35 @@ pub(crate) async fn check(
         strip_credentials(parts);
         return Ok(Principal::anonymous());
     }
-    let decision = inner.access.authenticate(parts).await.map_err(|error| {
-        tracing::error!(%error, provider = inner.access.name(), "access check failed");
-        failure::access_broken()
-    })?;
+    let mut decision = ask(inner.access.as_ref(), parts).await?;
+    if let Some(access) = relay_access {
+        decision = may_relay(decision, ask(access, parts).await?)?;
+    }
     strip_credentials(parts);
     match decision {
         AccessDecision::Granted(principal) => Ok(principal),
         AccessDecision::Invalid => Err(Box::new(failure::wrong_key())),
         _ => Err(Box::new(failure::no_key())),
+    }
+}
+
+async fn ask(access: &dyn AccessProvider, parts: &Parts) -> Result<AccessDecision, Box<ClientError>> {
+    access.authenticate(parts).await.map_err(|error| {
+        tracing::error!(%error, provider = access.name(), "access check failed");
+        Box::new(failure::access_broken())
+    })
+}
+
+/// Whom the relay's own list decides about. A key that is good for asking only is no wrong key, and is told so.
+fn may_relay(as_client: AccessDecision, as_page: AccessDecision) -> Result<AccessDecision, Box<ClientError>> {
+    match (as_page, as_client) {
+        (granted @ AccessDecision::Granted(_), _) => Ok(granted),
+        // Without client keys everybody may ask: whoever comes without the page's key showed none, or a wrong one.
+        (
+            refused @ (AccessDecision::Missing | AccessDecision::Invalid),
+            AccessDecision::Granted(principal),
+        ) if principal == Principal::anonymous() => Ok(refused),
+        (_, AccessDecision::Granted(_)) => Err(Box::new(failure::may_not_relay())),
+        (_, refused) => Ok(refused),
     }
 }

@@ -78,6 +78,15 @@ pub(crate) fn foreign_page() -> ClientError {
     .with_code("foreign_origin")
 }
 
+/// A client that may ask, but not answer.
+pub(crate) fn may_not_relay() -> ClientError {
+    ClientError::new(
+        ClientErrorKind::Permission,
+        "this client key may not connect a page: `ws-keys` names those that may",
+    )
+    .with_code("relay_not_allowed")
+}
+
 /// No websocket can be opened with this request.
 pub(crate) fn no_handshake(refusal: WebSocketRefusal) -> ClientError {
     let kind = match refusal {
@@ -102,7 +111,7 @@ pub(crate) fn relay_refused(refused: Refused) -> ClientError {
 pub(crate) fn example_key() -> ClientError {
     let mut error = ClientError::new(
         ClientErrorKind::Permission,
-        "`api-keys` still holds a key from the example file, which everybody knows: replace it and reload",
+        "`api-keys` or `ws-keys` still holds a key from the example file, which everybody knows: replace it and reload",
     )
     .with_code("unsafe_example_api_key");
     let name = HeaderName::from_static("x-cpa-safe-mode");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cliproxy_core::ClientFormat;
+use cliproxy_core::{AccessProvider, ClientFormat};
 use cliproxy_translator::Codec;
 use cliproxy_transport::BodyLimits;
 
@@ -76,6 +76,9 @@ pub struct Options {
     /// The origins of pages that may connect to the relay without a key, as browsers send them; `*` in one stands for
     /// any text. Programs that are no browsers send none and may connect, as may pages of this server.
     pub relay_origins: Vec<String>,
+    /// Who may connect pages, where a key is asked for: nobody whom this does not grant it. Without it every client may
+    /// (`ws-keys`).
+    pub relay_access: Option<Arc<dyn AccessProvider>>,
     /// Every reply carries the explanation of how it came about, not only those whose client asks (`trace`).
     pub explain: bool,
 }
@@ -91,6 +94,7 @@ impl Default for Options {
             own_hosts: Vec::new(),
             relay_keyed: true,
             relay_origins: Vec::new(),
+            relay_access: None,
             explain: false,
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cliproxy_access::Keyless;
+use cliproxy_access::{ConfigKeys, Keyless};
 use cliproxy_conductor::{
     AffinityOptions, BackoffPolicy, ChannelAlias, ModelAlias, RenewalOptions, Strategy,
 };
@@ -90,6 +90,11 @@ pub(crate) fn keyless(config: &Config, own_door: bool) -> Keyless {
     if config.access.api_keys.is_empty() && !own_door { Keyless::Admit } else { Keyless::Refuse }
 }
 
+/// The keys that pages have to show, where not every client key will do.
+pub(crate) fn relay_keys(config: &Config) -> Option<ConfigKeys> {
+    config.access.ws_keys.clone().map(|keys| ConfigKeys::new(keys, Keyless::Refuse))
+}
+
 /// The keys that differ and are read at the start only. Source: runtime.md A.8.
 pub(crate) fn cold_keys(old: &Config, new: &Config) -> Vec<&'static str> {
     let (was, is) = (&old.server, &new.server);
@@ -127,6 +132,7 @@ pub(crate) fn routes(config: &Config, own_door: bool) -> cliproxy_http::Options 
     options.explain = config.log.trace;
     options.relay_keyed = config.access.ws_auth;
     options.relay_origins.clone_from(&config.access.ws_origins);
+    options.relay_access = relay_keys(config).map(|keys| Arc::new(keys) as _);
     if let Host::Name(name) = &config.server.host {
         options.own_hosts.push(name.clone());
     }

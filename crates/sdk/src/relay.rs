@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use cliproxy_access::ConfigKeys;
 use cliproxy_conductor::Conductor;
 use cliproxy_config::Config;
 use cliproxy_core::{
@@ -15,6 +16,8 @@ use cliproxy_relay::{Identity, Options, Relay, Watcher};
 use cliproxy_transport::Shutdown;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
+
+use crate::options;
 
 const PROVIDER: ProviderId = ProviderId::from_static("aistudio");
 
@@ -29,6 +32,11 @@ pub(crate) fn without_pages() -> Relay {
     Relay::new(Options::default(), CancellationToken::new())
 }
 
+/// Whose keys let a page in: those of the relay's own list, else everybody's.
+pub(crate) fn admitted(config: &Config, keys: &ConfigKeys) -> Vec<Principal> {
+    options::relay_keys(config).map_or_else(|| keys.principals(), |own| own.principals())
+}
+
 /// Makes a credential of each session for as long as it lasts.
 #[derive(Debug)]
 pub(crate) struct Pages {
@@ -40,6 +48,8 @@ pub(crate) struct Pages {
 #[derive(Debug, Default)]
 struct Rules {
     keyed: bool,
+    /// While there is a list of keys that pages may come with: these and no others.
+    only: Option<HashSet<Principal>>,
     revoked: HashSet<Principal>,
 }
 
@@ -54,6 +64,9 @@ impl Rules {
         if self.keyed && identity.is_anonymous() {
             return Some("ws-auth is on: connect with a client key");
         }
+        if self.only.as_ref().is_some_and(|only| !only.contains(&identity.principal)) {
+            return Some("this client key may not relay: ws-keys names those that may");
+        }
         self.revoked.contains(&identity.principal).then_some("the client key is no longer valid")
     }
 }
@@ -64,7 +77,7 @@ impl Pages {
     }
 
     /// Shows pages the door that could not come in any more, and those that are on their way. `old` are those whose
-    /// keys were in force, `new` those whose keys are.
+    /// keys let pages in ([`admitted`]), `new` those whose keys do.
     pub(crate) fn close_unwelcome(
         &self,
         relay: &Relay,
@@ -75,7 +88,10 @@ impl Pages {
         {
             let mut rules = self.rules.lock();
             // Source: http-api.md `/v1/ws` "switching `ws-auth` from off to on closes existing sessions".
-            rules.keyed = config.access.ws_auth && (own_door || !config.access.api_keys.is_empty());
+            let access = &config.access;
+            let own_list = access.ws_auth && access.ws_keys.is_some();
+            rules.keyed = own_list || access.ws_auth && (own_door || !access.api_keys.is_empty());
+            rules.only = own_list.then(|| new.iter().cloned().collect());
             rules.replace_keys(old, new);
         }
         relay.close_unwelcome();

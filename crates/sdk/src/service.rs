@@ -21,7 +21,7 @@ use crate::entries::{Entries, Plan};
 use crate::gather::{self, Parts};
 use crate::models::Fetching;
 use crate::options;
-use crate::relay::Pages;
+use crate::relay::{self, Pages};
 
 /// Where the configuration is read again.
 #[derive(Debug)]
@@ -189,9 +189,9 @@ impl Service {
         self.egress.replace_proxy(proxy);
         self.conductor.reconfigure(self.parts.conductor(&config));
         self.bridge.reconfigure(options::bridge(&config));
-        let revoked = self.keys.principals();
+        let revoked = relay::admitted(&old, &self.keys);
         self.keys.replace(config.access.api_keys.clone(), options::keyless(&config, self.own_door));
-        let valid = self.keys.principals();
+        let valid = relay::admitted(&config, &self.keys);
         self.client_routes.reconfigure(options::routes(&config, self.own_door));
         gathered.put_in_force(&self.conductor, &self.fetching, &self.tasks, &self.shutdown);
         self.pages.renew(&self.relay);

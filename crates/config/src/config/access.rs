@@ -29,7 +29,11 @@ pub struct Access {
     /// `ws-origins`: pages of these origins may connect to the websocket relay without a client key, where none is asked
     /// for; `*` stands for any text; empty by default. Example `- https://relay.example.com`.
     pub ws_origins: Vec<String>,
-    /// Whether `api-keys` still holds a value of the sample file; then nothing may be served but the explanation.
+    /// `ws-keys`: the only keys that pages may connect to the websocket relay with, while `ws-auth` is on. A key that is
+    /// not in `api-keys` opens that door and no other. Absent, every client key does; empty, none. Example
+    /// `- sk-only-for-the-page`.
+    pub ws_keys: Option<Vec<Secret>>,
+    /// Whether `api-keys` or `ws-keys` still holds a value of the sample file; then nothing may be served but the explanation.
     pub safe_mode: bool,
 }
 
@@ -40,20 +44,44 @@ impl Access {
         if api_keys.is_empty() {
             api_keys = legacy_keys(root, report);
         }
-        let safe_mode = api_keys.iter().any(|key| EXAMPLE_API_KEYS.contains(&key.expose()));
-        if safe_mode {
-            let reason =
-                "this is a key of the sample file, so nothing is served until it is replaced".to_owned();
-            report.note(Notice::Unsafe { place: at.place().clone(), key: "api-keys".to_owned(), reason });
+        let ws_auth = root.get("ws-auth").is_on(report);
+        let ws_keys = ws_keys(&root.get("ws-keys"), ws_auth, report);
+        let mut safe_mode = false;
+        for (at, keys) in [(&at, Some(&api_keys)), (&root.get("ws-keys"), ws_keys.as_ref())] {
+            if keys.into_iter().flatten().any(|key| EXAMPLE_API_KEYS.contains(&key.expose())) {
+                safe_mode = true;
+                let reason =
+                    "this is a key of the sample file, so nothing is served until it is replaced".to_owned();
+                report.note(Notice::Unsafe { place: at.place().clone(), key: at.key().to_owned(), reason });
+            }
         }
         Self {
             api_keys,
             allow_unauthenticated: root.get("allow-unauthenticated").is_on(report),
-            ws_auth: root.get("ws-auth").is_on(report),
+            ws_auth,
             ws_origins: root.get("ws-origins").texts(report),
+            ws_keys,
             safe_mode,
         }
     }
+
+    /// Whether clients or pages come in with this key.
+    fn is_ours(&self, key: &Secret) -> bool {
+        self.api_keys.contains(key) || self.ws_keys.as_ref().is_some_and(|keys| keys.contains(key))
+    }
+}
+
+/// An empty list is one: whoever writes it wants no page at all.
+fn ws_keys(at: &At<'_>, ws_auth: bool, report: &mut Report) -> Option<Vec<Secret>> {
+    if !at.is_set() {
+        return None;
+    }
+    let keys = keys(at, report);
+    if !ws_auth {
+        let reason = "pages are asked for no key while `ws-auth` is off, so this keeps nobody out".to_owned();
+        report.note(Notice::Unsafe { place: at.place().clone(), key: at.key().to_owned(), reason });
+    }
+    Some(keys)
 }
 
 /// Secrets of a list, without repeats. A variable may hold `a, b`.
@@ -161,7 +189,7 @@ impl EnvCredentials {
             if !enabled {
                 continue;
             }
-            if access.api_keys.contains(&key) {
+            if access.is_ours(&key) {
                 // A client of ours on this machine is configured by the same variable: it would call itself.
                 let place = Place::whole(format!("environment variable {variable}"));
                 let reason = "it holds one of our own client keys and is not used as a credential".to_owned();

@@ -45,7 +45,7 @@ use std::collections::BTreeMap;
 pub struct Config {
     /// The listener: `host`, `port`, `tls`, `limits`, `shutdown-grace-seconds`.
     pub server: Server,
-    /// Who may call: `api-keys`, `allow-unauthenticated`, `ws-auth`.
+    /// Who may call: `api-keys`, `allow-unauthenticated`, `ws-auth`, `ws-keys`.
     pub access: Access,
     /// Where credential files live: `auth-dir`, default `~/.cli-proxy-api`, example `/var/lib/cliproxy`. A leading
     /// `~` is expanded.

@@ -32,6 +32,7 @@ pub(super) const ROOT: &[Key] = &[
     value("allow-unauthenticated"),
     value("ws-auth"),
     value("ws-origins"),
+    value("ws-keys"),
     key("remote-management", NotBuilt, Map(MANAGEMENT)),
     // credentials and where they go
     value("auth-dir"),

@@ -7,6 +7,7 @@ use crate::{SAFE, try_load};
 const TEXT: &str = "
 host: 127.0.0.1
 api-keys: [CANARY]
+ws-keys: [CANARY]
 proxy-url: http://user:CANARY@proxy:1/?token=CANARY
 remote-management: {secret-key: CANARY}
 claude-api-key:
@@ -53,6 +54,8 @@ fn mistakes_in_keys_that_hold_secrets_do_not_repeat_the_value() {
         "api-keys: CANARY",
         "api-keys: {a: CANARY}",
         "api-keys: [[CANARY]]",
+        "ws-keys: CANARY",
+        "ws-keys: [{a: CANARY}]",
         "claude-api-key: [{api-key: [CANARY]}]",
         "claude-api-key: [CANARY]",
         "claude-api-key: CANARY",

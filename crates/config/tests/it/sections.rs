@@ -229,6 +229,9 @@ fn keys_of_the_environment_are_offered_but_never_our_own() {
             .iter()
             .any(|notice| notice.to_string().starts_with("environment variable ANTHROPIC_API_KEY"))
     );
+    // Nor one that pages come with.
+    let loaded = Loader::new(environment()).load_str("c", "api-keys: [x]\nws-keys: [ours, sk-o]\n").unwrap();
+    assert!(loaded.config.env_credentials.found.is_empty());
     assert_eq!(loaded.config.management.password.as_ref().unwrap().expose(), "mp");
     let off =
         Loader::new(environment()).load_str("c", "api-keys: [x]\nenv-credentials: false\n").unwrap().config;
@@ -256,4 +259,40 @@ fn example_keys_mean_safe_mode_and_repeats_are_left_out() {
     assert!(loaded.config.access.safe_mode);
     assert_eq!(loaded.config.access.api_keys.len(), 2);
     assert!(!config("api-keys: [own]").access.safe_mode);
+    // Everybody knows what the sample file says, so it keeps nobody from relaying either.
+    let pages = load("api-keys: [own]\nws-keys: [your-api-key-3]");
+    assert!(pages.config.access.safe_mode);
+    assert!(
+        pages.notices.iter().any(|notice| notice.to_string().contains("`ws-keys`")),
+        "{:?}",
+        pages.notices
+    );
+}
+
+#[test]
+fn keys_of_pages_are_a_list_of_their_own_and_an_empty_one_names_nobody() {
+    let keys = |text: &str| -> Option<Vec<String>> {
+        let keys = config(text).access.ws_keys?;
+        Some(keys.iter().map(|key| key.expose().to_owned()).collect())
+    };
+    assert_eq!(keys("api-keys: [k]"), None);
+    assert_eq!(keys("api-keys: [k]\nws-keys: [page, k, page, '  ']").unwrap(), ["page", "k"]);
+    // Nobody, and that was said.
+    assert_eq!(keys("api-keys: [k]\nws-keys: []").unwrap().len(), 0);
+    assert_eq!(keys("api-keys: [k]\nws-keys: ['']").unwrap().len(), 0);
+    // A line without a value says nothing, here as everywhere.
+    assert_eq!(keys("api-keys: [k]\nws-keys:\n"), None);
+    let environment = Environment::new([("CLIPROXY__WS_KEYS", "one, two")]);
+    let set = Loader::new(environment).load_str("c", "api-keys: [k]\n").unwrap().config.access.ws_keys;
+    assert_eq!(set.unwrap().len(), 2);
+    // Nobody is asked for a key.
+    let loaded = load("api-keys: [k]\nws-keys: [page]\nws-auth: false");
+    assert!(
+        loaded
+            .notices
+            .iter()
+            .any(|notice| notice.is_loud() && notice.to_string().contains("keeps nobody out")),
+        "{:?}",
+        loaded.notices
+    );
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use cliproxy_core::Principal;
+use cliproxy_access::{Chain, ConfigKeys, Keyless, Open};
+use cliproxy_core::{Principal, Secret};
 use cliproxy_http::Options;
 use cliproxy_relay::{Identity, Options as RelayOptions, Relay};
 use cliproxy_testkit::TestClient;
@@ -111,6 +112,68 @@ async fn without_ws_auth_programs_come_in_and_pages_only_from_where_the_operator
     assert_eq!(rebound.websocket("/v1/ws").await.unwrap_err().status(), 403);
     relay.close_where(|identity| identity.principal == Principal::anonymous(), "x");
     connected(&relay, 0).await;
+}
+
+const PAGE: &str = "page-key-CANARY";
+
+fn pages_only(options: &mut Options) {
+    let keys = ConfigKeys::new([Secret::new(PAGE)], Keyless::Refuse);
+    options.relay_access = Some(Arc::new(keys));
+}
+
+#[tokio::test]
+async fn with_a_list_of_its_own_the_relay_takes_no_other_client_key() {
+    let (edge, relay) = edge(|options, _| pages_only(options)).await;
+    let foreign = edge.stranger().header("origin", "https://anything.example");
+    for (client, path, status, code) in [
+        (edge.client(), "/v1/ws".to_owned(), 403, "relay_not_allowed"),
+        (foreign.clone(), format!("/v1/ws?key={KEY}"), 403, "relay_not_allowed"),
+        (edge.stranger().bearer("wrong"), "/v1/ws".to_owned(), 401, "invalid_api_key"),
+    ] {
+        let reply = client.websocket(&path).await.unwrap_err();
+        assert_eq!(reply.status(), status);
+        assert!(reply.header("upgrade").is_none());
+        let text = reply.text().await;
+        assert!(!text.contains("CANARY"), "{text}");
+        let error: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(error["error"]["code"], code, "{text}");
+        assert_eq!(error["error"]["message"].as_str().unwrap().contains("`ws-keys`"), status == 403);
+    }
+    assert_eq!(edge.stranger().websocket("/v1/ws").await.unwrap_err().status(), 401);
+    assert!(names(&relay).is_empty());
+    let _page = foreign.websocket(&format!("/v1/ws?key={PAGE}")).await.unwrap();
+    connected(&relay, 1).await;
+    // A wrong key before it does not hide it, nor does a client's. Source: http-api.md A.1.
+    let _both = edge.client().websocket(&format!("/v1/ws?key={PAGE}")).await.unwrap();
+    connected(&relay, 2).await;
+    // It is a key for pages: nothing is served for it.
+    assert_eq!(edge.stranger().bearer(PAGE).get("/v1/models").await.status(), 401);
+}
+
+#[tokio::test]
+async fn a_list_of_the_relay_holds_without_client_keys_too_and_falls_with_ws_auth() {
+    for relay_keyed in [true, false] {
+        let open =
+            Chain::default().or_open(Open::while_keyless(Arc::new(ConfigKeys::new([], Keyless::Admit))));
+        let mut options = Options::default();
+        (options.keyed, options.relay_keyed) = (false, relay_keyed);
+        pages_only(&mut options);
+        let edge = Edge::with(options, Arc::new(open), cliproxy_transport::ServerOptions::default()).await;
+        let relay = Relay::new(RelayOptions::new("aistudio-"), CancellationToken::new());
+        drop(edge.routes.clone().with_relay(relay.clone()));
+        let foreign = edge.stranger().header("origin", "https://anything.example");
+        let refused = edge.stranger().websocket("/v1/ws").await;
+        let page = foreign.websocket(&format!("/v1/ws?key={PAGE}")).await;
+        if relay_keyed {
+            assert_eq!(refused.unwrap_err().status(), 401);
+            let _page = page.unwrap();
+            connected(&relay, 1).await;
+        } else {
+            let _program = refused.unwrap();
+            assert_eq!(page.unwrap_err().status(), 403);
+            connected(&relay, 1).await;
+        }
+    }
 }
 
 #[tokio::test]

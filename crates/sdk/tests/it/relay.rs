@@ -347,6 +347,46 @@ async fn switching_ws_auth_on_closes_the_pages_that_showed_no_key() {
 }
 
 #[tokio::test]
+async fn the_keys_of_pages_are_taken_over_by_a_reload_and_others_have_to_go() {
+    let world = World::start("").await;
+    let old = page(&world).await;
+    let (_, goodbye) = tokio::join!(world.reload("ws-keys: [only-for-pages]\n"), old.ending());
+    assert!(goodbye.unwrap().1.contains("ws-keys"));
+    counted(&world, 0).await;
+    let refused = world.client().websocket("/v1/ws").await.unwrap_err();
+    assert_eq!(refused.status(), 403);
+    // A client that holds no such key is served all the same, and the page's key is no client's.
+    assert_eq!(world.models().await, ["demo"]);
+    let keeper = TestClient::new(format!("http://{}", world.service.local_addr())).bearer("only-for-pages");
+    assert_eq!(keeper.get("/v1/models").await.status(), 401);
+    let mut new = keeper.websocket("/v1/ws").await.unwrap();
+    counted(&world, 1).await;
+    let (client, body) = (world.client(), chat(false));
+    let answering = async {
+        let request = new.next().await.unwrap();
+        new.send(&say(&request, "http_response", generation("fine"))).await;
+    };
+    let (reply, ()) = tokio::join!(client.post("/v1/chat/completions", &body), answering);
+    assert_eq!(reply.status(), 200);
+    // A reload that says the same leaves it; one that takes its key away does not.
+    world.reload("ws-keys: [only-for-pages]\n").await;
+    world.reload("ws-keys: [only-for-pages, another]\n").await;
+    assert_eq!(pages(&world.service).len(), 1);
+    let (_, goodbye) = tokio::join!(world.reload("ws-keys: [another]\n"), new.ending());
+    assert!(goodbye.unwrap().1.contains("ws-keys"));
+    counted(&world, 0).await;
+    // Without the list every client key will do again, and the page's own never was one.
+    world.reload("").await;
+    let _page = page(&world).await;
+    assert_eq!(keeper.websocket("/v1/ws").await.unwrap_err().status(), 401);
+    // Nobody at all.
+    world.reload("ws-keys: []\n").await;
+    counted(&world, 0).await;
+    assert_eq!(world.client().websocket("/v1/ws").await.unwrap_err().status(), 403);
+    world.service.stop().await;
+}
+
+#[tokio::test]
 async fn a_page_goes_with_the_key_that_it_came_with() {
     let world = World::start("").await;
     let page = page(&world).await;
