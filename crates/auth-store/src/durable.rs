@@ -7,6 +7,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use crate::in_place;
+
 const PREFIX: &str = ".cliproxy-";
 const SUFFIX: &str = ".tmp";
 
@@ -14,14 +16,16 @@ const SUFFIX: &str = ".tmp";
 const ABANDONED: Duration = Duration::from_secs(10 * 60);
 
 /// Writes `text` beside `path`, for its owner alone, syncs it, renames it into place and syncs the folder: afterwards
-/// either the old or the new text exists whole, even after a crash. Blocks.
+/// either the old or the new text exists whole, even after a crash. A file that cannot be renamed over is written where
+/// it is, as by [`replace_shared`]. Blocks.
 pub(crate) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    write_beside(path, text, None, rename)
+    replace_by(path, text, None, rename)
 }
 
 /// Replaces a file that other programs use too: as one of ours is replaced, but with the mode that it had and, where
 /// the system allows it, with the owner. A file that cannot be renamed over (one that is mounted by itself, a folder
-/// that is not ours to write) is written where it is, and synced. Blocks.
+/// that is not ours to write) is written where it is, and synced; [`recover_file`](crate::recover_file) finishes what a
+/// crash left of that. Blocks.
 ///
 /// # Errors
 /// When it could not be made durable.
@@ -39,10 +43,24 @@ fn replace_shared_by(
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
-    match write_beside(path, text, before.as_ref(), rename) {
-        Err(error) if before.is_some() && only_in_place(error.kind()) => write_in_place(path, text),
+    replace_by(path, text, before.as_ref(), rename)
+}
+
+fn replace_by(
+    path: &Path,
+    text: &[u8],
+    like: Option<&Metadata>,
+    rename: impl FnOnce(&Path, &Path) -> io::Result<()>,
+) -> io::Result<()> {
+    match write_beside(path, text, like, rename) {
+        Err(error) if only_in_place(error.kind()) && path.is_file() => in_place::write(path, text),
         done => done,
     }
+}
+
+/// Puts a file that nothing is mounted on in place whole, for its owner alone.
+pub(crate) fn put(path: &Path, text: &[u8]) -> io::Result<()> {
+    write_beside(path, text, None, rename)
 }
 
 fn write_beside(
@@ -68,17 +86,9 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Whether a file may be written all the same after this failure to put another in its place.
-fn only_in_place(kind: io::ErrorKind) -> bool {
+pub(crate) fn only_in_place(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::{CrossesDevices, PermissionDenied, ReadOnlyFilesystem, ResourceBusy};
     matches!(kind, CrossesDevices | PermissionDenied | ReadOnlyFilesystem | ResourceBusy)
-}
-
-/// Never cut before it is written over: a reader finds a text of some kind.
-fn write_in_place(path: &Path, text: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).open(path)?;
-    file.write_all(text)?;
-    file.set_len(text.len() as u64)?;
-    file.sync_all()
 }
 
 /// Gives a new file the owner and the mode of the one that it replaces.
@@ -100,7 +110,7 @@ fn resemble(_: &File, _: &Metadata) -> io::Result<()> {
 }
 
 /// The folder of a path; that of a bare name is the one we are in.
-fn folder_of(path: &Path) -> io::Result<&Path> {
+pub(crate) fn folder_of(path: &Path) -> io::Result<&Path> {
     let folder = path.parent().ok_or_else(|| io::Error::other("the path has no folder"))?;
     Ok(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
 }

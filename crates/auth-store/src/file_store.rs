@@ -13,6 +13,7 @@ use cliproxy_core::{
 };
 
 use crate::durable;
+use crate::in_place;
 use crate::lock::{Locks, blocking};
 use crate::merge;
 use crate::name::{RelativeName, storage};
@@ -110,7 +111,7 @@ impl Inner {
         let found = self.root().and_then(|root| walk::walk(&root)).map_err(failed)?;
         let mut listing = Listing::new(Vec::with_capacity(found.files.len()), found.problems);
         for (name, path) in found.files {
-            match text::read(&path) {
+            match read(&path) {
                 Ok(Ok(stored)) => {
                     let reading = reading(name.as_str(), &stored);
                     listing.credentials.push(reading.credential);
@@ -134,7 +135,7 @@ impl Inner {
 
     fn load(&self, name: &RelativeName) -> Result<Option<Credential>, StoreError> {
         let Some(path) = self.locate(name)? else { return Ok(None) };
-        match text::read(&path) {
+        match read(&path) {
             Ok(Ok(stored)) => Ok(Some(reading(name.as_str(), &stored).credential)),
             Ok(Err(fault)) => {
                 Err(StoreError::new(StoreErrorKind::Unreadable, format!("{}: {fault}", name.as_str())))
@@ -196,6 +197,14 @@ impl Inner {
     }
 }
 
+/// Reads a file that another process may have been writing when it was killed.
+fn read(path: &Path) -> io::Result<Result<StoredText, Fault>> {
+    if let Err(error) = in_place::recover(path) {
+        tracing::warn!(file = %path.display(), %error, "cannot finish a write that a crash had cut off");
+    }
+    text::read(path)
+}
+
 /// What a save merges with. An empty file has nothing to lose; one that is no credential, or somebody else's,
 /// is left untouched.
 fn on_disk(
@@ -207,7 +216,7 @@ fn on_disk(
         let what = format!("{} was changed and {why}", name.as_str());
         Err(StoreError::new(StoreErrorKind::Conflict, what))
     };
-    match text::read(path) {
+    match read(path) {
         Ok(Ok(stored)) => {
             let theirs = provider_of(&Document::new(stored.map.clone()));
             if theirs == *credential.provider() {

@@ -2,6 +2,7 @@
 
 mod durable;
 mod file_store;
+mod in_place;
 mod index;
 mod key_spec;
 mod lock;
@@ -16,6 +17,7 @@ mod walk;
 
 pub use durable::replace_shared as replace_file;
 pub use file_store::FileStore;
+pub use in_place::recover as recover_file;
 pub use index::credential_index;
 pub use key_spec::KeySpec;
 pub use normalize::{normalize_aliases, normalize_excluded_models, normalize_headers, normalize_prefix};

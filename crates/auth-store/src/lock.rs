@@ -113,7 +113,7 @@ impl Locks {
     }
 }
 
-fn cannot_lock(error: &io::Error) -> bool {
+pub(crate) fn cannot_lock(error: &io::Error) -> bool {
     // ENOLCK has no `ErrorKind` of its own; 37 is its number on Linux.
     let no_locks = cfg!(target_os = "linux") && error.raw_os_error() == Some(37);
     no_locks

@@ -82,6 +82,33 @@ async fn a_process_killed_while_saving_leaves_the_old_or_the_new_text_whole() {
     println!("{leftovers} temporary files were left behind by kills");
 }
 
+/// What a crash leaves of writing over a file that is mounted by itself: see the crate's page, "Saving".
+#[tokio::test]
+async fn a_write_over_a_file_that_was_cut_off_is_finished_by_whoever_reads_it() {
+    const NEW: &str = r#"{"type":"claude","mine":"kept","version":1,"end":1}"#;
+    let note = format!("{}\n{START}{NEW}", START.len());
+    let torn = format!("{}{}", NEW.get(..20).unwrap(), START.get(20..).unwrap());
+    for by_listing in [true, false] {
+        let fixture = Fixture::with(&[("a.json", &torn)]);
+        fixture.write(".a.json.cliproxy-journal", &note);
+        let found = match by_listing {
+            true => fixture.store.list().await.unwrap().credentials.remove(0),
+            false => fixture.load("a.json").await,
+        };
+        assert_eq!(found.document().integer("version"), Some(1), "{by_listing}");
+        assert_eq!((fixture.read("a.json").as_str(), fixture.names()), (NEW, vec!["a.json".to_owned()]));
+    }
+    // What a save merges with is the whole text too.
+    let fixture = Fixture::with(&[("a.json", START)]);
+    let known = changed(&fixture.load("a.json").await, json!({"more": true}));
+    fixture.write("a.json", &torn);
+    fixture.write(".a.json.cliproxy-journal", &note);
+    fixture.store.save(&known).await.unwrap();
+    let saved = fixture.load("a.json").await;
+    assert_eq!((saved.document().integer("version"), saved.document().flag("more")), (Some(1), Some(true)));
+    assert_eq!(fixture.names(), ["a.json"]);
+}
+
 #[tokio::test]
 async fn old_temporary_files_are_removed_by_a_listing_and_fresh_ones_are_not() {
     let fixture = Fixture::new();
