@@ -206,7 +206,8 @@ pub trait ProviderExecutor: fmt::Debug + Send + Sync + 'static {
     fn provider(&self) -> &ProviderId;
 
     /// The formats this provider speaks for a model and an operation, best first. The client's own is
-    /// preferred when it is among them. Empty means: not offered.
+    /// preferred when it is among them. Empty means: not offered; token counts are then estimated, and nothing is
+    /// encoded for them.
     fn wire_formats(&self, model: &UpstreamModel, operation: Operation) -> &[ProviderFormat];
 
     /// As [`wire_formats`](Self::wire_formats), for one credential: those that its service speaks, where one provider

@@ -90,6 +90,17 @@ impl ProviderExecutor for ClaudeExecutor {
         }
     }
 
+    fn wire_formats_for(
+        &self,
+        credential: &Credential,
+        model: &UpstreamModel,
+        operation: Operation,
+    ) -> &[ProviderFormat] {
+        // Source: providers-a.md 2.4 [H]: only Anthropic's own host counts.
+        let counts = operation != Operation::CountTokens || self.base(credential).1;
+        if counts { self.wire_formats(model, operation) } else { &[] }
+    }
+
     async fn models(&self, _credential: &Credential) -> Result<Vec<ModelInfo>, ExecutorError> {
         Ok(models::list())
     }

@@ -114,7 +114,7 @@ impl ProviderExecutor for CodexExecutor {
 
     fn wire_formats(&self, _model: &UpstreamModel, operation: Operation) -> &[ProviderFormat] {
         match operation {
-            Operation::Generate | Operation::CountTokens | Operation::Compact => &FORMATS,
+            Operation::Generate | Operation::Compact => &FORMATS,
             _ => &[],
         }
     }

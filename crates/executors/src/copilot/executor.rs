@@ -164,10 +164,10 @@ impl ProviderExecutor for CopilotExecutor {
     fn wire_formats(&self, model: &UpstreamModel, operation: Operation) -> &[ProviderFormat] {
         let model = model.as_str();
         match operation {
-            Operation::Generate | Operation::CountTokens if model.contains("codex") => &RESPONSES,
-            Operation::Generate | Operation::CountTokens if model.starts_with("gpt-5") => &BOTH,
+            Operation::Generate if model.contains("codex") => &RESPONSES,
+            Operation::Generate if model.starts_with("gpt-5") => &BOTH,
             Operation::Generate if model.starts_with("claude-") => &CLAUDES,
-            Operation::Generate | Operation::CountTokens => &CHAT,
+            Operation::Generate => &CHAT,
             _ => &[],
         }
     }

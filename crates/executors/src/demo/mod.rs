@@ -70,7 +70,7 @@ impl ProviderExecutor for DemoExecutor {
 
     fn wire_formats(&self, _model: &UpstreamModel, operation: Operation) -> &[ProviderFormat] {
         match operation {
-            Operation::Generate | Operation::CountTokens => &FORMATS,
+            Operation::Generate => &FORMATS,
             _ => &[],
         }
     }

@@ -199,7 +199,7 @@ impl ProviderExecutor for IflowExecutor {
 
     fn wire_formats(&self, _model: &UpstreamModel, operation: Operation) -> &[ProviderFormat] {
         match operation {
-            Operation::Generate | Operation::CountTokens => &FORMATS,
+            Operation::Generate => &FORMATS,
             _ => &[],
         }
     }

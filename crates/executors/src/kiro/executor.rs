@@ -137,7 +137,7 @@ impl ProviderExecutor for KiroExecutor {
 
     fn wire_formats(&self, _model: &UpstreamModel, operation: Operation) -> &[ProviderFormat] {
         match operation {
-            Operation::Generate | Operation::CountTokens => &FORMATS,
+            Operation::Generate => &FORMATS,
             _ => &[],
         }
     }

@@ -118,7 +118,7 @@ impl ProviderExecutor for OpenAiCompatExecutor {
 
     fn wire_formats(&self, _model: &UpstreamModel, operation: Operation) -> &[ProviderFormat] {
         match operation {
-            Operation::Generate | Operation::CountTokens => &CHAT,
+            Operation::Generate => &CHAT,
             Operation::Compact => &COMPACT,
             _ => &[],
         }

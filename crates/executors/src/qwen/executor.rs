@@ -92,7 +92,7 @@ impl ProviderExecutor for QwenExecutor {
 
     fn wire_formats(&self, _model: &UpstreamModel, operation: Operation) -> &[ProviderFormat] {
         match operation {
-            Operation::Generate | Operation::CountTokens => &FORMATS,
+            Operation::Generate => &FORMATS,
             _ => &[],
         }
     }

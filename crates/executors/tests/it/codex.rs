@@ -117,7 +117,7 @@ async fn the_platform_speaks_responses_and_everything_else_its_dialect() {
         (Some("https://api.openai.com.example/v1"), ProviderFormat::CODEX),
     ] {
         let own = credential("codex", "k", |settings| settings.base_url = base.map(str::to_owned));
-        for operation in [Operation::Generate, Operation::CountTokens, Operation::Compact] {
+        for operation in [Operation::Generate, Operation::Compact] {
             assert_eq!(
                 executor.wire_formats_for(&own, &model, operation),
                 std::slice::from_ref(&format),

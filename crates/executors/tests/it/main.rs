@@ -14,6 +14,7 @@ mod antigravity;
 mod claude;
 mod codex;
 mod conformance;
+mod counting;
 mod demo;
 mod egress;
 mod faults;
