@@ -300,7 +300,7 @@ fn qwen(file: &Map<String, Value>, _path: &Path) -> Option<NewLogin> {
 }
 
 fn kiro(file: &Map<String, Value>, path: &Path) -> Option<NewLogin> {
-    kiro_file::document(file, path).map(kiro_login)
+    kiro_file::document(file, path, None).map(kiro_login)
 }
 
 /// Profiles are shared: only an e-mail tells accounts apart, or else the token itself, and a name that another login

@@ -41,9 +41,17 @@ impl KiroTokenFile {
     /// # Errors
     /// When it cannot be read, or holds no login.
     pub async fn read(&self) -> Result<Document, LoginError> {
+        self.read_or(None).await
+    }
+
+    /// As [`Self::read`]; this access token stands in where the file has none.
+    ///
+    /// # Errors
+    /// When it cannot be read, or there is no token.
+    pub async fn read_or(&self, access: Option<&str>) -> Result<Document, LoginError> {
         settled(|| {
             let file = object(&self.path)?;
-            document(&file, &self.path).ok_or_else(|| {
+            document(&file, &self.path, access).ok_or_else(|| {
                 let message = format!("{} holds no login of Kiro", self.path.display());
                 LoginError::new(LoginErrorKind::BadInput, message)
             })
@@ -57,7 +65,7 @@ impl KiroTokenFile {
     /// When the file cannot be read.
     pub async fn renewed(&self, renewed: &Document) -> Result<Vec<u8>, LoginError> {
         let mut file = settled(|| object(&self.path)).await?;
-        let camel = file.contains_key("accessToken");
+        let camel = !is_ours(&file);
         for (ours, theirs) in RENEWED {
             if let Some(value) = renewed.text(ours) {
                 file.insert(if camel { theirs } else { ours }.to_owned(), Value::from(value));
@@ -70,13 +78,21 @@ impl KiroTokenFile {
     }
 }
 
+/// Whether it is written in our spelling. A file that holds no login is the IDE's.
+fn is_ours(file: &Map<String, Value>) -> bool {
+    !file.contains_key("accessToken") && RENEWED.iter().any(|(ours, _)| text(file, ours).is_some())
+}
+
 /// A file under our names, with the client registration that lies beside it.
-pub(crate) fn document(file: &Map<String, Value>, path: &Path) -> Option<Document> {
-    // A file of ours.
+pub(crate) fn document(file: &Map<String, Value>, path: &Path, stand_in: Option<&str>) -> Option<Document> {
     if text(file, "access_token").is_some() {
         return Some(Document::new(file.clone()));
     }
-    let access = text(file, "accessToken")?;
+    if let Some(access) = stand_in.filter(|_| is_ours(file)) {
+        let access = Map::from_iter([("access_token".to_owned(), Value::from(access))]);
+        return Some(Document::new(file.clone()).merged(access));
+    }
+    let access = text(file, "accessToken").or(stand_in)?;
     let hash = text(file, "clientIdHash");
     let own = text(file, "clientId").zip(text(file, "clientSecret"));
     let beside = match (own, hash) {

@@ -4,14 +4,15 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use cliproxy_auth_store::{KeySpec, StableIds, replace_file};
+use cliproxy_auth_store::{KeySpec, StableIds, recover_file, replace_file};
 use cliproxy_config::{Config, KiroEntry, ProxySetting};
 use cliproxy_core::{
     Credential, CredentialId, CredentialKind, CredentialStore, Document, Listing, Origin, ProviderId,
-    RefreshLease, Secret, Settings, StoreError, StoreErrorKind, StoreProblem,
+    RefreshLease, Secret, Settings, StoreError, StoreErrorKind, StoreProblem, Timestamp,
 };
 use cliproxy_login::KiroTokenFile;
 use parking_lot::Mutex;
@@ -72,13 +73,15 @@ impl Entry {
     fn of(origin: &str, entry: &KiroEntry, global: Option<&str>, ids: &mut StableIds) -> Self {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let (arn, path) = (text(&entry.profile_arn), entry.token_file.clone().unwrap_or_default());
-        let mut spec = match &entry.access_token {
-            Some(token) => KeySpec::kiro(origin, token, &arn),
-            None => KeySpec::kiro_file(origin, &path.display().to_string(), &arn),
+        let access = entry.access_token.as_ref();
+        let mut spec = match access {
+            Some(token) if path.as_os_str().is_empty() => KeySpec::kiro(origin, token, &arn),
+            _ => KeySpec::kiro_file(origin, &path.display().to_string(), &arn),
         };
         let refresh = entry.refresh_token.as_ref().map_or("", Secret::expose);
         let endpoint = entry.preferred_endpoint.as_deref().or(global).unwrap_or_default();
         for (key, value) in [
+            ("access_token", access.map_or("", Secret::expose)),
             ("refresh_token", refresh),
             ("region", &text(&entry.region)),
             ("start_url", entry.start_url.as_ref().map_or("", |url| url.expose())),
@@ -95,14 +98,11 @@ impl Entry {
 
     /// What two entries have in common that would make them spend each other's refresh tokens.
     fn shares_with(&self, other: &Self) -> Option<&'static str> {
-        match (self.tokens(), other.tokens()) {
-            (Some(_), Some(_)) => (self.place == other.place).then_some("token-file"),
-            (None, None) => {
-                let same = self.refresh_token().is_some() && self.refresh_token() == other.refresh_token();
-                same.then_some("refresh-token")
-            }
-            _ => None,
+        if self.place.is_some() && self.place == other.place {
+            return Some("token-file");
         }
+        let same = self.refresh_token().is_some() && self.refresh_token() == other.refresh_token();
+        same.then_some("refresh-token")
     }
 
     /// The refresh token of the configuration itself.
@@ -113,11 +113,6 @@ impl Entry {
     /// Names that token without telling it.
     fn began(&self) -> String {
         StableIds::new().id("refresh-token", self.refresh_token()).as_str().to_owned()
-    }
-
-    /// The file that the tokens are in, unless the configuration itself has them.
-    fn tokens(&self) -> Option<&KiroTokenFile> {
-        self.file.as_ref().filter(|_| self.credential.access_token().is_none())
     }
 
     /// The name under which a store keeps renewed tokens of the configuration's own, and locks.
@@ -131,18 +126,14 @@ impl Entry {
         let own = self.credential.document();
         let mut document = match &self.file {
             Some(file) => {
-                let found = file.read().await;
+                recovered(file.path()).await;
+                let found = file.read_or(own.text("access_token")).await;
                 let found = found.map_err(|error| unreadable(error.to_string()).with_source(error))?;
-                let mut over = own.as_map().clone();
-                if self.tokens().is_some() {
-                    // Renewed ones are written there: those of the configuration are spent by then.
-                    over.retain(|key, _| !TOKENS.contains(&key.as_str()) || found.text(key).is_none());
-                }
-                found.merged(over)
+                login_of(own, &found, Timestamp::from_system_time(SystemTime::now()))
             }
             None => own.clone(),
         };
-        if self.tokens().is_none()
+        if self.file.is_none()
             && let Some(kept) = store.load(&self.kept_as()).await?
             && self.goes_on_with(kept.document())
         {
@@ -166,7 +157,7 @@ impl Entry {
 
     /// Keeps what a renewal brought.
     async fn write(&self, credential: &Credential, store: &dyn CredentialStore) -> Result<(), StoreError> {
-        let Some(file) = self.tokens() else { return store.save(&self.kept(credential)).await };
+        let Some(file) = &self.file else { return store.save(&self.kept(credential)).await };
         let failed = |what: String| StoreError::new(StoreErrorKind::Storage, what);
         let text = file.renewed(credential.document()).await.map_err(|error| failed(error.to_string()))?;
         let path: PathBuf = file.path().to_owned();
@@ -193,6 +184,39 @@ impl Entry {
         let origin = Origin::Store(id.as_str().to_owned());
         Credential::new(id, provider, CredentialKind::Account, origin, document, Settings::new("kiro-token"))
     }
+}
+
+/// A token file's login with what its entry says. Renewed tokens are written into the file, by us or by the IDE, and the
+/// refresh token that the configuration once had is spent by then: so the file's go first, and the entry's stand in where
+/// it has none, or has one that ended and that nothing renews.
+fn login_of(own: &Document, found: &Document, now: Timestamp) -> Document {
+    let (mut found, has_own) = (found.clone(), own.text("access_token").is_some());
+    let ended =
+        found.text("refresh_token").is_none() && found.time("expires_at").is_some_and(|end| end <= now);
+    let stands_in = has_own && found.text("access_token") == own.text("access_token");
+    if has_own && (ended || stands_in) {
+        // When the file's token ends says nothing of this one.
+        let mut members = found.as_map().clone();
+        members.retain(|key, _| key != "access_token" && key != "expires_at");
+        found = Document::new(members);
+    }
+    let mut over = own.as_map().clone();
+    over.retain(|key, _| !TOKENS.contains(&key.as_str()) || found.text(key).is_none());
+    found.merged(over)
+}
+
+/// Finishes what a crash left of a token file that had to be written over. What is in the way of that is said, and the file
+/// read as it is.
+async fn recovered(path: &Path) {
+    let path = path.to_owned();
+    let work = move || match std::fs::canonicalize(&path).and_then(|path| recover_file(&path)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            tracing::warn!(file = %path.display(), %error, "cannot finish a write that a crash had cut off");
+        }
+        _ => {}
+    };
+    // It cannot panic; cut off by the end of the runtime, there is nobody to read the file either.
+    drop(tokio::task::spawn_blocking(work).await);
 }
 
 /// One name for a file, however many lead to it.

@@ -156,15 +156,15 @@ pub struct CompatKey {
     pub comment: Option<String>,
 }
 
-/// One Kiro login. It has a token file or an access token; what it says itself goes before the file.
+/// One Kiro login. It has a token file or an access token; what it says itself goes before the file, except for tokens.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct KiroEntry {
     /// `token-file`: a token file of the Kiro IDE. Example `~/.aws/sso/cache/kiro-auth-token.json`.
     pub token_file: Option<PathBuf>,
-    /// `access-token`.
+    /// `access-token`: beside a token file only where that holds none.
     pub access_token: Option<Secret>,
-    /// `refresh-token`.
+    /// `refresh-token`: as the access token.
     pub refresh_token: Option<Secret>,
     /// `profile-arn`.
     pub profile_arn: Option<String>,
@@ -428,6 +428,10 @@ impl KiroEntry {
         if read.token_file.is_none() && read.access_token.is_none() {
             item.dropped(report, "it needs a `token-file` or an `access-token`");
             return None;
+        }
+        if read.token_file.is_some() && read.access_token.is_some() {
+            let reason = "it serves only where the `token-file` beside it holds no token";
+            item.get("access-token").adjusted(report, reason);
         }
         Some(read)
     }

@@ -212,6 +212,9 @@ fn kiro_entries_have_a_token_or_a_file_that_holds_one() {
         lines.iter().any(|line| line.contains("`kiro[0]` is left out: it needs a `token-file`")),
         "{lines:?}"
     );
+    // Of two tokens one is not used, and that is said.
+    let said = "`kiro[1].access-token`: it serves only where the `token-file`";
+    assert_eq!(lines.iter().filter(|line| line.contains(said)).count(), 1, "{lines:?}");
     assert!(!loaded.notices.iter().any(|notice| matches!(notice, Notice::NotBuilt { .. })), "{lines:?}");
     assert!(config("kiro: [{profile-arn: p}]\n").credentials.is_empty());
 }

@@ -346,6 +346,63 @@ async fn a_refresh_token_of_the_config_is_spent_once_and_the_files_is_used_after
 }
 
 #[tokio::test]
+async fn tokens_of_an_entry_beside_its_file_never_go_before_newer_ones_of_the_file() {
+    let upstream = FakeUpstream::start().await;
+    serving(&upstream, &["A2", "of-the-ide", "own"]);
+    let place = Place::new();
+    let path = token_file(&place, &json!({}));
+    let entry = |more: &str| {
+        let yaml = format!("token-file: '{}', access-token: {more}", path.display());
+        place.write(&format!("{}kiro: [{{{yaml}}}]\n", endpoints(&upstream)));
+    };
+    // The file's login is over, as the IDE left it: it is renewed with its own token, and there.
+    entry("old, refresh-token: R-old");
+    let service = place.serve().await;
+    assert_eq!(text(ask(&service, MODEL).await).await, "fine");
+    assert_eq!(spent(&upstream), ["R1"], "the file's");
+    assert_eq!((&read(&path)["accessToken"], &read(&path)["refreshToken"]), (&json!("A2"), &json!("R2")));
+    // The IDE renews it again, and both take that.
+    token_file(&place, &json!({"accessToken": "of-the-ide", "refreshToken": "R9"}));
+    service.reload().await.unwrap();
+    upstream.forget_requests();
+    assert_eq!(text(ask(&service, MODEL).await).await, "fine");
+    assert_eq!(calls(&upstream, "/generateAssistantResponse")[0].key, "of-the-ide");
+    assert!(spent(&upstream).is_empty());
+    service.stop().await;
+    let kept = std::fs::read_dir(place.auth_dir()).unwrap();
+    let kept = kept.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().ends_with(".json"));
+    assert_eq!(kept.count(), 0, "there is one place for its tokens");
+    // Where the file has none, or one that ended and cannot be renewed, the entry's serves.
+    for without in [
+        json!({"accessToken": "", "refreshToken": ""}),
+        json!({"accessToken": "dead", "refreshToken": "", "expiresAt": "2020-01-01T00:00:00.000Z"}),
+    ] {
+        token_file(&place, &without);
+        entry("own");
+        upstream.forget_requests();
+        let service = place.serve().await;
+        assert_eq!(text(ask(&service, MODEL).await).await, "fine", "{without}");
+        assert_eq!(calls(&upstream, "/generateAssistantResponse").len(), 1, "{without}");
+        service.stop().await;
+    }
+    // A login of the entry's own is written into a file that has none, in the spelling of the IDE.
+    std::fs::write(&path, "{}").unwrap();
+    entry("refused, refresh-token: R5");
+    upstream.forget_requests();
+    serving(&upstream, &["A2"]);
+    let service = place.serve().await;
+    assert_eq!(text(ask(&service, MODEL).await).await, "fine");
+    service.stop().await;
+    assert_eq!(spent(&upstream), ["R5"]);
+    let file = read(&path);
+    assert_eq!((&file["accessToken"], &file["refreshToken"]), (&json!("A2"), &json!("R2")), "{file}");
+    let service = place.serve().await;
+    assert_eq!(text(ask(&service, MODEL).await).await, "fine");
+    assert_eq!(spent(&upstream), ["R5"], "not again");
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn edits_of_an_entry_count_after_its_tokens_were_renewed() {
     let upstream = FakeUpstream::start().await;
     serving(&upstream, &["A2", "A3"]);
