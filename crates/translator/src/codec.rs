@@ -168,6 +168,13 @@ pub struct Loss {
     pub why: Cow<'static, str>,
 }
 
+/// Notes a loss, once.
+pub(crate) fn loss(losses: &mut Vec<Loss>, what: &'static str, why: &'static str) {
+    if !losses.iter().any(|loss| loss.what == what && loss.why == why) {
+        losses.push(Loss { what: Cow::Borrowed(what), why: Cow::Borrowed(why) });
+    }
+}
+
 /// A request in the target format.
 #[derive(Clone, Debug, Default)]
 pub struct Encoded {

@@ -171,6 +171,14 @@ pub struct Media<'a> {
     pub citations: Option<Raw<'a>>,
 }
 
+impl<'a> Media<'a> {
+    /// Media of which nothing is known but its bytes.
+    #[must_use]
+    pub fn new(class: MediaClass, source: MediaSource<'a>) -> Self {
+        Self { class, source, name: None, detail: None, context: None, citations: None }
+    }
+}
+
 /// Where a medium's bytes are.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -6,7 +6,8 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-use crate::model::MediaClass;
+use crate::json::Text;
+use crate::model::{Media, MediaClass, MediaSource};
 
 /// A `data:` URL in base64, split without decoding.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +46,47 @@ impl<'a> DataUrl<'a> {
         }
         Cow::Borrowed(sniff(self.data).unwrap_or(fallback))
     }
+}
+
+/// Whether a link carries its payload itself.
+pub(crate) fn is_data(url: &Text<'_>) -> bool {
+    // Escapes are possible (`data:image\/png`), but not in the scheme.
+    let scheme = |text: &str| text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
+    url.as_plain().map_or_else(|| scheme(url.decoded().trim_start()), |text| scheme(text.trim_start()))
+}
+
+/// Splits a text into media type and base64 data, keeping the borrow of the source where it can.
+pub(crate) fn split<'a>(
+    text: Text<'a>,
+    cut: impl for<'t> Fn(&'t str) -> Option<(Cow<'t, str>, &'t str)>,
+) -> Option<MediaSource<'a>> {
+    Some(match text.into_decoded() {
+        Cow::Borrowed(text) => {
+            let (mime, data) = cut(text)?;
+            MediaSource::Base64 { mime, data: Text::plain(data) }
+        }
+        Cow::Owned(text) => {
+            let (mime, data) = cut(&text)?;
+            MediaSource::Base64 { mime: Cow::Owned(mime.into_owned()), data: Text::plain(data.to_owned()) }
+        }
+    })
+}
+
+/// A text document with what names it in front.
+pub(crate) fn titled<'m>(media: &'m Media<'_>, text: &'m Text<'_>) -> Text<'m> {
+    let heads: Vec<_> =
+        [&media.name, &media.context].into_iter().flatten().filter(|head| !head.is_empty()).collect();
+    if heads.is_empty() {
+        return text.reborrow();
+    }
+    let mut whole = Text::default();
+    for head in heads {
+        head.push_onto(&mut whole);
+        Text::plain("\n").push_onto(&mut whole);
+    }
+    Text::plain("\n").push_onto(&mut whole);
+    text.push_onto(&mut whole);
+    whole
 }
 
 /// Lower case, borrowed when it is already.

@@ -145,38 +145,56 @@ pub const MAX_GEMINI_NAME: usize = 64;
 /// letter or `_` (B7, E576, E577). Empty when all go unchanged.
 #[must_use]
 pub fn gemini_names(request: &Request<'_>) -> NameMap {
-    let mut names: Vec<Cow<'_, str>> = Vec::new();
+    let names = mentioned(request, true);
+    map_names(
+        &names,
+        |name| matches!(gemini_name(name), Cow::Borrowed(_)),
+        |name, map| free_gemini_name(name, &names, map),
+    )
+}
+
+/// The names of the client's tools: those that are declared, then those that only the choice or the history mention.
+/// Typed tools are never renamed. Source: translation.md B5; providers-a.md 2.7.
+pub(crate) fn mentioned<'r>(request: &'r Request<'_>, of_results: bool) -> Vec<&'r str> {
+    let mut names: Vec<&'r str> = Vec::new();
     for tool in &request.tools {
         match tool {
-            Tool::Function(tool) => names.push(Cow::Borrowed(&*tool.name)),
-            Tool::Custom(tool) => names.push(Cow::Borrowed(&*tool.name)),
+            Tool::Function(tool) => names.push(&tool.name),
+            Tool::Custom(tool) => names.push(&tool.name),
             Tool::Builtin(_) => {}
         }
     }
     match &request.tool_choice {
-        Some(ToolChoice::Tool { name, .. }) => names.push(Cow::Borrowed(&**name)),
-        Some(ToolChoice::Allowed { names: allowed, .. }) => {
-            names.extend(allowed.iter().map(|name| Cow::Borrowed(&**name)));
-        }
+        Some(ToolChoice::Tool { name, .. }) => names.push(name),
+        Some(ToolChoice::Allowed { names: allowed, .. }) => names.extend(allowed.iter().map(|name| &**name)),
         _ => {}
     }
     for part in request.turns.iter().flat_map(|turn| &turn.parts) {
         match &part.kind {
-            PartKind::ToolCall(call) => names.push(Cow::Borrowed(&*call.name)),
-            PartKind::ToolResult(result) => {
-                names.extend(result.name.as_deref().filter(|name| !name.is_empty()).map(Cow::Borrowed));
+            PartKind::ToolCall(call) => names.push(&call.name),
+            PartKind::ToolResult(result) if of_results => {
+                names.extend(result.name.as_deref().filter(|name| !name.is_empty()));
             }
             _ => {}
         }
     }
+    names
+}
+
+/// A free name on the wire for each. Empty when all are fine as they are.
+pub(crate) fn map_names(
+    names: &[&str],
+    is_fine: impl Fn(&str) -> bool,
+    free: impl Fn(&str, &NameMap) -> String,
+) -> NameMap {
     let mut map = NameMap::default();
-    if names.iter().all(|name| matches!(gemini_name(name), Cow::Borrowed(_))) {
+    if names.iter().all(|name| is_fine(name)) {
         return map;
     }
-    for name in &names {
+    for name in names {
         if !map.has_declared(name) {
-            let wire = free_gemini_name(name, &names, &map);
-            map.insert(name.clone().into_owned(), wire);
+            let wire = free(name, &map);
+            map.insert(*name, wire);
         }
     }
     map
@@ -198,9 +216,9 @@ pub fn gemini_name(name: &str) -> Cow<'_, str> {
 }
 
 /// Names that would become one stay several: each gets twelve digits of its hash (B7).
-fn free_gemini_name(name: &str, all: &[Cow<'_, str>], map: &NameMap) -> String {
+fn free_gemini_name(name: &str, all: &[&str], map: &NameMap) -> String {
     let clean = gemini_name(name);
-    let shared = all.iter().any(|other| **other != *name && gemini_name(other) == clean);
+    let shared = all.iter().any(|other| *other != name && gemini_name(other) == clean);
     if matches!(clean, Cow::Borrowed(_)) || !shared && !map.has_wire(&clean) {
         return clean.into_owned();
     }

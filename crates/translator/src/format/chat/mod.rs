@@ -25,6 +25,7 @@ use crate::model::{Media, MediaSource, Request, Response, Tool};
 use crate::pass::ids::generated_id;
 use crate::pass::media;
 
+mod call;
 mod completions;
 mod decode;
 mod encode;

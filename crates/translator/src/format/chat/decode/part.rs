@@ -10,7 +10,7 @@ use crate::codec::CodecError;
 use crate::json::read::{each, in_one_pass};
 use crate::json::{List, Text, kind_of};
 use crate::model::{CacheMark, Media, MediaClass, MediaSource, Opaque, Part, PartKind, Reasoning, Signature};
-use crate::pass::media::{DataUrl, audio_mime, class_of, file_data, mime_of_name};
+use crate::pass::media::{DataUrl, audio_mime, class_of, file_data, is_data, mime_of_name, split};
 use crate::pass::signature;
 
 /// A string or a list of parts. The flag says that it was a string.
@@ -126,40 +126,13 @@ pub(in super::super) fn link(raw: &RawValue, class: MediaClass) -> Result<Option
         },
         false => MediaSource::Url(url),
     };
-    Ok(Some(Media { detail, ..media(class, source) }))
-}
-
-fn media(class: MediaClass, source: MediaSource<'_>) -> Media<'_> {
-    Media { class, source, name: None, detail: None, context: None, citations: None }
-}
-
-fn is_data(url: &Text<'_>) -> bool {
-    // Escapes are possible (`data:image\/png`), but not in the scheme.
-    let scheme = |text: &str| text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
-    url.as_plain().map_or_else(|| scheme(url.decoded().trim_start()), |text| scheme(text.trim_start()))
-}
-
-/// Splits a text into media type and base64 data, keeping the borrow of the source where it can.
-fn split<'a>(
-    text: Text<'a>,
-    cut: impl for<'t> Fn(&'t str) -> Option<(Cow<'t, str>, &'t str)>,
-) -> Option<MediaSource<'a>> {
-    Some(match text.into_decoded() {
-        Cow::Borrowed(text) => {
-            let (mime, data) = cut(text)?;
-            MediaSource::Base64 { mime, data: Text::plain(data) }
-        }
-        Cow::Owned(text) => {
-            let (mime, data) = cut(&text)?;
-            MediaSource::Base64 { mime: Cow::Owned(mime.into_owned()), data: Text::plain(data.to_owned()) }
-        }
-    })
+    Ok(Some(Media { detail, ..Media::new(class, source) }))
 }
 
 /// Source: translation.md B81.
 fn audio(wire: wire::Audio<'_>) -> Media<'_> {
     let mime = audio_mime(&wire::plain(wire.format));
-    media(MediaClass::Audio, MediaSource::Base64 { mime, data: wire.data.unwrap_or_default() })
+    Media::new(MediaClass::Audio, MediaSource::Base64 { mime, data: wire.data.unwrap_or_default() })
 }
 
 /// Source: translation.md B79, B83. `None` when there is neither id nor payload of a known type.
@@ -193,5 +166,5 @@ fn file(wire: wire::File<'_>) -> Option<Media<'_>> {
             })?
         }
     };
-    Some(Media { name, ..media(of(source.clone()), source) })
+    Some(Media { name, ..Media::new(of(source.clone()), source) })
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use super::super::CHAT;
+use super::super::{CHAT, call};
 use super::Target;
 use super::part::{self, Piece};
 use crate::json::{Text, Writer};
@@ -116,21 +116,7 @@ impl<'r> Messages<'_, 'r> {
         w.field_string("id", &id);
         self.ids.push_back(id);
         let name = self.target.names.wire(&call.name);
-        if self.target.is_custom(&call.name) {
-            w.field_string("type", "custom");
-            w.key("custom");
-            w.begin_object();
-            w.field_string("name", name);
-            w.field_text("input", &args::freeform(&call.args));
-        } else {
-            w.field_string("type", "function");
-            w.key("function");
-            w.begin_object();
-            w.field_string("name", name);
-            w.key("arguments");
-            args::write_arguments_string(w, &call.args);
-        }
-        w.end_object();
+        call::write_callee(w, name, &call.args, self.target.is_custom(&call.name));
         if self.target.extensions() {
             for (key, raw) in &part.extras {
                 w.field_raw(key, raw.get());

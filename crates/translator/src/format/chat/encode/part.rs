@@ -2,7 +2,7 @@
 
 use crate::json::{Text, Writer};
 use crate::model::{Media, MediaClass, MediaSource, Part, PartKind};
-use crate::pass::media::{audio_format, data_url as make_data_url};
+use crate::pass::media::{audio_format, data_url as make_data_url, titled};
 use crate::pass::turns::OutPart;
 
 use super::super::data_url;
@@ -141,23 +141,6 @@ pub(super) fn write_text(w: &mut Writer, text: &Text<'_>) {
     w.field_string("type", "text");
     w.field_text("text", text);
     w.end_object();
-}
-
-/// A text document with what names it in front.
-pub(super) fn titled<'m>(media: &'m Media<'_>, text: &'m Text<'_>) -> Text<'m> {
-    let heads: Vec<_> =
-        [&media.name, &media.context].into_iter().flatten().filter(|head| !head.is_empty()).collect();
-    if heads.is_empty() {
-        return text.reborrow();
-    }
-    let mut whole = Text::default();
-    for head in heads {
-        head.push_onto(&mut whole);
-        Text::plain("\n").push_onto(&mut whole);
-    }
-    Text::plain("\n").push_onto(&mut whole);
-    text.push_onto(&mut whole);
-    whole
 }
 
 /// What a tool's answer is made of here: texts, and media that may have to travel on their own.

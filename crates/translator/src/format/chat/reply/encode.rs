@@ -5,15 +5,15 @@ use std::borrow::Cow;
 use cliproxy_core::FinishReason;
 use serde_json::value::RawValue;
 
-use super::super::{CHAT, data_url, is_tier, shown_id, shown_model, usage};
+use super::super::{CHAT, call, data_url, is_tier, shown_id, shown_model, usage};
 use crate::codec::ReplyContext;
 use crate::json::{Text, Writer};
 use crate::model::{
     Args, Candidate, Finish, Issuer, Media, MediaClass, Part, PartKind, Reasoning, Response, Signature,
     ToolCall,
 };
+use crate::pass::finish;
 use crate::pass::ids::reply_call_id;
-use crate::pass::{args, finish};
 use crate::splice::TopLevel;
 
 pub(in super::super) fn encode(response: &Response<'_>, context: &ReplyContext) -> Vec<u8> {
@@ -178,21 +178,8 @@ fn write_calls(w: &mut Writer, candidate: u32, calls: &[(&Part<'_>, &ToolCall<'_
             true => w.string(&call_id(context, candidate, index)),
         }
         let name = context.names.declared(&call.name);
-        if is_custom(context, name, matches!(call.args, Args::Freeform(_))) {
-            w.field_string("type", "custom");
-            w.key("custom");
-            w.begin_object();
-            w.field_string("name", name);
-            w.field_text("input", &args::freeform(&call.args));
-        } else {
-            w.field_string("type", "function");
-            w.key("function");
-            w.begin_object();
-            w.field_string("name", name);
-            w.key("arguments");
-            args::write_arguments_string(w, &call.args);
-        }
-        w.end_object();
+        let custom = is_custom(context, name, matches!(call.args, Args::Freeform(_)));
+        call::write_callee(w, name, &call.args, custom);
         write_extra_content(w, part.signature.as_ref());
         w.end_object();
     }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use cliproxy_core::ModelInfo;
 
 use super::{CLAUDE, hygiene};
-use crate::codec::{CodecError, Encoded, Loss, Profile};
+use crate::codec::{CodecError, Encoded, Loss, Profile, loss};
 use crate::json::{Raw, Writer};
 use crate::model::{OutputFormat, PartKind, Request, Role, Tool};
 use crate::names::NameMap;
@@ -93,13 +93,6 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
         loss(&mut losses, "cache_control", "Claude takes four breakpoints");
     }
     Ok(Encoded { body: w.into_bytes(), names, losses, ..Encoded::default() })
-}
-
-/// Notes a loss, once.
-fn loss(losses: &mut Vec<Loss>, what: &'static str, why: &'static str) {
-    if !losses.iter().any(|loss| loss.what == what && loss.why == why) {
-        losses.push(Loss { what: Cow::Borrowed(what), why: Cow::Borrowed(why) });
-    }
 }
 
 /// What Claude has no member for.

@@ -1,47 +1,15 @@
 //! Tool names as Claude takes them: `[A-Za-z0-9_-]`, at most 128. Source: translation.md B5, B9; Messages API
 //! reference, "tools".
 
-use std::borrow::Cow;
-
-use crate::model::{PartKind, Request, Tool, ToolChoice};
+use crate::model::Request;
 use crate::names::NameMap;
+use crate::pass::names::{map_names, mentioned};
 
 const MAX_NAME: usize = 128;
 
 /// The names of all tools, and of those that only the history or the choice mention. Empty when all go unchanged.
 pub(super) fn wire_names(request: &Request<'_>) -> NameMap {
-    let mut names: Vec<Cow<'_, str>> = Vec::new();
-    for tool in &request.tools {
-        match tool {
-            Tool::Function(tool) => names.push(Cow::Borrowed(&*tool.name)),
-            Tool::Custom(tool) => names.push(Cow::Borrowed(&*tool.name)),
-            // Typed tools are never renamed (providers-a.md 2.7).
-            Tool::Builtin(_) => {}
-        }
-    }
-    match &request.tool_choice {
-        Some(ToolChoice::Tool { name, .. }) => names.push(Cow::Borrowed(&**name)),
-        Some(ToolChoice::Allowed { names: allowed, .. }) => {
-            names.extend(allowed.iter().map(|name| Cow::Borrowed(&**name)));
-        }
-        _ => {}
-    }
-    for part in request.turns.iter().flat_map(|turn| &turn.parts) {
-        if let PartKind::ToolCall(call) = &part.kind {
-            names.push(Cow::Borrowed(&*call.name));
-        }
-    }
-    let mut map = NameMap::default();
-    if names.iter().all(|name| is_fine(name)) {
-        return map;
-    }
-    for name in &names {
-        if !map.has_declared(name) {
-            let wire = free(&map, &clean(name));
-            map.insert(name.clone().into_owned(), wire);
-        }
-    }
-    map
+    map_names(&mentioned(request, false), is_fine, |name, map| free(map, &clean(name)))
 }
 
 fn is_fine(name: &str) -> bool {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::dialect::{Dialect, Maker, is_family};
-use crate::codec::{CodecError, Encoded, Loss, Profile};
+use crate::codec::{CodecError, Encoded, Loss, Profile, loss};
 use crate::json::{Text, Writer};
 use crate::model::{PartKind, Request, Role};
 use crate::names::NameMap;
@@ -216,11 +216,4 @@ fn is_prefill(content: &Content<'_, '_>) -> bool {
 fn size_hint(conversation: &Conversation<'_, '_>) -> usize {
     let parts = conversation.turns.iter().flat_map(|turn| turn.parts).chain(conversation.system);
     parts.map(|part| part.part().as_text().map_or(256, Text::size_hint) + 32).sum::<usize>() + 1024
-}
-
-/// Notes a loss, once.
-fn loss(losses: &mut Vec<Loss>, what: &'static str, why: &'static str) {
-    if !losses.iter().any(|loss| loss.what == what && loss.why == why) {
-        losses.push(Loss { what: Cow::Borrowed(what), why: Cow::Borrowed(why) });
-    }
 }

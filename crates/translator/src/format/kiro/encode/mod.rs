@@ -1,11 +1,9 @@
 //! Canonical requests as a conversation state. Source: providers-b.md 1.5.3, 1.5.5; translation.md A (columns KI), A.15.
 
-use std::borrow::Cow;
-
 use sha2::{Digest, Sha256};
 
 use super::models::Model;
-use crate::codec::{CodecError, Encoded, Loss, Profile};
+use crate::codec::{CodecError, Encoded, Loss, Profile, loss};
 use crate::json::{Raw, Writer};
 use crate::model::{Request, Role};
 use crate::names::NameMap;
@@ -64,13 +62,6 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
     // Source: providers-b.md 1.5.8 "else local tokenizer estimate".
     let prompt_estimate = Some(request_tokens(request));
     Ok(Encoded { body: w.into_bytes(), names: target.names, losses, prompt_estimate, ..Encoded::default() })
-}
-
-/// Notes a loss, once.
-fn loss(losses: &mut Vec<Loss>, what: &'static str, why: &'static str) {
-    if !losses.iter().any(|loss| loss.what == what && loss.why == why) {
-        losses.push(Loss { what: Cow::Borrowed(what), why: Cow::Borrowed(why) });
-    }
 }
 
 /// What a conversation state has no member for. Source: translation.md A.8, A.11.

@@ -243,7 +243,7 @@ fn image<'a>(item: &wire::Item<'a>) -> Option<Media<'a>> {
     let data = filled(item.result)?;
     let mime = image_mime(filled(item.output_format).as_ref(), &data);
     let source = MediaSource::Base64 { mime, data };
-    Some(Media { class: MediaClass::Image, source, name: None, detail: None, context: None, citations: None })
+    Some(Media::new(MediaClass::Image, source))
 }
 
 /// The media type of a picture: as it says, else as its bytes say.

@@ -10,7 +10,7 @@ use crate::codec::CodecError;
 use crate::json::read::{at, each, filled, in_one_pass, plain, read, wrong};
 use crate::json::{List, Text, kind_of};
 use crate::model::{Media, MediaClass, MediaSource, Opaque, Part, PartKind};
-use crate::pass::media::{DataUrl, audio_mime, class_of, file_data, mime_of_name};
+use crate::pass::media::{DataUrl, audio_mime, class_of, file_data, is_data, mime_of_name, split};
 
 /// A string or a list of parts. The flag says that it was a string.
 pub(super) fn content<'a>(raw: &'a RawValue, place: &str) -> Result<(Vec<Part<'a>>, bool), CodecError> {
@@ -82,10 +82,6 @@ fn is_empty_list(raw: &RawValue) -> bool {
         .is_some_and(|rest| rest.trim().is_empty())
 }
 
-fn media(class: MediaClass, source: MediaSource<'_>) -> Media<'_> {
-    Media { class, source, name: None, detail: None, context: None, citations: None }
-}
-
 /// `image_url` as a string, as Chat Completions nests it, or a file id.
 fn image<'a>(wire: &wire::Part<'a>) -> Option<Media<'a>> {
     // A detail that is no string is left out, the image stays (B89).
@@ -114,29 +110,7 @@ fn image<'a>(wire: &wire::Part<'a>) -> Option<Media<'a>> {
             }
         }
     };
-    Some(Media { detail, ..media(MediaClass::Image, source) })
-}
-
-fn is_data(url: &Text<'_>) -> bool {
-    let scheme = |text: &str| text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
-    url.as_plain().map_or_else(|| scheme(url.decoded().trim_start()), |text| scheme(text.trim_start()))
-}
-
-/// Splits a text into media type and base64 data, keeping the borrow of the source where it can.
-fn split<'a>(
-    text: Text<'a>,
-    cut: impl for<'t> Fn(&'t str) -> Option<(Cow<'t, str>, &'t str)>,
-) -> Option<MediaSource<'a>> {
-    Some(match text.into_decoded() {
-        Cow::Borrowed(text) => {
-            let (mime, data) = cut(text)?;
-            MediaSource::Base64 { mime, data: Text::plain(data) }
-        }
-        Cow::Owned(text) => {
-            let (mime, data) = cut(&text)?;
-            MediaSource::Base64 { mime: Cow::Owned(mime.into_owned()), data: Text::plain(data.to_owned()) }
-        }
-    })
+    Some(Media { detail, ..Media::new(MediaClass::Image, source) })
 }
 
 /// Source: translation.md B79, B83. `None` when there is neither id nor payload of a known type.
@@ -161,7 +135,7 @@ fn file<'a>(wire: &wire::Part<'a>) -> Option<Media<'a>> {
         MediaSource::Base64 { mime, .. } => class_of(mime),
         _ => known.map_or(MediaClass::Document, class_of),
     };
-    Some(Media { name, ..media(class, source) })
+    Some(Media { name, ..Media::new(class, source) })
 }
 
 /// Nested as the format has it, or flat as some clients write it (F24; B81).
@@ -173,7 +147,10 @@ fn audio<'a>(wire: &wire::Part<'a>) -> Option<Media<'a>> {
         None => (filled(wire.data), filled(wire.format)),
     };
     let mime = audio_mime(&plain(format));
-    Some(media(MediaClass::Audio, MediaSource::Base64 { mime, data: data.filter(|data| !data.is_empty())? }))
+    Some(Media::new(
+        MediaClass::Audio,
+        MediaSource::Base64 { mime, data: data.filter(|data| !data.is_empty())? },
+    ))
 }
 
 /// The parts inside a string that is a list with at least one image: what some clients make of a tool's answer.

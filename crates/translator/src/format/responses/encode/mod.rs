@@ -1,10 +1,8 @@
 //! Canonical requests for a provider of this format, or of its dialect Codex. Source: translation.md A (columns RS,
 //! CX), A.15, B, D.13, D.15, D.18; providers-a.md 3.5.
 
-use std::borrow::Cow;
-
 use super::{Dialect, is_family};
-use crate::codec::{CodecError, Encoded, Loss, Profile};
+use crate::codec::{CodecError, Encoded, Profile, loss};
 use crate::json::Writer;
 use crate::model::{Part, PartKind, Request, Role, Tool};
 use crate::names::NameMap;
@@ -94,12 +92,6 @@ pub(super) fn request(
 /// What Responses wants of turns: all in place; a call without a result is refused, so it gets one.
 fn policy() -> TurnPolicy {
     TurnPolicy { strip_attribution: true, ..TurnPolicy::chat() }
-}
-
-fn loss(losses: &mut Vec<Loss>, what: &'static str, why: &'static str) {
-    if !losses.iter().any(|loss| loss.what == what && loss.why == why) {
-        losses.push(Loss { what: Cow::Borrowed(what), why: Cow::Borrowed(why) });
-    }
 }
 
 /// Whether anything of a conversation is an answer or a call.

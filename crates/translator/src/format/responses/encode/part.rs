@@ -5,7 +5,7 @@ use crate::format::responses::decode::unwrapped_images;
 use crate::format::responses::is_family;
 use crate::json::{Text, Writer};
 use crate::model::{CacheMark, Media, MediaClass, MediaSource, Part, PartKind, Role, ToolResult};
-use crate::pass::media::{audio_format, data_url};
+use crate::pass::media::{audio_format, data_url, titled};
 
 /// Whether text is said to the model or by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,23 +154,6 @@ fn default_name(mime: &str) -> &'static str {
         _ if mime.starts_with("text/") => "document.txt",
         _ => "document",
     }
-}
-
-/// A text document with what names it in front.
-fn titled<'m>(media: &'m Media<'_>, text: &'m Text<'_>) -> Text<'m> {
-    let heads: Vec<_> =
-        [&media.name, &media.context].into_iter().flatten().filter(|head| !head.is_empty()).collect();
-    if heads.is_empty() {
-        return text.reborrow();
-    }
-    let mut whole = Text::default();
-    for head in heads {
-        head.push_onto(&mut whole);
-        Text::plain("\n").push_onto(&mut whole);
-    }
-    Text::plain("\n").push_onto(&mut whole);
-    text.push_onto(&mut whole);
-    whole
 }
 
 /// Writes `output`: a string where it is only text, a list where there is more. Source: translation.md B20, B21.
