@@ -188,10 +188,10 @@ fn deep_nesting_is_an_error_and_no_overflow() {
 fn read_deep_nesting() {
     let registry = Registry::with_builtin();
     let deep = |open: &str, close: &str, around: (&str, &str)| {
-        [
-            format!("{}{}", around.0, open.repeat(LEVELS)),
-            format!("{}{}{}{}", around.0, open.repeat(LEVELS), close.repeat(LEVELS), around.1),
-        ]
+        let closed = |inside: &str| {
+            format!("{}{}{inside}{}{}", around.0, open.repeat(LEVELS), close.repeat(LEVELS), around.1)
+        };
+        [format!("{}{}", around.0, open.repeat(LEVELS)), closed(""), closed("[]"), closed("\"x\"")]
     };
     let shapes = [
         deep("[", "]", ("", "")),

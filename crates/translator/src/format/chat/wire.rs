@@ -10,7 +10,7 @@ wire_struct! {
     /// A request. Source: translation.md A.2 to A.11, columns CC.
     pub(super) struct Request<'a> {
         model: Text<'a> = "model",
-        messages: List<Message<'a>> = "messages",
+        messages: &'a RawValue = "messages",
         tools: List<&'a RawValue> = "tools",
         tool_choice: &'a RawValue = "tool_choice",
         functions: List<&'a RawValue> = "functions",

@@ -15,39 +15,73 @@ use crate::model::{
 };
 use crate::pass::media::lower;
 
+/// How deep content may stand in content: results and documents hold blocks. Nobody sends more than two levels.
+const MAX_DEPTH: usize = 16;
+
 /// A string or a list of blocks. The flag says that it was a string.
 pub(super) fn content<'a>(raw: &'a RawValue, place: &str) -> Result<(Vec<Part<'a>>, bool), CodecError> {
+    content_at(raw, place, 0)
+}
+
+fn content_at<'a>(raw: &'a RawValue, place: &str, depth: usize) -> Result<(Vec<Part<'a>>, bool), CodecError> {
     if let Some(text) = Text::from_raw(raw) {
         return Ok((vec![Part::text(text)], true));
     }
     if !raw.get().starts_with('[') {
         return Err(wrong(place, &format!("expected a string or an array, found {}", kind_of(raw))));
     }
-    let common = |mut block: wire::Block<'a>| {
-        let kind = block.kind.take()?.into_decoded();
-        known(&kind, block).ok()?
-    };
-    if let Some(parts) = in_one_pass(raw, common) {
-        return Ok((parts, false));
+    if depth == MAX_DEPTH {
+        return Err(wrong(place, "content nests too deeply"));
     }
-    let blocks: List<&'a RawValue> = wire::read(raw, place)?;
-    Ok((each(blocks.0.into_iter().enumerate(), |(index, raw)| part(raw, place, index))?, false))
+    let known_ones = in_one_pass(raw, |mut block: wire::Block<'a>| {
+        let kind = block.kind.take()?.into_decoded();
+        KNOWN.contains(&&*kind).then_some((kind, block))
+    });
+    let Some(blocks) = known_ones else {
+        let blocks: List<&'a RawValue> = wire::read(raw, place)?;
+        return Ok((
+            each(blocks.0.into_iter().enumerate(), |(index, raw)| part_at(raw, place, index, depth))?,
+            false,
+        ));
+    };
+    // What is inside them is read here and not before, so that each level is read once however deep they nest.
+    let mut whole: Option<List<&'a RawValue>> = None;
+    let parts = each(blocks.into_iter().enumerate(), |(index, (kind, block))| {
+        if let Some(part) = known(&kind, block, depth).map_err(|error| within(place, index, &error))? {
+            return Ok(part);
+        }
+        let whole = match &mut whole {
+            Some(whole) => whole,
+            none => none.insert(wire::read(raw, place)?),
+        };
+        let raw = whole.0.get(index).copied();
+        raw.map_or_else(
+            || Err(wrong(place, "changed while it was read")),
+            |raw| part_at(raw, place, index, depth),
+        )
+    });
+    Ok((parts?, false))
 }
 
 /// One block of a list.
 pub(super) fn part<'a>(raw: &'a RawValue, place: &str, index: usize) -> Result<Part<'a>, CodecError> {
-    // The path is only put together when something is wrong.
-    let named = |error: CodecError| {
-        let path = format!("{place}[{index}]");
-        let joint = if error.param().is_some() { "." } else { "" };
-        let message = if error.param().is_some() { error.to_string() } else { format!(": {error}") };
-        CodecError::malformed(format!("{path}{joint}{message}"))
-            .with_param(error.param().map_or_else(|| path.clone(), |param| format!("{path}.{param}")))
-    };
-    read(raw).map_err(named)
+    part_at(raw, place, index, 0)
 }
 
-fn read(raw: &RawValue) -> Result<Part<'_>, CodecError> {
+fn part_at<'a>(raw: &'a RawValue, place: &str, index: usize, depth: usize) -> Result<Part<'a>, CodecError> {
+    read(raw, depth).map_err(|error| within(place, index, &error))
+}
+
+/// The path is only put together when something is wrong.
+fn within(place: &str, index: usize, error: &CodecError) -> CodecError {
+    let path = format!("{place}[{index}]");
+    let joint = if error.param().is_some() { "." } else { "" };
+    let message = if error.param().is_some() { error.to_string() } else { format!(": {error}") };
+    CodecError::malformed(format!("{path}{joint}{message}"))
+        .with_param(error.param().map_or_else(|| path.clone(), |param| format!("{path}.{param}")))
+}
+
+fn read(raw: &RawValue, depth: usize) -> Result<Part<'_>, CodecError> {
     let head: wire::BlockHead<'_> = wire::read(raw, "")?;
     let Some(kind) = head.kind.map(Text::into_decoded) else { return Err(wrong("type", "missing")) };
     let cache = head.cache_control.map(mark);
@@ -56,7 +90,7 @@ fn read(raw: &RawValue) -> Result<Part<'_>, CodecError> {
         return Ok(Part { cache, ..Part::new(kind) });
     }
     // The members of other types are not ours to judge.
-    let part = if KNOWN.contains(&&*kind) { known(&kind, wire::read(raw, "")?)? } else { None };
+    let part = if KNOWN.contains(&&*kind) { known(&kind, wire::read(raw, "")?, depth)? } else { None };
     Ok(part.unwrap_or_else(|| opaque(raw, kind, cache)))
 }
 
@@ -65,15 +99,15 @@ const KNOWN: [&str; 7] =
     ["text", "image", "document", "thinking", "redacted_thinking", "tool_use", "tool_result"];
 
 /// A block that becomes a part member by member; `None` for one that has to stay whole.
-fn known<'a>(kind: &str, block: wire::Block<'a>) -> Result<Option<Part<'a>>, CodecError> {
+fn known<'a>(kind: &str, block: wire::Block<'a>, depth: usize) -> Result<Option<Part<'a>>, CodecError> {
     Ok(match kind {
         "text" => Some(text(block)),
-        "image" => media(block, MediaClass::Image)?,
-        "document" => media(block, MediaClass::Document)?,
+        "image" => media(block, MediaClass::Image, depth)?,
+        "document" => media(block, MediaClass::Document, depth)?,
         "thinking" => Some(thinking(block)),
         "redacted_thinking" => Some(redacted(block)),
         "tool_use" => Some(tool_use(block)),
-        "tool_result" => Some(tool_result(block)?),
+        "tool_result" => Some(tool_result(block, depth)?),
         _ => None,
     })
 }
@@ -142,7 +176,7 @@ fn tool_use(block: wire::Block<'_>) -> Part<'_> {
     Part { cache, signature, extras: block.extras, ..Part::new(kind) }
 }
 
-fn tool_result(block: wire::Block<'_>) -> Result<Part<'_>, CodecError> {
+fn tool_result(block: wire::Block<'_>, depth: usize) -> Result<Part<'_>, CodecError> {
     let cache = block.cache_control.map(mark);
     let mut result = ToolResult {
         call_id: block.tool_use_id.unwrap_or_default(),
@@ -153,7 +187,7 @@ fn tool_result(block: wire::Block<'_>) -> Result<Part<'_>, CodecError> {
     };
     if let Some(raw) = block.content {
         if matches!(raw.get().as_bytes().first(), Some(b'"' | b'[')) {
-            result.content = content(raw, "content")?.0;
+            result.content = content_at(raw, "content", depth + 1)?.0;
         } else {
             result.raw = Some(Cow::Borrowed(raw));
         }
@@ -162,7 +196,7 @@ fn tool_result(block: wire::Block<'_>) -> Result<Part<'_>, CodecError> {
 }
 
 /// `None` where the source is of a type that we do not know.
-fn media(block: wire::Block<'_>, class: MediaClass) -> Result<Option<Part<'_>>, CodecError> {
+fn media(block: wire::Block<'_>, class: MediaClass, depth: usize) -> Result<Option<Part<'_>>, CodecError> {
     let cache = block.cache_control.map(mark);
     let Some(source) = block.source else { return Err(wrong("source", "missing")) };
     let source: wire::Source<'_> = wire::read(source, "source")?;
@@ -179,7 +213,7 @@ fn media(block: wire::Block<'_>, class: MediaClass) -> Result<Option<Part<'_>>, 
         "file" => MediaSource::File(source.file_id.unwrap_or_default()),
         "text" => MediaSource::Text(source.data.unwrap_or_default()),
         "content" => match source.content {
-            Some(raw) => MediaSource::Parts(content(raw, "source.content")?.0),
+            Some(raw) => MediaSource::Parts(content_at(raw, "source.content", depth + 1)?.0),
             None => MediaSource::Parts(Vec::new()),
         },
         _ => return Ok(None),

@@ -9,7 +9,7 @@ wire_struct! {
     /// A request. Source: translation.md A.2 to A.11, columns CL.
     pub(super) struct Request<'a> {
         model: Text<'a> = "model",
-        messages: List<Message<'a>> = "messages",
+        messages: &'a RawValue = "messages",
         system: &'a RawValue = "system",
         max_tokens: u64 = "max_tokens",
         tools: List<&'a RawValue> = "tools",

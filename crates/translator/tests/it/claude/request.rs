@@ -188,3 +188,48 @@ fn token_counts_read_and_write() {
     assert_eq!(codec().decode_count(br#"{"error":1}"#), None);
     assert_eq!(codec().encode_count(12).unwrap(), br#"{"input_tokens":12}"#);
 }
+
+/// Content may stand in content: each level is read once, or a small body would take hours.
+#[test]
+fn content_in_content_is_read_once_at_each_level_and_not_without_end() {
+    let body = |levels: usize, inmost: &str| {
+        let open = r#"[{"type":"tool_result","tool_use_id":"t","content":"#.repeat(levels);
+        // A block that has to stay whole, behind the one with the next level.
+        let close = r#"},{"type":"new"}]"#.repeat(levels);
+        format!(
+            r#"{{"model":"m","max_tokens":1,"messages":[{{"role":"user","content":{open}{inmost}{close}}}]}}"#
+        )
+    };
+    let read =
+        |body: String| codec().decode_request(body.as_bytes()).map(|request| request.turns[0].parts.len());
+    assert_eq!(read(body(16, r#""text""#)).unwrap(), 2);
+    for (levels, inmost, expected) in [
+        (16, "5", None),
+        (16, r#"[{"type":"text","text":5}]"#, Some("nests too deeply")),
+        (15, r#"[{"type":"text","text":5}]"#, Some("text: expected a string, found a number")),
+        (500, r#""text""#, Some("nests too deeply")),
+    ] {
+        let told = read(body(levels, inmost));
+        match expected {
+            None => assert_eq!(told.unwrap(), 2, "{levels} {inmost}"),
+            Some(words) => {
+                let error = told.unwrap_err();
+                assert!(error.to_string().contains(words), "{levels} {inmost}: {error}");
+                assert!(error.param().unwrap().starts_with("messages[0].content[0].content"), "{error:?}");
+            }
+        }
+    }
+}
+
+/// Source: design.md §12 "Duplicate JSON keys: last wins".
+#[test]
+fn an_earlier_list_of_messages_is_not_looked_at() {
+    for wrong in [r#"[{"role":5}]"#, "[3]", "{}", r#""x""#] {
+        let body = format!(
+            r#"{{"model":"m","max_tokens":1,"messages":{wrong},"messages":[{{"role":"user","content":"hi"}}]}}"#
+        );
+        assert_eq!(codec().decode_request(body.as_bytes()).unwrap().turns.len(), 1, "{wrong}");
+        let chat = crate::chat::codec();
+        assert_eq!(chat.decode_request(body.as_bytes()).unwrap().turns.len(), 1, "{wrong}");
+    }
+}

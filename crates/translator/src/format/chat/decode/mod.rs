@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::wire::{self, wrong};
 use super::{CHAT, COMPLETIONS};
 use crate::codec::{CodecError, CodecErrorKind};
+use crate::json::List;
 use crate::json::read::each;
 use crate::model::{CacheMark, OutputSpec, Request, Sampling};
 
@@ -23,6 +24,8 @@ pub(super) fn request(body: &[u8]) -> Result<Request<'_>, CodecError> {
         return Err(no_messages(&wire));
     };
     let mut request = envelope(wire)?;
+    // Of the last `messages`: an earlier one is not looked at, however wrong it is.
+    let messages: List<wire::Message<'_>> = wire::read(messages, "messages")?;
     request.turns = each(messages.0.into_iter().enumerate(), |(index, message)| {
         message::turn(message).map_err(|error| wire::at(&format!("messages[{index}]"), &error))
     })?;

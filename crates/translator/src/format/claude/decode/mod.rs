@@ -9,7 +9,7 @@ use super::wire::{self, wrong};
 use super::{CLAUDE, block, peek};
 use crate::codec::CodecError;
 use crate::json::read::each;
-use crate::json::{Extras, Text};
+use crate::json::{Extras, List, Text};
 use crate::model::{
     Identity, OutputFormat, OutputSpec, ReasoningControl, ReasoningMode, Request, Role, Sampling, StreamSpec,
     Summary, Turn,
@@ -33,7 +33,7 @@ pub(super) fn request(body: &[u8]) -> Result<Request<'_>, CodecError> {
         model: wire::plain(wire.model),
         instructions,
         instructions_plain,
-        turns: turns(wire.messages.unwrap_or_default().0)?,
+        turns: wire.messages.map(turns).transpose()?.unwrap_or_default(),
         tools: tools::declarations(wire.tools.unwrap_or_default().0)?,
         late_tools: 0,
         tool_choice,
@@ -61,8 +61,10 @@ pub(super) fn request(body: &[u8]) -> Result<Request<'_>, CodecError> {
     })
 }
 
-fn turns(messages: Vec<wire::Message<'_>>) -> Result<Vec<Turn<'_>>, CodecError> {
-    each(messages.into_iter().enumerate(), |(index, message)| turn(message, index))
+/// Of the last `messages`: an earlier one is not looked at, however wrong it is.
+fn turns(raw: &RawValue) -> Result<Vec<Turn<'_>>, CodecError> {
+    let messages: List<wire::Message<'_>> = wire::read(raw, "messages")?;
+    each(messages.0.into_iter().enumerate(), |(index, message)| turn(message, index))
 }
 
 fn turn(message: wire::Message<'_>, index: usize) -> Result<Turn<'_>, CodecError> {

@@ -17,38 +17,32 @@ use crate::model::{
 use crate::pass::media::sniff;
 use crate::pass::names::qualified;
 
-/// Reads an item. Tools that it declares are handed over; the item stays, for the way back.
-pub(super) fn turn<'a>(raw: &'a RawValue, late: &mut Vec<&'a RawValue>) -> Result<Turn<'a>, CodecError> {
-    if let Some(turn) = common(read(raw, "")?)? {
-        return Ok(turn);
-    }
-    let item: wire::Item<'a> = read(raw, "")?;
-    let kind = plain(item.kind.clone());
+/// Reads an item. `whole` is asked for its text where it has to stay whole. Tools that it declares are handed over; the
+/// item stays, for the way back.
+pub(super) fn turn<'a>(
+    mut item: wire::Item<'a>,
+    whole: impl FnOnce() -> Result<&'a RawValue, CodecError>,
+    late: &mut Vec<&'a RawValue>,
+) -> Result<Turn<'a>, CodecError> {
+    let kind = plain(item.kind.take());
     let (role, part) = match &*kind {
-        "web_search_call" => (Role::Assistant, server(raw, &item)),
+        "message" => return message(item),
+        "" if item.role.is_some() => return message(item),
+        "" => return Err(wrong("type", "missing")),
+        "reasoning" => return Ok(Turn::new(Role::Assistant, reasoning(item).into_iter().collect())),
+        "function_call" | "custom_tool_call" => (Role::Assistant, call(item, &kind)),
+        "function_call_output" | "custom_tool_call_output" => (Role::Tool, result(item)?),
+        "web_search_call" => (Role::Assistant, server(whole()?, &item)),
         "additional_tools" => {
+            let raw = whole()?;
             let tools: wire::Tool<'a> = read(raw, "")?;
             late.extend(tools.tools.unwrap_or_default().0);
             (Role::Developer, opaque(raw, kind))
         }
-        _ if kind.ends_with("_output") || kind.ends_with("_response") => (Role::Tool, opaque(raw, kind)),
-        _ => (Role::Assistant, opaque(raw, kind)),
+        _ if kind.ends_with("_output") || kind.ends_with("_response") => (Role::Tool, opaque(whole()?, kind)),
+        _ => (Role::Assistant, opaque(whole()?, kind)),
     };
     Ok(Turn::new(role, vec![part]))
-}
-
-/// An item that is made member by member; `None` for one that has to stay whole.
-pub(super) fn common(mut item: wire::Item<'_>) -> Result<Option<Turn<'_>>, CodecError> {
-    let kind = plain(item.kind.take());
-    Ok(Some(match &*kind {
-        "message" => message(item)?,
-        "" if item.role.is_some() => message(item)?,
-        "" => return Err(wrong("type", "missing")),
-        "reasoning" => Turn::new(Role::Assistant, reasoning(item).into_iter().collect()),
-        "function_call" | "custom_tool_call" => Turn::new(Role::Assistant, vec![call(item, &kind)]),
-        "function_call_output" | "custom_tool_call_output" => Turn::new(Role::Tool, vec![result(item)?]),
-        _ => return Ok(None),
-    }))
 }
 
 /// What only this format has, whole. An item's part has an id, if an empty one: a message's has none.

@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 
 use super::{RESPONSES, wire};
 use crate::codec::CodecError;
-use crate::json::read::{at, each, in_one_pass, misread, plain, wrong};
-use crate::json::{Text, kind_of};
+use crate::json::read::{at, misread, plain, read, wrong};
+use crate::json::{List, Text, kind_of};
 use crate::model::{CacheMark, Part, Request, Role, Sampling, Turn};
 
 mod item;
@@ -100,17 +100,20 @@ fn input(raw: Option<&RawValue>) -> Result<(Vec<Turn<'_>>, Vec<&RawValue>), Code
 /// The turns of a list of items, and the tools that are declared among them.
 fn items<'a>(raw: &'a RawValue, place: &str) -> Result<(Vec<Turn<'a>>, Vec<&'a RawValue>), CodecError> {
     let mut late = Vec::new();
-    let read = match in_one_pass(raw, |item| item::common(item).ok()?) {
-        Some(turns) => turns,
-        None => {
-            let list: crate::json::List<&'a RawValue> = crate::json::read::read(raw, place)?;
-            each(list.0.into_iter().enumerate(), |(index, raw)| {
-                item::turn(raw, &mut late).map_err(|error| at(&format!("{place}[{index}]"), &error))
-            })?
-        }
-    };
-    let mut turns: Vec<Turn<'a>> = Vec::with_capacity(read.len());
-    for turn in read {
+    let list: List<wire::Item<'a>> = read(raw, place)?;
+    // Few items have to stay whole: their texts are looked for when one comes.
+    let mut texts: Option<List<&'a RawValue>> = None;
+    let mut turns: Vec<Turn<'a>> = Vec::with_capacity(list.0.len());
+    for (index, item) in list.0.into_iter().enumerate() {
+        let whole = || {
+            let texts = match &mut texts {
+                Some(texts) => texts,
+                none => none.insert(read(raw, place)?),
+            };
+            texts.0.get(index).copied().ok_or_else(|| wrong("", "changed while it was read"))
+        };
+        let turn =
+            item::turn(item, whole, &mut late).map_err(|error| at(&format!("{place}[{index}]"), &error))?;
         match turns.last_mut().and_then(|before| item::bearer(before, &turn)) {
             Some(part) => part.signature = turn.parts.into_iter().find_map(|carrier| carrier.signature),
             None => turns.push(turn),
