@@ -2,6 +2,8 @@
 
 mod durable;
 mod file_store;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod in_place;
 mod index;
 mod key_spec;

@@ -107,7 +107,7 @@ impl Endpoint {
             "/v1/responses" | "/backend-api/codex/responses" => Self::Responses,
             "/v1/responses/compact" | "/backend-api/codex/responses/compact" => Self::Compact,
             "/v1/responses/input_tokens" => Self::InputTokens,
-            "/v1/models" => Self::Models,
+            "/v1/models" | "/backend-api/codex/models" => Self::Models,
             "/api/event_logging/batch" => Self::EventLogging,
             "/v1/ws" => Self::Relay,
             other if other.starts_with("/v1/models/") => Self::Model,

@@ -6,6 +6,8 @@ mod call;
 mod compact;
 mod endpoint;
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod generate;
 mod models;
 mod options;

@@ -11,12 +11,19 @@ pub(crate) enum Style {
     OpenAi,
     Claude,
     Gemini,
+    Codex,
 }
 
 impl Style {
     /// What a client of `/v1/models` expects. Claude Code says who it is; Anthropic's SDKs always name their API
-    /// version, and Google's itself.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
+    /// version, and Google's itself. Codex asks with its version; an answer that it cannot read it asks for again and
+    /// again.
+    // Source: Codex 0.171.0, observed; openai/codex, codex-api "models", read 2026-11.
+    pub(crate) fn of(headers: &HeaderMap, query: Option<&str>) -> Self {
+        let mut members = query.unwrap_or_default().split('&');
+        if members.any(|member| member.split('=').next() == Some("client_version")) {
+            return Self::Codex;
+        }
         let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("");
         if headers.contains_key("anthropic-version") || agent.starts_with("claude-cli") {
             Self::Claude
@@ -31,6 +38,7 @@ impl Style {
     pub(crate) fn format(self) -> ClientFormat {
         match self {
             Self::OpenAi => ClientFormat::OPENAI,
+            Self::Codex => ClientFormat::OPENAI_RESPONSES,
             Self::Claude => ClientFormat::CLAUDE,
             Self::Gemini => ClientFormat::GEMINI,
         }
@@ -42,6 +50,9 @@ impl Style {
         match self {
             Self::OpenAi => json!({"object": "list", "data": items}),
             Self::Gemini => json!({"models": items}),
+            // It knows its models better than we do: what is listed here replaces that, and each entry has to bring the
+            // instructions of the agent, which are Codex's own. An empty catalogue leaves everything as it is.
+            Self::Codex => json!({"models": []}),
             Self::Claude => {
                 let id =
                     |model: Option<&ListedModel>| model.map_or("", |model| model.info.id.as_str()).to_owned();
@@ -56,7 +67,7 @@ impl Style {
     /// One model.
     pub(crate) fn item(self, info: &ModelInfo) -> Value {
         match self {
-            Self::OpenAi => json!({
+            Self::OpenAi | Self::Codex => json!({
                 "id": info.id.as_str(), "object": "model",
                 "created": info.created.unwrap_or(0),
                 "owned_by": info.owned_by.as_deref().unwrap_or("cliproxy"),

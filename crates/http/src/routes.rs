@@ -188,7 +188,7 @@ impl Inner {
                 })
             }
             Endpoint::Models | Endpoint::GeminiModels => {
-                let list = style_of(endpoint, &visit.parts.headers).list(&self.dispatcher.models());
+                let list = style_of(endpoint, &visit.parts).list(&self.dispatcher.models());
                 respond::json(StatusCode::OK, list.to_string())
             }
             Endpoint::Model | Endpoint::GeminiModel => self.model(endpoint, &visit.parts, &id),
@@ -198,7 +198,7 @@ impl Inner {
 
     /// One model by its id, which may hold slashes, colons and percent escapes.
     fn model(&self, endpoint: Endpoint, parts: &Parts, id: &RequestId) -> Response<OutboundBody> {
-        let style = style_of(endpoint, &parts.headers);
+        let style = style_of(endpoint, parts);
         let path = parts.uri.path();
         let name = match endpoint {
             Endpoint::GeminiModel => model_name(path),
@@ -237,10 +237,10 @@ impl Inner {
     }
 }
 
-fn style_of(endpoint: Endpoint, headers: &HeaderMap) -> Style {
+fn style_of(endpoint: Endpoint, parts: &Parts) -> Style {
     match endpoint {
         Endpoint::GeminiModels | Endpoint::GeminiModel => Style::Gemini,
-        _ => Style::of(headers),
+        _ => Style::of(&parts.headers, parts.uri.query()),
     }
 }
 
@@ -258,7 +258,7 @@ fn error_format(endpoint: Option<Endpoint>, path: &str, headers: &HeaderMap) -> 
     } else if has("x-goog-api-client") || has("x-goog-api-key") {
         ClientFormat::GEMINI
     } else {
-        Style::of(headers).format()
+        Style::of(headers, None).format()
     }
 }
 

@@ -164,6 +164,12 @@ const SOURCES: [Source; 6] = [
     },
 ];
 
+/// What this file is, read as each program's.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn read_as_each(object: &Map<String, Value>, path: &Path) -> Vec<NewLogin> {
+    SOURCES.iter().filter_map(|source| (source.read)(object, path)).collect()
+}
+
 /// The logins that are there. `lookup` reads the environment.
 #[must_use]
 pub fn found_logins(home: &Path, lookup: impl Fn(&str) -> Option<String>) -> Vec<FoundLogin> {

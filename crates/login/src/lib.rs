@@ -8,6 +8,8 @@ mod claude;
 mod codex;
 mod copilot;
 mod device;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod gemini_cli;
 mod google;
 mod iflow;

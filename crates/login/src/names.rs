@@ -2,12 +2,21 @@
 
 use sha2::{Digest as _, Sha256};
 
+/// Bytes in a part of a name: disks take 255 for all of it, and a name may have two parts.
+const MAX_BYTES: usize = 110;
+
 /// A part of a file name: what could lead elsewhere, or is no letter of a name, becomes `_`.
 pub(crate) fn part(text: &str) -> String {
+    let mut room = MAX_BYTES;
+    let fits = |c: &char| {
+        let left = room.checked_sub(c.len_utf8());
+        room = left.unwrap_or(0);
+        left.is_some()
+    };
     let mut name: String = text
         .trim()
         .chars()
-        .take(120)
+        .take_while(fits)
         .map(|c| if c.is_alphanumeric() || matches!(c, '@' | '.' | '-' | '_' | '+' | '=') { c } else { '_' })
         .collect();
     while name.starts_with('.') {
@@ -37,5 +46,6 @@ mod tests {
         ] {
             assert_eq!(part(text), name, "{text}");
         }
+        assert_eq!(part(&"ü".repeat(300)), "ü".repeat(55));
     }
 }

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod exchange;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod message;
 mod names;
 mod options;

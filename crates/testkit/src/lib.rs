@@ -11,6 +11,7 @@ pub mod chat;
 pub mod claude;
 mod client;
 pub mod conformance;
+pub mod fuzz;
 pub mod gemini;
 pub mod kiro;
 mod oauth;

@@ -2,6 +2,8 @@
 
 mod client;
 mod coding;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod gate;
 pub mod oauth;
 mod server;

@@ -42,4 +42,23 @@ wrong = client.with_options(api_key="nobody")
 raises(anthropic.AuthenticationError, lambda: wrong.messages.create(model=MODEL, max_tokens=9, messages=hello))
 raises(anthropic.NotFoundError, lambda: client.messages.create(model="nothing-like-it", max_tokens=9, messages=hello))
 raises(anthropic.BadRequestError, lambda: client.messages.create(model=MODEL, max_tokens=9, messages=[{"role": "user", "content": 7}]))
+KINDS = {
+    400: (anthropic.BadRequestError, "invalid_request_error"),
+    413: ("RequestTooLargeError", "request_too_large"),
+    422: (anthropic.UnprocessableEntityError, "invalid_request_error"),
+    429: (anthropic.RateLimitError, "rate_limit_error"),
+    500: (anthropic.InternalServerError, "api_error"),
+    503: ("ServiceUnavailableError", "overloaded_error"),
+    504: ("DeadlineExceededError", "timeout_error"),
+    529: ("OverloadedError", "overloaded_error"),
+}
+for status, (kind, name) in KINDS.items():
+    failing = [{"role": "user", "content": f"FAIL-{status}"}]
+    for stream in (False, True):
+        error = raises(anthropic.APIStatusError, lambda: client.messages.create(model=MODEL, max_tokens=9, messages=failing, stream=stream))
+        # Some of the types are not exported: they are told by their names.
+        wanted = kind if isinstance(kind, str) else kind.__name__
+        expect((type(error).__name__, error.status_code) == (wanted, status), f"{wanted} {status}, not {error!r}")
+        said = error.body["error"]
+        expect(said["type"] == name and "as you wished" in said["message"], f"{name}, not {error.body}")
 expect(any(model.id for model in client.models.list()), "a list of models")

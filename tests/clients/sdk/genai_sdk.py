@@ -61,4 +61,23 @@ error = raises(errors.ClientError, lambda: wrong.models.generate_content(model=M
 expect(error.code == 401, f"401, not {error.code}")
 error = raises(errors.ClientError, lambda: client.models.generate_content(model="nothing-like-it", contents="hi"))
 expect(error.code == 404, f"404, not {error.code}")
+NAMES = {
+    400: "INVALID_ARGUMENT",
+    413: "INVALID_ARGUMENT",
+    422: "INVALID_ARGUMENT",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+    529: "UNAVAILABLE",
+}
+for status, name in NAMES.items():
+    kind = errors.ClientError if status < 500 else errors.ServerError
+    for call in (
+        lambda: client.models.generate_content(model=MODEL, contents=f"FAIL-{status}"),
+        lambda: list(client.models.generate_content_stream(model=MODEL, contents=f"FAIL-{status}")),
+    ):
+        error = raises(kind, call)
+        expect((error.code, error.status) == (status, name), f"{status} {name}, not {error!r}")
+        expect("as you wished" in error.message, f"the provider's words, not {error!r}")
 expect(any(model.name for model in client.models.list()), "a list of models")

@@ -67,4 +67,25 @@ raises(openai.NotFoundError, lambda: client.chat.completions.create(model="nothi
 raises(openai.NotFoundError, lambda: client.responses.create(model="nothing-like-it", input="hi"))
 raises(openai.BadRequestError, lambda: client.chat.completions.create(model="gpt-5", messages=[{"role": "user", "content": 7}]))
 raises(openai.BadRequestError, lambda: client.responses.create(model="gpt-5", input=7))
+KINDS = {
+    400: openai.BadRequestError,
+    413: openai.APIStatusError,
+    422: openai.UnprocessableEntityError,
+    429: openai.RateLimitError,
+    500: openai.InternalServerError,
+    503: openai.InternalServerError,
+    504: openai.InternalServerError,
+    529: openai.InternalServerError,
+}
+for status, kind in KINDS.items():
+    failing = [{"role": "user", "content": f"FAIL-{status}"}]
+    for call in (
+        lambda: client.chat.completions.create(model="gpt-5", messages=failing),
+        lambda: client.chat.completions.create(model="gpt-5", messages=failing, stream=True),
+        lambda: client.responses.create(model="gpt-5", input=failing),
+        lambda: client.responses.create(model="gpt-5", input=failing, stream=True),
+    ):
+        error = raises(kind, call)
+        expect((type(error), error.status_code) == (kind, status), f"{kind.__name__} {status}, not {error!r}")
+        expect("as you wished" in error.message and error.type, f"the provider's words, not {error!r}")
 expect(any(model.id for model in client.models.list()), "a list of models")

@@ -5,6 +5,9 @@ use serde_json::{Map, Value, json};
 /// Names the task in the prompt, so that a client's own background calls are told apart from it.
 pub(crate) const TASK: &str = "TASK-7Q";
 
+/// A prompt with this and a status is answered with that failure.
+const FAILURE: &str = "FAIL-";
+
 /// What stands before the word, in the file.
 pub(crate) const LABEL: &str = "the word is: ";
 
@@ -49,6 +52,12 @@ const SHELLS: [&str; 9] = [
 ];
 
 impl Seen {
+    /// The failure that the user asks for.
+    pub(crate) fn failure(&self) -> Option<u16> {
+        let (_, rest) = self.user.split_once(FAILURE)?;
+        rest.get(..3)?.parse().ok()
+    }
+
     /// The next step towards the word.
     pub(crate) fn next(&self) -> Step {
         if !self.user.contains(TASK) {

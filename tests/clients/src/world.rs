@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use cliproxy_testkit::{FakeUpstream, Received};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
@@ -30,6 +31,12 @@ impl World {
         let home = TempDir::new().map_err(|error| error.to_string())?;
         let config = home.path().join("config.yaml");
         std::fs::write(&config, yaml(kind, &provider.url())).map_err(|error| error.to_string())?;
+        let credentials = home.path().join("credentials");
+        std::fs::create_dir_all(&credentials).map_err(|error| error.to_string())?;
+        if let Some(file) = login(kind, &provider.url()) {
+            std::fs::write(credentials.join("login.json"), file.to_string())
+                .map_err(|error| error.to_string())?;
+        }
         let binary = target.join("debug/cliproxy-server");
         let log = home.path().join("log");
         let file = std::fs::File::create(&log).map_err(|error| error.to_string())?;
@@ -73,6 +80,23 @@ impl World {
     }
 }
 
+/// The login of those that are served by one, valid for long.
+fn login(kind: Kind, url: &str) -> Option<Value> {
+    let mut file = match kind {
+        Kind::Claude | Kind::Chat | Kind::Codex | Kind::Gemini | Kind::Vertex => return None,
+        Kind::GeminiCli => json!({"type": "gemini", "project_id": "p-1"}),
+        Kind::Antigravity => {
+            json!({"type": "antigravity", "project_id": "p-1", "expired": "2099-01-01T00:00:00Z"})
+        }
+        Kind::Kiro => json!({"type": "kiro", "auth_method": "social", "expires_at": "2099-01-01T00:00:00Z",
+            "profile_arn": "arn:aws:codewhisperer:us-east-1:000000000000:profile/EXAMPLE"}),
+    };
+    file["email"] = json!("me@example.com");
+    file["access_token"] = json!("provider-token");
+    file["base_url"] = json!(url);
+    Some(file)
+}
+
 /// Whatever a client asks for is the one model of the provider.
 fn yaml(kind: Kind, url: &str) -> String {
     let entry = match kind {
@@ -91,6 +115,7 @@ fn yaml(kind: Kind, url: &str) -> String {
         Kind::Vertex => format!(
             "vertex-api-key: [{{api-key: provider-key, base-url: '{url}', models: [{{name: gemini-2.5-flash, alias: vertex-flash}}]}}]"
         ),
+        Kind::GeminiCli | Kind::Antigravity | Kind::Kiro => String::new(),
     };
     let model = match kind {
         Kind::Claude => "claude-sonnet-4-5",
@@ -98,9 +123,13 @@ fn yaml(kind: Kind, url: &str) -> String {
         Kind::Codex => "gpt-5",
         Kind::Gemini => "gemini-2.5-pro",
         Kind::Vertex => "vertex-flash",
+        Kind::GeminiCli => "gemini-3-flash-preview",
+        Kind::Antigravity => "gemini-3-flash",
+        Kind::Kiro => "kiro-claude-sonnet-4-5",
     };
     format!(
         "host: 127.0.0.1\nport: 0\napi-keys: [{KEY}]\nauth-dir: ./credentials\n{entry}\n\
+         disable-cooling: true\nrequest-retry: 0\n\
          model-aliases: {{'claude-*': {model}, 'gpt-*': {model}, 'gemini-*': {model}, 'codex-*': {model}, 'auto-*': {model}}}\n"
     )
 }

@@ -18,6 +18,7 @@ mod counting;
 mod demo;
 mod egress;
 mod faults;
+mod fuzz;
 mod gemini;
 mod gemini_cli;
 mod kiro;

@@ -62,6 +62,20 @@ async fn the_list_comes_in_the_style_of_who_asks() {
     assert_eq!(sdk.get("/v1/models").await.json().await, gemini, "Google's SDK by its name");
 }
 
+/// With a list that it cannot read it asks once more for every use, and says so; with entries of ours it would lose the
+/// instructions that it has for its models.
+#[tokio::test]
+async fn codex_gets_a_catalogue_that_leaves_what_it_knows_alone() {
+    let edge = edge().await;
+    for path in ["/v1/models?client_version=0.171.0", "/backend-api/codex/models?a=b&client_version=0.171.0"]
+    {
+        assert_eq!(edge.client().get(path).await.json().await, json!({"models": []}), "{path}");
+        assert_eq!(edge.stranger().get(path).await.status(), 401, "{path}");
+    }
+    let plain = edge.client().get("/backend-api/codex/models?version=client_version").await.json().await;
+    assert_eq!(plain["data"][0]["id"], "claude-x");
+}
+
 #[tokio::test]
 async fn an_empty_list_is_a_list() {
     let edge = Edge::start().await;

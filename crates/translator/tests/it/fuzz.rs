@@ -1,6 +1,7 @@
 //! What strangers feed us, bent by a seeded runner: the targets of `fuzz/`, some thousand rounds of each in every test
 //! run. The seeds are those of `fuzz/seeds`.
 
+use cliproxy_testkit::fuzz::{self, seeds};
 use cliproxy_translator::framing::FrameParser;
 use cliproxy_translator::registry::Registry;
 use cliproxy_translator::splice::TopLevel;
@@ -12,37 +13,8 @@ use targets::{
     fuzz_bodies, fuzz_event_stream, fuzz_framing, fuzz_passes, fuzz_splice, fuzz_streams, fuzz_text, reframed,
 };
 
-/// A generator that gives the same numbers every time.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, below: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 16).unwrap() % below.max(1)
-    }
-}
-
-/// What is put in: the tokens that parsers decide by.
+/// What the codecs decide by, beside the tokens of JSON.
 const TOKENS: &[&str] = &[
-    "{",
-    "}",
-    "[",
-    "]",
-    "\"",
-    "\\",
-    ":",
-    ",",
-    "null",
-    "true",
-    "-1",
-    "1e999",
-    "\\u0041",
-    "\\ud800",
-    "é",
-    "\n",
-    "\r",
     "\n\n",
     "data: ",
     "event: ",
@@ -53,58 +25,18 @@ const TOKENS: &[&str] = &[
     "\"type\":",
     "\"index\":7",
     "\"text\"",
-    "{}",
-    "[]",
-    "\"\"",
     "\"finish_reason\":\"stop\"",
     "\"delta\":",
     "\"input\":{",
     "\"output_index\":1",
     "\"encrypted_content\":\"cliproxy:",
-    "18446744073709551616",
     "data:image/png;base64,AA==",
     "\"id\":null",
-    "\u{0}",
-    "'",
 ];
 
-fn bend(seed: &[u8], random: &mut Random) -> Vec<u8> {
-    let mut data = seed.to_vec();
-    for _ in 0..=random.below(4) {
-        let (at, other) = (random.below(data.len() + 1), random.below(data.len() + 1));
-        let (from, to) = (at.min(other), at.max(other).min(at.min(other) + 40));
-        match random.below(5) {
-            0 => drop(data.drain(from..to)),
-            1 => {
-                let piece = data[from..to].to_vec();
-                drop(data.splice(at..at, piece));
-            }
-            2 if at < data.len() => data[at] = u8::try_from(random.below(256)).unwrap(),
-            3 => data.truncate(at.max(data.len() / 2)),
-            _ => drop(data.splice(at..at, TOKENS[random.below(TOKENS.len())].bytes())),
-        }
-    }
-    data
-}
-
 fn run(rounds: usize, seeds: &[Vec<u8>], target: impl Fn(&[u8])) {
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    seeds.iter().for_each(|seed| target(seed));
-    for round in 0..rounds {
-        let data = bend(&seeds[round % seeds.len()], &mut random);
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| target(&data)));
-        assert!(result.is_ok(), "round {round} fails with {:?}", String::from_utf8_lossy(&data));
-    }
-}
-
-/// The committed seeds of a target, in the order of their names.
-fn seeds(target: &str) -> Vec<Vec<u8>> {
-    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds").join(target);
-    let mut files: Vec<_> =
-        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    assert!(!files.is_empty(), "{target} has no seeds");
-    files.iter().map(|file| std::fs::read(file).unwrap()).collect()
+    let tokens = [fuzz::JSON, TOKENS].concat();
+    fuzz::run(rounds, seeds, &tokens, target);
 }
 
 #[test]

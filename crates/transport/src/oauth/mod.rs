@@ -8,6 +8,8 @@ mod authorize;
 mod device;
 mod endpoint;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod jwt_bearer;
 pub mod known;
 mod random;

@@ -19,6 +19,9 @@ pub(super) enum Answer {
 /// How far a description is shown: it may be a page.
 const MAX_DESCRIPTION: usize = 300;
 
+/// No code is longer.
+const MAX_CODE: usize = 100;
+
 /// Codes that say that the endpoint, not the grant, is the trouble.
 // Source: RFC 6749 §4.1.2.1 for the first two; the vendors' error types for the others.
 const TRANSIENT: [&str; 8] = [
@@ -117,12 +120,15 @@ impl Said {
         {
             // `code` alone is an error's only beside its words: an authorization reply has one too.
             code = match object.get("code") {
-                Some(Value::String(code)) => code.clone(),
+                Some(Value::String(code)) if !code.trim().is_empty() => code.clone(),
                 Some(Value::Number(code)) if failed => code.to_string(),
                 _ if failed => "refused".to_owned(),
                 _ => String::new(),
             };
         }
+        // It is shown, on terminals too.
+        let code: String =
+            code.chars().map(|c| if c.is_control() { '?' } else { c }).take(MAX_CODE).collect();
         let description =
             [text(object.get("error_description")), inner("message"), text(object.get("message"))];
         let description = description.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
@@ -247,7 +253,9 @@ mod tests {
             (400, r#"{"__type":"a.b#InvalidGrantException","message":"m"}"#, "refused invalid_grant: m"),
             (429, r#"{"error":"slow_down"}"#, "refused slow_down: "),
             (200, r#"{"success":false,"code":400,"message":"m"}"#, "refused 400: m"),
+            (200, r#"{"success":false,"code":""}"#, "refused refused: "),
             (401, r#"{"detail":"x"}"#, "refused status_401: "),
+            (400, r#"{"error":"inv\u001b[31malid"}"#, "refused inv?[31malid: "),
         ] {
             assert_eq!(reading(status, body), expected, "{status} {body}");
         }

@@ -4,7 +4,7 @@ use cliproxy_testkit::claude::{self, Message};
 use cliproxy_testkit::{Received, Reply, json};
 use serde_json::{Value, json as value};
 
-use super::{call_id, said, streams, text_of};
+use super::{body_of, call_id, said, streams, text_of};
 use crate::brain::{Seen, Step, Tool};
 
 pub(super) fn seen(body: &Value) -> Seen {
@@ -39,7 +39,7 @@ pub(super) fn answer(request: &Received, step: &Step) -> Reply {
     if request.path.ends_with("/models") {
         return json(&value!({"data": [], "has_more": false}));
     }
-    if request.json()["max_tokens"].as_u64().is_none() {
+    if body_of(request)["max_tokens"].as_u64().is_none() {
         return claude::error(400, "invalid_request_error", "max_tokens: Field required");
     }
     let mut message = Message::new().text(said(step));

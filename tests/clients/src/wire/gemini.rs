@@ -48,9 +48,31 @@ pub(super) fn answer(request: &Received, step: &Step) -> Reply {
     if request.path.ends_with("/models") {
         return json(&value!({"models": []}));
     }
+    let generation = generation(step);
+    if streams(request) { generation.stream() } else { generation.whole() }
+}
+
+/// As [`answer`], for those that wrap it.
+pub(super) fn answer_in_envelope(request: &Received, step: &Step) -> Reply {
+    if request.path.ends_with(":countTokens") {
+        return gemini::token_count(42);
+    }
+    // What else is asked is a list: what is built in serves as well.
+    if !request.path.ends_with("enerateContent") {
+        return gemini::error(404, "NOT_FOUND", "there is no such method");
+    }
+    let generation = generation(step);
+    if streams(request) { generation.stream_in_envelope() } else { generation.whole_in_envelope() }
+}
+
+fn streams(request: &Received) -> bool {
+    request.path.ends_with(":streamGenerateContent")
+}
+
+fn generation(step: &Step) -> Generation {
     let mut generation = Generation::new().thought("A plan.").text(said(step));
     if let Step::Call { name, arguments } = step {
         generation = generation.function_call(name, arguments).signed("c2VhbGVkLWJ5LXRoZS1wcm92aWRlcg==");
     }
-    if request.path.ends_with(":streamGenerateContent") { generation.stream() } else { generation.whole() }
+    generation
 }

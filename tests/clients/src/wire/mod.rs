@@ -1,13 +1,15 @@
-//! The four wire formats as a provider meets them: a request is read, a reply is written.
+//! The wire formats as a provider meets them: a request is read, a reply is written.
 
 mod chat;
 mod claude;
 mod gemini;
+mod kiro;
 mod responses;
 
 use cliproxy_testkit::chat::error as chat_error;
 use cliproxy_testkit::claude::error as claude_error;
 use cliproxy_testkit::gemini::error as gemini_error;
+use cliproxy_testkit::kiro::error as kiro_error;
 use cliproxy_testkit::responses::error as responses_error;
 use cliproxy_testkit::{Received, Reply};
 use serde_json::Value;
@@ -22,10 +24,25 @@ pub(crate) enum Kind {
     Codex,
     Gemini,
     Vertex,
+    /// A login: Gemini in an envelope.
+    GeminiCli,
+    /// A login: Gemini in an envelope, Claude models too.
+    Antigravity,
+    /// A login: conversation states out, frames of AWS event streams in.
+    Kiro,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 5] = [Self::Claude, Self::Chat, Self::Codex, Self::Gemini, Self::Vertex];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Claude,
+        Self::Chat,
+        Self::Codex,
+        Self::Gemini,
+        Self::Vertex,
+        Self::GeminiCli,
+        Self::Antigravity,
+        Self::Kiro,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -34,17 +51,22 @@ impl Kind {
             Self::Codex => "codex",
             Self::Gemini => "gemini",
             Self::Vertex => "vertex",
+            Self::GeminiCli => "gemini-cli",
+            Self::Antigravity => "antigravity",
+            Self::Kiro => "kiro",
         }
     }
 
     /// What the provider sees.
     pub(crate) fn seen(self, request: &Received) -> Seen {
-        let body = request.json();
+        let body = body_of(request);
         match self {
             Self::Claude => claude::seen(&body),
             Self::Chat => chat::seen(&body),
             Self::Codex => responses::seen(&body),
             Self::Gemini | Self::Vertex => gemini::seen(&body),
+            Self::GeminiCli | Self::Antigravity => gemini::seen(&body["request"]),
+            Self::Kiro => kiro::seen(&body),
         }
     }
 
@@ -53,20 +75,40 @@ impl Kind {
         if let Some(refusal) = self.refusal(request) {
             return refusal;
         }
-        let step = self.seen(request).next();
+        let seen = self.seen(request);
+        if let Some(status) = seen.failure() {
+            return self.failure(status);
+        }
+        let step = seen.next();
         match self {
             Self::Claude => claude::answer(request, &step),
             Self::Chat => chat::answer(request, &step),
             Self::Codex => responses::answer(request, &step),
             Self::Gemini | Self::Vertex => gemini::answer(request, &step),
+            Self::GeminiCli | Self::Antigravity => gemini::answer_in_envelope(request, &step),
+            Self::Kiro => kiro::answer(request, &step),
         }
     }
 }
 
 impl Kind {
+    /// A failure in the service's own shape.
+    fn failure(self, status: u16) -> Reply {
+        let message = "as you wished";
+        match self {
+            Self::Claude => claude_error(status, claude_error_type(status), message),
+            Self::Chat => chat_error(status, "api_error", message),
+            Self::Codex => responses_error(status, "api_error", message),
+            Self::Gemini | Self::Vertex | Self::GeminiCli | Self::Antigravity => {
+                gemini_error(status, google_status(status), message)
+            }
+            Self::Kiro => kiro_error(status, kiro_error_type(status), message),
+        }
+    }
+
     /// As the real services do, each in its own words: a conversation is a list of turns with content.
     fn refusal(self, request: &Received) -> Option<Reply> {
-        let body = request.json();
+        let body = body_of(request);
         let is_content = |value: &Value| value.is_null() || value.is_string() || value.is_array();
         let is_right = |key: &str| match &body[key] {
             Value::Null => true,
@@ -93,9 +135,46 @@ impl Kind {
     }
 }
 
+// Source: Anthropic API reference, "Errors", read 2026-11.
+fn claude_error_type(status: u16) -> &'static str {
+    match status {
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        504 => "timeout_error",
+        529 => "overloaded_error",
+        500.. => "api_error",
+        _ => "invalid_request_error",
+    }
+}
+
+// Source: Google API design guide, "Errors", read 2026-11.
+fn google_status(status: u16) -> &'static str {
+    match status {
+        429 => "RESOURCE_EXHAUSTED",
+        503 => "UNAVAILABLE",
+        504 => "DEADLINE_EXCEEDED",
+        500.. => "INTERNAL",
+        _ => "INVALID_ARGUMENT",
+    }
+}
+
+fn kiro_error_type(status: u16) -> &'static str {
+    match status {
+        429 => "ThrottlingException",
+        503 => "ServiceUnavailableException",
+        500.. => "InternalServerException",
+        _ => "ValidationException",
+    }
+}
+
+/// The body; null where there is none, as behind a question for a list.
+fn body_of(request: &Received) -> Value {
+    serde_json::from_slice(&request.body).unwrap_or_default()
+}
+
 /// An id for the call of this request: another one in every turn.
 fn call_id(prefix: &str, request: &Received) -> String {
-    let body = request.json();
+    let body = body_of(request);
     let turns =
         ["messages", "input", "contents"].iter().find_map(|key| body[*key].as_array()).map_or(0, Vec::len);
     format!("{prefix}{turns:04}")
@@ -117,7 +196,7 @@ fn text_of(value: &Value) -> String {
 }
 
 fn streams(request: &Received) -> bool {
-    request.json()["stream"] == true
+    body_of(request)["stream"] == true
 }
 
 /// A step that is said.

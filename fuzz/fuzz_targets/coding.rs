@@ -1,0 +1,5 @@
+#![no_main]
+
+use cliproxy_transport::fuzz;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::fuzz_coding(data));
