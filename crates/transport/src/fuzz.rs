@@ -1,4 +1,11 @@
 //! Bodies that are compressed, as a target for libFuzzer and for a seeded runner. See `fuzz/README.md`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a target fails by panicking"
+)]
 
 use bytes::Bytes;
 use http::header::CONTENT_ENCODING;

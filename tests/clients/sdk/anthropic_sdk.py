@@ -44,12 +44,12 @@ raises(anthropic.NotFoundError, lambda: client.messages.create(model="nothing-li
 raises(anthropic.BadRequestError, lambda: client.messages.create(model=MODEL, max_tokens=9, messages=[{"role": "user", "content": 7}]))
 KINDS = {
     400: (anthropic.BadRequestError, "invalid_request_error"),
-    413: ("RequestTooLargeError", "request_too_large"),
+    413: ("ContentTooLargeError", "request_too_large"),
     422: (anthropic.UnprocessableEntityError, "invalid_request_error"),
     429: (anthropic.RateLimitError, "rate_limit_error"),
     500: (anthropic.InternalServerError, "api_error"),
     503: ("ServiceUnavailableError", "overloaded_error"),
-    504: ("DeadlineExceededError", "timeout_error"),
+    504: ("GatewayTimeoutError", "timeout_error"),
     529: ("OverloadedError", "overloaded_error"),
 }
 for status, (kind, name) in KINDS.items():
@@ -61,4 +61,6 @@ for status, (kind, name) in KINDS.items():
         expect((type(error).__name__, error.status_code) == (wanted, status), f"{wanted} {status}, not {error!r}")
         said = error.body["error"]
         expect(said["type"] == name and "as you wished" in said["message"], f"{name}, not {error.body}")
+        # A provider that only fails is left alone for a while.
+        client.messages.create(model=MODEL, max_tokens=9, messages=hello)
 expect(any(model.id for model in client.models.list()), "a list of models")

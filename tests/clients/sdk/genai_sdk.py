@@ -80,4 +80,6 @@ for status, name in NAMES.items():
         error = raises(kind, call)
         expect((error.code, error.status) == (status, name), f"{status} {name}, not {error!r}")
         expect("as you wished" in error.message, f"the provider's words, not {error!r}")
+        # A provider that only fails is left alone for a while.
+        client.models.generate_content(model=MODEL, contents="hi")
 expect(any(model.name for model in client.models.list()), "a list of models")

@@ -88,4 +88,6 @@ for status, kind in KINDS.items():
         error = raises(kind, call)
         expect((type(error), error.status_code) == (kind, status), f"{kind.__name__} {status}, not {error!r}")
         expect("as you wished" in error.message and error.type, f"the provider's words, not {error!r}")
+        # A provider that only fails is left alone for a while.
+        client.responses.create(model="gpt-5", input="hi")
 expect(any(model.id for model in client.models.list()), "a list of models")

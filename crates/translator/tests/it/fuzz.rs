@@ -10,7 +10,8 @@ use cliproxy_translator::{ReplyContext, StreamFrame};
 mod targets;
 
 use targets::{
-    fuzz_bodies, fuzz_event_stream, fuzz_framing, fuzz_passes, fuzz_splice, fuzz_streams, fuzz_text, reframed,
+    fuzz_bodies, fuzz_event_stream, fuzz_framing, fuzz_passes, fuzz_payload, fuzz_splice, fuzz_streams,
+    fuzz_text, reframed,
 };
 
 /// What the codecs decide by, beside the tokens of JSON.
@@ -55,6 +56,13 @@ fn event_stream_framing_takes_anything() {
 #[test]
 fn splicing_takes_anything() {
     run(6000, &seeds("bodies"), fuzz_splice);
+}
+
+#[test]
+fn payload_rules_take_any_path_value_and_body() {
+    let tokens =
+        [".", "*", "?", "#", "-1", "|", "@", "#(a==1)", "#(a%\"x*\")#", "\\.", ":0", "request.", "\n"];
+    fuzz::run(12_000, &seeds("payload"), &[fuzz::JSON, &tokens].concat(), fuzz_payload);
 }
 
 #[test]

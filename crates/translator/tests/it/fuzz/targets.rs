@@ -2,12 +2,13 @@
 //! hold. The tests beside this drive them with a seeded runner; `fuzz/` at the root drives the same with libFuzzer.
 
 use bytes::Bytes;
-use cliproxy_core::{ClientError, ClientErrorKind};
+use cliproxy_core::{ClientError, ClientErrorKind, ClientFormat, ProviderFormat};
 use cliproxy_translator::framing::{EventStreamParser, FrameParser, SseParser, write_frame};
 use cliproxy_translator::json::{Text, Writer};
 use cliproxy_translator::pass::{args, errors, media, reasoning, schema, signature};
+use cliproxy_translator::payload::{Outgoing, Rule, Rules, Selector};
 use cliproxy_translator::registry::Registry;
-use cliproxy_translator::splice::{Edits, TopLevel};
+use cliproxy_translator::splice::{Document, Edits, Path, TopLevel};
 use cliproxy_translator::{
     Codec, FrameKind, Framing, Invented, Patch, Profile, ReplyContext, Step, StreamFrame,
 };
@@ -62,6 +63,84 @@ pub fn fuzz_splice(data: &[u8]) {
         if key != "model" && key != "stream" {
             assert_eq!(after.value(key), top.value(key));
         }
+    }
+}
+
+/// A path in the first line, a value in the second, a body: rules leave JSON behind, what is set reads back, and members
+/// that a plain path does not name stay byte for byte.
+pub fn fuzz_payload(data: &[u8]) {
+    let mut lines = data.splitn(3, |byte| *byte == b'\n');
+    let (Some(path), Some(json), Some(body)) = (lines.next(), lines.next(), lines.next()) else { return };
+    let (Ok(path), Ok(json)) = (std::str::from_utf8(path), std::str::from_utf8(json)) else { return };
+    let body = Bytes::copy_from_slice(body);
+    let readable = serde_json::from_slice::<&RawValue>(&body).is_ok() && TopLevel::scan(&body).is_ok();
+    let any = Selector::new("*");
+    let number = any.clone().equal(path, 1.into());
+    assert_eq!(number.is_ok(), Path::parse(path).is_ok());
+    let rule = |selector: &Selector| Rule::new([selector.clone()]);
+    let made = [
+        rule(&any).default(path, json),
+        rule(&any).set(path, json),
+        rule(&any).remove(path),
+        number.map_err(Into::into).and_then(|number| rule(&number).set(path, json)),
+    ];
+    for (made, format) in made.into_iter().flatten().zip([
+        ProviderFormat::CODEX,
+        ProviderFormat::GEMINI_CLI,
+        ProviderFormat::CLAUDE,
+        ProviderFormat::OPENAI,
+    ]) {
+        let mut rules = Rules::new();
+        rules.push(made);
+        let headers = http::HeaderMap::new();
+        let outgoing = Outgoing {
+            model: "m",
+            requested: "m(high)",
+            client: &ClientFormat::CLAUDE,
+            format: &format,
+            headers: &headers,
+        };
+        let applied = rules.apply(&outgoing, &body);
+        if readable {
+            is_json(&applied.body);
+        }
+    }
+    let (Ok(path), Ok(value), true) = (Path::parse(path), serde_json::from_str::<&RawValue>(json), readable)
+    else {
+        return;
+    };
+    if path.is_place() {
+        let mut document = Document::scan(&body).unwrap();
+        if document.set(&path, value.get()).is_ok() {
+            let set = document.finish(&body);
+            is_json(&set);
+            check_reach(&path, &body, &set);
+            // A pattern or a query may select something else once it is set; of repeated objects one whose keys hold half a
+            // surrogate pair stays closed.
+            let plain =
+                !path.as_str().contains(['#', '*', '?']) && memchr::memmem::find(&body, b"\\u").is_none();
+            if plain && !path.appends() {
+                let mut again = Document::scan(&set).unwrap();
+                assert!(again.any(&path, |text| text == value.get().as_bytes()), "{}", path.as_str());
+            }
+        }
+    }
+    let mut document = Document::scan(&body).unwrap();
+    document.remove(&path);
+    let removed = document.finish(&body);
+    is_json(&removed);
+    check_reach(&path, &body, &removed);
+}
+
+/// Of a path of names and dots only the member that it begins with may differ.
+fn check_reach(path: &Path, before: &[u8], after: &[u8]) {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+    let Some(first) = path.as_str().split('.').next().filter(|_| path.as_str().chars().all(plain)) else {
+        return;
+    };
+    let (before, after) = (TopLevel::scan(before).unwrap(), TopLevel::scan(after).unwrap());
+    for (key, value) in before.members().filter(|(key, _)| *key != first) {
+        assert!(after.members().any(|(name, same)| name == key && same == value), "{key}");
     }
 }
 
