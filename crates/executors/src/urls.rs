@@ -1,5 +1,7 @@
 //! The URLs of a provider: built in, each replaceable under `endpoints.<provider>.<name>`, or the credential's own.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use cliproxy_core::{Credential, Endpoint, ErrorKind, ExecutorError};
 use http::Uri;
@@ -90,11 +92,18 @@ impl<'a> Base<'a> {
 
     /// Root and path together. The path may have a query.
     pub(crate) fn join(&self, path: &str) -> Result<Uri, ExecutorError> {
-        let mut url = String::with_capacity(self.root.len() + path.len() + self.query.len() + 1);
+        self.join_all(&[path])
+    }
+
+    /// As [`Self::join`], of a path in pieces.
+    pub(crate) fn join_all(&self, path: &[&str]) -> Result<Uri, ExecutorError> {
+        let length: usize = path.iter().map(|piece| piece.len()).sum();
+        let mut url = String::with_capacity(self.root.len() + length + self.query.len() + 1);
         url.push_str(self.root);
-        url.push_str(path);
+        path.iter().for_each(|piece| url.push_str(piece));
         if !self.query.is_empty() {
-            url.push(if path.contains('?') { '&' } else { '?' });
+            let asks = path.iter().any(|piece| piece.contains('?'));
+            url.push(if asks { '&' } else { '?' });
             url.push_str(self.query);
         }
         Uri::from_maybe_shared(Bytes::from(url)).map_err(|_| {
@@ -107,10 +116,14 @@ impl<'a> Base<'a> {
 }
 
 /// A model as one segment of a path.
-pub(crate) fn segment(model: &str) -> String {
-    let mut out = String::with_capacity(model.len());
+pub(crate) fn segment(model: &str) -> Cow<'_, str> {
+    let stays = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'@');
+    if model.bytes().all(stays) {
+        return Cow::Borrowed(model);
+    }
+    let mut out = String::with_capacity(model.len() + 8);
     for byte in model.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'@') {
+        if stays(byte) {
             out.push(char::from(byte));
         } else {
             out.push('%');
@@ -120,7 +133,7 @@ pub(crate) fn segment(model: &str) -> String {
             out.push(hex(byte & 15));
         }
     }
-    out
+    Cow::Owned(out)
 }
 
 #[cfg(test)]
@@ -140,8 +153,17 @@ mod tests {
             ("https://h/d/?api-version=2", &[], "/x?alt=sse", "https://h/d/x?alt=sse&api-version=2"),
             ("https://h/#part", &[], "/x", "https://h/x"),
         ] {
-            assert_eq!(Base::new(base).without(ends).join(path).unwrap().to_string(), expected, "{base}");
+            let base = Base::new(base).without(ends);
+            assert_eq!(base.join(path).unwrap().to_string(), expected, "{base:?}");
+            let (head, tail) = path.split_at(2);
+            assert_eq!(base.join_all(&[head, tail]).unwrap().to_string(), expected, "{base:?}");
         }
         assert_eq!(Base::new("ht tp://h").join("/x").unwrap_err().kind(), ErrorKind::Misconfigured);
+    }
+
+    #[test]
+    fn what_no_segment_may_hold_is_escaped_and_the_rest_is_as_it_was() {
+        assert!(matches!(segment("gemini-3.1_pro~x@1"), Cow::Borrowed("gemini-3.1_pro~x@1")));
+        assert_eq!(segment("a/b:c?é"), "a%2Fb%3Ac%3F%C3%A9");
     }
 }

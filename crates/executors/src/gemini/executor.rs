@@ -57,25 +57,27 @@ impl GeminiExecutor {
     }
 
     /// Source: providers-a.md 4.5: a root that has a version does not get another.
-    fn uri(&self, credential: &Credential, path: &str) -> Result<Uri, ExecutorError> {
+    fn uri(&self, credential: &Credential, path: [&str; 4]) -> Result<Uri, ExecutorError> {
         let base = self.base(credential)?;
         let version = if base.version().is_some() { "" } else { "/v1beta" };
-        base.join(&format!("{version}{path}"))
+        let [what, name, joint, rest] = path;
+        base.join_all(&[version, what, name, joint, rest])
     }
 
     fn request(&self, attempt: &Attempt, action: &str, body: Bytes) -> Result<Request<Bytes>, ExecutorError> {
-        let path = match attempt.model.as_str().strip_prefix("tunedModels/") {
-            Some(tuned) => format!("/tunedModels/{}:{action}", segment(tuned)),
-            None => format!("/models/{}:{action}", segment(name_of(&attempt.model))),
+        let (what, name) = match attempt.model.as_str().strip_prefix("tunedModels/") {
+            Some(tuned) => ("/tunedModels/", tuned),
+            None => ("/models/", name_of(&attempt.model)),
         };
-        let mut request = egress::request(Method::POST, self.uri(&attempt.credential, &path)?, body);
+        let uri = self.uri(&attempt.credential, [what, &segment(name), ":", action])?;
+        let mut request = egress::request(Method::POST, uri, body);
         request::set(request.headers_mut(), attempt)?;
         Ok(request)
     }
 
     async fn page(&self, credential: &Credential, token: &str) -> Result<Value, ExecutorError> {
-        let query = if token.is_empty() { String::new() } else { format!("&pageToken={}", segment(token)) };
-        let uri = self.uri(credential, &format!("/models?pageSize=1000{query}"))?;
+        let key = if token.is_empty() { "" } else { "&pageToken=" };
+        let uri = self.uri(credential, ["/models?pageSize=1000", key, &segment(token), ""])?;
         let mut request = egress::request(Method::GET, uri, Bytes::new());
         request::authorize(request.headers_mut(), credential)?;
         apply_credential_headers(request.headers_mut(), credential, &HeaderMap::new());

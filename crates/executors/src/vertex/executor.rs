@@ -76,7 +76,7 @@ impl VertexExecutor {
         let below = |base: Base<'_>, path: &str| {
             let base = base.without(&["/models", "/publishers/google", path]);
             let version = if base.version().is_some() { "" } else { "/v1" };
-            base.join(&format!("{version}{path}/publishers/google/models/{model}:{action}"))
+            base.join_all(&[version, path, "/publishers/google/models/", &model, ":", action])
         };
         if account::is_one(credential) {
             let root = Account::of(credential)?.root(&self.urls)?;
