@@ -32,4 +32,5 @@ mod reply_headers;
 mod server;
 mod signals;
 mod slow;
+mod web_search;
 mod wrong_input;

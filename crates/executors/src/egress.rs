@@ -71,9 +71,21 @@ impl Egress {
         now: Timestamp,
         request: Request<Bytes>,
     ) -> Result<WireReply, ExecutorError> {
+        self.whole_within(executor, credential, now, request, MAX_REPLY_BYTES).await
+    }
+
+    /// As [`Self::whole`], for a reply of at most so many bytes.
+    pub(crate) async fn whole_within(
+        &self,
+        executor: &dyn ProviderExecutor,
+        credential: &Credential,
+        now: Timestamp,
+        request: Request<Bytes>,
+        most: usize,
+    ) -> Result<WireReply, ExecutorError> {
         let (head, body) = self.open(executor, credential, now, request).await?;
         // Some gateways compress without saying so (Source: providers-a.md 2.7 [H]).
-        let bytes = body.collect_sniffed(MAX_REPLY_BYTES).await.map_err(broken)?;
+        let bytes = body.collect_sniffed(most).await.map_err(broken)?;
         let mut reply = WireReply::new(head.headers, bytes);
         reply.status = head.status;
         Ok(reply)

@@ -10,6 +10,7 @@ use cliproxy_core::{
     ModelInfo, Operation, ProviderExecutor, ProviderFormat, ProviderId, Renewal, ReplyModes, UpstreamModel,
     WireReply, WireStream,
 };
+use cliproxy_translator::format::kiro::search::{Page, SearchFailure, SearchOrder};
 use cliproxy_transport::oauth::known::{KIRO_AMAZONQ, KIRO_OIDC, KIRO_SOCIAL};
 use cliproxy_transport::oauth::{Pace as _, RealTime};
 use http::{HeaderMap, Method as Verb, Request, Response};
@@ -18,7 +19,7 @@ use serde_json::Value;
 use super::account::{Account, HOME, Method};
 use super::profiles::{Profiles, fetched};
 use super::renew::{at, renewed};
-use super::{error, models, request, usage};
+use super::{error, models, request, search, searching, usage};
 use crate::headers::apply_credential_headers;
 use crate::urls::{Base, segment};
 use crate::{Egress, Urls};
@@ -110,6 +111,41 @@ impl KiroExecutor {
         }
     }
 
+    /// One reply of the service.
+    pub(super) async fn generate(
+        &self,
+        attempt: &Attempt,
+        body: &Bytes,
+    ) -> Result<WireStream, ExecutorError> {
+        let account = Account::of(&attempt.credential);
+        let root = self.root(&account)?;
+        // A key that no call can show is said before any call is made.
+        request::authorize(&mut HeaderMap::new(), &account)?;
+        let profile = self.profiles.of(&account, &self.egress, self, Base::new(&root).without(&ENDS)).await;
+        let body = request::body(body, profile.as_deref(), account.task())?;
+        let mut failure: Option<ExecutorError> = None;
+        for line in self.lines(&account)? {
+            let uri = Base::new(&line.root).without(&ENDS).join("/generateAssistantResponse")?;
+            let call = request::generate(uri, body.clone(), &account, &attempt.client_headers, line.target)?;
+            match self.egress.stream(self, &attempt.credential, attempt.now, call).await {
+                Err(error) if moves_on(&error) => failure = Some(error),
+                // The first host knew the account and was busy: what the other has against it proves nothing.
+                Err(error) => {
+                    return Err(failure.filter(|failure| failure.status().is_some()).unwrap_or(error));
+                }
+                answer => return answer,
+            }
+        }
+        Err(failure.unwrap_or_else(|| ExecutorError::new(ErrorKind::Internal, "there was no host to call")))
+    }
+
+    /// What the service's web search finds.
+    pub(super) async fn search(&self, attempt: &Attempt, query: &str) -> Result<Vec<Page>, SearchFailure> {
+        let account = Account::of(&attempt.credential);
+        let root = self.root(&account).map_err(|_| SearchFailure::Unavailable)?;
+        search::found(self, &self.egress, &account, Base::new(&root).without(&ENDS), query).await
+    }
+
     async fn list(&self, account: &Account<'_>, query: &str) -> Result<Vec<ModelInfo>, ExecutorError> {
         let root = self.root(account)?;
         let uri =
@@ -169,26 +205,14 @@ impl ProviderExecutor for KiroExecutor {
     }
 
     async fn execute_stream(&self, attempt: Attempt) -> Result<WireStream, ExecutorError> {
-        let account = Account::of(&attempt.credential);
-        let root = self.root(&account)?;
-        // A key that no call can show is said before any call is made.
-        request::authorize(&mut HeaderMap::new(), &account)?;
-        let profile = self.profiles.of(&account, &self.egress, self, Base::new(&root).without(&ENDS)).await;
-        let body = request::body(&attempt.body, profile.as_deref(), account.task())?;
-        let mut failure: Option<ExecutorError> = None;
-        for line in self.lines(&account)? {
-            let uri = Base::new(&line.root).without(&ENDS).join("/generateAssistantResponse")?;
-            let call = request::generate(uri, body.clone(), &account, &attempt.client_headers, line.target)?;
-            match self.egress.stream(self, &attempt.credential, attempt.now, call).await {
-                Err(error) if moves_on(&error) => failure = Some(error),
-                // The first host knew the account and was busy: what the other has against it proves nothing.
-                Err(error) => {
-                    return Err(failure.filter(|failure| failure.status().is_some()).unwrap_or(error));
-                }
-                answer => return answer,
-            }
+        let wrong = |error| {
+            ExecutorError::new(ErrorKind::InvalidRequest, "the request is no JSON object").with_source(error)
+        };
+        let (body, order) = SearchOrder::take(&attempt.body).map_err(wrong)?;
+        match order {
+            Some(order) => searching::stream(self.clone(), attempt, body, order).await,
+            None => self.generate(&attempt, &body).await,
         }
-        Err(failure.unwrap_or_else(|| ExecutorError::new(ErrorKind::Internal, "there was no host to call")))
     }
 
     fn renewal(&self, credential: &Credential) -> Renewal {

@@ -10,6 +10,8 @@ mod models;
 mod profiles;
 mod renew;
 mod request;
+mod search;
+mod searching;
 mod usage;
 
 pub use executor::KiroExecutor;

@@ -19,7 +19,7 @@ const BODY: &str = r#"{"conversationState":{"currentMessage":{"userInputMessage"
 const ARN: &str = "arn:aws:codewhisperer:us-east-1:000000000000:profile/EXAMPLE";
 
 /// An account as its file says.
-fn account(file: Value) -> Credential {
+pub fn account(file: Value) -> Credential {
     let Value::Object(file) = file else { panic!("a file is an object") };
     Credential::new(
         CredentialId::from_static("kiro-test.json"),
@@ -33,15 +33,15 @@ fn account(file: Value) -> Credential {
 }
 
 /// Two fakes in place of the two hosts, and one of the login services.
-struct Stage {
-    amazon: FakeUpstream,
+pub struct Stage {
+    pub amazon: FakeUpstream,
     older: FakeUpstream,
     login: FakeUpstream,
-    executor: KiroExecutor,
+    pub executor: KiroExecutor,
 }
 
 impl Stage {
-    async fn set() -> Self {
+    pub async fn set() -> Self {
         let (amazon, older, login) =
             (FakeUpstream::start().await, FakeUpstream::start().await, FakeUpstream::start().await);
         let executor = KiroExecutor::new(egress())
@@ -69,7 +69,7 @@ impl Stage {
     }
 }
 
-fn social() -> Value {
+pub fn social() -> Value {
     json!({"type":"kiro","access_token":"AT","refresh_token":"RT","profile_arn":ARN,"auth_method":"social","provider":"Google"})
 }
 

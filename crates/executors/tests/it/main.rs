@@ -22,6 +22,7 @@ mod fuzz;
 mod gemini;
 mod gemini_cli;
 mod kiro;
+mod kiro_search;
 mod models;
 mod openai_compat;
 mod renewal;

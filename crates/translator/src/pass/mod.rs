@@ -18,6 +18,7 @@ pub mod names;
 pub mod reasoning;
 pub mod recall;
 pub mod schema;
+pub mod searches;
 pub mod services;
 pub mod signature;
 pub mod turns;

@@ -10,6 +10,7 @@ use crate::codec::{CodecError, StateGate};
 use crate::json;
 use crate::model::CacheMark;
 use crate::pass::cache::{CachePlan, MAX_MARKS, Place};
+use crate::pass::searches::EXCERPT;
 use crate::splice::{Edits, TopLevel, Word};
 
 /// Which sampling members have to go.
@@ -108,6 +109,7 @@ static HOUR: Word = Word::new("\"1h\"");
 static DOMAINS: Word = Word::new("_domains\"");
 static THINKING: Word = Word::new("thinking\"");
 static SIGNATURE: Word = Word::new("ignature\"");
+static FOUND: Word = Word::new("\"web_search_tool_result\"");
 
 /// What of a body that passes through has to be mended.
 #[derive(Clone, Copy, Debug)]
@@ -134,7 +136,7 @@ pub(super) fn mend<'b>(
     }
     let thoughts = Thoughts::of(body, mend);
     let domains = DOMAINS.is_in(body);
-    if plan.is_none() && thoughts.is_none() && !domains {
+    if plan.is_none() && thoughts.is_none() && !domains && !FOUND.is_in(body) {
         return Ok(edits);
     }
     let mut visit = |place, mark: &str| match &mut plan {
@@ -295,10 +297,18 @@ fn blocks(list: &str, thoughts: Option<Thoughts<'_>>, visit: Visit<'_>) -> Optio
     let items: Vec<&RawValue> = serde_json::from_str(list).ok()?;
     let mut changed = false;
     let mut out = String::with_capacity(list.len());
+    let foreign = foreign_searches(list, &items);
     for item in items {
         let text = item.get();
         let scanned = TopLevel::scan(text.as_bytes()).ok();
         let kind = scanned.as_ref().and_then(|scanned| scanned.string("type").ok().flatten());
+        if !foreign.is_empty()
+            && matches!(kind.as_deref(), Some("server_tool_use" | "web_search_tool_result"))
+            && scanned.as_ref().and_then(search_id).is_some_and(|id| foreign.contains(&id))
+        {
+            changed = true;
+            continue;
+        }
         let mut block = Cow::Borrowed(text);
         if let (Some(scanned), Some(kind)) = (&scanned, kind.as_deref()) {
             if thoughts.is_some_and(|thoughts| thoughts.drops(kind, scanned)) {
@@ -339,6 +349,35 @@ fn blocks(list: &str, thoughts: Option<Thoughts<'_>>, visit: Visit<'_>) -> Optio
     }
     out.push(']');
     changed.then_some(out)
+}
+
+/// The ids of searches that did not run at Claude: it refuses results that it did not encrypt.
+fn foreign_searches(list: &str, items: &[&RawValue]) -> Vec<String> {
+    if !FOUND.is_in(list.as_bytes()) {
+        return Vec::new();
+    }
+    let mut ids = Vec::new();
+    for item in items {
+        let Ok(block) = TopLevel::scan(item.get().as_bytes()) else { continue };
+        if block.string("type").ok().flatten().as_deref() != Some("web_search_tool_result") {
+            continue;
+        }
+        let pages = block.raw("content").ok().flatten().unwrap_or_default();
+        let pages: Vec<&RawValue> = serde_json::from_str(pages).unwrap_or_default();
+        let foreign = pages.iter().any(|page| {
+            let content = TopLevel::scan(page.get().as_bytes()).ok();
+            let content = content.and_then(|page| page.string("encrypted_content").ok().flatten());
+            content.is_some_and(|content| content.is_empty() || content.starts_with(EXCERPT))
+        });
+        ids.extend(search_id(&block).filter(|_| foreign));
+    }
+    ids
+}
+
+/// The id of a search, on its question and on its results.
+fn search_id(block: &TopLevel<'_>) -> Option<String> {
+    let id = |key: &str| block.string(key).ok().flatten().map(Cow::into_owned);
+    id("tool_use_id").or_else(|| id("id"))
 }
 
 /// A call without another provider's state (E646).

@@ -6,6 +6,8 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use crate::json::{List, Raw, Text, Writer, wire_struct};
+use crate::model::ServerPart;
+use crate::pass::searches::{Page, Search};
 
 wire_struct! {
     struct Grounding<'a> {
@@ -83,4 +85,52 @@ fn citation(source: &Source<'_>, place: Option<(u64, u64)>, text: Option<&Text<'
     }
     w.end_object();
     RawValue::from_string(String::from_utf8(w.into_bytes()).ok()?).ok().map(Cow::Owned)
+}
+
+/// What another provider searched for and found, as grounding of the reply. No word says which part of a text is of which
+/// page: nobody said so.
+#[derive(Debug, Default)]
+pub(super) struct Grounds {
+    queries: Vec<String>,
+    pages: Vec<Page>,
+}
+
+impl Grounds {
+    /// Takes note of a search; of a page once.
+    pub(super) fn add(&mut self, part: &ServerPart<'_>) {
+        let Some(search) = Search::read(part).filter(|search| search.failure.is_none()) else { return };
+        self.queries.extend(search.query);
+        for page in search.pages {
+            if !self.pages.iter().any(|known| known.url == page.url) {
+                self.pages.push(page);
+            }
+        }
+    }
+
+    /// The metadata; `None` where nothing was searched for.
+    pub(super) fn metadata(&self) -> Option<String> {
+        if self.queries.is_empty() && self.pages.is_empty() {
+            return None;
+        }
+        let mut w = Writer::default();
+        w.begin_object();
+        w.key("webSearchQueries");
+        w.begin_array();
+        self.queries.iter().for_each(|query| w.string(query));
+        w.end_array();
+        w.key("groundingChunks");
+        w.begin_array();
+        for page in &self.pages {
+            w.begin_object();
+            w.key("web");
+            w.begin_object();
+            w.field_string("uri", &page.url);
+            w.field_string("title", page.title.as_deref().unwrap_or(&page.url));
+            w.end_object();
+            w.end_object();
+        }
+        w.end_array();
+        w.end_object();
+        String::from_utf8(w.into_bytes()).ok()
+    }
 }

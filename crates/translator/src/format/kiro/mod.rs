@@ -2,7 +2,8 @@
 //!
 //! It is spoken to providers. A reply is always a stream: a whole one is the same frames at once. Arguments of a call
 //! are held until the call is whole, as the service cuts large ones off and says nothing of it: what goes out is JSON, or
-//! the reply ends as one that reached its limit. Source: providers-b.md 1.5; translation.md A.15, columns KI.
+//! the reply ends as one that reached its limit. A client's web search is a tool that the sender of the request runs: see
+//! [`search`]. Source: providers-b.md 1.5; translation.md A.15, columns KI.
 
 use bytes::Bytes;
 use cliproxy_core::{ClientError, FinishReason, Usage};
@@ -17,6 +18,7 @@ mod encode;
 mod error;
 mod models;
 mod reply;
+pub mod search;
 mod stream;
 mod usage;
 mod wire;
@@ -24,7 +26,8 @@ mod wire;
 /// The name of the format.
 const KIRO: &str = "kiro";
 
-/// The codec of Kiro.
+/// The codec of Kiro. Whoever sends what it encodes takes the order for web searches out first
+/// ([`search::SearchOrder::take`]): the service refuses members that it does not know.
 ///
 /// ```
 /// use cliproxy_translator::{Codec, Profile, format::{claude::ClaudeCodec, kiro::KiroCodec}};

@@ -21,6 +21,9 @@ pub(super) struct Meter {
     known: Usage,
     percentage: Option<f64>,
     characters: u64,
+    /// Of the replies before this one, where one reply to the client is several of the service.
+    before: Usage,
+    searches: Option<u64>,
 }
 
 impl Meter {
@@ -31,6 +34,8 @@ impl Meter {
             known: Usage::default(),
             percentage: None,
             characters: 0,
+            before: Usage::default(),
+            searches: None,
         }
     }
 
@@ -71,23 +76,59 @@ impl Meter {
         before != (self.known, self.percentage)
     }
 
+    /// The reply of the service ended and another one follows: the client pays for both.
+    pub(super) fn next_reply(&mut self) {
+        self.before = self.whole();
+        self.before.web_searches = None;
+        (self.known, self.percentage, self.characters) = (Usage::default(), None, 0);
+    }
+
+    /// A search was told; whether it found what it could.
+    pub(super) fn searched(&mut self, well: bool) {
+        self.searches = Some(self.searches.unwrap_or(0) + u64::from(well));
+    }
+
     /// What is known so far: counts first, then the part of the context that is full.
     pub(super) fn known(&self) -> Usage {
+        self.summed(self.of_this_reply())
+    }
+
+    fn of_this_reply(&self) -> Usage {
         let mut usage = self.known;
         if usage.input.is_none() {
             usage.input = self.percentage.map(|percentage| part_of(self.context, percentage));
         }
-        checked(usage)
+        usage
     }
 
     /// What the whole reply cost: what nobody counted is estimated.
     pub(super) fn whole(&self) -> Usage {
-        let mut usage = self.known();
+        let mut usage = self.of_this_reply();
         usage.input = usage.input.or(self.prompt_estimate);
         if usage.output.is_none() && self.characters > 0 {
             usage.output = Some((self.characters / CHARACTERS).max(1));
         }
-        checked(usage)
+        self.summed(usage)
+    }
+
+    fn summed(&self, usage: Usage) -> Usage {
+        let mut sum = checked(usage);
+        sum.reported_total = match (self.before.is_empty(), self.before.reported_total) {
+            (true, _) => sum.reported_total,
+            (false, before) => sum.reported_total.zip(before).map(|(now, before)| now.saturating_add(before)),
+        };
+        for (now, before) in [
+            (&mut sum.input, self.before.input),
+            (&mut sum.output, self.before.output),
+            (&mut sum.cache_read, self.before.cache_read),
+            (&mut sum.cache_write, self.before.cache_write),
+        ] {
+            if let Some(before) = before {
+                *now = Some(now.unwrap_or(0).saturating_add(before));
+            }
+        }
+        sum.web_searches = self.searches;
+        sum
     }
 }
 

@@ -29,6 +29,14 @@ wire_struct! {
     }
 }
 
+impl Payload<'_> {
+    /// The event itself: some deployments nest it under its own name. Source: providers-b.md 1.5.8.
+    pub(super) fn of_event(self, name: &str) -> Self {
+        let nested = self.extras.iter().find(|(key, raw)| *key == name && raw.get().starts_with('{'));
+        nested.and_then(|(_, raw)| serde_json::from_str(raw.get()).ok()).unwrap_or(self)
+    }
+}
+
 wire_struct! {
     /// `tokenUsage`.
     pub(super) struct Counts<'a> {

@@ -32,7 +32,7 @@ mod usage;
 mod wire;
 
 /// The name of the format.
-const RESPONSES: &str = "openai-response";
+pub(super) const RESPONSES: &str = "openai-response";
 
 /// The name of its dialect.
 const CODEX: &str = "codex";

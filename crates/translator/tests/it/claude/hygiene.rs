@@ -190,6 +190,35 @@ fn thoughts_that_claude_did_not_sign_stop_here() {
 }
 
 #[test]
+fn searches_that_claude_did_not_run_stop_here() {
+    // Source: translation.md B85, F27.
+    let pair = |id: &str, content: Value| {
+        [
+            json!({"type":"server_tool_use","id":id,"name":"web_search","input":{"query":"q"}}),
+            json!({"type":"web_search_tool_result","tool_use_id":id,"content":content}),
+        ]
+    };
+    let page = |content: &str| json!([{"type":"web_search_result","url":"u","title":"t","encrypted_content":content}]);
+    let error = json!({"type":"web_search_tool_result_error","error_code":"unavailable"});
+    let text = json!({"type":"text","text":"a"});
+    for (content, stays) in [
+        (page("EqgfCioIARgB"), true),
+        (page("cliproxy:page:SXQgcmFpbnMu"), false),
+        (page(""), false),
+        (json!([]), true),
+        (error, true),
+    ] {
+        let [asked, found] = pair("srvtoolu_1", content.clone());
+        let [other, fine] = pair("srvtoolu_2", page("EabC"));
+        let said = json!([text, asked, found, other, fine]);
+        let body = json!({"model":"claude-x","messages":[{"role":"assistant","content":said}]});
+        let got: Value = serde_json::from_str(&patch(&body.to_string())).unwrap();
+        let expected = if stays { said } else { json!([text, other, fine]) };
+        assert_eq!(got["messages"][0]["content"], expected, "{content}");
+    }
+}
+
+#[test]
 fn e646_calls_stay_without_another_provider_s_state() {
     let call = json!({"type":"tool_use","id":"a","name":"f","input":{"thought_signature":"mine","signature":"mine"}});
     for (key, value, stays) in [

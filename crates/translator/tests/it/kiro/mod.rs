@@ -5,6 +5,7 @@ mod errors;
 mod golden;
 mod properties;
 mod request;
+mod search;
 mod stream;
 mod tools;
 

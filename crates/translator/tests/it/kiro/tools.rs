@@ -89,8 +89,8 @@ fn a_free_form_tool_is_a_function_with_one_text() {
 #[test]
 fn tools_that_run_elsewhere_are_told() {
     let body = json!({"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}],
-        "tools":[{"type":"web_search_20250305","name":"web_search"}]});
-    assert_eq!(losses("claude", body), ["tools.web_search_20250305"]);
+        "tools":[{"type":"web_fetch_20250910","name":"web_fetch"},{"type":"code_execution_20250522","name":"c"}]});
+    assert_eq!(losses("claude", body), ["tools.web_fetch_20250910", "tools.code_execution_20250522"]);
 }
 
 #[test]

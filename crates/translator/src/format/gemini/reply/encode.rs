@@ -1,6 +1,7 @@
 //! Canonical replies for a client of this format. Source: translation.md A.12, B4, B28, B56, B69, B75.
 
 use super::super::dialect::{Dialect, is_family};
+use super::super::grounding::Grounds;
 use super::super::{call_id, carrier, shown_id, shown_model, usage};
 use crate::codec::ReplyContext;
 use crate::json::{Text, Writer};
@@ -52,8 +53,13 @@ fn write_candidate(w: &mut Writer, candidate: &Candidate<'_>, context: &ReplyCon
     w.key("parts");
     w.begin_array();
     let mut calls = 0;
-    let mut said = false;
+    let (mut said, mut grounds) = (false, Grounds::default());
     for part in &candidate.parts {
+        if let PartKind::Server(server) = &part.kind
+            && !is_family(server.format)
+        {
+            grounds.add(server);
+        }
         said |= write_part(w, part, context, (candidate.index, &mut calls));
     }
     if !said {
@@ -65,6 +71,9 @@ fn write_candidate(w: &mut Writer, candidate: &Candidate<'_>, context: &ReplyCon
     w.end_object();
     write_finish(w, candidate.finish.as_ref());
     w.field_unsigned("index", u64::from(candidate.index));
+    if let Some(grounds) = grounds.metadata() {
+        w.field_raw("groundingMetadata", &grounds);
+    }
     if family {
         if let Some(logprobs) = &candidate.logprobs {
             w.field_raw("logprobsResult", logprobs.get());

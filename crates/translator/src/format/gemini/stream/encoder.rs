@@ -3,6 +3,7 @@
 use cliproxy_core::{ClientError, Usage};
 
 use super::super::dialect::{Dialect, is_family};
+use super::super::grounding::Grounds;
 use super::super::reply::{arguments, write_finish, write_media};
 use super::super::{call_id, carrier, error, shown_id, shown_model, usage};
 use crate::aggregate::GROUNDING;
@@ -27,6 +28,7 @@ pub(in super::super) struct Encoder {
     /// How many calls each candidate made.
     calls: Vec<(u32, u32)>,
     finishes: Vec<(u32, Finish<'static>)>,
+    grounds: Grounds,
     usage: Usage,
     over: bool,
 }
@@ -69,6 +71,7 @@ impl Encoder {
             blocks: Vec::with_capacity(2),
             calls: Vec::new(),
             finishes: Vec::new(),
+            grounds: Grounds::default(),
             usage: Usage::default(),
             over: false,
         }
@@ -167,7 +170,11 @@ impl Encoder {
                 self.part(candidate, out, |out| out.extend_from_slice(one_line(part.raw.get()).as_bytes()));
                 Kind::Mute
             }
-            BlockKind::Redacted(_) | BlockKind::Server(_) | BlockKind::Opaque(_) => Kind::Mute,
+            BlockKind::Server(part) => {
+                self.grounds.add(&part);
+                Kind::Mute
+            }
+            BlockKind::Redacted(_) | BlockKind::Opaque(_) => Kind::Mute,
         };
         self.blocks.push(Block { id, candidate, kind });
     }
@@ -237,11 +244,13 @@ impl Encoder {
         self.open(out);
         let mut w = Writer::default();
         w.begin_array();
+        // The first is the one that searched: no event names another.
+        let mut grounds = self.grounds.metadata();
         if finishes.is_empty() {
-            write_end(&mut w, 0, None);
+            write_end(&mut w, 0, None, grounds.take());
         }
         for (candidate, finish) in &finishes {
-            write_end(&mut w, *candidate, Some(finish));
+            write_end(&mut w, *candidate, Some(finish), grounds.take());
         }
         w.end_array();
         out.extend_from_slice(w.into_bytes().get(1..).unwrap_or_default());
@@ -257,12 +266,15 @@ impl Encoder {
     }
 }
 
-fn write_end(w: &mut Writer, candidate: u32, finish: Option<&Finish<'_>>) {
+fn write_end(w: &mut Writer, candidate: u32, finish: Option<&Finish<'_>>, grounds: Option<String>) {
     w.begin_object();
     // As Google itself writes the last chunk.
     w.field_raw("content", r#"{"parts":[{"text":""}],"role":"model"}"#);
     write_finish(w, finish);
     w.field_unsigned("index", u64::from(candidate));
+    if let Some(grounds) = grounds {
+        w.field_raw("groundingMetadata", &grounds);
+    }
     w.end_object();
 }
 

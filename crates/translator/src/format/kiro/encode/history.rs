@@ -3,21 +3,23 @@
 
 use std::borrow::Cow;
 
+use super::super::search::in_words;
 use super::media::{Image, Shown, shown_part};
 use super::prompt::Prompt;
 use super::tools::{self, Declared};
 use super::{Target, loss};
 use crate::codec::Loss;
 use crate::json::{Text, Writer};
-use crate::model::{PartKind, Role, ToolCall, ToolResult};
+use crate::model::{PartKind, Role, ServerPart, ToolCall, ToolResult};
 use crate::pass::args::json_object;
 use crate::pass::ids::{IdMap, claude_ids, generated_id};
+use crate::pass::searches::{Search, Told, told};
 use crate::pass::turns::{Arranged, NO_OUTPUT, OutPart};
 
 /// What stands in for words where there are none: no content may be empty. Source: providers-b.md 1.5.5.
 const CONTINUE: &str = "Continue";
-const RESULTS: &str = "Tool results provided.";
-const SILENT: &str = ".";
+pub(in super::super) const RESULTS: &str = "Tool results provided.";
+pub(in super::super) const SILENT: &str = ".";
 /// What a tool said that said nothing.
 const NOTHING: &str = "(no output)";
 
@@ -38,7 +40,14 @@ struct Message<'c> {
     /// Of the user.
     results: Vec<Answer<'c>>,
     /// Of the model, each under its own or a derived id.
-    calls: Vec<(Cow<'c, str>, &'c ToolCall<'c>)>,
+    calls: Vec<(Cow<'c, str>, Call<'c>)>,
+}
+
+/// What the model called.
+enum Call<'c> {
+    Tool(&'c ToolCall<'c>),
+    /// The web search, with what it looked for.
+    Search(Option<String>),
 }
 
 /// A result, under the id of its call.
@@ -57,11 +66,12 @@ impl<'c> Conversation<'c> {
                 match &part.kind {
                     PartKind::ToolCall(call) => built.call(call),
                     PartKind::ToolResult(result) => built.result(result),
+                    PartKind::Server(server) => built.search(server),
                     _ => built.message(model).show(shown_part(part)),
                 }
             }
         }
-        let Builder { mut history, open, .. } = built;
+        let Builder { mut history, open, late, .. } = built;
         let current = match history.pop_if(|last| !last.model) {
             Some(user) => user,
             // The model had the last word: the user asks it to go on (E680, B27a).
@@ -72,6 +82,7 @@ impl<'c> Conversation<'c> {
                     loss(losses, "tool_call", "it has no result: an error result stands in");
                     user.results.push(Answer { id, texts: vec![Text::plain(NO_OUTPUT)], failed: true });
                 }
+                user.results.extend(late);
                 user
             }
         };
@@ -128,6 +139,10 @@ struct Builder<'c> {
     history: Vec<Message<'c>>,
     /// The calls that no result answered yet.
     open: Vec<Cow<'c, str>>,
+    /// A search whose results were not told yet.
+    asked: Option<(String, Option<String>)>,
+    /// Results of searches that wait for those of the calls beside them: all stand in one message.
+    late: Vec<Answer<'c>>,
     /// Calls without an id so far, and results without one: results come in the order of calls (B4).
     nameless: (u32, u32),
 }
@@ -136,7 +151,8 @@ impl<'c> Builder<'c> {
     /// The message of a role that comes next.
     fn message(&mut self, model: bool) -> &mut Message<'c> {
         if self.history.last().is_none_or(|last| last.model != model) {
-            self.history.push(Message { model, ..Message::default() });
+            let results = if model { Vec::new() } else { std::mem::take(&mut self.late) };
+            self.history.push(Message { model, results, ..Message::default() });
         }
         let last = self.history.len() - 1;
         #[expect(clippy::indexing_slicing, reason = "there is one: it was pushed above where there was none")]
@@ -146,7 +162,34 @@ impl<'c> Builder<'c> {
     fn call(&mut self, call: &'c ToolCall<'c>) {
         let id = named(call.id.decoded(), &mut self.nameless.0);
         self.open.push(id.clone());
-        self.message(true).calls.push((id, call));
+        self.message(true).calls.push((id, Call::Tool(call)));
+    }
+
+    /// A search that ran before is a call and its result, as the model saw it. One without a result never ran.
+    fn search(&mut self, part: &ServerPart<'_>) {
+        let (id, search) = match told(part) {
+            Some(Told::Whole(search)) => {
+                let id = search.id.clone().unwrap_or_else(|| generated_id("ws_", &[part.raw.get()]));
+                (id, search)
+            }
+            Some(Told::Asked(id, query)) => {
+                self.asked = Some((id, query));
+                return;
+            }
+            Some(Told::Found(id, found)) => match self.asked.take() {
+                Some((asked, query)) if asked == id => (id, Search { query, ..found }),
+                _ => return,
+            },
+            None => return,
+        };
+        let texts = vec![Text::plain(in_words(&search))];
+        let answer = Answer { id: Cow::Owned(id.clone()), texts, failed: search.failure.is_some() };
+        self.message(true).calls.push((Cow::Owned(id), Call::Search(search.query)));
+        if self.open.is_empty() {
+            self.message(false).results.push(answer);
+        } else {
+            self.late.push(answer);
+        }
     }
 
     fn result(&mut self, result: &'c ToolResult<'c>) {
@@ -232,8 +275,21 @@ impl<'c> Message<'c> {
             for (id, call) in &self.calls {
                 w.begin_object();
                 w.field_string("toolUseId", &ids.get(id));
-                w.field_string("name", target.names.wire(&call.name));
-                w.field_raw("input", &json_object(&call.args));
+                match call {
+                    Call::Tool(call) => {
+                        w.field_string("name", target.names.wire(&call.name));
+                        w.field_raw("input", &json_object(&call.args));
+                    }
+                    Call::Search(query) => {
+                        w.field_string("name", target.search.as_ref().map_or("", |search| &search.tool));
+                        w.key("input");
+                        w.begin_object();
+                        if let Some(query) = query {
+                            w.field_string("query", query);
+                        }
+                        w.end_object();
+                    }
+                }
                 w.end_object();
             }
             w.end_array();

@@ -3,12 +3,14 @@
 use super::{loss, media};
 use crate::codec::{CodecError, Loss};
 use crate::model::{Part, PartKind, Role};
+use crate::pass::searches::told;
 use crate::pass::turns::OutPart;
 
 /// The part, or nothing when Kiro cannot have it. What it must not go without is noted in `refused`.
 pub(super) fn part<'r>(
     role: Role,
     part: &'r Part<'r>,
+    searches: bool,
     losses: &mut Vec<Loss>,
     refused: &mut Result<(), CodecError>,
 ) -> Option<OutPart<'r>> {
@@ -30,6 +32,8 @@ pub(super) fn part<'r>(
         PartKind::Reasoning(_) => {
             Some(("message.thinking", "a conversation state has no place for thoughts"))
         }
+        // A search that ran before, where the model may search.
+        PartKind::Server(server) if searches && told(server).is_some() => None,
         PartKind::Server(_) | PartKind::Opaque(_) => Some(("message.part", "only its own format has it")),
     };
     if let Some((what, why)) = gone {

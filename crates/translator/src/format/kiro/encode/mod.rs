@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::models::Model;
+use super::search::write_order;
 use crate::codec::{CodecError, Encoded, Loss, Profile, loss};
 use crate::json::{Raw, Writer};
 use crate::model::{Request, Role};
@@ -20,6 +21,8 @@ mod reasoning;
 mod tools;
 
 use history::Conversation;
+pub(super) use history::{RESULTS, SILENT};
+use tools::WebSearch;
 
 /// What every piece of the encoder knows.
 struct Target<'r> {
@@ -27,14 +30,18 @@ struct Target<'r> {
     profile: &'r Profile,
     model: Model<'r>,
     names: NameMap,
+    search: Option<WebSearch>,
 }
 
 pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encoded, CodecError> {
     let mut losses = Vec::new();
     unsayable(request, &mut losses)?;
-    let target = Target { request, profile, model: Model::of(&profile.model), names: openai_names(request) };
+    let names = openai_names(request);
+    let search = WebSearch::of(request, &names, &mut losses);
+    let target = Target { request, profile, model: Model::of(&profile.model), names, search };
     let mut refused = Ok(());
-    let mut keep = |role, part| keep::part(role, part, &mut losses, &mut refused);
+    let searches = target.search.is_some();
+    let mut keep = |role, part| keep::part(role, part, searches, &mut losses, &mut refused);
     let mut arranged = arrange(request, &TurnPolicy::kiro(), &mut keep);
     refused?;
     losses.append(&mut arranged.losses);
@@ -45,6 +52,10 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
 
     let mut w = Writer::new(profile.room());
     w.begin_object();
+    if let Some(search) = &target.search {
+        // Not the service's: whoever sends the request takes it out.
+        write_order(&mut w, &search.tool, &search.wanted);
+    }
     w.key("conversationState");
     w.begin_object();
     w.field_string("agentTaskType", "vibe");

@@ -55,12 +55,16 @@ fn choice(target: &Target<'_>, tools: &[Declared<'_>]) -> Option<String> {
     if tools.is_empty() {
         return None;
     }
+    let must = |tool: &str| Some(format!("You must call the tool {tool} in this turn."));
+    if let Some(search) = target.search.as_ref().filter(|search| search.required) {
+        return must(&search.tool);
+    }
     match &target.request.tool_choice {
         Some(ToolChoice::Any | ToolChoice::Allowed { required: true, .. }) => {
             Some("You must call at least one of the tools in this turn.".to_owned())
         }
         Some(ToolChoice::Tool { name, .. }) if tools.iter().any(|tool| tool.name() == &**name) => {
-            Some(format!("You must call the tool {} in this turn.", target.names.wire(name)))
+            must(target.names.wire(name))
         }
         _ => None,
     }

@@ -4,13 +4,17 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use super::super::search::Wanted;
 use super::{Target, loss};
 use crate::codec::Loss;
 use crate::json::{Text, Writer};
-use crate::model::{Tool, ToolChoice};
+use crate::model::{Request, Tool, ToolChoice};
+use crate::names::NameMap;
 use crate::pass::custom::input_schema;
 use crate::pass::names::cut;
 use crate::pass::schema::claude_input_schema;
+use crate::pass::services::{Service, service_of};
+use crate::splice::TopLevel;
 
 /// The longest description that is taken, in bytes, and what is left of a longer one.
 const MAX_DESCRIPTION: usize = 10_237;
@@ -31,10 +35,63 @@ impl Declared<'_> {
     }
 }
 
+/// What the search is called on the wire. Source: providers-b.md 1.5.9.
+const SEARCH: &str = "remote_web_search";
+
+/// What it is for, in our own words.
+const SEARCH_DESCRIPTION: &str = "Searches the web and gives titles, addresses and excerpts of the pages that it finds. \
+    Use it for what is newer than your knowledge, and for what has to be looked up. Say in the answer which pages it \
+    comes from, with their addresses.";
+
+const SEARCH_SCHEMA: &str = r#"{"type":"object","properties":{"query":{"type":"string","description":"What to look for, as one would type it into a search engine; at most 200 characters"}},"required":["query"]}"#;
+
+/// The client's web search: a tool here, which whoever sends the request runs.
+pub(super) struct WebSearch {
+    /// Its name on the wire, which no other tool has.
+    pub(super) tool: String,
+    pub(super) wanted: Wanted,
+    /// The client asks for a search.
+    pub(super) required: bool,
+}
+
+impl WebSearch {
+    /// The first web search that is declared and may be called.
+    pub(super) fn of(request: &Request<'_>, names: &NameMap, losses: &mut Vec<Loss>) -> Option<Self> {
+        let builtin = request.tools.iter().find_map(|tool| match tool {
+            Tool::Builtin(builtin) if service_of(builtin) == Some(Service::WebSearch) => Some(builtin),
+            _ => None,
+        })?;
+        let named = |name: &str| builtin.name.as_deref() == Some(name) || name == builtin.kind;
+        let required = match &request.tool_choice {
+            Some(ToolChoice::None) => return None,
+            Some(ToolChoice::Allowed { names, .. }) if !names.iter().any(|name| named(name)) => return None,
+            Some(ToolChoice::Tool { name, .. }) => named(name),
+            Some(ToolChoice::Hosted { raw, .. }) => is_of_search(raw.get()),
+            _ => false,
+        };
+        let mut tool = SEARCH.to_owned();
+        let taken =
+            |name: &str| names.has_wire(name) || request.tools.iter().any(|tool| tool.name() == Some(name));
+        while taken(&tool) {
+            tool.push('_');
+        }
+        Some(Self { tool, wanted: Wanted::of(builtin, losses), required })
+    }
+}
+
+/// Whether a choice is that of a web search.
+fn is_of_search(choice: &str) -> bool {
+    let kind = TopLevel::scan(choice.as_bytes()).ok().and_then(|choice| choice.string("type").ok().flatten());
+    kind.is_some_and(|kind| kind.starts_with("web_search"))
+}
+
 /// The tools that may be called. A choice of none, or of some, is kept by declaring no others.
-pub(super) fn declared<'r>(target: &Target<'r>, losses: &mut Vec<Loss>) -> Vec<Declared<'r>> {
+pub(super) fn declared<'r>(target: &'r Target<'r>, losses: &mut Vec<Loss>) -> Vec<Declared<'r>> {
     let request = target.request;
-    if let Some(ToolChoice::Hosted { .. }) = &request.tool_choice {
+    let search = target.search.as_ref();
+    if matches!(&request.tool_choice, Some(ToolChoice::Hosted { .. }))
+        && !search.is_some_and(|search| search.required)
+    {
         loss(losses, "tool_choice", "no tool runs at this provider");
     }
     let allowed = |name: &str| match &request.tool_choice {
@@ -51,6 +108,13 @@ pub(super) fn declared<'r>(target: &Target<'r>, losses: &mut Vec<Loss>) -> Vec<D
                 (&*tool.name, tool.description.as_ref(), claude_input_schema(schema))
             }
             Tool::Custom(tool) => (&*tool.name, tool.description.as_ref(), Cow::Owned(input_schema(tool))),
+            // It is declared below, or the client said that no tool may be called.
+            Tool::Builtin(builtin)
+                if (search.is_some() || matches!(request.tool_choice, Some(ToolChoice::None)))
+                    && service_of(builtin) == Some(Service::WebSearch) =>
+            {
+                continue;
+            }
             Tool::Builtin(builtin) => {
                 losses.push(Loss {
                     what: Cow::Owned(format!("tools.{}", builtin.kind)),
@@ -70,6 +134,12 @@ pub(super) fn declared<'r>(target: &Target<'r>, losses: &mut Vec<Loss>) -> Vec<D
             schema,
         });
     }
+    all.extend(search.map(|search| Declared {
+        declared: &search.tool,
+        wire: search.tool.clone(),
+        description: Text::plain(SEARCH_DESCRIPTION),
+        schema: Cow::Borrowed(SEARCH_SCHEMA),
+    }));
     all
 }
 

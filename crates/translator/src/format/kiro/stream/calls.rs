@@ -4,24 +4,27 @@ use std::collections::HashSet;
 
 use serde::de::IgnoredAny;
 
+use super::super::wire::{Payload, ToolUse};
 use crate::codec::CodecError;
 use crate::framing::MAX_EVENT_STREAM_FRAME;
+use crate::json::Text;
+use crate::json::read::filled;
 
 /// Arguments that are held at a time.
 const MOST_HELD: usize = MAX_EVENT_STREAM_FRAME;
 
 /// One call.
 #[derive(Debug, Default)]
-pub(super) struct Call {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) arguments: String,
+pub(in super::super) struct Call {
+    pub(in super::super) id: String,
+    pub(in super::super) name: String,
+    pub(in super::super) arguments: String,
     stopped: bool,
 }
 
 /// What the arguments of a finished call are.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Arguments {
+pub(in super::super) enum Arguments {
     /// This JSON.
     Json(String),
     /// They were cut off.
@@ -32,7 +35,7 @@ pub(super) enum Arguments {
 
 /// Calls in the order they began in.
 #[derive(Debug, Default)]
-pub(super) struct Calls {
+pub(in super::super) struct Calls {
     open: Vec<Call>,
     /// The ids of calls that went out: they are not told again.
     done: HashSet<String>,
@@ -41,7 +44,7 @@ pub(super) struct Calls {
 
 impl Calls {
     /// The call with this id, new or known; `None` for one that went out.
-    pub(super) fn call(&mut self, id: &str) -> Option<&mut Call> {
+    fn call(&mut self, id: &str) -> Option<&mut Call> {
         if self.done.contains(id) {
             return None;
         }
@@ -52,8 +55,50 @@ impl Calls {
         self.open.get_mut(at)
     }
 
+    /// Takes a piece of a call, and says by how many bytes its arguments grew.
+    pub(in super::super) fn piece(&mut self, payload: &Payload<'_>) -> usize {
+        let id = filled(payload.call_id).map(Text::into_decoded).unwrap_or_default();
+        let Some(call) = self.call(&id) else { return 0 };
+        if call.name.is_empty()
+            && let Some(name) = filled(payload.name)
+        {
+            call.name = name.into_decoded().into_owned();
+        }
+        let before = call.arguments.len();
+        match payload.input {
+            Some(raw) if raw.get().starts_with('"') => {
+                if let Some(piece) = Text::from_raw(raw) {
+                    call.arguments.push_str(&piece.decoded());
+                }
+            }
+            // Whole at once.
+            Some(raw) if raw.get() != "{}" || call.arguments.is_empty() => {
+                raw.get().clone_into(&mut call.arguments)
+            }
+            _ => {}
+        }
+        call.stopped |= payload.stop.is_some_and(|raw| raw.get() == "true");
+        call.arguments.len().saturating_sub(before)
+    }
+
+    /// Takes a call that comes whole, and says how many bytes its arguments have.
+    pub(in super::super) fn whole(&mut self, used: &ToolUse<'_>) -> usize {
+        let id = filled(used.id).map(Text::into_decoded).unwrap_or_default();
+        let Some(call) = self.call(&id) else { return 0 };
+        call.name = filled(used.name).map(Text::into_decoded).unwrap_or_default().into_owned();
+        call.arguments = match used.input {
+            Some(raw) => match Text::from_raw(raw) {
+                Some(text) => text.into_decoded().into_owned(),
+                None => raw.get().to_owned(),
+            },
+            None => String::new(),
+        };
+        call.stopped = true;
+        call.arguments.len()
+    }
+
     /// Takes note of what is held.
-    pub(super) fn hold(&mut self, more: usize) -> Result<(), CodecError> {
+    pub(in super::super) fn hold(&mut self, more: usize) -> Result<(), CodecError> {
         self.held = self.held.saturating_add(more);
         if self.held > MOST_HELD {
             return Err(CodecError::protocol(format!(
@@ -64,7 +109,7 @@ impl Calls {
     }
 
     /// The next call that is whole, in the order of their beginnings. At the end of the stream all are.
-    pub(super) fn next(&mut self, at_end: bool) -> Option<Call> {
+    pub(in super::super) fn next(&mut self, at_end: bool) -> Option<Call> {
         if !self.open.first().is_some_and(|first| first.stopped || at_end) {
             return None;
         }
@@ -78,18 +123,13 @@ impl Calls {
 }
 
 impl Call {
-    /// Its last piece came.
-    pub(super) fn stop(&mut self) {
-        self.stopped = true;
-    }
-
     /// Whether its last piece came.
-    pub(super) fn is_stopped(&self) -> bool {
+    pub(in super::super) fn is_stopped(&self) -> bool {
         self.stopped
     }
 
     /// Its arguments. Nothing at all is a tool without arguments.
-    pub(super) fn settled(&self) -> Arguments {
+    pub(in super::super) fn settled(&self) -> Arguments {
         let text = self.arguments.trim();
         if text.is_empty() {
             return Arguments::Json("{}".to_owned());

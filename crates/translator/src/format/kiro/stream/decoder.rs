@@ -6,17 +6,20 @@ use std::borrow::Cow;
 use cliproxy_core::FinishReason;
 use serde_json::value::RawValue;
 
+use super::super::search::{SEARCHED, Searched};
 use super::super::usage::Meter;
 use super::super::wire::{Payload, ToolUse};
 use super::super::{KIRO, error};
 use super::calls::{Arguments, Calls};
 use super::tags::{Piece, Tags};
 use crate::codec::{CodecError, ReplyContext, StreamDecoder};
+use crate::format::responses::RESPONSES;
 use crate::frame::{FrameKind, StreamFrame};
 use crate::json::read::filled;
 use crate::json::{List, Text};
-use crate::model::{BlockKind, Delta, Event, Finish, Signature, Start};
+use crate::model::{BlockKind, Delta, Event, Finish, ServerPart, Signature, Start};
 use crate::pass::finish::{from_claude, settle};
+use crate::pass::searches::{CALL, Search};
 use crate::pass::signature::classify;
 
 type Sink<'s> = &'s mut dyn FnMut(Event<'_>);
@@ -91,10 +94,7 @@ impl StreamDecoder for Decoder {
         if is_error(frame.event, &outer) {
             return self.fail(frame, Some(raw), sink);
         }
-        // Some deployments nest the event under its own name. Source: providers-b.md 1.5.8.
-        let nested = outer.extras.iter().find(|(key, raw)| *key == frame.event && raw.get().starts_with('{'));
-        let nested: Option<Payload<'_>> = nested.and_then(|(_, raw)| serde_json::from_str(raw.get()).ok());
-        let payload = nested.unwrap_or(outer);
+        let payload = outer.of_event(frame.event);
         if self.state == State::Fresh {
             self.state = State::Started;
             sink(Event::Start(Start::default()));
@@ -134,7 +134,7 @@ fn unreadable(event: &str, error: &serde_json::Error) -> CodecError {
 }
 
 /// Source: providers-b.md 1.5.8 "Error payload", and the events that are named so.
-fn is_error(event: &str, payload: &Payload<'_>) -> bool {
+pub(in super::super) fn is_error(event: &str, payload: &Payload<'_>) -> bool {
     matches!(event, "error" | "exception" | "internalServerException")
         || filled(payload.underscored).is_some()
         || filled(payload.kind).is_some_and(|kind| kind == "error" || kind == "exception")
@@ -170,6 +170,7 @@ impl Decoder {
             }
             "reasoningContentEvent" => self.thought(payload, sink),
             "toolUseEvent" => self.piece_of_call(payload, sink)?,
+            SEARCHED => return self.searched(raw, sink),
             // Nothing of it is for clients. Source: providers-b.md 1.5.8.
             "followupPromptEvent"
             | "citationEvent"
@@ -241,31 +242,7 @@ impl Decoder {
     }
 
     fn piece_of_call(&mut self, payload: &Payload<'_>, sink: Sink<'_>) -> Result<(), CodecError> {
-        let id = filled(payload.call_id).map(Text::into_decoded).unwrap_or_default();
-        let stop = payload.stop.is_some_and(|raw| raw.get() == "true");
-        let Some(call) = self.calls.call(&id) else { return Ok(()) };
-        if call.name.is_empty()
-            && let Some(name) = filled(payload.name)
-        {
-            call.name = name.into_decoded().into_owned();
-        }
-        let before = call.arguments.len();
-        match payload.input {
-            Some(raw) if raw.get().starts_with('"') => {
-                if let Some(piece) = Text::from_raw(raw) {
-                    call.arguments.push_str(&piece.decoded());
-                }
-            }
-            // Whole at once.
-            Some(raw) if raw.get() != "{}" || call.arguments.is_empty() => {
-                raw.get().clone_into(&mut call.arguments)
-            }
-            _ => {}
-        }
-        if stop {
-            call.stop();
-        }
-        let more = call.arguments.len().saturating_sub(before);
+        let more = self.calls.piece(payload);
         self.meter.wrote(more);
         self.calls.hold(more)?;
         self.send_calls(false, sink)
@@ -276,21 +253,33 @@ impl Decoder {
         let uses: List<ToolUse<'_>> =
             serde_json::from_str(raw.get()).map_err(|error| unreadable("toolUses", &error))?;
         for used in uses.0 {
-            let id = filled(used.id).map(Text::into_decoded).unwrap_or_default();
-            let Some(call) = self.calls.call(&id) else { continue };
-            call.name = filled(used.name).map(Text::into_decoded).unwrap_or_default().into_owned();
-            call.arguments = match used.input {
-                Some(raw) => match Text::from_raw(raw) {
-                    Some(text) => text.into_decoded().into_owned(),
-                    None => raw.get().to_owned(),
-                },
-                None => String::new(),
-            };
-            call.stop();
-            let more = call.arguments.len();
+            let more = self.calls.whole(&used);
             self.meter.wrote(more);
             self.calls.hold(more)?;
             self.send_calls(false, sink)?;
+        }
+        Ok(())
+    }
+
+    /// Searches ran, and another reply of the service follows.
+    fn searched(&mut self, raw: &RawValue, sink: Sink<'_>) -> Result<(), CodecError> {
+        let told: Searched<'_> =
+            serde_json::from_str(raw.get()).map_err(|error| unreadable(SEARCHED, &error))?;
+        self.settle_text(sink);
+        self.send_calls(true, sink)?;
+        self.tags = Tags::default();
+        self.stop = told.paused.unwrap_or(false).then(|| "pause_turn".to_owned());
+        self.meter.next_reply();
+        for raw in told.searches.unwrap_or_default().0 {
+            let kind = Cow::Borrowed(CALL);
+            let part = ServerPart { format: RESPONSES, kind, id: None, name: None, raw: Cow::Borrowed(raw) };
+            // One that asked for nothing is nothing to a client.
+            let Some(search) = Search::read(&part) else { continue };
+            self.meter.searched(search.failure.is_none());
+            let block = self.blocks.number();
+            sink(Event::BlockStart { block, candidate: 0, kind: BlockKind::Server(part) });
+            sink(Event::BlockStop { block });
+            self.said = true;
         }
         Ok(())
     }

@@ -1,11 +1,11 @@
 //! Streams: frames into events and back.
 
-mod calls;
+pub(super) mod calls;
 mod decoder;
 mod encoder;
 mod observer;
-mod tags;
+pub(super) mod tags;
 
-pub(super) use decoder::Decoder;
+pub(super) use decoder::{Decoder, is_error};
 pub(super) use encoder::Encoder;
 pub(super) use observer::Observer;

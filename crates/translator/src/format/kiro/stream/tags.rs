@@ -6,7 +6,7 @@ const CLOSE: &str = "</thinking>";
 
 /// What a piece of text is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(in super::super) enum Piece {
     #[default]
     Text,
     Thought,
@@ -14,7 +14,7 @@ pub(super) enum Piece {
 
 /// Parts text from thoughts.
 #[derive(Debug, Default)]
-pub(super) struct Tags {
+pub(in super::super) struct Tags {
     inside: Piece,
     /// Thoughts come as events of their own: tags in the text are left over, and go.
     native: bool,
@@ -23,7 +23,7 @@ pub(super) struct Tags {
 
 impl Tags {
     /// Thoughts come as events of their own from now on.
-    pub(super) fn native(&mut self, sink: &mut dyn FnMut(Piece, &str)) {
+    pub(in super::super) fn native(&mut self, sink: &mut dyn FnMut(Piece, &str)) {
         if !self.native {
             self.flush(sink);
             self.native = true;
@@ -32,7 +32,7 @@ impl Tags {
     }
 
     /// What text is that certainly holds no piece of a tag. `None` when it has to be looked at.
-    pub(super) fn whole(&self, escaped: &str) -> Option<Piece> {
+    pub(in super::super) fn whole(&self, escaped: &str) -> Option<Piece> {
         // JSON may spell the bracket as an escape.
         let plain = memchr::memchr2(b'<', b'\\', escaped.as_bytes()).is_none()
             || memchr::memchr(b'<', escaped.as_bytes()).is_none() && !escaped.contains("\\u");
@@ -40,7 +40,7 @@ impl Tags {
     }
 
     /// Takes text.
-    pub(super) fn feed(&mut self, text: &str, sink: &mut dyn FnMut(Piece, &str)) {
+    pub(in super::super) fn feed(&mut self, text: &str, sink: &mut dyn FnMut(Piece, &str)) {
         let mut held = std::mem::take(&mut self.held);
         held.push_str(text);
         let mut rest = held.as_str();
@@ -58,7 +58,7 @@ impl Tags {
     }
 
     /// Nothing follows: what was held back is no tag.
-    pub(super) fn flush(&mut self, sink: &mut dyn FnMut(Piece, &str)) {
+    pub(in super::super) fn flush(&mut self, sink: &mut dyn FnMut(Piece, &str)) {
         let held = std::mem::take(&mut self.held);
         self.say(&held, sink);
     }
