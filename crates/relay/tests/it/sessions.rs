@@ -82,6 +82,25 @@ async fn there_are_no_more_sessions_than_there_may_be() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_key_has_so_many_sessions_and_gives_each_back() {
+    let world = World::with(|options| options.max_per_principal = 2);
+    let place = |key: &'static str| world.relay.reserve_for(&Identity::new(Principal::from_static(key)));
+    for _ in 0..2 {
+        let (first, second) = (place("a").unwrap(), place("a").unwrap());
+        assert_eq!(place("a").unwrap_err(), Refused::FullOfOne);
+        let _other = place("b").unwrap();
+        drop(first);
+        let third = place("a").unwrap();
+        assert_eq!(place("a").unwrap_err(), Refused::FullOfOne);
+        drop((second, third));
+    }
+    // Who showed no key shares what there is.
+    let anonymous = Identity::new(Principal::anonymous());
+    let places: Vec<_> = (0..3).map(|_| world.relay.reserve_for(&anonymous).unwrap()).collect();
+    assert_eq!(places.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn shutdown_says_goodbye_to_every_page_and_takes_no_more() {
     let world = World::new();
     let (mut a, b) = (world.page("a").await, world.page("b").await);
