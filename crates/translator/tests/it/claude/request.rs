@@ -97,7 +97,9 @@ fn what_is_no_request_is_refused_with_the_place() {
             r#"max_tokens: invalid type: string "9", expected u64"#,
         ),
         (r#"{"system":{}}"#, Some("system"), "system: expected a string or an array, found an object"),
-        (r#"{"tools":[{"input_schema":{}}]}"#, Some("tools[0].name"), "tools[0].name: missing"),
+        ("{}", Some("messages"), "messages: missing"),
+        (r#"{"messages":null}"#, Some("messages"), "messages: missing"),
+        (r#"{"messages":[],"tools":[{"input_schema":{}}]}"#, Some("tools[0].name"), "tools[0].name: missing"),
         (
             r#"{"thinking":{"type":"enabled","budget_tokens":"x"}}"#,
             Some("thinking.budget_tokens"),

@@ -33,7 +33,7 @@ pub(super) fn request(body: &[u8]) -> Result<Request<'_>, CodecError> {
         model: wire::plain(wire.model),
         instructions,
         instructions_plain,
-        turns: wire.messages.map(turns).transpose()?.unwrap_or_default(),
+        turns: turns(wire.messages.ok_or_else(|| wrong("messages", "missing"))?)?,
         tools: tools::declarations(wire.tools.unwrap_or_default().0)?,
         late_tools: 0,
         tool_choice,
