@@ -122,6 +122,17 @@ impl Egress {
         Ok(Response::from_parts(head, bytes))
     }
 
+    /// As [`Self::raw`], with no credential of ours: what it shows it has already, and the configured proxy is its way.
+    ///
+    /// # Errors
+    /// As [`Self::raw`].
+    pub async fn raw_of_client(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ExecutorError> {
+        let via = Via::new().with_proxy(self.configured());
+        let (head, body) = boxed(|| self.client.send(request, &via)).await.map_err(unsent)?.into_parts();
+        let bytes = body.collect_bounded(MAX_REPLY_BYTES).await.map_err(broken)?;
+        Ok(Response::from_parts(head, bytes))
+    }
+
     /// As [`Self::whole`], for lists of models and the like: nobody waits for them for long.
     ///
     /// # Errors

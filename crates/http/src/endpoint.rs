@@ -136,8 +136,9 @@ impl Endpoint {
             | Self::Compact
             | Self::InputTokens
             | Self::Gemini(_)
-            | Self::CodeAssist(_)
+            | Self::CodeAssist(GeminiAction::Generate | GeminiAction::Stream | GeminiAction::CountTokens)
             | Self::EventLogging => "POST, OPTIONS",
+            Self::CodeAssist(GeminiAction::NotOffered) => "GET, POST, OPTIONS",
             Self::Relay => "GET, OPTIONS",
             Self::StoredResponse | Self::NotOffered | Self::NotBuilt => {
                 "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"

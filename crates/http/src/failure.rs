@@ -161,6 +161,17 @@ pub(crate) fn no_such_model(name: &str) -> ClientError {
     .with_param("model")
 }
 
+/// A question about a login that came without one.
+pub(crate) fn no_own_login(path: &str) -> ClientError {
+    ClientError::new(
+        ClientErrorKind::Authentication,
+        format!(
+            "{path} is about the login of who asks, and is handed on to Google with that: send its token in \
+             `Authorization: Bearer`; a key of this server is none"
+        ),
+    )
+}
+
 /// A reply by its id: the proxy keeps none.
 pub(crate) fn not_stored(path: &str) -> ClientError {
     let id = path.split('/').nth(3).unwrap_or_default();

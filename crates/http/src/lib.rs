@@ -3,6 +3,7 @@
 mod admit;
 mod array;
 mod call;
+mod code_assist;
 mod compact;
 mod endpoint;
 mod failure;
@@ -21,6 +22,7 @@ mod routes;
 mod session;
 mod stream;
 
+pub use code_assist::Onward;
 pub use endpoint::{Endpoint, GeminiAction};
 pub use options::{Codecs, Options};
 pub use routes::ClientRoutes;

@@ -7,6 +7,8 @@ use cliproxy_core::{AccessProvider, ClientFormat};
 use cliproxy_translator::Codec;
 use cliproxy_transport::BodyLimits;
 
+use crate::Onward;
+
 /// The codecs of the client formats that have routes.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -79,6 +81,9 @@ pub struct Options {
     /// Who may connect pages, where a key is asked for: nobody whom this does not grant it. Without it every client may
     /// (`ws-keys`).
     pub relay_access: Option<Arc<dyn AccessProvider>>,
+    /// Where questions about a client's own login at Google go (`/v1internal:loadCodeAssist` and the like). Without it they
+    /// are not offered.
+    pub code_assist: Option<Arc<dyn Onward>>,
     /// Every reply carries the explanation of how it came about, not only those whose client asks (`trace`).
     pub explain: bool,
 }
@@ -95,6 +100,7 @@ impl Default for Options {
             relay_keyed: true,
             relay_origins: Vec::new(),
             relay_access: None,
+            code_assist: None,
             explain: false,
         }
     }

@@ -18,7 +18,7 @@ use crate::models::Style;
 use crate::options::{Codecs, Options};
 use crate::percent::decoded;
 use crate::request_id::{Ids, trace_id};
-use crate::{admit, failure, generate, relay, respond};
+use crate::{admit, code_assist, failure, generate, relay, respond};
 
 /// How much of a body that nobody reads is taken from the client, so that it sees why.
 const DISCARD_BYTES: usize = 16 * 1024 * 1024;
@@ -158,6 +158,13 @@ impl Inner {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static(endpoint.allow()));
             return response;
         }
+        let login = match visit.options.code_assist {
+            // Before the keys are taken out.
+            Some(_) if code_assist::is_about_its_login(endpoint) => {
+                code_assist::own_login(&self, &visit.options, &visit.parts).await
+            }
+            _ => None,
+        };
         let admitted = admit::check(&self, endpoint, &mut visit.parts, visit.peer, &visit.options).await;
         let principal = match admitted {
             Ok(principal) => principal,
@@ -186,6 +193,16 @@ impl Inner {
                     response.headers_mut().extend(hints);
                     response
                 })
+            }
+            _ if code_assist::is_about_its_login(endpoint) => {
+                let Some(onward) = visit.options.code_assist.clone() else {
+                    return refuse(&failure::not_offered(&path));
+                };
+                let Some(login) = login else { return refuse(&failure::no_own_login(&path)) };
+                let Some(body) = visit.body.take() else { return refuse(&failure::no_body()) };
+                let asked =
+                    code_assist::answer(onward.as_ref(), &mut visit.parts, login, body, &visit.options);
+                asked.await.unwrap_or_else(|error| refuse(&error))
             }
             Endpoint::Models | Endpoint::GeminiModels => {
                 let list = style_of(endpoint, &visit.parts).list(&self.dispatcher.models());

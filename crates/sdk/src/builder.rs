@@ -178,7 +178,7 @@ impl Builder {
         chain.push(Arc::clone(&keys) as Arc<dyn AccessProvider>);
         let access = Arc::new(Chain::new(chain).or_open(Open::while_keyless(Arc::clone(&keys))));
         let dispatcher: Arc<dyn cliproxy_core::Dispatcher> = Arc::clone(&conductor) as _;
-        let routes = options::routes(&self.config, own_door);
+        let routes = options::routes(&self.config, own_door, &self.egress);
         let client_routes = ClientRoutes::new(dispatcher, access, codecs, routes, shutdown.clone());
         let relay = relay::relay(&shutdown);
         let pages = Arc::new(Pages::new(Arc::clone(&conductor)));

@@ -10,11 +10,12 @@ use cliproxy_conductor::{
 };
 use cliproxy_config::{Config, Environment, Host, ProxySetting};
 use cliproxy_core::ProviderId;
+use cliproxy_executors::Egress;
 use cliproxy_transport::{
     BodyLimits, ClientOptions, ProxyChoice, ProxyEnvironment, ProxyUrlError, ServerOptions, ServerTls,
 };
 
-use crate::payload;
+use crate::{code_assist, payload};
 
 /// What the bridge is told.
 pub(crate) fn bridge(config: &Config) -> cliproxy_bridge::Options {
@@ -118,7 +119,7 @@ pub(crate) fn cold_keys(old: &Config, new: &Config) -> Vec<&'static str> {
 }
 
 /// What the client routes are told.
-pub(crate) fn routes(config: &Config, own_door: bool) -> cliproxy_http::Options {
+pub(crate) fn routes(config: &Config, own_door: bool, egress: &Egress) -> cliproxy_http::Options {
     let limits = &config.server.limits;
     let mut options = cliproxy_http::Options::default();
     options.body = BodyLimits::new()
@@ -130,6 +131,7 @@ pub(crate) fn routes(config: &Config, own_door: bool) -> cliproxy_http::Options 
     options.keyed = own_door || !config.access.api_keys.is_empty();
     options.safe_mode = config.access.safe_mode;
     options.explain = config.log.trace;
+    options.code_assist = code_assist::onward(config, egress);
     options.relay_keyed = config.access.ws_auth;
     options.relay_origins.clone_from(&config.access.ws_origins);
     options.relay_access = relay_keys(config).map(|keys| Arc::new(keys) as _);

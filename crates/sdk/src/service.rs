@@ -192,7 +192,7 @@ impl Service {
         let revoked = relay::admitted(&old, &self.keys);
         self.keys.replace(config.access.api_keys.clone(), options::keyless(&config, self.own_door));
         let valid = relay::admitted(&config, &self.keys);
-        self.client_routes.reconfigure(options::routes(&config, self.own_door));
+        self.client_routes.reconfigure(options::routes(&config, self.own_door, &self.egress));
         gathered.put_in_force(&self.conductor, &self.fetching, &self.tasks, &self.shutdown);
         self.pages.renew(&self.relay);
         self.pages.close_unwelcome(&self.relay, &config, self.own_door, (revoked, &valid));

@@ -63,6 +63,17 @@ impl GeminiCliExecutor {
         self
     }
 
+    /// Sends what a client asks Google about its own login: path and query as they are, with the token that the request
+    /// has, and no credential of ours.
+    ///
+    /// # Errors
+    /// As [`Egress::send`].
+    pub async fn hand_on(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, ExecutorError> {
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        *request.uri_mut() = Base::new(self.urls.get("api").unwrap_or(API)).join(&path)?;
+        self.egress.raw_of_client(request).await
+    }
+
     fn base<'a>(&'a self, credential: &'a Credential) -> Base<'a> {
         Base::of(credential).unwrap_or_else(|| Base::new(self.urls.get("api").unwrap_or(API)))
     }

@@ -66,6 +66,10 @@ pub(super) fn find(path: &str) -> Option<Endpoint> {
     if let Some(method) = path.strip_prefix("/v1internal:") {
         return Some(Endpoint::CodeAssist(GeminiAction::parse(method).unwrap_or(GeminiAction::NotOffered)));
     }
+    // Operations that an onboarding began, events.
+    if path.starts_with("/v1internal/") {
+        return Some(Endpoint::CodeAssist(GeminiAction::NotOffered));
+    }
     let (version, rest) = below_version(path)?;
     if rest == "models" && version != "/v1/" {
         return Some(Endpoint::GeminiModels);
@@ -133,6 +137,8 @@ mod tests {
             ("/v1beta1/publishers/google/models/g:countTokens", Some(Endpoint::Gemini(CountTokens)), "g"),
             ("/v1internal:generateContent", Some(Endpoint::CodeAssist(Generate)), ""),
             ("/v1internal:loadCodeAssist", Some(Endpoint::CodeAssist(NotOffered)), ""),
+            ("/v1internal/operations/o-1", Some(Endpoint::CodeAssist(NotOffered)), ""),
+            ("/v1internals:generateContent", None, ""),
             ("/v1beta/corpora", None, ""),
             ("/v1beta/models/", None, ""),
         ] {

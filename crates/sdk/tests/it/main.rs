@@ -11,6 +11,7 @@
 )]
 
 mod access;
+mod code_assist;
 mod codex;
 mod fallbacks;
 mod google;
