@@ -63,6 +63,20 @@ async fn commands_answer_and_failures_have_their_exit_codes() {
 }
 
 #[tokio::test]
+async fn check_config_warns_of_no_key_that_works() {
+    for text in [
+        "oauth-clients: {gemini-cli: {client-id: an-id, client-secret: CANARY}}\n",
+        "endpoints: {claude: {api: 'https://mirror.example'}}\n",
+    ] {
+        let (status, out, err) = run(&["check-config"], Some(&format!("host: 127.0.0.1\n{text}"))).await;
+        assert_eq!(status, 0, "{text}: {out}{err}");
+        for word in ["warning", "note:", "not built", "CANARY"] {
+            assert!(!out.contains(word) && !err.contains(word), "{text}: {out}{err}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn check_config_lists_what_lies_in_the_auth_directory() {
     let home = TempDir::new().unwrap();
     let folder = home.path().join("credentials");

@@ -111,13 +111,15 @@ async fn a_stream_that_breaks_after_its_first_word_is_never_sent_again_and_never
 async fn when_every_key_is_refused_the_client_learns_when_to_come_back() {
     for provider in providers() {
         for client in clients() {
-            for (status, expected) in [(429, 429), (401, 503)] {
-                let case = format!("{} → {}, {status}", client.name(), provider.name());
+            for (status, expected, stream) in
+                [(429, 429, false), (401, 503, false), (429, 429, true), (401, 503, true)]
+            {
+                let case = format!("{} → {}, {status}, stream={stream}", client.name(), provider.name());
                 println!("{case}");
                 let (server, upstream) = pool(provider).await;
                 upstream.answer_with(move |_| provider.error(status, "no").header("retry-after", "120"));
-                let body = client.body("m", &hello().ask, false);
-                let path = client.path("m", false);
+                let body = client.body("m", &hello().ask, stream);
+                let path = client.path("m", stream);
                 let reply = server.client().post(&path, &body).await;
                 assert_eq!(reply.status(), expected, "{case}");
                 client.error(expected, &reply.json().await);

@@ -142,7 +142,8 @@ async fn a_wrong_base_url_is_explained() {
         for (wrong, words) in [
             (format!("/{version}{path}"), "without"),
             (bare.to_owned(), "at its end"),
-            (format!("{path}/{version}{bare}"), ""),
+            (format!("{path}/{version}{bare}"), "names an endpoint twice"),
+            (format!("{path}{bare}"), "names an endpoint twice"),
         ] {
             let mut caller = server.client();
             for (format, name) in

@@ -12,6 +12,7 @@ pub(crate) fn run(model: &str, overrides: &Overrides, environment: Environment) 
     let (_, _, loaded) = load(overrides, environment.clone())?;
     let mut config = loaded.config;
     config.server.port = 0; // a free one: a server may be running beside us
+    config.server.tls = None; // nobody connects, and its files may not be ours to read
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -111,7 +111,7 @@ impl Endpoint {
             "/api/event_logging/batch" => Self::EventLogging,
             "/v1/ws" => Self::Relay,
             other if other.starts_with("/v1/models/") => Self::Model,
-            other if other.starts_with("/v1/responses/") => Self::StoredResponse,
+            other if is_stored_response(other) => Self::StoredResponse,
             other if NOT_BUILT.iter().any(|route| begins_with(other, route)) => Self::NotBuilt,
             other if NOT_OFFERED.iter().any(|route| begins_with(other, route)) => Self::NotOffered,
             _ => return None,
@@ -231,6 +231,15 @@ impl Endpoint {
     }
 }
 
+/// Whether a path names a response by its id. What a client appends to a base URL that names the endpoint already is no
+/// id: that is for [`base_url_advice`] to explain.
+fn is_stored_response(path: &str) -> bool {
+    path.strip_prefix("/v1/responses/").is_some_and(|below| {
+        let first = below.split('/').next().unwrap_or_default();
+        !matches!(first, "v1" | "v1beta" | "chat" | "completions" | "messages" | "models" | "responses")
+    })
+}
+
 /// Whether `path` is `route` or lies below it (`/v1/audio/speech`, `/v1/live:x`).
 fn begins_with(path: &str, route: &str) -> bool {
     path.strip_prefix(route).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ':']))
@@ -253,12 +262,14 @@ mod tests {
             ("/v1/responses/compact", Some(Endpoint::Compact)),
             ("/v1/responses/input_tokens", Some(Endpoint::InputTokens)),
             ("/v1/responses/resp_1/cancel", Some(Endpoint::StoredResponse)),
+            ("/v1/responses/responses", None),
+            ("/v1/responses/v1/responses", None),
             ("/backend-api/codex/responses", Some(Endpoint::Responses)),
             ("/backend-api/codex/responses/compact", Some(Endpoint::Compact)),
             ("/v1/ws", Some(Endpoint::Relay)),
             ("/v1/ws/", Some(Endpoint::Relay)),
             ("/v1/ws/x", None),
-            ("/backend-api/codex/models", Some(Endpoint::NotBuilt)),
+            ("/backend-api/codex/models", Some(Endpoint::Models)),
             ("/v1/audio/speech", Some(Endpoint::NotOffered)),
             ("/v1/messages/batches/b", Some(Endpoint::NotOffered)),
             ("/v1betamax", None),

@@ -57,7 +57,7 @@ pub(super) const ROOT: &[Key] = &[
     key("oauth-excluded-models", Active, Named(&Value)),
     key("oauth-request-scoped-errors", Active, Named(&List(SCOPED))),
     key("endpoints", Active, Named(&Named(&Value))),
-    key("oauth-clients", NotBuilt, Named(&Map(&[value("client-id"), value("client-secret")]))),
+    key("oauth-clients", Active, Named(&Map(&[value("client-id"), value("client-secret")]))),
     // which credential, how often, how long
     key("routing", Active, Map(ROUTING)),
     value("request-retry"),

@@ -6,8 +6,7 @@
 //! | count tokens | `POST {api}/v1/messages/count_tokens?beta=true`, Anthropic's own host only |
 //! | models | none: a static list |
 //!
-//! Facts: providers-a.md 2.4 to 2.7. The access token of a login file serves until it expires: logins and their renewal
-//! are not built yet.
+//! Facts: providers-a.md 2.4 to 2.7. The access token of a login file is renewed with its refresh token.
 
 mod betas;
 mod executor;

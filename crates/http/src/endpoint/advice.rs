@@ -31,9 +31,10 @@ pub(crate) fn base_url_advice(path: &str) -> Option<String> {
              right path is {version}{path})"
         ));
     }
-    // A whole endpoint as base URL: `/v1/chat/completions/chat/completions`, `/v1/messages/v1/messages`.
-    BARE.iter().find_map(|route| {
-        let base = bare.strip_suffix(route)?;
+    // A whole endpoint as base URL: `/v1/chat/completions/chat/completions`, `/v1/messages/v1/messages`,
+    // `/v1beta/models/m:generateContent/v1beta/models/m:generateContent`.
+    let gemini = bare.rfind("/models/").and_then(|at| bare.get(..at));
+    BARE.iter().filter_map(|route| bare.strip_suffix(route)).chain(gemini).find_map(|base| {
         let base = VERSIONS.iter().find_map(|version| base.strip_suffix(version)).unwrap_or(base);
         Endpoint::find(base)?.operation()?;
         Some(format!(
@@ -58,6 +59,12 @@ mod tests {
             ("/models/g:generateContent", "with /v1beta at its end"),
             ("/v1/chat/completions/chat/completions", "without /v1/chat/completions"),
             ("/v1/messages/v1/messages", "without /v1/messages"),
+            ("/v1/responses/responses", "without /v1/responses"),
+            ("/v1/responses/v1/responses", "without /v1/responses"),
+            ("/v1/responses/chat/completions", "without /v1/responses"),
+            ("/v1/completions/completions", "without /v1/completions"),
+            ("/v1beta/models/g:generateContent/v1beta/models/g:generateContent", "names an endpoint twice"),
+            ("/v1beta/models/g:generateContent/models/g:generateContent", "names an endpoint twice"),
         ] {
             let advice = base_url_advice(path);
             assert!(advice.as_deref().is_some_and(|advice| advice.contains(words)), "{path}: {advice:?}");

@@ -75,6 +75,13 @@ pub(super) fn find(path: &str) -> Option<Endpoint> {
         return Some(Endpoint::GeminiModels);
     }
     let name = model_path(rest)?;
+    // A whole call as base URL, with another call behind it: that is for `base_url_advice` to explain.
+    let twice = |(_, behind): (&str, &str)| {
+        behind.split_once('/').is_some_and(|(action, _)| GeminiAction::parse(action).is_some())
+    };
+    if name.split_once(':').is_some_and(twice) {
+        return None;
+    }
     match name.rsplit_once(':').and_then(|(_, action)| GeminiAction::parse(action)) {
         Some(action) => Some(Endpoint::Gemini(action)),
         None if version == "/v1/" => None,

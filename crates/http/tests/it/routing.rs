@@ -123,7 +123,7 @@ async fn what_is_not_offered_or_not_built_says_so_and_asks_for_no_retry() {
         ("/v1beta/files", "not offered"),
         ("/v1/images/generations", "not built yet"),
         ("/v1/videos", "not built yet"),
-        ("/backend-api/codex/models", "not built yet"),
+        ("/backend-api/codex/alpha/search", "not built yet"),
     ] {
         let stranger = edge.stranger().post(path, &json!({"model": "m"})).await;
         assert_eq!(stranger.status(), 401, "{path}: a key is asked for first");
