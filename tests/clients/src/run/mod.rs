@@ -14,8 +14,8 @@ use crate::brain::{FILE, LABEL, TASK};
 use crate::install::Tools;
 use crate::world::World;
 
-/// A client has this long for the whole task.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// A client has this long for the whole task: some take minutes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A client.
 #[derive(Clone, Copy)]

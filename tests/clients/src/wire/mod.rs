@@ -141,7 +141,7 @@ fn claude_error_type(status: u16) -> &'static str {
         413 => "request_too_large",
         429 => "rate_limit_error",
         504 => "timeout_error",
-        529 => "overloaded_error",
+        503 | 529 => "overloaded_error",
         500.. => "api_error",
         _ => "invalid_request_error",
     }
@@ -151,7 +151,7 @@ fn claude_error_type(status: u16) -> &'static str {
 fn google_status(status: u16) -> &'static str {
     match status {
         429 => "RESOURCE_EXHAUSTED",
-        503 => "UNAVAILABLE",
+        503 | 529 => "UNAVAILABLE",
         504 => "DEADLINE_EXCEEDED",
         500.. => "INTERNAL",
         _ => "INVALID_ARGUMENT",
