@@ -351,6 +351,34 @@ fn finish(reason: FinishReason) -> Event<'static> {
     Event::Finish { candidate: 0, finish: Finish::new(reason) }
 }
 
+/// Found by fuzzing: a provider that goes on after it said why it ended.
+#[test]
+fn b53_the_finish_stands_behind_everything_that_is_said() {
+    let values = written(
+        [
+            start(),
+            open(0, BlockKind::Text),
+            text(0, "a"),
+            finish(FinishReason::Length),
+            text(0, "b"),
+            open(1, call("c", false)),
+            args(1, "{}"),
+            finish(FinishReason::Stop),
+            Event::End,
+        ],
+        &context(),
+    );
+    let reasons: Vec<_> = values
+        .iter()
+        .map(|value| &value["choices"][0]["finish_reason"])
+        .filter(|reason| !reason.is_null())
+        .collect();
+    assert_eq!(reasons, ["length"], "the first that was said");
+    assert_eq!(values.last().unwrap()["choices"][0]["finish_reason"], "length", "{values:?}");
+    let said: String = deltas(&values).iter().filter_map(|delta| delta["content"].as_str()).collect();
+    assert_eq!(said, "ab");
+}
+
 #[test]
 fn b64_f12_calls_are_counted_from_zero_and_stream_their_arguments() {
     let mut context = context();

@@ -1,6 +1,6 @@
 //! Canonical events as chunks for a client. Source: translation.md B64, B72, B77; F12.
 
-use cliproxy_core::{ClientError, Usage};
+use cliproxy_core::{ClientError, FinishReason, Usage};
 
 use super::super::reply::{annotation, finish_word, image_url, is_logprobs, write_image};
 use super::super::{CHAT, error, usage};
@@ -30,7 +30,8 @@ struct Candidate {
     images: usize,
     /// How many characters of text went out.
     said: usize,
-    finished: bool,
+    /// Why it ended, once that was said. It is written at the end: some providers go on after it.
+    finish: Option<FinishReason>,
 }
 
 #[derive(Debug)]
@@ -82,7 +83,7 @@ impl Encoder {
         self.prefix.open(index, out);
         out.extend_from_slice(br#","delta":{"role":"assistant","content":""}"#);
         Prefix::close(out);
-        self.candidates.push(Candidate { index, calls: 0, images: 0, said: 0, finished: false });
+        self.candidates.push(Candidate { index, calls: 0, images: 0, said: 0, finish: None });
         self.candidates.len() - 1
     }
 
@@ -189,17 +190,15 @@ impl Encoder {
         }
     }
 
-    /// Exactly one chunk per choice (B53).
-    fn finish(&mut self, index: u32, finish: Option<&Finish<'_>>, out: &mut Vec<u8>) {
-        let place = self.candidate(index, out);
+    /// Exactly one chunk per choice, behind everything else of it (B53).
+    fn finish(&mut self, index: u32, out: &mut Vec<u8>) {
         let open: Vec<u32> =
             self.blocks.iter().filter(|block| block.candidate == index).map(|block| block.id).collect();
         open.into_iter().for_each(|block| self.block_stop(block, out));
-        let Some(candidate) = self.candidates.get_mut(place) else { return };
-        if std::mem::replace(&mut candidate.finished, true) {
+        let Some(candidate) = self.candidates.iter().find(|candidate| candidate.index == index) else {
             return;
-        }
-        let word = finish_word(finish, candidate.calls > 0);
+        };
+        let word = finish_word(candidate.finish.map(Finish::new).as_ref(), candidate.calls > 0);
         self.prefix.open(index, out);
         out.extend_from_slice(br#","delta":{},"finish_reason":""#);
         out.extend_from_slice(word.as_bytes());
@@ -212,9 +211,8 @@ impl Encoder {
             // Source: translation.md B71.
             self.candidate(0, out);
         }
-        let open = self.candidates.iter().filter(|candidate| !candidate.finished);
-        let open: Vec<u32> = open.map(|candidate| candidate.index).collect();
-        open.into_iter().for_each(|index| self.finish(index, None, out));
+        let all: Vec<u32> = self.candidates.iter().map(|candidate| candidate.index).collect();
+        all.into_iter().for_each(|index| self.finish(index, out));
         // Nothing is known, nothing is said (B59).
         if self.context.include_usage && !self.usage.is_empty() && !self.prefix.is_empty() {
             let mut w = Writer::default();
@@ -239,7 +237,12 @@ impl StreamEncoder for Encoder {
             Event::Delta { block, delta } => self.delta(block, delta, out),
             Event::BlockStop { block } => self.block_stop(block, out),
             Event::Usage(usage) => self.usage.merge(&usage),
-            Event::Finish { candidate, finish } => self.finish(candidate, Some(&finish), out),
+            Event::Finish { candidate, finish } => {
+                let place = self.candidate(candidate, out);
+                if let Some(candidate) = self.candidates.get_mut(place) {
+                    candidate.finish.get_or_insert(finish.reason);
+                }
+            }
             Event::Error(error) => {
                 self.over = true;
                 error::relay_event(&error, out);
