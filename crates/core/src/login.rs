@@ -1,5 +1,6 @@
 //! Getting new credentials: the trait behind every way to log in, and what such a flow says and asks.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -205,7 +206,7 @@ pub struct NewLogin {
     pub other_name: Option<String>,
     /// The whole JSON, without what the user may have added to an older file.
     pub document: Document,
-    /// The members that tell accounts apart: equal in all of them is the same account.
+    /// The members that tell accounts apart: equal in all of them is the same account. A dot leads into an object.
     pub identity: Vec<&'static str>,
     /// Members that make it another account where they differ, and nobody the same where they are equal: by which way
     /// it logged in.
@@ -262,19 +263,29 @@ impl NewLogin {
     }
 
     /// The credential to save: over the stored one of the same account, whatever its file is called. Saving it leaves
-    /// members that only the file has as they are.
+    /// members that only the file has as they are. Another account's file is never the one that is saved over.
     // Source: providers-a.md 3.3 "a re-login of the same account must update the existing file rather than create a
     // twin"; 1.1 "Do the merge".
     #[must_use]
     pub fn into_credential(self, existing: &[Credential]) -> Credential {
-        let ours = existing.iter().filter(|credential| credential.provider() == &self.provider);
-        let same = ours.clone().find(|credential| self.is_same_account(credential.document()));
-        let taken = |name: &str| ours.clone().any(|credential| credential.id().as_str() == name);
-        let name = match (same, self.other_name) {
-            (Some(credential), _) => credential.id().as_str().to_owned(),
-            (None, Some(other)) if taken(&self.file_name) => other,
-            (None, _) => self.file_name,
-        };
+        self.into_credential_beside(existing, |_| false)
+    }
+
+    /// As [`Self::into_credential`], with names that are in use although no stored credential has them: files that
+    /// cannot be read.
+    #[must_use]
+    pub fn into_credential_beside(
+        self,
+        existing: &[Credential],
+        in_use: impl Fn(&str) -> bool,
+    ) -> Credential {
+        let same = self.same_account(existing).map(|credential| credential.id().as_str().to_owned());
+        let name = same.unwrap_or_else(|| {
+            // A file belongs to whoever has it, of this provider or another; some file systems do not know case.
+            self.free_name(|name| {
+                in_use(name) || existing.iter().any(|known| known.id().as_str().eq_ignore_ascii_case(name))
+            })
+        });
         let label =
             ["label", "email", "username", "project_id"].iter().find_map(|key| self.document.text(key));
         let settings = Settings::new(label.unwrap_or(self.provider.as_str()));
@@ -282,12 +293,41 @@ impl NewLogin {
         Credential::new(id, self.provider, CredentialKind::Account, origin, self.document, settings)
     }
 
-    fn is_same_account(&self, stored: &Document) -> bool {
+    /// The file name, the other one, then numbered ones.
+    fn free_name(&self, taken: impl Fn(&str) -> bool) -> String {
+        let last = self.other_name.as_ref().unwrap_or(&self.file_name);
+        let stem = last.strip_suffix(".json").unwrap_or(last);
+        let mut name = self.file_name.clone();
+        let mut others = self.other_name.iter().cloned().chain((2_u64..).map(|n| format!("{stem}-{n}.json")));
+        while taken(&name) {
+            let Some(next) = others.next() else { break };
+            name = next;
+        }
+        name
+    }
+
+    /// The stored credential of this account: the one that agrees in most. None, when several agree in as much and
+    /// none in all: to choose one of them would be to guess whose tokens are lost.
+    fn same_account<'c>(&self, existing: &'c [Credential]) -> Option<&'c Credential> {
+        let ours = existing.iter().filter(|credential| credential.provider() == &self.provider);
+        let mut same: Vec<(usize, &Credential)> = ours
+            .filter_map(|credential| Some((self.agreement(credential.document())?, credential)))
+            .collect();
+        same.sort_by_key(|(agreement, _)| Reverse(*agreement));
+        match same.as_slice() {
+            [(most, _), (next, _), ..] if most == next && *most < self.identity.len() => None,
+            [(_, credential), ..] => Some(credential),
+            [] => None,
+        }
+    }
+
+    /// In how many members of the identity it is the same account as a stored one; `None` when it is another.
+    fn agreement(&self, stored: &Document) -> Option<usize> {
         let said = |document: &Document, key: &str| {
-            document
-                .get(key)
-                .filter(|value| value.as_str().is_none_or(|text| !text.trim().is_empty()))
-                .cloned()
+            let mut path = key.split('.');
+            let top = document.get(path.next()?)?;
+            let value = path.try_fold(top, |object, member| object.get(member))?;
+            Some(value.clone()).filter(|value| value.as_str().is_none_or(|text| !text.trim().is_empty()))
         };
         let text = |document: &Document, key: &str| document.text(key).map(str::to_ascii_lowercase);
         let differs = |key: &&'static str| {
@@ -295,20 +335,20 @@ impl NewLogin {
         };
         let unequal = |key: &&'static str| text(&self.document, key) != text(stored, key);
         if self.distinct.iter().any(differs) || self.exact.iter().any(unequal) {
-            return false;
+            return None;
         }
-        let mut known = false;
+        let mut known = 0;
         let same = self.identity.iter().all(|key| {
             match (said(&self.document, key), said(stored, key)) {
                 (Some(Value::String(ours)), Some(Value::String(theirs))) => {
-                    known = true;
+                    known += 1;
                     ours.trim() == theirs.trim()
                 }
                 // What one of them does not say tells them apart only if nothing else is there to tell.
                 _ => true,
             }
         });
-        known && same
+        (known > 0 && same).then_some(known)
     }
 }
 
@@ -428,5 +468,60 @@ mod tests {
             &["email"],
         );
         assert_eq!(other.into_credential(&existing).id().as_str(), "q.json", "another provider's account");
+    }
+
+    #[test]
+    fn accounts_that_are_stored_one_after_another_keep_a_file_each() {
+        let codex = ProviderId::from_static("codex");
+        for other_name in [None, Some("x-hash.json")] {
+            let login = |email: &str| {
+                let json = format!(r#"{{"email":"{email}","refresh_token":"of {email}"}}"#);
+                let login = NewLogin::new(codex.clone(), "x.json", document(&json), &["email"]);
+                other_name.map_or(login.clone(), |name| login.with_other_name(name))
+            };
+            let mut existing = vec![Credential::new(
+                CredentialId::new("X.json"),
+                ProviderId::from_static("qwen"),
+                CredentialKind::Account,
+                Origin::Store("X.json".to_owned()),
+                document("{}"),
+                Settings::new("x"),
+            )];
+            // Some accounts do not say who they are: none of them is another's.
+            let emails = ["a", "b", "", "c", "", "d"];
+            for email in emails {
+                let credential =
+                    login(email).into_credential_beside(&existing, |name| name.ends_with("-3.json"));
+                assert!(
+                    existing.iter().all(|known| known.id() != credential.id()),
+                    "{email}: {credential:?}"
+                );
+                assert!(!credential.id().as_str().ends_with("-3.json"), "that one cannot be read");
+                existing.push(credential);
+            }
+            for (email, known) in emails.iter().zip(existing.iter().skip(1)) {
+                if !email.is_empty() {
+                    assert_eq!(login(email).into_credential(&existing).id(), known.id(), "again");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn of_several_files_the_one_that_agrees_most_is_the_accounts_and_none_when_that_would_be_a_guess() {
+        let files = |first: &str, second: &str| [stored("one.json", first), stored("two.json", second)];
+        let whole = r#"{"email":"a@x","token":{"id":"1"}}"#;
+        let (bare, second) = (r#"{"email":"a@x"}"#, r#"{"email":"a@x","token":{"id":"2"}}"#);
+        for (existing, json, expected) in [
+            (files(bare, whole), whole, "two.json"),
+            (files(bare, whole), second, "one.json"),
+            (files(second, whole), whole, "two.json"),
+            (files(second, whole), bare, "new.json"),
+            (files(whole, whole), whole, "one.json"),
+        ] {
+            let provider = ProviderId::from_static("codex");
+            let login = NewLogin::new(provider, "new.json", document(json), &["email", "token.id"]);
+            assert_eq!(login.into_credential(&existing).id().as_str(), expected, "{json} {existing:?}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::Options;
 use crate::browser::{Redirect, consent};
 use crate::means::{Call, Means, token_failed};
-use crate::names::part;
+use crate::names::{part, short_hash};
 
 static ENDPOINTS: [Endpoint; 3] = [
     Endpoint::new("authorize", "https://claude.ai/oauth/authorize"),
@@ -24,6 +24,9 @@ static ENDPOINTS: [Endpoint; 3] = [
 const REDIRECT: Redirect = Redirect::own_port(54545, "/callback");
 const SCOPES: &str =
     "user:profile user:inference user:sessions:claude_code user:mcp_servers user:file_upload";
+
+/// One address may have a plan of its own and a seat in an organisation.
+pub(crate) const IDENTITY: [&str; 2] = ["email", "organization_uuid"];
 
 #[derive(Debug)]
 pub(crate) struct Claude(Means);
@@ -125,8 +128,12 @@ impl Authenticator for Claude {
                 document.insert(key.to_owned(), json!(text));
             }
         }
-        let file = format!("claude-{}.json", part(&account.email));
-        Ok(NewLogin::new(means.provider.clone(), file, Document::new(document), &["email"]))
+        let stem = format!("claude-{}", part(&account.email));
+        let document = Document::new(document);
+        let organization = document.text("organization_uuid").unwrap_or_default();
+        let other = format!("{stem}-{}.json", short_hash(organization));
+        let login = NewLogin::new(means.provider.clone(), format!("{stem}.json"), document, &IDENTITY);
+        Ok(login.with_other_name(other))
     }
 
     fn endpoints(&self) -> &[Endpoint] {

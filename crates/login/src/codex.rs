@@ -231,7 +231,7 @@ impl Authenticator for Codex {
         let (name, other) = identity.names();
         let login =
             NewLogin::new(means.provider.clone(), name, Document::new(document), &["email", "account_id"]);
-        Ok(login.with_other_name(other))
+        Ok(login.with_exact(&["email"]).with_other_name(other))
     }
 
     fn endpoints(&self) -> &[Endpoint] {

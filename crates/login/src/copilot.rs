@@ -102,6 +102,8 @@ impl Authenticator for Copilot {
             return Err(LoginError::new(LoginErrorKind::BadReply, message));
         }
         let name = text("login");
+        // Without a name nothing but the token tells one account from another.
+        let identity = if name.is_empty() { "access_token" } else { "username" };
         let name = if name.is_empty() { "unknown".to_owned() } else { name };
         let mut document = Map::new();
         for (key, value) in [
@@ -123,7 +125,7 @@ impl Authenticator for Copilot {
             document.insert("enterprise_domain".to_owned(), json!(domain));
             file = format!("github-copilot-{}-{}.json", part(&name), part(domain));
         }
-        let login = NewLogin::new(means.provider.clone(), file, Document::new(document), &["username"]);
+        let login = NewLogin::new(means.provider.clone(), file, Document::new(document), &[identity]);
         Ok(login.with_exact(&["enterprise_domain"]))
     }
 

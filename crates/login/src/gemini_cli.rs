@@ -288,7 +288,10 @@ impl Authenticator for GeminiCli {
             format!("{}-{}.json", part(&email), part(&project))
         };
         let document = Document::new(document);
-        Ok(NewLogin::new(means.provider.clone(), file, document, &["email", "project_id"]))
+        // People share projects: without an e-mail it is nobody that is known.
+        let identity: &[_] =
+            if email.is_empty() { &["token.refresh_token"] } else { &["email", "project_id"] };
+        Ok(NewLogin::new(means.provider.clone(), file, document, identity).with_exact(&["email"]))
     }
 
     fn endpoints(&self) -> &[Endpoint] {

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cliproxy_core::{Document, LoginError, LoginErrorKind, NewLogin, ProviderId, Timestamp};
-use cliproxy_transport::oauth::jwt_claims;
+use cliproxy_core::{Credential, Document, LoginError, LoginErrorKind, NewLogin, ProviderId, Timestamp};
+use cliproxy_transport::oauth::{jwt_claims, known};
 use serde_json::{Map, Value, json};
 
 use crate::Options;
@@ -26,6 +26,8 @@ pub struct FoundLogin {
     pub path: PathBuf,
     /// Whether the two would use up each other's refresh token.
     pub single_use: bool,
+    /// Which of several it is, where the file holds some: the name that it has there.
+    pub entry: Option<String>,
 }
 
 impl FoundLogin {
@@ -77,7 +79,10 @@ impl FoundLogin {
                 format!("{} cannot be imported", self.name),
             ));
         };
-        let object = object(&self.path)?;
+        let mut object = object(&self.path)?;
+        if let Some(entry) = &self.entry {
+            object.retain(|name, _| name == entry);
+        }
         (source.read)(&object, &self.path).ok_or_else(|| {
             let message = format!("{} holds no login of {}", self.path.display(), self.program);
             LoginError::new(LoginErrorKind::BadInput, message)
@@ -170,7 +175,7 @@ pub(crate) fn read_as_each(object: &Map<String, Value>, path: &Path) -> Vec<NewL
     SOURCES.iter().filter_map(|source| (source.read)(object, path)).collect()
 }
 
-/// The logins that are there. `lookup` reads the environment.
+/// The logins that are there, several of one file when it holds several accounts. `lookup` reads the environment.
 #[must_use]
 pub fn found_logins(home: &Path, lookup: impl Fn(&str) -> Option<String>) -> Vec<FoundLogin> {
     let path = |source: &Source| {
@@ -183,8 +188,28 @@ pub fn found_logins(home: &Path, lookup: impl Fn(&str) -> Option<String>) -> Vec
         program: source.program,
         path: path(source),
         single_use: source.single_use,
+        entry: None,
     });
-    all.filter(|found| found.path.is_file()).collect()
+    all.filter(|found| found.path.is_file()).flat_map(each_account).collect()
+}
+
+/// Copilot's file has an entry for each app and host; apps of one account are as good as each other.
+fn each_account(found: FoundLogin) -> Vec<FoundLogin> {
+    if found.name != "github-copilot" {
+        return vec![found];
+    }
+    let mut stored: Vec<Credential> = Vec::new();
+    let mut each = Vec::new();
+    for (name, entry) in object(&found.path).unwrap_or_default() {
+        let Some(login) = entry.as_object().and_then(|entry| copilot_account(&name, entry)) else { continue };
+        let account = login.into_credential(&stored);
+        if stored.iter().all(|known| known.id() != account.id()) {
+            stored.push(account);
+            each.push(FoundLogin { entry: Some(name), ..found.clone() });
+        }
+    }
+    // What cannot be read is said when it is imported.
+    if each.is_empty() { vec![found] } else { each }
 }
 
 pub(crate) fn object(path: &Path) -> Result<Map<String, Value>, LoginError> {
@@ -245,8 +270,10 @@ fn claude(file: &Map<String, Value>, path: &Path) -> Option<NewLogin> {
         ("account_uuid", some(text(&account, "accountUuid"))),
         ("organization_uuid", some(text(&account, "organizationUuid"))),
     ]);
-    let name = format!("claude-{}.json", part(email.unwrap_or("imported")));
-    Some(NewLogin::new(ProviderId::from_static("claude"), name, document, &["email"]))
+    let stem = format!("claude-{}", part(email.unwrap_or("imported")));
+    let other = document.text("organization_uuid").filter(|_| email.is_some()).map(str::to_owned);
+    let identity = if email.is_some() { &crate::claude::IDENTITY } else { by_token(&document) };
+    Some(named("claude", &stem, document, identity, other))
 }
 
 fn codex(file: &Map<String, Value>, _path: &Path) -> Option<NewLogin> {
@@ -259,7 +286,8 @@ fn codex(file: &Map<String, Value>, _path: &Path) -> Option<NewLogin> {
         claims.get("https://api.openai.com/auth").and_then(Value::as_object).cloned().unwrap_or_default();
     let account = text(tokens, "account_id").or_else(|| text(&auth, "chatgpt_account_id")).map(str::to_owned);
     let expired = jwt_claims(access).and_then(|claims| moment(&claims, "exp"));
-    let name = format!("codex-{}.json", part(email.as_deref().unwrap_or("imported")));
+    let stem = format!("codex-{}", part(email.as_deref().unwrap_or("imported")));
+    let other = account.clone().filter(|_| email.is_some());
     let document = document([
         ("id_token", some(id_token)),
         ("access_token", some(Some(access))),
@@ -270,7 +298,10 @@ fn codex(file: &Map<String, Value>, _path: &Path) -> Option<NewLogin> {
         ("type", Some(json!("codex"))),
         ("expired", expired.map(Value::from)),
     ]);
-    Some(NewLogin::new(ProviderId::from_static("codex"), name, document, &["email", "account_id"]))
+    // People of one workspace share its id: who does not say the e-mail is nobody that is known.
+    let identity =
+        if document.text("email").is_some() { &["email", "account_id"] } else { by_token(&document) };
+    Some(named("codex", &stem, document, identity, other).with_exact(&["email"]))
 }
 
 fn gemini(file: &Map<String, Value>, _path: &Path) -> Option<NewLogin> {
@@ -289,8 +320,9 @@ fn gemini(file: &Map<String, Value>, _path: &Path) -> Option<NewLogin> {
         ("auto", Some(json!(true))),
         ("type", Some(json!("gemini"))),
     ]);
-    let name = format!("gemini-{}.json", part(email.unwrap_or("imported")));
-    Some(NewLogin::new(ProviderId::from_static("gemini-cli"), name, document, &["email"]))
+    let stem = format!("gemini-{}", part(email.unwrap_or("imported")));
+    let identity: &[_] = if email.is_some() { &["email"] } else { &["token.refresh_token"] };
+    Some(named("gemini-cli", &stem, document, identity, Some(refresh.to_owned())))
 }
 
 fn qwen(file: &Map<String, Value>, _path: &Path) -> Option<NewLogin> {
@@ -302,7 +334,9 @@ fn qwen(file: &Map<String, Value>, _path: &Path) -> Option<NewLogin> {
         ("type", Some(json!("qwen"))),
         ("expired", moment(file, "expiry_date").map(Value::from)),
     ]);
-    Some(NewLogin::new(ProviderId::from_static("qwen"), "qwen-qwen-code.json", document, &["email"]))
+    // Nothing says whose it is: what stands for the e-mail is the same in all of them.
+    let identity = by_token(&document);
+    Some(named("qwen", "qwen-qwen-code", document, identity, None))
 }
 
 fn kiro(file: &Map<String, Value>, path: &Path) -> Option<NewLogin> {
@@ -318,26 +352,53 @@ fn kiro_login(document: Document) -> NewLogin {
     let of_profile = || document.text("profile_arn")?.rsplit('/').next();
     let id = email.or_else(of_profile).or_else(|| document.text("client_id")).unwrap_or("ide");
     let stem = format!("kiro-{}-{}", part(&provider), part(id));
-    let token = document.text("refresh_token").or_else(|| document.text("access_token"));
-    let other = format!("{stem}-{}.json", short_hash(token.unwrap_or_default()));
-    let identity = if email.is_some() { "email" } else { "refresh_token" };
-    NewLogin::new(ProviderId::from_static("kiro"), format!("{stem}.json"), document, &[identity])
-        .with_distinct(&crate::kiro::DISTINCT)
-        .with_other_name(other)
+    let identity = if email.is_some() { &["email"] } else { by_token(&document) };
+    named("kiro", &stem, document, identity, None).with_distinct(&crate::kiro::DISTINCT)
 }
 
-/// One entry an app of GitHub; the first with a token is as good as the others.
+/// What tells an account apart that does not say who it is.
+fn by_token(document: &Document) -> &'static [&'static str] {
+    if document.text("refresh_token").is_some() { &["refresh_token"] } else { &["access_token"] }
+}
+
+/// A login of a name, and for a further account of that name the hash of what makes it another: its token, if nothing
+/// else is said.
+fn named(
+    provider: &'static str,
+    stem: &str,
+    document: Document,
+    identity: &[&'static str],
+    other: Option<String>,
+) -> NewLogin {
+    let token = || document.text("refresh_token").or_else(|| document.text("access_token"));
+    let hash = short_hash(other.as_deref().or_else(token).unwrap_or_default());
+    NewLogin::new(ProviderId::from_static(provider), format!("{stem}.json"), document, identity)
+        .with_other_name(format!("{stem}-{hash}.json"))
+}
+
+/// One entry for each app and host.
 fn copilot(file: &Map<String, Value>, _path: &Path) -> Option<NewLogin> {
-    let entry =
-        file.values().filter_map(Value::as_object).find(|entry| text(entry, "oauth_token").is_some())?;
-    let user = text(entry, "user").unwrap_or("unknown");
+    file.iter().find_map(|(name, entry)| copilot_account(name, entry.as_object()?))
+}
+
+/// The entry's name is its host, and behind a colon its app.
+fn copilot_account(name: &str, entry: &Map<String, Value>) -> Option<NewLogin> {
+    let token = text(entry, "oauth_token")?;
+    let host = name.split(':').next()?.to_ascii_lowercase();
+    // A token is sent to its own host or to none.
+    let domain = Some(known::enterprise_domain(&host)?).filter(|host| *host != "github.com");
+    let said = text(entry, "user");
+    let user = said.unwrap_or("unknown");
     let document = document([
-        ("access_token", some(text(entry, "oauth_token"))),
+        ("access_token", some(Some(token))),
         ("token_type", Some(json!("bearer"))),
         ("scope", Some(json!(""))),
         ("username", some(Some(user))),
         ("type", Some(json!("github-copilot"))),
+        ("enterprise_domain", some(domain)),
     ]);
-    let name = format!("github-copilot-{}.json", part(user));
-    Some(NewLogin::new(ProviderId::from_static("github-copilot"), name, document, &["username"]))
+    let at = domain.map(|domain| format!("-{}", part(domain))).unwrap_or_default();
+    let stem = format!("github-copilot-{}{at}", part(user));
+    let identity = if said.is_some() { &["username"] } else { by_token(&document) };
+    Some(named("github-copilot", &stem, document, identity, None).with_exact(&["enterprise_domain"]))
 }

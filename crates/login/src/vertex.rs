@@ -112,12 +112,9 @@ impl Authenticator for Vertex {
         let other = format!("{name}-{}.json", part(&location));
         let document = Document::new(document);
         // One project in two locations is two credentials; the reference lets the second overwrite the first.
-        let login = NewLogin::new(
-            self.provider.clone(),
-            format!("{name}.json"),
-            document,
-            &["project_id", "location", "email"],
-        );
-        Ok(login.with_other_name(other))
+        // So are two accounts of one project; one without an address is nobody that is known.
+        let identity: &[_] = if email.is_empty() { &[] } else { &["project_id", "location", "email"] };
+        let login = NewLogin::new(self.provider.clone(), format!("{name}.json"), document, identity);
+        Ok(login.with_exact(&["email"]).with_other_name(other))
     }
 }

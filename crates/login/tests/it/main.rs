@@ -9,6 +9,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod apart;
 mod callback;
 mod claude;
 mod codex;

@@ -22,14 +22,19 @@ pub fn importable(environment: &Environment) -> String {
             "\n  {:15} {}, in {}\n                  {}",
             login.name,
             login.program,
-            login.path.display(),
+            place(login),
             login.consequence()
         );
     }
     text
 }
 
-/// Takes one over. Gives back what to say about it.
+fn place(login: &FoundLogin) -> String {
+    let path = login.path.display();
+    login.entry.as_ref().map_or_else(|| path.to_string(), |entry| format!("{path} ({entry})"))
+}
+
+/// Takes one over, or each account that the program has. Gives back what to say about it.
 ///
 /// # Errors
 /// When there is none of that name, when its file holds no login, and when it cannot be saved.
@@ -39,16 +44,23 @@ pub async fn import_login(
     name: &str,
 ) -> Result<String, CommandError> {
     let found = found(environment);
-    let login = found.iter().find(|login| login.name.eq_ignore_ascii_case(name.trim())).ok_or_else(|| {
+    let wanted: Vec<&FoundLogin> =
+        found.iter().filter(|login| login.name.eq_ignore_ascii_case(name.trim())).collect();
+    let Some(consequence) =
+        wanted.first().map(|login| format!("{}: {}.", login.program, login.consequence()))
+    else {
         let message = format!("there is no login of {name} to import\n{}", importable(environment));
-        CommandError::Which { message }
-    })?;
-    let read = login
-        .read_named(&means(config, environment)?)
-        .await
-        .map_err(|source| CommandError::Login { provider: login.name.to_owned(), source })?;
-    let said = keep(config, read).await?;
-    Ok(format!("{said}\n{}: {}.", login.program, login.consequence()))
+        return Err(CommandError::Which { message });
+    };
+    let means = means(config, environment)?;
+    let mut text = String::new();
+    for login in wanted {
+        let read = login.read_named(&means).await;
+        let read = read.map_err(|source| CommandError::Login { provider: login.name.to_owned(), source })?;
+        text.push_str(&keep(config, read).await?);
+        text.push('\n');
+    }
+    Ok(text + &consequence)
 }
 
 fn found(environment: &Environment) -> Vec<FoundLogin> {

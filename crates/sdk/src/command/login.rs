@@ -69,7 +69,7 @@ pub async fn log_in(
     // What a flag said counts; a login that wants a private window by itself has one either way.
     // Source: runtime.md A.2 `incognito-browser`, B.3.
     request.private_window = request.private_window.or(config.incognito_browser.then_some(true));
-    request.existing = existing(&FileStore::new(&config.auth_dir)).await?;
+    request.existing = Stored::read(&FileStore::new(&config.auth_dir)).await?.accounts;
     let login = flow
         .login(request, ui)
         .await
@@ -81,26 +81,46 @@ pub async fn log_in(
 pub(super) async fn keep(config: &Config, login: NewLogin) -> Result<String, CommandError> {
     let store = FileStore::new(&config.auth_dir);
     // Listed anew: a person took minutes, and another login may have come meanwhile.
-    let existing = existing(&store).await?;
-    let credential = login.into_credential(&existing);
-    let older = existing.iter().find(|older| older.id() == credential.id());
-    save(&store, &credential).await?;
-    Ok(said(&credential, older, config))
+    let mut place = Stored::read(&store).await?.place(&login);
+    loop {
+        // Waits for a renewal that is under way, here or in a server, so that it does not end over what is new.
+        let lease = store.lease(place.id()).await?;
+        // Another login may have been given the name while this one waited.
+        let stored = Stored::read(&store).await?;
+        let credential = stored.place(&login);
+        if credential.id() == place.id() {
+            store.save(&credential).await?;
+            drop(lease);
+            let older = stored.accounts.iter().find(|older| older.id() == credential.id());
+            return Ok(said(&credential, older, config));
+        }
+        place = credential;
+    }
 }
 
-/// What is stored, without what belongs to an entry of the configuration.
-async fn existing(store: &FileStore) -> Result<Vec<Credential>, CommandError> {
-    let mut found = store.list().await?.credentials;
-    found.retain(|credential| !is_kept_for_an_entry(credential));
-    Ok(found)
+/// What is stored.
+struct Stored {
+    /// Without what belongs to an entry of the configuration.
+    accounts: Vec<Credential>,
+    /// Files that are none of these.
+    others: Vec<String>,
 }
 
-/// Waits for a renewal that is under way, here or in a server, so that it does not end over what is new.
-async fn save(store: &dyn CredentialStore, credential: &Credential) -> Result<(), CommandError> {
-    let lease = store.lease(credential.id()).await?;
-    store.save(credential).await?;
-    drop(lease);
-    Ok(())
+impl Stored {
+    async fn read(store: &FileStore) -> Result<Self, CommandError> {
+        let listing = store.list().await?;
+        let (entries, accounts): (Vec<_>, Vec<_>) =
+            listing.credentials.into_iter().partition(is_kept_for_an_entry);
+        let kept = entries.into_iter().map(|credential| credential.id().as_str().to_owned());
+        let others = listing.problems.into_iter().map(|problem| problem.name).chain(kept).collect();
+        Ok(Self { accounts, others })
+    }
+
+    /// The credential to save: under a name that is its account's, or nobody's.
+    fn place(&self, login: &NewLogin) -> Credential {
+        let in_use = |name: &str| self.others.iter().any(|other| other.eq_ignore_ascii_case(name));
+        login.clone().into_credential_beside(&self.accounts, in_use)
+    }
 }
 
 fn said(credential: &Credential, older: Option<&Credential>, config: &Config) -> String {
