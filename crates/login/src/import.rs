@@ -273,7 +273,7 @@ fn claude(file: &Map<String, Value>, path: &Path) -> Option<NewLogin> {
     let stem = format!("claude-{}", part(email.unwrap_or("imported")));
     let other = document.text("organization_uuid").filter(|_| email.is_some()).map(str::to_owned);
     let identity = if email.is_some() { &crate::claude::IDENTITY } else { by_token(&document) };
-    Some(named("claude", &stem, document, identity, other))
+    Some(named("claude", &stem, document, identity, other.as_deref()))
 }
 
 fn codex(file: &Map<String, Value>, _path: &Path) -> Option<NewLogin> {
@@ -301,7 +301,7 @@ fn codex(file: &Map<String, Value>, _path: &Path) -> Option<NewLogin> {
     // People of one workspace share its id: who does not say the e-mail is nobody that is known.
     let identity =
         if document.text("email").is_some() { &["email", "account_id"] } else { by_token(&document) };
-    Some(named("codex", &stem, document, identity, other).with_exact(&["email"]))
+    Some(named("codex", &stem, document, identity, other.as_deref()).with_exact(&["email"]))
 }
 
 fn gemini(file: &Map<String, Value>, _path: &Path) -> Option<NewLogin> {
@@ -322,7 +322,7 @@ fn gemini(file: &Map<String, Value>, _path: &Path) -> Option<NewLogin> {
     ]);
     let stem = format!("gemini-{}", part(email.unwrap_or("imported")));
     let identity: &[_] = if email.is_some() { &["email"] } else { &["token.refresh_token"] };
-    Some(named("gemini-cli", &stem, document, identity, Some(refresh.to_owned())))
+    Some(named("gemini-cli", &stem, document, identity, Some(refresh)))
 }
 
 fn qwen(file: &Map<String, Value>, _path: &Path) -> Option<NewLogin> {
@@ -368,10 +368,10 @@ fn named(
     stem: &str,
     document: Document,
     identity: &[&'static str],
-    other: Option<String>,
+    other: Option<&str>,
 ) -> NewLogin {
     let token = || document.text("refresh_token").or_else(|| document.text("access_token"));
-    let hash = short_hash(other.as_deref().or_else(token).unwrap_or_default());
+    let hash = short_hash(other.or_else(token).unwrap_or_default());
     NewLogin::new(ProviderId::from_static(provider), format!("{stem}.json"), document, identity)
         .with_other_name(format!("{stem}-{hash}.json"))
 }
