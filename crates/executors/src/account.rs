@@ -60,3 +60,29 @@ pub(crate) fn renewed(credential: &Credential, mut members: Map<String, Value>) 
 pub(crate) fn renewal(credential: &Credential, lead: Duration) -> Renewal {
     if credential.refresh_token().is_some() { Renewal::Lead(lead) } else { Renewal::Never }
 }
+
+#[cfg(test)]
+mod tests {
+    use cliproxy_core::{CredentialId, CredentialKind, Origin, ProviderId, Settings};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_reply_leaves_blank_replaces_nothing() {
+        let map = |value: Value| value.as_object().cloned().unwrap_or_default();
+        let stored = map(json!({"type":"claude","refresh_token":"R1","access_token":"A1","note":1}));
+        let credential = Credential::new(
+            CredentialId::from_static("a.json"),
+            ProviderId::from_static("claude"),
+            CredentialKind::Account,
+            Origin::Store("a.json".to_owned()),
+            Document::new(stored),
+            Settings::new("a"),
+        );
+        let brought =
+            map(json!({"access_token":"A2","refresh_token":" ","email":"","note":null,"expired":0}));
+        let expected = json!({"type":"claude","refresh_token":"R1","access_token":"A2","note":1,"expired":0});
+        assert_eq!(*renewed(&credential, brought).document().as_map(), map(expected));
+    }
+}

@@ -9,7 +9,7 @@ use cliproxy_core::{
 use cliproxy_executors::VertexExecutor;
 use cliproxy_testkit::conformance::{KEY, Site, Subject};
 use cliproxy_testkit::{
-    FakeServiceAccount, FakeUpstream, conformance, data, html, json, refuse, sse, status,
+    FakeServiceAccount, FakeUpstream, conformance, data, hang, html, json, refuse, sse, status,
 };
 use serde_json::{Value, json};
 
@@ -180,8 +180,47 @@ async fn a_token_is_fetched_once_for_all_and_again_before_it_ends() {
     scene.tokens.set_lifetime(30);
     pass(LATER).await;
     scene.executor.refresh(&credential).await.unwrap();
+    scene.tokens.fail_with([status(503)]);
+    scene.executor.execute(ask(&credential)).await.unwrap_err();
     scene.executor.execute(ask(&credential)).await.unwrap();
-    assert_eq!(scene.api.keys_seen().last().unwrap(), "access-5");
+    assert_eq!(scene.api.keys_seen().split_off(10), ["access-5"]);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_an_exchange_while_the_old_token_serves() {
+    let scene = Scene::new().await;
+    let credential = stored(&scene.tokens, &json!({}));
+    scene.tokens.set_lifetime(200);
+    scene.executor.execute(ask(&credential)).await.unwrap();
+    pass(LATER).await;
+    // The next exchange never ends.
+    scene.tokens.fail_with([hang()]);
+    let first = scene.executor.execute(ask(&credential));
+    let second = async {
+        scene.tokens.upstream().wait_for_requests(2).await;
+        scene.executor.execute(ask(&credential)).await
+    };
+    let served = tokio::select! {
+        _ = first => panic!("the exchange never ends"),
+        served = second => served,
+        () = tokio::time::sleep(Duration::from_secs(20)) => panic!("the second waits for the exchange of the first"),
+    };
+    served.unwrap();
+    assert_eq!(scene.api.keys_seen(), ["access-1", "access-1"]);
+}
+
+#[tokio::test]
+async fn a_refusal_of_a_raw_request_is_one_of_its_token() {
+    let scene = Scene::new().await;
+    let credential = stored(&scene.tokens, &json!({}));
+    scene.executor.execute(ask(&credential)).await.unwrap();
+    scene.take_from(2);
+    let mut request = http::Request::new(bytes::Bytes::new());
+    *request.uri_mut() = format!("{}/raw", scene.api.url()).parse().unwrap();
+    assert_eq!(scene.executor.http_request(&credential, request).await.unwrap().status(), 401);
+    scene.executor.refresh(&credential).await.unwrap();
+    scene.executor.execute(ask(&credential)).await.unwrap();
+    assert_eq!(scene.api.keys_seen(), ["access-1", "access-1", "access-2"]);
 }
 
 #[tokio::test]
