@@ -18,6 +18,7 @@ mod commands;
 mod counting;
 mod edges;
 mod first_run;
+mod keeping;
 mod logins;
 mod matrix;
 mod openai;

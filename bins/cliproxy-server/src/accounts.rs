@@ -6,12 +6,13 @@ use std::sync::Arc;
 use cliproxy_sdk::command::{
     CommandError, CredentialCommand, import_login, importable, known_logins, log_in, run_credentials,
 };
-use cliproxy_sdk::config::{Config, Environment, Loader, Overrides, Reason};
+use cliproxy_sdk::config::{Config, Environment, Loader, LogLevel, Overrides, Reason};
 use cliproxy_sdk::core::LoginRequest;
 use cliproxy_sdk::login::TerminalUi;
 
-use crate::commands::{chain, find, load, say};
+use crate::commands::{chain, complain, find, load, say};
 use crate::flags::Flags;
+use crate::{log, signals};
 
 pub(crate) fn login(name: Option<&str>, flags: &Flags, environment: &Environment) -> Result<(), String> {
     let config = config(&flags.overrides, environment.clone())?;
@@ -26,7 +27,8 @@ pub(crate) fn login(name: Option<&str>, flags: &Flags, environment: &Environment
     for (key, answer) in &flags.login.answers {
         request = request.with_answer(*key, answer.as_str());
     }
-    run(log_in(&config, environment, name, request, Arc::new(TerminalUi::new())))
+    let ui = Arc::new(TerminalUi::new());
+    run(async { told(log_in(&config, environment, name, request, ui).await) })
 }
 
 pub(crate) fn import(
@@ -36,7 +38,7 @@ pub(crate) fn import(
 ) -> Result<(), String> {
     let Some(name) = name else { return say(&importable(environment)) };
     let config = config(overrides, environment.clone())?;
-    run(import_login(&config, environment, name))
+    run(async { told(import_login(&config, environment, name).await) })
 }
 
 pub(crate) fn credentials(
@@ -46,7 +48,16 @@ pub(crate) fn credentials(
     environment: &Environment,
 ) -> Result<(), String> {
     let config = config(overrides, environment.clone())?;
-    run(run_credentials(&config, environment, command, json))
+    // What could not be saved at once, and why.
+    let _set_level = log::to_stderr(LogLevel::Warn);
+    run(async {
+        let interrupted = signals::interrupted()?;
+        let waiting = async {
+            interrupted.await;
+            complain("interrupted: what is under way at the provider is waited for, and saved");
+        };
+        told(run_credentials(&config, environment, command, json, waiting).await)
+    })
 }
 
 /// The configuration; without a file, what is built in: logging in comes before everything else.
@@ -68,7 +79,11 @@ fn config(overrides: &Overrides, environment: Environment) -> Result<Config, Str
     Ok(config)
 }
 
-fn run(work: impl Future<Output = Result<String, CommandError>>) -> Result<(), String> {
+fn told(outcome: Result<String, CommandError>) -> Result<String, String> {
+    outcome.map_err(|error| error.to_string())
+}
+
+fn run(work: impl Future<Output = Result<String, String>>) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -77,5 +92,5 @@ fn run(work: impl Future<Output = Result<String, CommandError>>) -> Result<(), S
     let done = runtime.block_on(work);
     // A question that nobody answers any more must not keep the program.
     runtime.shutdown_background();
-    say(&done.map_err(|error| error.to_string())?)
+    say(&done?)
 }

@@ -6,6 +6,7 @@ mod commands;
 mod flags;
 mod log;
 mod serve;
+mod signals;
 mod test_call;
 mod tidy;
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use cliproxy_sdk::config::{Environment, LogLevel, Notice, Overrides, Reason};
 use cliproxy_sdk::{Builder, Service, first_run};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::allocator;
 use crate::commands::{chain, find, load, say};
 use crate::log;
+use crate::signals::Signals;
 use crate::tidy::Tidy;
 
 const FIRST_PORT: u16 = 8317;
@@ -87,23 +87,6 @@ Add an API key to the file and send SIGHUP: the demo makes way for it.
 ",
         path.display()
     ))
-}
-
-struct Signals {
-    hang_up: Signal,
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Self, String> {
-        let open = |kind| signal(kind).map_err(|error| format!("cannot listen for signals: {error}"));
-        Ok(Self {
-            hang_up: open(SignalKind::hangup())?,
-            interrupt: open(SignalKind::interrupt())?,
-            terminate: open(SignalKind::terminate())?,
-        })
-    }
 }
 
 async fn until_stopped(

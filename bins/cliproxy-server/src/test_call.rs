@@ -7,6 +7,7 @@ use cliproxy_sdk::core::{
 };
 
 use crate::commands::{chain, load, say};
+use crate::signals;
 
 pub(crate) fn run(model: &str, overrides: &Overrides, environment: Environment) -> Result<(), String> {
     let (_, _, loaded) = load(overrides, environment.clone())?;
@@ -20,7 +21,15 @@ pub(crate) fn run(model: &str, overrides: &Overrides, environment: Environment) 
     runtime.block_on(async {
         let builder = Builder::new(config, environment).map_err(|error| chain(&error))?;
         let service = builder.build().await.map_err(|error| chain(&error))?;
-        let answered = service.conductor().dispatch(request(model)).await;
+        let interrupted = signals::interrupted()?;
+        let answered = tokio::select! {
+            answered = service.conductor().dispatch(request(model)) => answered,
+            () = interrupted => {
+                // A renewal that it took comes to its end.
+                service.stop().await;
+                return Err("the test was interrupted".to_owned());
+            }
+        };
         let outcome = match answered.result {
             Ok(UpstreamReply::Whole(reply)) => Ok(String::from_utf8_lossy(&reply.body).into_owned()),
             Ok(_) => Err("the provider answered with a stream".to_owned()),

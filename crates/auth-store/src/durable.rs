@@ -81,6 +81,40 @@ fn write_beside(
     sync_folder(folder)
 }
 
+/// Finds out whether [`replace`] would work now for a text of so many bytes: writes as many beside the file, which stays as
+/// it is. A file that cannot be renamed over has to be one that can be written where it is.
+pub(crate) fn probe(path: &Path, bytes: usize) -> io::Result<()> {
+    let (tried, in_place) =
+        (write_and_remove(path, bytes), || OpenOptions::new().write(true).open(path).map(drop));
+    match tried {
+        Err(error) if only_in_place(error.kind()) && path.is_file() => in_place(),
+        // A file that is mounted by itself may be read-only in a folder that is not.
+        Ok(()) => match in_place() {
+            Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => Err(error),
+            _ => Ok(()),
+        },
+        done => done,
+    }
+}
+
+/// As [`probe`], for files that [`replace_shared`] writes. Blocks.
+///
+/// # Errors
+/// When it could not be replaced now.
+pub fn probe_shared(path: &Path) -> io::Result<()> {
+    probe(path, PROBED)
+}
+
+/// As much as a renewed login may have, but for very large ones.
+pub(crate) const PROBED: usize = 16 * 1024;
+
+fn write_and_remove(path: &Path, bytes: usize) -> io::Result<()> {
+    let (_removed, mut file) = Temporary::create(folder_of(path)?)?;
+    file.write_all(&vec![b' '; bytes])?;
+    // Some file systems find out only now that they are full.
+    file.sync_all()
+}
+
 fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }

@@ -91,6 +91,15 @@ impl CredentialStore for FileStore {
         self.run(move |inner| inner.save(&name, &credential)).await
     }
 
+    async fn probe(&self, credential: &Credential) -> Result<(), StoreError> {
+        if !self.keeps(credential) {
+            return Ok(());
+        }
+        let name = RelativeName::parse(credential.id().as_str())?;
+        let credential = credential.clone();
+        self.run(move |inner| inner.probe(&name, &credential)).await
+    }
+
     async fn delete(&self, id: &CredentialId) -> Result<bool, StoreError> {
         let name = RelativeName::parse(id.as_str())?;
         self.run(move |inner| inner.delete(&name)).await
@@ -163,6 +172,16 @@ impl Inner {
         }
         path.parent().map_or(Ok(()), durable::create_folder).map_err(failed)?;
         durable::replace(&path, &text).map_err(failed)
+    }
+
+    fn probe(&self, name: &RelativeName, credential: &Credential) -> Result<(), StoreError> {
+        let failed = |error| storage("cannot save", name.as_str(), error);
+        durable::create_folder(&self.directory).map_err(failed)?;
+        let path = name.locate(&self.root().map_err(failed)?)?;
+        on_disk(name, &path, credential)?;
+        let known = fs::metadata(&path).map_or(0, |known| usize::try_from(known.len()).unwrap_or_default());
+        path.parent().map_or(Ok(()), durable::create_folder).map_err(failed)?;
+        durable::probe(&path, known + durable::PROBED).map_err(failed)
     }
 
     fn delete(&self, name: &RelativeName) -> Result<bool, StoreError> {

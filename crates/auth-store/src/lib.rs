@@ -17,7 +17,7 @@ mod stable_id;
 mod text;
 mod walk;
 
-pub use durable::replace_shared as replace_file;
+pub use durable::{probe_shared as probe_file, replace_shared as replace_file};
 pub use file_store::FileStore;
 pub use in_place::recover as recover_file;
 pub use index::credential_index;

@@ -262,6 +262,15 @@ impl Conductor {
         self.inner.renew(&entry, &seen).await
     }
 
+    /// Waits until what the last renewal brought is in the store: saving may fail at first, and is tried again.
+    ///
+    /// # Errors
+    /// [`RenewError::Lost`] when it could not be saved up to the end, [`RenewError::Unknown`] without such a credential.
+    pub async fn until_saved(&self, id: &CredentialId) -> Result<(), RenewError> {
+        let entry = self.inner.entry(id).ok_or(RenewError::Unknown)?;
+        self.inner.until_saved(&entry).await
+    }
+
     /// The credential that would serve a model now, for callers that send by themselves (a websocket, a raw
     /// call). It takes a turn like a request does and marks nothing.
     #[must_use]

@@ -51,7 +51,8 @@ impl Inner {
         let renewal_due = crate::renew::due(entry, now);
         let (unsaved, renewal_error) = {
             let state = entry.renewal.lock();
-            let dead = state.dead.as_ref().map(|_| RenewError::NeedsLogin);
+            let dead = state.dead.as_ref();
+            let dead = dead.map(|(_, message)| RenewError::NeedsLogin { message: message.clone() });
             (state.unsaved, dead.or_else(|| state.failed.as_ref().map(|(_, error)| error.clone())))
         };
         let mut board = self.board.lock();

@@ -272,6 +272,13 @@ pub trait ProviderExecutor: fmt::Debug + Send + Sync + 'static {
         Renewal::Never
     }
 
+    /// Whether a renewal may use up what it is made with, as a refresh token that works once is: then it is not begun
+    /// unless what it brings can be kept.
+    fn renewal_spends(&self, credential: &Credential) -> bool {
+        let _ = credential;
+        true
+    }
+
     /// Reads a failure: an HTTP reply, or an error inside a reply that began well.
     fn classify(&self, failure: &Failure<'_>) -> Evidence {
         Evidence::standard(failure)

@@ -112,6 +112,16 @@ pub trait CredentialStore: fmt::Debug + Send + Sync + 'static {
     /// When it could not be made durable.
     async fn save(&self, credential: &Credential) -> Result<(), StoreError>;
 
+    /// Finds out beforehand, as far as that is possible, whether [`save`](Self::save) of this credential would work now:
+    /// asked under the lease, before a refresh token is spent that works once. What is stored stays as it is.
+    ///
+    /// # Errors
+    /// When it would not; the text names the file, row or object.
+    async fn probe(&self, credential: &Credential) -> Result<(), StoreError> {
+        let _ = credential;
+        Ok(())
+    }
+
     /// Removes one credential; false when there was none.
     ///
     /// # Errors

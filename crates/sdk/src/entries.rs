@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use cliproxy_auth_store::{KeySpec, StableIds, recover_file, replace_file};
+use cliproxy_auth_store::{KeySpec, StableIds, probe_file, recover_file, replace_file};
 use cliproxy_config::{Config, KiroEntry, ProxySetting};
 use cliproxy_core::{
     Credential, CredentialId, CredentialKind, CredentialStore, Document, Listing, Origin, ProviderId,
@@ -169,6 +169,18 @@ impl Entry {
             .map_err(std::io::Error::other)
             .and_then(|done| done)
             .map_err(|error| failed(format!("cannot write {shown}: {error}")).with_source(error))
+    }
+
+    /// Whether what a renewal brings could be kept now.
+    async fn probe(&self, credential: &Credential, store: &dyn CredentialStore) -> Result<(), StoreError> {
+        let Some(file) = &self.file else { return store.probe(&self.kept(credential)).await };
+        let path = file.path().to_owned();
+        let shown = path.display().to_string();
+        let probe = move || probe_file(&std::fs::canonicalize(&path)?);
+        let probed = tokio::task::spawn_blocking(probe).await;
+        probed.map_err(std::io::Error::other).and_then(|done| done).map_err(|error| {
+            StoreError::new(StoreErrorKind::Storage, format!("cannot write {shown}")).with_source(error)
+        })
     }
 
     /// A file of a store with the tokens of this entry: by itself it serves nobody.
@@ -336,6 +348,14 @@ impl CredentialStore for Entries {
                 Err(StoreError::new(StoreErrorKind::InvalidId, what))
             }
             None => self.inner.save(credential).await,
+        }
+    }
+
+    async fn probe(&self, credential: &Credential) -> Result<(), StoreError> {
+        let id = credential.id();
+        match self.leased(id).or_else(|| self.entry(id)) {
+            Some(entry) => entry.probe(credential, self.inner.as_ref()).await,
+            None => self.inner.probe(credential).await,
         }
     }
 

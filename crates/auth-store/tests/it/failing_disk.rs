@@ -56,6 +56,65 @@ async fn a_directory_that_may_not_be_written_is_a_failure_that_names_the_file() 
 }
 
 #[tokio::test]
+async fn a_probe_says_beforehand_what_a_save_would_say_and_leaves_no_trace() {
+    let error = FileStore::new(UNWRITABLE).probe(&login("a.json", simple())).await.unwrap_err();
+    assert_eq!((error.kind(), error.to_string()), (StoreErrorKind::Storage, "cannot save a.json".to_owned()));
+
+    if let Some(directory) = std::env::var_os("AUTH_STORE_PROBE_IN") {
+        let store = FileStore::new(directory);
+        let known = store.load(&"a.json".into()).await.unwrap().unwrap();
+        assert_eq!(store.probe(&known).await.unwrap_err().to_string(), "cannot save a.json");
+        return;
+    }
+    let fixture = Fixture::with(&[("a.json", OLD)]);
+    let known = fixture.load("a.json").await;
+    fixture.store.probe(&known).await.unwrap();
+    let status = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$@\"", "sh"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "failing_disk::a_probe_says_beforehand_what_a_save_would_say_and_leaves_no_trace"])
+        .env("AUTH_STORE_PROBE_IN", fixture.store.directory())
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    assert_eq!((fixture.read("a.json").as_str(), fixture.names()), (OLD, vec!["a.json".to_owned()]));
+    // What a save would not touch is no place to renew for either.
+    fixture.write("a.json", r#"{"type":"codex","access_token":"theirs"}"#);
+    let error = fixture.store.probe(&known).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Conflict);
+}
+
+/// A login whose file is mounted by itself, read-only, into a folder that can be written: a container with one secret.
+#[tokio::test]
+async fn a_file_that_is_mounted_read_only_by_itself_is_found_out_beforehand() {
+    const NAME: &str = "failing_disk::a_file_that_is_mounted_read_only_by_itself_is_found_out_beforehand";
+    if let Some(directory) = std::env::var_os("AUTH_STORE_MOUNTED_IN") {
+        let store = FileStore::new(directory);
+        let known = store.load(&"a.json".into()).await.unwrap().unwrap();
+        assert!(store.save(&changed(&known, json!({"access_token": "new"}))).await.is_err());
+        assert!(store.probe(&known).await.is_err());
+        return;
+    }
+    let fixture = Fixture::with(&[("a.json", OLD)]);
+    let mount = "mount --bind \"$0\" \"$0\" && mount -o remount,ro,bind \"$0\" || exit 77; exec \"$@\"";
+    let status = Command::new("unshare")
+        .args(["--map-root-user", "--mount", "sh", "-c", mount])
+        .arg(fixture.path("a.json"))
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", NAME])
+        .env("AUTH_STORE_MOUNTED_IN", fixture.store.directory())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    match status.map(|status| status.code()) {
+        // Not every machine lets its users mount, or has the tool.
+        Err(_) | Ok(Some(1 | 77)) => println!("nothing can be mounted here: not looked at"),
+        Ok(code) => assert_eq!(code, Some(0)),
+    }
+}
+
+#[tokio::test]
 async fn where_no_lock_file_can_be_made_a_lease_still_holds_within_the_process() {
     let store = FileStore::new(UNWRITABLE);
     let id = "a.json".into();

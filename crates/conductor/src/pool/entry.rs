@@ -29,6 +29,8 @@ pub(crate) struct Entry {
     /// The turn to renew: one at a time, the only lock held across an await.
     pub(crate) turn: tokio::sync::Mutex<()>,
     pub(crate) renewal: Mutex<RenewState>,
+    /// Rings when a credential was published, or given up unsaved.
+    pub(crate) settled: tokio::sync::Notify,
 }
 
 impl Entry {
@@ -41,6 +43,7 @@ impl Entry {
             in_flight: AtomicUsize::new(0),
             turn: tokio::sync::Mutex::new(()),
             renewal,
+            settled: tokio::sync::Notify::new(),
         }
     }
 

@@ -65,8 +65,10 @@ impl Inner {
         if state.unsupported {
             return Some(RenewError::NotRenewable);
         }
-        if state.dead.as_ref().is_some_and(|dead| !tokens_differ(dead.document(), current.document())) {
-            return Some(RenewError::NeedsLogin);
+        if let Some((dead, message)) = &state.dead
+            && !tokens_differ(dead.document(), current.document())
+        {
+            return Some(RenewError::NeedsLogin { message: message.clone() });
         }
         let pausing = state.not_before.is_some_and(|not_before| self.now() < not_before);
         let (failed, error) = state.failed.as_ref()?;
@@ -75,20 +77,30 @@ impl Inner {
 
     fn note_failure(&self, entry: &Entry, current: &Arc<Credential>, error: &RenewError) {
         let now = self.now();
-        let options = self.settled.load().options.renewal;
+        let settled = self.settled.load();
+        let options = &settled.options;
         match error {
+            // Nothing was tried.
+            RenewError::Stopping => {}
             RenewError::NotRenewable => entry.renewal.lock().unsupported = true,
-            RenewError::NeedsLogin => {
-                entry.renewal.lock().dead = Some(Arc::clone(current));
+            RenewError::NeedsLogin { message } => {
+                entry.renewal.lock().dead = Some((Arc::clone(current), message.clone()));
                 self.board.lock().change(entry.id(), now, |ledger| ledger.set_needs_login(true));
                 tracing::error!(
                     provider = %current.provider(),
                     credential = %current.masked_id(),
+                    %message,
                     "refresh token rejected, log in again"
                 );
             }
             _ => {
-                entry.renewal.lock().failed(current, error.clone(), &options, now);
+                entry.renewal.lock().failed(
+                    current,
+                    error.clone(),
+                    &options.renewal,
+                    options.backoff.max_cooldown,
+                    now,
+                );
                 tracing::warn!(
                     provider = %current.provider(),
                     credential = %current.masked_id(),
@@ -115,6 +127,12 @@ impl Inner {
             }
         }
         let executor = Arc::clone(&entry.shape().executor);
+        if lease.is_some() && executor.renewal_spends(&current) {
+            self.probe(&current).await?;
+        }
+        if self.stop.is_cancelled() {
+            return Err(RenewError::Stopping);
+        }
         let fresh = match refresh(&*executor, &current).await {
             Ok(fresh) => fresh,
             Err(error) if error.kind() == ErrorKind::Unsupported => return Err(RenewError::NotRenewable),
@@ -122,7 +140,7 @@ impl Inner {
                 // Somebody without a lease may have used up the token: look again before giving up on it.
                 let stored = self.reread(entry, &current).await?;
                 let rotated = stored.filter(|stored| tokens_differ(stored.document(), current.document()));
-                let Some(stored) = rotated else { return Err(RenewError::NeedsLogin) };
+                let Some(stored) = rotated else { return Err(failed(&error)) };
                 current = self.publish(entry, &stored, true);
                 if self.is_fresh(&current) {
                     return Ok(current);
@@ -150,9 +168,25 @@ impl Inner {
         let Some(store) = self.store.as_ref().filter(|store| store.keeps(credential)) else {
             return Ok(None);
         };
-        match tokio::time::timeout(GIVE_UP, store.lease(credential.id())).await {
+        let lease = tokio::time::timeout(GIVE_UP, store.lease(credential.id()));
+        // At the end nobody waits for a turn.
+        let Some(lease) = self.stop.run_until_cancelled(lease).await else {
+            return Err(RenewError::Stopping);
+        };
+        match lease {
             Ok(lease) => lease.map(Some).map_err(|error| store_failed(&error)),
             Err(_) => Err(RenewError::Store { message: "somebody else holds the lease".to_owned() }),
+        }
+    }
+
+    /// A token that works once is not spent while what it brings could not be kept: the old access token lives on.
+    async fn probe(&self, credential: &Credential) -> Result<(), RenewError> {
+        let Some(store) = &self.store else { return Ok(()) };
+        match tokio::time::timeout(GIVE_UP, store.probe(credential)).await {
+            Ok(probed) => probed.map_err(|error| RenewError::Store {
+                message: format!("{}; the refresh token was not spent", told(&error)),
+            }),
+            Err(_) => Err(RenewError::Store { message: "it does not answer".to_owned() }),
         }
     }
 
@@ -188,13 +222,24 @@ async fn refresh(
 }
 
 fn store_failed(error: &cliproxy_core::StoreError) -> RenewError {
-    RenewError::Store { message: error.to_string() }
+    RenewError::Store { message: told(error) }
+}
+
+/// An error of the store with its cause, which says what to mend.
+pub(super) fn told(error: &cliproxy_core::StoreError) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
 }
 
 fn failed(error: &ExecutorError) -> RenewError {
     match error.kind() {
-        ErrorKind::InvalidGrant => RenewError::NeedsLogin,
+        ErrorKind::InvalidGrant => RenewError::NeedsLogin { message: error.message().to_owned() },
         ErrorKind::Unsupported => RenewError::NotRenewable,
-        kind => RenewError::Failed { kind, message: error.message().to_owned() },
+        kind => {
+            let (message, retry_after) = (error.message().to_owned(), error.evidence().retry_after);
+            RenewError::Failed { kind, message, retry_after }
+        }
     }
 }

@@ -5,11 +5,16 @@ use std::time::Duration;
 
 use cliproxy_core::{Credential, Document, StoreError};
 
+use super::RenewError;
+use super::once::told;
 use crate::inner::Inner;
 use crate::pool::Entry;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// How often it is tried at the end, and what lies between: somebody who ends us may just have made room.
+const LAST_TRIES: u32 = 5;
+const LAST_PAUSE: Duration = Duration::from_secs(1);
 
 impl Inner {
     /// Saves a renewed credential, then publishes it. One that was `leased` is the store's to keep, whatever the
@@ -30,7 +35,7 @@ impl Inner {
             Err(error) => {
                 tracing::error!(
                     credential = %fresh.masked_id(),
-                    %error,
+                    error = %told(&error),
                     "renewed credential cannot be saved, it lives in memory until it can"
                 );
                 let published = self.publish(entry, &fresh, false);
@@ -57,11 +62,14 @@ impl Inner {
         Ok(merged)
     }
 
-    /// Tries to save until it works; at shutdown once more.
+    /// Tries to save until it works; at the end a few times more.
     async fn save_later(&self, entry: &Entry) {
-        let mut pause = FIRST_PAUSE;
+        let (mut pause, mut last_tries) = (FIRST_PAUSE, LAST_TRIES);
         loop {
             let stopping = self.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none();
+            if stopping && last_tries < LAST_TRIES {
+                tokio::time::sleep(LAST_PAUSE).await;
+            }
             pause = (pause * 2).min(LONGEST_PAUSE);
             let _turn = entry.turn.lock().await;
             let unsaved = entry.renewal.lock().unsaved;
@@ -75,17 +83,38 @@ impl Inner {
                     tracing::info!(credential = %saved.masked_id(), "renewed credential saved at last");
                     return;
                 }
-                Err(error) if stopping => {
+                Err(error) if stopping && last_tries <= 1 => {
+                    let error = told(&error);
                     tracing::error!(
                         credential = %credential.masked_id(),
                         %error,
                         "renewed credential is lost: it could not be saved before the end"
                     );
+                    entry.renewal.lock().lost = Some(error);
+                    entry.settled.notify_waiters();
                     return;
                 }
                 Err(error) => {
+                    last_tries -= u32::from(stopping);
+                    let error = told(&error);
                     tracing::error!(credential = %credential.masked_id(), %error, "still cannot be saved");
                 }
+            }
+        }
+    }
+
+    /// Waits until what was renewed is saved, or given up at the end.
+    pub(crate) async fn until_saved(&self, entry: &Entry) -> Result<(), RenewError> {
+        loop {
+            let settled = entry.settled.notified();
+            let (unsaved, lost) = {
+                let state = entry.renewal.lock();
+                (state.unsaved, state.lost.clone())
+            };
+            match lost {
+                Some(message) => return Err(RenewError::Lost { message }),
+                None if !unsaved => return Ok(()),
+                None => settled.await,
             }
         }
     }
@@ -121,8 +150,10 @@ impl Inner {
             if stored {
                 state.base = Arc::clone(credential);
             }
+            state.lost = None;
             state.refreshed();
         }
+        entry.settled.notify_waiters();
         let current = entry.credential();
         let now = self.now();
         let mut board = self.board.lock();

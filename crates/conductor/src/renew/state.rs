@@ -18,11 +18,23 @@ pub enum RenewError {
     #[error("no such credential")]
     Unknown,
     /// The refresh token is dead: a person has to log in again.
-    #[error("the refresh token was rejected, log in again")]
-    NeedsLogin,
+    #[error("the refresh token was rejected ({message}): log in again")]
+    NeedsLogin {
+        /// What the provider said.
+        message: String,
+    },
     /// It was removed or switched off meanwhile.
     #[error("the credential is gone or disabled")]
     Gone,
+    /// The end came before it was begun; nothing was spent.
+    #[error("the program ends: nothing was renewed")]
+    Stopping,
+    /// The provider renewed it, and the store could not keep it up to the end.
+    #[error("the renewed tokens could not be saved and are lost: log in again ({message})")]
+    Lost {
+        /// One clause for people.
+        message: String,
+    },
     /// The provider did not answer as hoped; it is tried again later.
     #[error("{message}")]
     Failed {
@@ -30,8 +42,10 @@ pub enum RenewError {
         kind: ErrorKind,
         /// One clause for people.
         message: String,
+        /// When to come back, if the provider said so.
+        retry_after: Option<Duration>,
     },
-    /// The store gave no lease or could not be read; it is tried again later.
+    /// The store gave no lease, could not be read or could not keep what a renewal brings; it is tried again later.
     #[error("the credential store failed: {message}")]
     Store {
         /// One clause for people.
@@ -55,14 +69,16 @@ pub(crate) struct RenewState {
     pub(crate) handed: Arc<Credential>,
     /// In memory only: saving failed and is being retried.
     pub(crate) unsaved: bool,
+    /// Why it could not be saved up to the end: it is not retried any more.
+    pub(crate) lost: Option<String>,
     /// Failures in a row.
     pub(crate) failures: u32,
     /// No automatic renewal before.
     pub(crate) not_before: Option<Timestamp>,
     /// The last failure, and for which tokens: those who waited for it need not fail again.
     pub(crate) failed: Option<(Arc<Credential>, RenewError)>,
-    /// The refresh token was rejected for these tokens.
-    pub(crate) dead: Option<Arc<Credential>>,
+    /// The refresh token was rejected for these tokens, and with what words.
+    pub(crate) dead: Option<(Arc<Credential>, String)>,
     /// The executor does not renew at all.
     pub(crate) unsupported: bool,
     /// When it is queued.
@@ -76,6 +92,7 @@ impl RenewState {
             handed: credential,
             superseded: None,
             unsaved: false,
+            lost: None,
             failures: 0,
             not_before: None,
             failed: None,
@@ -93,16 +110,23 @@ impl RenewState {
         self.dead = None;
     }
 
-    /// Source: runtime.md D.13 `[F]` 1 min, `[H]` 5 min.
+    /// Source: runtime.md D.13 `[F]` 1 min, `[H]` 5 min. A provider that says when to come back is not asked before;
+    /// that is evidence, not an order: it is bounded as hints of model calls are (design.md §6).
     pub(crate) fn failed(
         &mut self,
         seen: &Arc<Credential>,
         error: RenewError,
         options: &RenewalOptions,
+        longest_hint: Duration,
         now: Timestamp,
     ) {
         let factor = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
-        let pause: Duration = options.first_pause.saturating_mul(factor).min(options.longest_pause);
+        let ladder: Duration = options.first_pause.saturating_mul(factor).min(options.longest_pause);
+        let hint = match &error {
+            RenewError::Failed { retry_after, .. } => retry_after.map(|hint| hint.min(longest_hint)),
+            _ => None,
+        };
+        let pause = hint.map_or(ladder, |hint| hint.max(ladder));
         self.failures = self.failures.saturating_add(1).min(16);
         self.not_before = Some(now.plus(pause));
         self.failed = Some((Arc::clone(seen), error));

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -228,6 +228,8 @@ pub struct FakeExecutor {
     provider: ProviderId,
     pub models: Mutex<Vec<ModelInfo>>,
     pub lead: Mutex<Renewal>,
+    /// Whether its refresh tokens work once.
+    pub spends: AtomicBool,
     pub refreshes: AtomicUsize,
     pub takes: Mutex<Duration>,
     pub refresher: Mutex<Arc<Refresher>>,
@@ -245,6 +247,7 @@ impl FakeExecutor {
             provider: ProviderId::new(provider),
             models: Mutex::new(models.iter().map(|id| ModelInfo::new(*id)).collect()),
             lead: Mutex::new(Renewal::Never),
+            spends: AtomicBool::new(true),
             refreshes: AtomicUsize::new(0),
             takes: Mutex::new(Duration::ZERO),
             refresher: Mutex::new(Arc::new(|credential| {
@@ -286,6 +289,10 @@ impl ProviderExecutor for FakeExecutor {
 
     fn renewal(&self, _: &Credential) -> Renewal {
         *self.lead.lock()
+    }
+
+    fn renewal_spends(&self, _: &Credential) -> bool {
+        self.spends.load(Ordering::SeqCst)
     }
 
     async fn refresh(&self, credential: &Credential) -> Result<Credential, ExecutorError> {

@@ -14,6 +14,7 @@ mod affinity;
 mod cooling;
 mod failover;
 mod healing;
+mod keeping;
 mod load;
 mod observers;
 mod on_disk;

@@ -14,10 +14,12 @@ use crate::fakes::{FakeExecutor, World, account, settle, sleep, world, world_wit
 
 /// A store in memory with one lease a credential, that may be full or slow.
 #[derive(Debug, Default)]
-struct MemoryStore {
+pub struct MemoryStore {
     held: Mutex<BTreeMap<CredentialId, Credential>>,
     leases: Arc<tokio::sync::Mutex<()>>,
-    full: AtomicBool,
+    pub full: AtomicBool,
+    /// It says beforehand that it is full.
+    pub unwritable: AtomicBool,
     broken: AtomicBool,
     /// Its configuration was reloaded, and nothing in it is the store's any more.
     emptied: AtomicBool,
@@ -40,7 +42,7 @@ impl MemoryStore {
         self.held.lock().insert(credential.id().clone(), credential);
     }
 
-    fn text(&self, id: &str, key: &str) -> Option<String> {
+    pub fn text(&self, id: &str, key: &str) -> Option<String> {
         let held = self.held.lock();
         held.get(&CredentialId::new(id))?.document().text(key).map(str::to_owned)
     }
@@ -70,6 +72,14 @@ impl CredentialStore for MemoryStore {
         Ok(())
     }
 
+    async fn probe(&self, credential: &Credential) -> Result<(), StoreError> {
+        if self.unwritable.load(Ordering::SeqCst) {
+            let error = StoreError::new(StoreErrorKind::Storage, format!("cannot save {}", credential.id()));
+            return Err(error.with_source("read-only file system"));
+        }
+        Ok(())
+    }
+
     async fn delete(&self, id: &CredentialId) -> Result<bool, StoreError> {
         Ok(self.held.lock().remove(id).is_some())
     }
@@ -85,9 +95,9 @@ impl CredentialStore for MemoryStore {
 
 /// A provider whose refresh tokens work once: `refresh-1` gives `access-2` and `refresh-2`, and so on.
 #[derive(Debug, Default)]
-struct Provider {
+pub struct Provider {
     used: Mutex<Vec<String>>,
-    valid_for: Mutex<u64>,
+    pub valid_for: Mutex<u64>,
 }
 
 impl Provider {
@@ -124,9 +134,9 @@ impl Provider {
     }
 }
 
-const FIRST: &str = r#"{"access_token":"access-1","refresh_token":"refresh-1","note":"mine"}"#;
+pub const FIRST: &str = r#"{"access_token":"access-1","refresh_token":"refresh-1","note":"mine"}"#;
 
-fn stored_world(document: &str) -> (World, Arc<MemoryStore>, Arc<Provider>) {
+pub fn stored_world(document: &str) -> (World, Arc<MemoryStore>, Arc<Provider>) {
     let credential = account("x.json", document);
     let store = MemoryStore::with(&credential);
     let world = world_with(Options::default(), |builder| {
@@ -264,7 +274,9 @@ async fn a_dead_refresh_token_needs_a_login_until_the_file_changes() {
     assert_eq!(world.executor.refreshes(), 1);
     assert_eq!(world.state("x.json", "m"), Availability::NeedsLogin);
     assert_eq!(world.ask("m").await.result.unwrap_err().kind, ClientErrorKind::Unavailable);
-    assert_eq!(world.conductor.renew(&CredentialId::new("x.json")).await, Err(RenewError::NeedsLogin));
+    let message = "refresh token already used".to_owned();
+    let dead = Err(RenewError::NeedsLogin { message });
+    assert_eq!(world.conductor.renew(&CredentialId::new("x.json")).await, dead);
     assert_eq!(world.executor.refreshes(), 1);
 
     let fresh =
@@ -515,7 +527,11 @@ async fn a_failing_renewal_pauses_from_one_to_five_minutes() {
     let status = world.conductor.credential(&CredentialId::new("x.json")).unwrap();
     assert_eq!(
         status.renewal_error,
-        Some(RenewError::Failed { kind: ErrorKind::Connect, message: "no route".to_owned() })
+        Some(RenewError::Failed {
+            kind: ErrorKind::Connect,
+            message: "no route".to_owned(),
+            retry_after: None
+        })
     );
     world.conductor.shutdown().await;
 }

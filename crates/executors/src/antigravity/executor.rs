@@ -227,6 +227,11 @@ impl ProviderExecutor for AntigravityExecutor {
         account::renewal(credential)
     }
 
+    /// Google's refresh tokens work again and again. Source: providers-a.md 5.3 "Google does not rotate".
+    fn renewal_spends(&self, _credential: &Credential) -> bool {
+        false
+    }
+
     fn classify(&self, failure: &Failure<'_>) -> Evidence {
         error::classify(failure)
     }

@@ -215,6 +215,11 @@ impl ProviderExecutor for CopilotExecutor {
         Ok(credential.clone())
     }
 
+    /// What it is exchanged for is kept in memory, and the login itself stays as it is.
+    fn renewal_spends(&self, _credential: &Credential) -> bool {
+        false
+    }
+
     fn classify(&self, failure: &Failure<'_>) -> Evidence {
         hints::standard(failure)
     }

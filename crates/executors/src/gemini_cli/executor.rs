@@ -175,6 +175,11 @@ impl ProviderExecutor for GeminiCliExecutor {
         account::renewal(credential)
     }
 
+    /// Google's refresh tokens work again and again. Source: providers-a.md 5.3 "Google does not rotate".
+    fn renewal_spends(&self, _credential: &Credential) -> bool {
+        false
+    }
+
     fn classify(&self, failure: &Failure<'_>) -> Evidence {
         error::classify(failure)
     }

@@ -246,6 +246,11 @@ impl ProviderExecutor for IflowExecutor {
         account::renewal(credential, LEAD)
     }
 
+    /// A cookie brings a key as often as it is asked.
+    fn renewal_spends(&self, credential: &Credential) -> bool {
+        credential.document().text("cookie").is_none()
+    }
+
     fn classify(&self, failure: &Failure<'_>) -> Evidence {
         hints::standard(failure)
     }

@@ -190,6 +190,11 @@ impl ProviderExecutor for VertexExecutor {
         Ok(credential.clone())
     }
 
+    /// What it is exchanged for is kept in memory, and the login itself stays as it is.
+    fn renewal_spends(&self, _credential: &Credential) -> bool {
+        false
+    }
+
     fn classify(&self, failure: &Failure<'_>) -> Evidence {
         error::classify(failure)
     }

@@ -4,12 +4,15 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use cliproxy_auth_store::FileStore;
+use cliproxy_bridge::Bridge;
+use cliproxy_conductor::Conductor;
 use cliproxy_config::{Config, Environment};
 use cliproxy_core::{
     AccountQuota, ClientFormat, ClientRequest, Credential, CredentialKind, CredentialStore, Dispatcher as _,
     ErrorKind, ModelId, Operation, RequestId, UpstreamReply,
 };
 use cliproxy_executors::Egress;
+use cliproxy_translator::registry::Registry;
 use cliproxy_transport::HttpClient;
 use serde_json::{Value, json};
 
@@ -52,7 +55,8 @@ pub enum CredentialCommand {
     },
 }
 
-/// Does it, and gives back what to show: for people, or as JSON for scripts. No secret is in it.
+/// Does it, and gives back what to show: for people, or as JSON for scripts. No secret is in it. When `interrupted` is over
+/// before it is done, nothing new is begun, and what a provider gives for a token that works once is still saved.
 ///
 /// # Errors
 /// When no credential, or more than one, goes by the name; when the store or the provider fails.
@@ -61,6 +65,7 @@ pub async fn run_credentials(
     environment: &Environment,
     command: &CredentialCommand,
     as_json: bool,
+    interrupted: impl Future<Output = ()> + Send,
 ) -> Result<String, CommandError> {
     let store = Arc::new(Entries::new(Arc::new(FileStore::new(&config.auth_dir)), Plan::of(config)));
     let work = Work { config, environment, store };
@@ -68,7 +73,7 @@ pub async fn run_credentials(
         CredentialCommand::List => work.list(as_json).await,
         CredentialCommand::Test { name, model } => {
             let credential = work.find(name).await?;
-            let (model, reply) = work.test(&credential, model.as_deref()).await?;
+            let (model, reply) = work.test(&credential, model.as_deref(), interrupted).await?;
             // Read anew: the test may have renewed it.
             let credential = work.store.load(credential.id()).await?.unwrap_or(credential);
             let (name, usage) = (credential.masked_id(), work.usage(&credential).await?);
@@ -97,7 +102,7 @@ pub async fn run_credentials(
         }
         CredentialCommand::Refresh { name } => {
             let credential = work.find(name).await?;
-            work.refresh(&credential).await?;
+            work.refresh(&credential, interrupted).await?;
             Ok(done(&credential, "refreshed", as_json))
         }
     }
@@ -191,25 +196,35 @@ impl Work<'_> {
         Ok(())
     }
 
-    async fn refresh(&self, credential: &Credential) -> Result<(), CommandError> {
+    async fn refresh(
+        &self,
+        credential: &Credential,
+        interrupted: impl Future<Output = ()> + Send,
+    ) -> Result<(), CommandError> {
         let name = credential.masked_id();
         if credential.kind() == CredentialKind::ApiKey {
             return Err(CommandError::Refused {
                 message: format!("{name} is an API key: there is nothing to renew"),
             });
         }
+        if credential.settings().disabled {
+            let message =
+                format!("{name} is disabled: cliproxy-server credentials enable {}", credential.id());
+            return Err(CommandError::Refused { message });
+        }
         let mut providers = self.providers()?;
         let executor = providers.executor(credential).map_err(|message| CommandError::Refused { message })?;
-        let _lease = self.store.lease(credential.id()).await?;
-        // A server may have renewed it while we waited: its token would be spent twice.
-        let fresh = self.store.load(credential.id()).await?;
-        let Some(current) = fresh else {
-            return Err(CommandError::Which { message: format!("{name} is gone") });
+        // As a server renews: one at a time across processes, and saved until it is saved.
+        let bridge = Bridge::new(Arc::new(Registry::with_builtin()), options::bridge(self.config));
+        let store = Arc::clone(&self.store) as Arc<dyn CredentialStore>;
+        let conductor = Conductor::builder(Arc::new(bridge)).store(store).build();
+        conductor.register(executor, Arc::new(credential.clone()), Vec::new());
+        let renewal = async {
+            conductor.renew(credential.id()).await?;
+            conductor.until_saved(credential.id()).await
         };
-        let renewed =
-            executor.refresh(&current).await.map_err(|source| CommandError::Renewal { name, source })?;
-        self.store.save(&renewed).await?;
-        Ok(())
+        let outcome = unless(interrupted, renewal, conductor.shutdown()).await;
+        outcome.map_err(|source| CommandError::Renewal { name, source })
     }
 
     /// One request with this credential alone, through everything that a server's request goes through.
@@ -217,6 +232,7 @@ impl Work<'_> {
         &self,
         credential: &Credential,
         model: Option<&str>,
+        interrupted: impl Future<Output = ()> + Send,
     ) -> Result<(String, String), CommandError> {
         let name = credential.masked_id();
         let failed = |message: String| CommandError::Test { name: name.clone(), message };
@@ -241,13 +257,21 @@ impl Work<'_> {
                 let known = self.providers()?.executor(credential).err();
                 Err(failed(known.unwrap_or_else(|| "it offers no model".to_owned())))
             }
-            Some(model) => match service.conductor().dispatch(request(&model)).await.result {
-                Ok(UpstreamReply::Whole(reply)) => {
-                    Ok((model, String::from_utf8_lossy(&reply.body).into_owned()))
+            Some(model) => {
+                let answer = service.conductor().dispatch(request(&model));
+                // A renewal that it took is waited for below.
+                let stopped = async {
+                    tokio::select! { dispatched = answer => Some(dispatched.result), () = interrupted => None }
+                };
+                match stopped.await {
+                    Some(Ok(UpstreamReply::Whole(reply))) => {
+                        Ok((model, String::from_utf8_lossy(&reply.body).into_owned()))
+                    }
+                    Some(Ok(_)) => Err(failed("it answered with a stream".to_owned())),
+                    Some(Err(error)) => Err(failed(format!("{} ({})", error.message, error.status))),
+                    None => Err(failed("the test was interrupted".to_owned())),
                 }
-                Ok(_) => Err(failed("it answered with a stream".to_owned())),
-                Err(error) => Err(failed(format!("{} ({})", error.message, error.status))),
-            },
+            }
         };
         service.stop().await;
         outcome
@@ -271,6 +295,21 @@ impl Work<'_> {
         let proxy = options::proxy(self.config).map_err(StartError::from)?;
         Ok(Providers::new(self.config, Egress::new(http, proxy), &relay::without_pages(), &[]))
     }
+}
+
+/// The outcome of some work, which is wound up when it is interrupted.
+async fn unless<T>(
+    interrupted: impl Future<Output = ()>,
+    work: impl Future<Output = T>,
+    wind_up: impl Future<Output = ()>,
+) -> T {
+    tokio::pin!(work);
+    tokio::select! {
+        outcome = &mut work => return outcome,
+        () = interrupted => {}
+    }
+    let ((), outcome) = tokio::join!(wind_up, work);
+    outcome
 }
 
 fn usage_json(usage: &AccountQuota) -> Value {

@@ -1,6 +1,7 @@
 //! Why a command did not do what it was asked.
 
-use cliproxy_core::{ExecutorError, LoginError, StoreError};
+use cliproxy_conductor::RenewError;
+use cliproxy_core::{LoginError, StoreError};
 
 use crate::StartError;
 
@@ -37,14 +38,14 @@ pub enum CommandError {
         /// Why, and where it is done.
         message: String,
     },
-    /// The provider did not renew it.
-    #[error("{name} was not renewed: {source}{}", advice(source))]
+    /// It was not renewed, or what the provider gave could not be kept.
+    #[error("{name} was not renewed: {source}")]
     Renewal {
         /// The credential, masked.
         name: String,
         /// Why.
         #[source]
-        source: ExecutorError,
+        source: RenewError,
     },
     /// The test call failed.
     #[error("{name} did not answer: {message}")]
@@ -60,8 +61,4 @@ pub enum CommandError {
     /// The configuration cannot be used.
     #[error(transparent)]
     Start(#[from] StartError),
-}
-
-fn advice(error: &ExecutorError) -> &'static str {
-    if error.kind() == cliproxy_core::ErrorKind::InvalidGrant { "; log in again" } else { "" }
 }

@@ -28,6 +28,10 @@ impl CredentialStore for Only {
         self.store.save(credential).await
     }
 
+    async fn probe(&self, credential: &Credential) -> Result<(), StoreError> {
+        self.store.probe(credential).await
+    }
+
     async fn delete(&self, id: &CredentialId) -> Result<bool, StoreError> {
         self.store.delete(id).await
     }

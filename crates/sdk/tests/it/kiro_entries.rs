@@ -191,7 +191,8 @@ async fn tokens_of_the_config_are_renewed_and_kept_in_the_auth_directory() {
     assert_eq!(ask(&service, MODEL).await.status(), 503);
     let config = service.config();
     let list = CredentialCommand::List;
-    let listed = run_credentials(&config, &place.environment, &list, false).await.unwrap();
+    let listed =
+        run_credentials(&config, &place.environment, &list, false, std::future::pending()).await.unwrap();
     assert!(listed.contains("gone from the config: delete it"), "{listed}");
     assert_eq!(listed.lines().filter(|line| line.starts_with("kiro:token:")).count(), 1, "{listed}");
     assert!(calls(&upstream, "/refreshToken").iter().all(|request| request.json()["refreshToken"] == "R1"));
@@ -496,7 +497,8 @@ async fn two_ways_to_one_login_are_one_entry() {
     let service = place.serve().await;
     assert_eq!(count(&service), 2);
     let (config, list) = (service.config(), CredentialCommand::List);
-    let listed = run_credentials(&config, &place.environment, &list, false).await.unwrap();
+    let listed =
+        run_credentials(&config, &place.environment, &list, false, std::future::pending()).await.unwrap();
     for (entry, what) in [("kiro[1]", "token-file"), ("kiro[3]", "refresh-token")] {
         let said = listed.lines().find(|line| line.contains(entry)).unwrap();
         assert!(said.contains(&format!("another entry has the same {what}")), "{listed}");
