@@ -16,6 +16,8 @@ pub struct ProfileHints {
     pub developer_role: Option<bool>,
     /// The model takes sampling parameters.
     pub sampling: Option<bool>,
+    /// The provider takes a router's `reasoning` object.
+    pub reasoning_object: Option<bool>,
 }
 
 /// One rule. An empty list matches everything; `*` in an entry matches any text; case does not count.
@@ -114,6 +116,7 @@ impl ProfileRules {
                     inline_system: later.inline_system.or(hints.inline_system),
                     developer_role: later.developer_role.or(hints.developer_role),
                     sampling: later.sampling.or(hints.sampling),
+                    reasoning_object: later.reasoning_object.or(hints.reasoning_object),
                 };
             }
         }
@@ -146,6 +149,8 @@ impl Default for ProfileRules {
                 "*.moonshot.*",
                 "*.kimi.*",
             ]),
+            // Source: translation.md A.10, E622; OpenRouter's documentation, "Reasoning Tokens".
+            set(|hints| hints.reasoning_object = Some(true)).formats(["openai"]).hosts(["*.openrouter.ai"]),
             // Source: translation.md A.8, F7: models after Opus 4.6 refuse sampling parameters.
             set(|hints| hints.sampling = Some(false)).formats(["claude"]).models([
                 "claude-opus-4-7*",
@@ -167,6 +172,7 @@ pub(crate) fn profile_of(target: &Target, hints: ProfileHints, stream: bool) -> 
     profile.inline_system = hints.inline_system.unwrap_or(profile.inline_system);
     profile.developer_role = hints.developer_role.unwrap_or(profile.developer_role);
     profile.sampling = hints.sampling.unwrap_or(profile.sampling);
+    profile.reasoning_object = hints.reasoning_object.unwrap_or(profile.reasoning_object);
     profile
 }
 

@@ -142,6 +142,9 @@ pub struct Profile {
     pub safety_off: bool,
     /// The model takes sampling parameters with reasoning (Claude up to Opus 4.6; F7).
     pub sampling: bool,
+    /// The provider takes a router's `reasoning{effort, enabled, exclude}`, which can say whether thoughts are shown
+    /// (OpenRouter; A.5, A.10, E622).
+    pub reasoning_object: bool,
     /// About how many bytes the request will have, where that is known: as many as the client's. Room is made at once.
     pub size_hint: usize,
 }

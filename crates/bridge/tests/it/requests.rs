@@ -215,3 +215,27 @@ async fn media_at_a_url_are_named_to_the_provider_or_refused_and_never_fetched()
     let fetched = host.accept();
     assert!(fetched.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock));
 }
+
+#[tokio::test]
+async fn e622_openrouter_is_asked_in_its_own_object_and_no_other_host_is() {
+    // Source: translation.md A.10, E622.
+    let bridge = Bridge::new(Arc::new(Registry::with_builtin()), Options::default());
+    for (base_url, reasoning, effort) in [
+        ("https://openrouter.ai/api/v1", json!({"effort": "high", "exclude": true}), Value::Null),
+        ("https://router.example.com/v1", Value::Null, json!("high")),
+        ("https://notopenrouter.ai/v1", Value::Null, json!("high")),
+    ] {
+        let asked = json!({"model": "asked-model", "max_tokens": 9, "messages": [{"role": "user", "content": "q"}],
+            "thinking": {"type": "adaptive", "display": "omitted"}, "output_config": {"effort": "high"}});
+        let reply = json!({"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": [
+            {"index": 0, "message": {"role": "assistant", "content": "a cat"}, "finish_reason": "stop"}]});
+        let executor = Arc::new(Scripted::new("openai", [whole(reply.to_string())]));
+        let mut target = target(&executor);
+        let mut settings = credential().settings().clone();
+        settings.base_url = Some(base_url.to_owned());
+        target.credential = Arc::new(credential().with_settings(settings));
+        open(&bridge, request_in("claude", &asked.to_string(), false)).attempt(target).await.unwrap();
+        let sent = sent(&executor, 0);
+        assert_eq!((&sent["reasoning"], &sent["reasoning_effort"]), (&reasoning, &effort), "{base_url}");
+    }
+}

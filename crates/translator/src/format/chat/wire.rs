@@ -88,6 +88,8 @@ wire_struct! {
     /// `image_url`, `video_url`.
     pub(super) struct Link<'a> {
         url: Text<'a> = "url",
+        /// Not documented here, but sent by clients that know Responses (translation.md E262).
+        file_id: Text<'a> = "file_id",
         detail: &'a RawValue = "detail",
     }
 }

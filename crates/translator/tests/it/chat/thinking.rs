@@ -53,6 +53,74 @@ fn asks(from: &dyn Codec, members: &Value, to: &dyn Codec, info: Option<Arc<Mode
 }
 
 #[test]
+fn e622_routers_are_asked_in_their_own_object() {
+    let (chat, claude) = (codec(), ClaudeCodec::default());
+    let responses = super::super::responses::codec("openai-response");
+    let asked = |from: &dyn Codec, members: Value, info: Option<Arc<ModelInfo>>| {
+        let mut wanted =
+            json!({"model":"m","input":"q","messages":[{"role":"user","content":"q"}],"max_tokens":50_000});
+        wanted.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        let text = wanted.to_string();
+        let mut profile = Profile::new("m", false);
+        (profile.info, profile.reasoning_object) = (info, true);
+        let encoded = chat.encode_request(&from.decode_request(text.as_bytes()).unwrap(), &profile).unwrap();
+        let got: Value = serde_json::from_slice(&encoded.body).unwrap();
+        assert_eq!(got.get("reasoning_effort"), None, "said once: {got}");
+        got.get("reasoning").cloned().unwrap_or(Value::Null)
+    };
+    for (from, members, expected) in [
+        // Whether thoughts are shown goes along, with an effort or without.
+        (
+            &claude as &dyn Codec,
+            json!({"thinking":{"type":"adaptive","display":"omitted"},"output_config":{"effort":"high"}}),
+            json!({"effort":"high","exclude":true}),
+        ),
+        (
+            &claude,
+            json!({"thinking":{"type":"adaptive","display":"summarized"},"output_config":{"effort":"high"}}),
+            json!({"effort":"high","exclude":false}),
+        ),
+        (&claude, json!({"thinking":{"type":"adaptive"}}), json!({"enabled":true})),
+        (&claude, json!({"thinking":{"type":"disabled"}}), json!({"effort":"none"})),
+        (responses, json!({"reasoning":{"summary":null}}), json!({"exclude":true})),
+        (
+            responses,
+            json!({"reasoning":{"effort":"low","summary":"auto"}}),
+            json!({"effort":"low","exclude":false}),
+        ),
+        (responses, json!({"reasoning":{"effort":"low"}}), json!({"effort":"low"})),
+        (responses, json!({}), Value::Null),
+        (&chat, json!({"reasoning":{"effort":"low","exclude":true}}), json!({"effort":"low","exclude":true})),
+    ] {
+        assert_eq!(asked(from, members.clone(), levels()), expected, "E622 {members}");
+    }
+    // A model that cannot think is asked for nothing.
+    assert_eq!(
+        asked(responses, json!({"reasoning":{"effort":"low","summary":"auto"}}), none()),
+        Value::Null,
+        "E622"
+    );
+}
+
+#[test]
+fn e625_no_empty_object_asks_for_nothing() {
+    let responses = super::super::responses::codec("openai-response");
+    let (chat, claude) = (codec(), ClaudeCodec::default());
+    for (from, members) in [
+        (&claude as &dyn Codec, json!({"thinking":{"type":"adaptive","display":"omitted"}})),
+        (&chat, json!({"reasoning":{"exclude":true}})),
+        (&chat, json!({"include_reasoning":false})),
+        (responses, json!({"input":"q","reasoning":{"summary":null}})),
+        (responses, json!({"input":"q","reasoning":{}})),
+    ] {
+        assert_eq!(asks(from, &members, responses, levels()), json!({}), "E625 {members}");
+    }
+    // What is left of it stays.
+    let left = asks(&chat, &json!({"reasoning":{"exclude":true,"effort":"low"}}), responses, levels());
+    assert_eq!(left, json!({"reasoning":{"effort":"low"}}), "E625");
+}
+
+#[test]
 fn e616_e617_e627_each_target_is_asked_in_its_own_words_and_in_no_others() {
     let (chat, claude) = (codec(), ClaudeCodec::default());
     let chat: &dyn Codec = &chat;

@@ -178,6 +178,18 @@ fn e098_consecutive_model_contents_are_one_assistant_turn() {
     let roles: Vec<_> =
         sent["messages"].as_array().unwrap().iter().map(|message| message["role"].clone()).collect();
     assert_eq!(roles, ["user", "assistant", "user"]);
+    let texts: Vec<_> =
+        sent["messages"][1]["content"].as_array().unwrap().iter().map(|part| part["text"].clone()).collect();
+    assert_eq!(texts, ["a", "b"], "E098: all of both, in order");
+    // A call among them stands behind the texts, so that its result follows.
+    let body = json!({"contents":[{"role":"user","parts":[{"text":"q"}]},
+        {"role":"model","parts":[call(Some("c"), "f", json!({}))]},{"role":"model","parts":[{"text":"b"}]},
+        {"role":"user","parts":[answer(Some("c"), "f", "ok")]}]});
+    let sent = from_gemini("claude", &body);
+    let kinds: Vec<_> =
+        sent["messages"][1]["content"].as_array().unwrap().iter().map(|part| part["type"].clone()).collect();
+    assert_eq!(kinds, ["text", "tool_use"]);
+    assert_eq!(sent["messages"].as_array().unwrap().len(), 3);
 }
 
 #[test]
@@ -231,7 +243,21 @@ fn e102_e201_media_go_by_their_class() {
     let chat = |mime: &str| from_gemini("openai", &body(mime))["messages"][0]["content"][0].clone();
     assert_eq!(chat("image/png")["image_url"]["url"], "data:image/png;base64,AAAA");
     assert_eq!(chat("audio/mpeg")["input_audio"], json!({"data":"AAAA","format":"mp3"}));
-    assert_eq!(chat("application/pdf")["type"], "file");
+    assert_eq!(
+        chat("application/pdf"),
+        json!({"type":"file","file":{"filename":"document.pdf","file_data":"data:application/pdf;base64,AAAA"}})
+    );
+    // The official schema knows no film; services that do take it so.
+    let text = body("video/mp4").to_string();
+    let request = codec().decode_request(text.as_bytes()).unwrap();
+    let profile = cliproxy_translator::Profile::new("kimi", false);
+    let encoded = codec_of("openai").encode_request(&request, &profile).unwrap();
+    let sent: Value = serde_json::from_slice(&encoded.body).unwrap();
+    assert_eq!(
+        sent["messages"][0]["content"][0],
+        json!({"type":"video_url","video_url":{"url":"data:video/mp4;base64,AAAA"}}),
+        "E201"
+    );
 }
 
 #[test]

@@ -101,6 +101,14 @@ fn state_goes_back_to_the_part_that_gemini_signed() {
             vec![said("a"), state(&previous), state(&second)],
             json!([text("a", Some(SIGNED)), text("", Some(OTHER))]),
         ),
+        // [fix]: state that stands alone before a call is the call's: Gemini demands that the first call is signed
+        // (E373, E424). What names its neighbour stays with that.
+        ("E384", vec![state(SIGNED), call("a"), ok("a")], json!([called(Some(SIGNED))])),
+        (
+            "E384",
+            vec![said("a"), state(&previous), call("a"), ok("a")],
+            json!([text("a", Some(SIGNED)), called(Some(SENTINEL))]),
+        ),
         (
             "E385",
             vec![call("a"), state(SIGNED), call("b"), state(OTHER), ok("a"), ok("b")],
@@ -314,6 +322,19 @@ fn every_signature_comes_back_to_its_part() {
     ] {
         assert_eq!(back(&parts), parts, "{case}");
     }
+    // E558 [fix]: state that is not GPT's does go into `encrypted_content`, under a mark that keeps it from GPT.
+    let reply = last("STOP", json!([hm(Some(SIGNED)), text("a", None)]));
+    let gemini = codec_of("gemini");
+    let reply = reply.to_string();
+    let reply = gemini.decode_reply(reply.as_bytes(), &context()).unwrap();
+    let told: Value = serde_json::from_slice(&codec_of(RS).encode_reply(&reply, &context())).unwrap();
+    assert_eq!(told["output"][0]["encrypted_content"], format!("cliproxy:gemini:{SIGNED}"), "E558");
+    let next = json!({"model":"m","input":[{"role":"user","content":"q"}, told["output"][0], told["output"][1], {"role":"user","content":"r"}]}).to_string();
+    let request = codec_of(RS).decode_request(next.as_bytes()).unwrap();
+    let sent = codec_of("codex")
+        .encode_request(&request, &cliproxy_translator::Profile::new("gpt-5", false))
+        .unwrap();
+    assert!(!String::from_utf8(sent.body).unwrap().contains(SIGNED), "E558");
     // The call must be signed: state that comes alone before it is its own.
     assert_eq!(back(&json!([text("", Some(SIGNED)), called(None)])), json!([called(Some(SIGNED))]), "E424");
 }

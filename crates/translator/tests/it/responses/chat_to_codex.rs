@@ -100,11 +100,13 @@ fn e262_to_e266_what_tools_answer() {
     assert_eq!(
         output(json!([{"type":"text","text":"t"},
             {"type":"image_url","image_url":{"url":"https://a.example/i.png","detail":"low"}},
+            {"type":"image_url","image_url":{"file_id":"file_2","detail":"high"}},
             {"type":"file","file":{"file_id":"file_1"}},
             {"type":"file","file":{"filename":"a.pdf","file_data":"data:application/pdf;base64,AA=="}},
             {"type":"file","file":{"file_url":"https://a.example/a.pdf"}}])),
         json!([{"type":"input_text","text":"t"},
             {"type":"input_image","detail":"low","image_url":"https://a.example/i.png"},
+            {"type":"input_image","detail":"high","file_id":"file_2"},
             {"type":"input_file","file_id":"file_1"},
             {"type":"input_file","filename":"a.pdf","file_data":"data:application/pdf;base64,AA=="},
             {"type":"input_file","file_url":"https://a.example/a.pdf"}])
@@ -127,6 +129,7 @@ fn e262_to_e266_what_tools_answer() {
     // E266.
     assert_eq!(output(json!({"a":1})), r#"{"a":1}"#);
     assert_eq!(output(json!(5)), "5");
+    assert_eq!(output(Value::Null), "", "E266, fixed: null is no content, not a word");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{CC, CX, aggregated, context, context_of, reply, same_in_pieces, sse, written};
+use super::{CC, CX, aggregated, codec, context, context_of, decode, reply, same_in_pieces, sse, written};
 use crate::schema::assert_valid_stream;
 
 fn chunks(events: &[Value]) -> Vec<Value> {
@@ -110,6 +110,17 @@ fn e289_e290_models() {
     let text = json!({"type":"response.output_text.delta","item_id":"m","output_index":0,"content_index":0,"delta":"a"});
     let got = chunks(&[created(), text.clone(), end()]);
     assert!(got.iter().all(|value| value["model"] == "gpt-x"));
+    // E289, fixed: what announces the reply is the role, as OpenAI's own streams begin, and says nothing else.
+    let announced = [created(), json!({"type":"response.in_progress","response":{}}), text.clone(), end()];
+    assert_eq!(chunks(&announced), got, "once, however often it is announced");
+    let mut encoder = codec(CC).stream_encoder(&custom_context());
+    let mut out = Vec::new();
+    let _open = decode(CX, &custom_context(), sse(&[created()]).as_bytes(), 4096, &mut |event| {
+        encoder.encode(event, &mut out);
+    });
+    let first = String::from_utf8(out).unwrap();
+    let only: Value = serde_json::from_str(first.trim().strip_prefix("data: ").unwrap()).unwrap();
+    assert_eq!(only["choices"], json!([{"index":0,"delta":{"role":"assistant","content":""}}]), "E289");
     assert_eq!(deltas(&got)[0], json!({"content":"a"}));
     // E290: where nothing names one, the request does.
     let got = chunks(&[text, end()]);

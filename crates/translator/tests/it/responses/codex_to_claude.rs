@@ -138,17 +138,31 @@ fn e233_e235_e236_every_item_has_its_own_block() {
         json!([{"type":"thinking","thinking":"a","signature":format!("cliproxy:gpt:{state}")},{"type":"text","text":"x"}])
     );
     // E233: two items, two blocks.
-    let mut second = reasoning(&[], Some(&state));
+    let own = state.replace("AAAAA", "AAAAB");
+    let mut second = reasoning(&["b"], Some(&own));
     second["id"] = "rs_2".into();
     let two = [
         created(),
         added(0, reasoning(&[], None)),
         done(0, reasoning(&["a"], Some(&state))),
-        added(1, second.clone()),
+        added(1, json!({"type":"reasoning","id":"rs_2","summary":[]})),
         done(1, second),
         completed(json!([])),
     ];
-    assert_eq!(blocks(&two).iter().filter(|line| line.ends_with(THINKING)).count(), 2);
+    assert_eq!(
+        blocks(&two)[..8],
+        [
+            format!("0> {THINKING}"),
+            r#"0 thinking "a""#.to_owned(),
+            signed(0, &state),
+            "0<".to_owned(),
+            format!("1> {THINKING}"),
+            r#"1 thinking "b""#.to_owned(),
+            signed(1, &own),
+            "1<".to_owned(),
+        ],
+        "E233: each with its own state"
+    );
 }
 
 #[test]
@@ -210,23 +224,34 @@ fn e240_e241_e242_calls_wait_for_their_names() {
         completed(json!([])),
     ]);
     assert_eq!(got[1], r#"0 input_json "{\"x\":1}""#);
-    // E241: several, told apart by their call ids.
+    // E241: several, told apart by their call ids: each has what came for it, and a place of its own.
     let named = |id: &str, name: &str| {
-        let mut item = call(id, name, "{}");
+        let mut item = call(id, name, "");
         item["id"] = "other".into();
         json!({"type":"response.output_item.done","item":item})
     };
-    let got = blocks(&[
-        created(),
-        added(0, unnamed("a")),
-        added(1, unnamed("b")),
-        named("b", "g"),
-        named("a", "f"),
-        completed(json!([])),
-    ]);
-    let names: Vec<_> =
-        got.iter().filter_map(|line| line.split_once("\"name\":\"")).map(|(_, rest)| &rest[..1]).collect();
-    assert_eq!(names, ["g", "f"]);
+    let tool = |at: u32, id: &str, name: &str, arguments: &str| {
+        vec![
+            format!(r#"{at}> {{"type":"tool_use","id":"{id}","name":"{name}","input":{{}}}}"#),
+            format!("{at} input_json {}", json!(arguments)),
+            format!("{at}<"),
+        ]
+    };
+    for (order, expected) in [
+        (["a", "b"], [tool(0, "a", "f", "{\"x\":1}"), tool(1, "b", "g", "{\"y\":2}")].concat()),
+        (["b", "a"], [tool(0, "b", "g", "{\"y\":2}"), tool(1, "a", "f", "{\"x\":1}")].concat()),
+    ] {
+        let mut events = vec![
+            created(),
+            added(0, unnamed("a")),
+            added(1, unnamed("b")),
+            delta("function_call_arguments", 1, "fc_b", "{\"y\":2}"),
+            delta("function_call_arguments", 0, "fc_a", "{\"x\":1}"),
+        ];
+        events.extend(order.map(|id| named(id, if id == "a" { "f" } else { "g" })));
+        events.push(completed(json!([])));
+        assert_eq!(blocks(&events)[..6], expected, "E241: {order:?}");
+    }
     // E242: text that comes meanwhile takes the first place.
     let got = blocks(&[
         created(),
@@ -335,7 +360,7 @@ fn e250_e251_why_it_ended() {
 
 #[test]
 fn e254_to_e259_interleaved_calls_are_whole_blocks_one_after_the_other() {
-    let interleaved = |end: Value| {
+    let interleaved = |rest: [&str; 2], end: Value| {
         blocks(&[
             created(),
             added(0, call("a", "f", "")),
@@ -345,14 +370,21 @@ fn e254_to_e259_interleaved_calls_are_whole_blocks_one_after_the_other() {
             delta("output_text", 2, "msg_1", "meanwhile"),
             added(3, reasoning(&[], None)),
             delta("reasoning_summary_text", 3, "rs_1", "hm"),
-            delta("function_call_arguments", 0, "fc_a", ":1}"),
-            delta("function_call_arguments", 1, "fc_b", ":2}"),
+            delta("function_call_arguments", 0, "fc_a", rest[0]),
+            delta("function_call_arguments", 1, "fc_b", rest[1]),
             end,
         ])
     };
     let expected = |got: &[String]| {
-        let joined = got.join("|");
-        assert!(joined.contains(r#""name":"f""#) && joined.contains(r#""name":"g""#), "{joined}");
+        // E254, E258: each block has the arguments of its call, whole.
+        for (at, id, name, arguments) in [(0, "a", "f", "{\"x\":1}"), (1, "b", "g", "{\"y\":2}")] {
+            let start = format!(r#"{at}> {{"type":"tool_use","id":"{id}","name":"{name}","input":{{}}}}"#);
+            assert!(got.contains(&start), "{start}: {got:?}");
+            let piece = format!("{at} input_json ");
+            let pieces = got.iter().filter_map(|line| line.strip_prefix(&piece));
+            let said: String = pieces.map(|text| serde_json::from_str::<String>(text).unwrap()).collect();
+            assert_eq!(said, arguments, "{got:?}");
+        }
         let order: Vec<_> = got
             .iter()
             .filter(|line| line.contains("> "))
@@ -370,13 +402,19 @@ fn e254_to_e259_interleaved_calls_are_whole_blocks_one_after_the_other() {
         item.as_object_mut().unwrap().remove("id");
         item
     };
+    let anonymous = |arguments: &str| json!({"type":"function_call","name":"f","arguments":arguments});
     for end in [
-        completed(json!([])),
         completed(json!([call("a", "f", "{\"x\":1}"), call("b", "g", "{\"y\":2}")])),
         completed(json!([nameless(call("a", "f", "{\"x\":1}")), nameless(call("b", "g", "{\"y\":2}"))])),
+        // Only the place tells.
+        completed(json!([anonymous("{\"x\":1}"), anonymous("{\"y\":2}")])),
     ] {
-        expected(&interleaved(end));
+        // What the end repeats is told once; what only the end has is told then.
+        expected(&interleaved([":1}", ":2}"], end.clone()));
+        expected(&interleaved(["", ""], end.clone()));
+        expected(&interleaved([":1}", ":"], end));
     }
+    expected(&interleaved([":1}", ":2}"], completed(json!([]))));
     // What the aggregate says is the same.
     let events = [
         created(),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     CC, RS, aggregated, check_stream, codec, context, context_of, decode, final_response, lines, reply,
-    response_stream, same_in_pieces, sse, types,
+    response_stream, same_in_pieces, sse, types, written,
 };
 
 fn chunk(delta: Value, finish: Option<&str>) -> Value {
@@ -152,6 +152,28 @@ fn e179_e180_e183_names_come_back_as_declared_even_late() {
             (&json!("custom_tool_call"), &json!("exec"), &json!("ls"))
         );
     }
+    // E183: the same of tools that were declared late, in an item of the conversation.
+    let mut late = term();
+    let tools = late.as_object_mut().unwrap().shift_remove("tools").unwrap();
+    late["input"] =
+        json!([{"type":"additional_tools","role":"developer","tools":tools}, {"role":"user","content":"q"}]);
+    let context = context_of(RS, &late);
+    let got = response_stream(CC, &context, &events);
+    for response in [final_response(&got), aggregated(CC, RS, &context, &events)] {
+        let exec = &response["output"][1];
+        assert_eq!(
+            (&exec["type"], &exec["name"], &exec["namespace"], &exec["input"]),
+            (&json!("custom_tool_call"), &json!("exec"), &json!("term"), &json!("ls")),
+            "E183"
+        );
+    }
+    let said: Vec<_> =
+        lines(&got).into_iter().filter(|line| line.contains("custom_tool_call_input")).collect();
+    assert_eq!(
+        said.last().unwrap(),
+        r#"1 custom_tool_call_input.done "ls""#,
+        "E183: unwrapped in the stream too: {said:?}"
+    );
 }
 
 #[test]
@@ -180,12 +202,41 @@ fn e182_a_call_whose_id_comes_late_is_told_in_one_piece() {
     ];
     let got = response_stream(CC, &context(), &events);
     let deltas: Vec<_> = lines(&got).into_iter().filter(|line| line.contains("arguments.delta")).collect();
-    assert_eq!(deltas.first().map(String::as_str), Some(r#"0 function_call_arguments.delta "{\"a\":1""#));
+    assert_eq!(
+        deltas,
+        [r#"0 function_call_arguments.delta "{\"a\":1""#, r#"0 function_call_arguments.delta "}""#],
+        "what was held is one piece"
+    );
     assert_eq!(final_response(&got)["output"][0]["call_id"], "late");
-    // Missing altogether: one is derived.
-    let events = [call(0, None, Some("f"), "{}"), chunk(json!({}), Some("tool_calls")), done()];
+    // `check_stream` sees to it that every event has the id of its item; it is told once, with the call's own id.
+    let of_calls = |got: &[Value], key: &str| -> Vec<Value> {
+        let items = got.iter().filter(|value| value["item"]["type"] == "function_call");
+        let mut ids: Vec<_> = items.map(|value| value["item"][key].clone()).collect();
+        ids.dedup();
+        ids
+    };
+    assert_eq!((of_calls(&got, "call_id"), of_calls(&got, "id").len()), (vec![json!("late")], 1));
+    // While the id may still come, nothing of the call is told.
+    let open = written(CC, RS, &context(), &sse(&events[..2])).unwrap_err();
+    assert!(open.to_string().contains("broke off"), "{open}");
+    let mut encoder = codec(RS).stream_encoder(&context());
+    let mut out = Vec::new();
+    let _broken = decode(CC, &context(), sse(&events[..2]).as_bytes(), 4096, &mut |event| {
+        encoder.encode(event, &mut out);
+    });
+    assert!(!String::from_utf8(out).unwrap().contains("function_call"));
+    // Missing altogether: one is derived, and all arguments are one piece.
+    let events = [
+        call(0, None, Some("f"), "{\"a\""),
+        call(0, None, None, ":1}"),
+        chunk(json!({}), Some("tool_calls")),
+        done(),
+    ];
     let got = response_stream(CC, &context(), &events);
     assert!(final_response(&got)["output"][0]["call_id"].as_str().unwrap().starts_with("call_"));
+    let deltas: Vec<_> = lines(&got).into_iter().filter(|line| line.contains("arguments.delta")).collect();
+    assert_eq!(deltas, [r#"0 function_call_arguments.delta "{\"a\":1}""#]);
+    assert_eq!((of_calls(&got, "call_id").len(), of_calls(&got, "id").len()), (1, 1));
 }
 
 #[test]
@@ -194,6 +245,15 @@ fn e184_thoughts_alone_are_a_reply() {
     let response = final_response(&response_stream(CC, &context(), &events));
     assert_eq!(response["status"], "completed");
     assert_eq!(response["output"][0]["summary"], json!([{"type":"summary_text","text":"hm"}]));
+    assert_eq!(aggregated_in_order(&events), response, "E184: a whole reply says the same");
+    // E184: the status is that of the cause.
+    let events = [chunk(json!({"reasoning_content":"hm"}), None), chunk(json!({}), Some("length")), done()];
+    let response = final_response(&response_stream(CC, &context(), &events));
+    assert_eq!(
+        (&response["status"], &response["incomplete_details"]["reason"]),
+        (&json!("incomplete"), &json!("max_output_tokens"))
+    );
+    assert_eq!(types(&response), ["reasoning"]);
 }
 
 #[test]

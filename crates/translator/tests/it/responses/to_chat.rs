@@ -3,7 +3,7 @@
 use cliproxy_translator::Profile;
 use serde_json::{Value, json};
 
-use super::{CC, RS, context_of, encoded, gpt_signature, request, request_with};
+use super::{CC, RS, codec, context_of, encoded, gpt_signature, request, request_with};
 
 fn messages(input: Value) -> Vec<Value> {
     request(RS, CC, &json!({"model":"m","input":input}))["messages"].as_array().unwrap().clone()
@@ -101,7 +101,7 @@ fn e145_to_e149_images_in_answers() {
     };
     assert!(custom(image.into()).is_array());
     let texts = custom(json!([{"type":"input_text","text":"a"},{"type":"input_text","text":"b"}]));
-    assert!(texts.as_str().is_some_and(|text| text.starts_with('a') && text.ends_with('b')), "{texts}");
+    assert_eq!(texts, "a\n\nb", "E147: whole, and apart");
     assert_eq!(custom("raw".into()), "raw");
     // E148: detail `original` is the highest that there is.
     let got = lenient(json!([
@@ -123,8 +123,12 @@ fn e145_to_e149_images_in_answers() {
 #[test]
 fn e150_to_e156_thoughts_go_along_with_what_they_led_to() {
     let got = thinking(json!([user("q"), thought(&["a", "b"]), assistant("x")]));
-    assert_eq!(got[1]["reasoning_content"], "a\n\nb");
-    assert_eq!(got[1]["content"], "x");
+    assert_eq!(
+        got[1],
+        json!({"role":"assistant","content":"x","reasoning_content":"a\n\nb"}),
+        "E150: on the message, all parts of the summary, a blank line apart"
+    );
+    assert_eq!(roles(&got), ["user", "assistant"]);
     // E151, E155.
     let got = thinking(json!([
         user("q"),
@@ -151,6 +155,20 @@ fn e150_to_e156_thoughts_go_along_with_what_they_led_to() {
         output("c", "1".into())
     ]));
     assert_eq!(got[1]["reasoning_content"], "a\n\nb");
+    // E153: equal ones are told once, wherever in the turn they stand, and as they are read, not as they are written.
+    let body = r#"{"model":"m","input":[{"role":"user","content":"q"},
+        {"type":"reasoning","id":"rs_1","summary":[{"type":"summary_text","text":"a/b"}]},
+        {"type":"message","role":"assistant","content":[{"type":"output_text","text":"x"}]},
+        {"type":"reasoning","id":"rs_2","summary":[{"type":"summary_text","text":"c"}]},
+        {"type":"reasoning","id":"rs_3","summary":[{"type":"summary_text","text":"a\/b"}]},
+        {"type":"function_call","call_id":"c","name":"f","arguments":"{}"},
+        {"type":"function_call_output","call_id":"c","output":"1"}]}"#;
+    let mut profile = Profile::new("kimi", false);
+    profile.keeps_reasoning_text = true;
+    let request = codec(RS).decode_request(body.as_bytes()).unwrap();
+    let encoded = codec(CC).encode_request(&request, &profile).unwrap();
+    let got: Value = serde_json::from_slice(&encoded.body).unwrap();
+    assert_eq!(got["messages"][1]["reasoning_content"], "a/b\n\nc", "E153");
     // E156: thoughts before a user's message are a message of their own.
     let got = thinking(json!([user("q"), thought(&["a"]), user("u")]));
     assert_eq!(roles(&got), ["user", "assistant", "user"]);

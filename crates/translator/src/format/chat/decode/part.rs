@@ -112,7 +112,11 @@ pub(in super::super) fn link(raw: &RawValue, class: MediaClass) -> Result<Option
         None => {
             let link: wire::Link<'_> = wire::read(raw, "")?;
             // A detail that is no string is left out, the image stays (B89).
-            (link.url.unwrap_or_default(), link.detail.and_then(Text::from_raw))
+            let (url, detail) = (link.url.unwrap_or_default(), link.detail.and_then(Text::from_raw));
+            if let Some(id) = link.file_id.filter(|id| url.is_empty() && !id.is_empty()) {
+                return Ok(Some(Media { detail, ..Media::new(class, MediaSource::File(id)) }));
+            }
+            (url, detail)
         }
     };
     if url.is_empty() {

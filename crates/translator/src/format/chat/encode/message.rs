@@ -1,7 +1,7 @@
 //! Messages.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use super::super::{CHAT, call};
 use super::Target;
@@ -303,13 +303,17 @@ fn write_said(w: &mut Writer, target: &Target<'_>, turn: &OutTurn<'_>, calls: bo
     }
 }
 
-/// Thoughts joined by blank lines (B36).
+/// Thoughts joined by blank lines (B36); what was thought twice is told once (E153).
 fn write_reasoning(w: &mut Writer, turn: &OutTurn<'_>) {
     let mut pieces: Vec<Text<'_>> = Vec::new();
+    let mut told: HashSet<Vec<Cow<'_, str>>> = HashSet::new();
     for part in &turn.parts {
         let PartKind::Reasoning(reasoning) = &part.part().kind else { continue };
         // The summary is what other formats call the text; the raw chain stands in where there is none.
         let texts = if reasoning.summary.is_empty() { &reasoning.raw } else { &reasoning.summary };
+        if !told.insert(texts.iter().map(Text::decoded).collect()) {
+            continue;
+        }
         for text in texts.iter().filter(|text| !text.is_empty()) {
             if !pieces.is_empty() {
                 pieces.push(Text::plain("\n\n"));

@@ -8,9 +8,9 @@ use super::super::is_tier;
 use super::{Target, loss};
 use crate::codec::{CodecError, Loss};
 use crate::json::{Raw, Text, Writer};
-use crate::model::{OutputFormat, Request};
+use crate::model::{OutputFormat, Request, Summary};
 use crate::pass::ids::hex;
-use crate::pass::reasoning::{Amount, resolve};
+use crate::pass::reasoning::{Amount, Resolved, resolve};
 use crate::splice::Edits;
 
 /// The longest `user` that OpenAI takes.
@@ -145,10 +145,14 @@ fn write_output(w: &mut Writer, target: &Target<'_>, request: &Request<'_>) {
     }
 }
 
-/// Source: translation.md B39 to B42, A.10. What a summary wants has no spelling here (E621).
+/// Source: translation.md B39 to B42, A.10. What a summary wants has no spelling here (E621), but for routers (E622).
 fn write_reasoning(w: &mut Writer, target: &Target<'_>, request: &Request<'_>) -> Result<(), CodecError> {
     let info = target.profile.info.as_deref();
     let resolved = resolve(&request.reasoning, target.own, info)?;
+    if target.profile.reasoning_object {
+        write_reasoning_object(w, &resolved);
+        return Ok(());
+    }
     // `auto` is an extension: it goes to whoever is known to take it. Saying nothing means the same to the others.
     let dynamic =
         info.and_then(|info| info.reasoning.as_ref()).is_some_and(|profile| profile.dynamic_allowed);
@@ -159,6 +163,32 @@ fn write_reasoning(w: &mut Writer, target: &Target<'_>, request: &Request<'_>) -
         w.field_string("reasoning_effort", effort);
     }
     Ok(())
+}
+
+/// All of it in a router's one object: beside `reasoning_effort` it would be said twice.
+fn write_reasoning_object(w: &mut Writer, resolved: &Resolved) {
+    let shown = match resolved.summary {
+        _ if matches!(resolved.amount, Amount::Remove | Amount::Off) => None,
+        Summary::Enabled(_) => Some(true),
+        Summary::Disabled => Some(false),
+        Summary::Unspecified => None,
+    };
+    let effort = resolved.as_effort();
+    if effort.is_none() && shown.is_none() {
+        return;
+    }
+    w.key("reasoning");
+    w.begin_object();
+    match effort {
+        // It has no level for it: its own default is what the model likes.
+        Some("auto") => w.field_boolean("enabled", true),
+        Some(effort) => w.field_string("effort", effort),
+        None => {}
+    }
+    if let Some(shown) = shown {
+        w.field_boolean("exclude", !shown);
+    }
+    w.end_object();
 }
 
 /// Source: translation.md A.11, B87.

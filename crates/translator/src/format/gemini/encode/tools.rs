@@ -104,7 +104,12 @@ fn services<'r>(
                 why: Cow::Borrowed("Gemini's models take it only without functions"),
             }),
             Some((kind, _)) if services.iter().any(|(known, _)| *known == kind) => {}
-            Some(service) => services.push(service),
+            Some(service) => {
+                if !is_family(builtin.format) {
+                    limits(builtin, target.dialect, losses);
+                }
+                services.push(service);
+            }
         }
     }
     services
@@ -121,6 +126,26 @@ fn foreign<'r>(builtin: &Builtin<'_>, dialect: Dialect) -> Option<(Cow<'r, str>,
         Service::CodeExecution => "codeExecution",
     };
     Some((Cow::Borrowed(kind), Cow::Borrowed("{}")))
+}
+
+/// What a search may not do, where Google has no word for it. How often Claude may search (`max_uses`) is not how many
+/// pages Google may find, which the reference makes of it (B84, E436).
+fn limits(builtin: &Builtin<'_>, dialect: Dialect, losses: &mut Vec<Loss>) {
+    let Ok(tool) = TopLevel::scan(builtin.raw.get().as_bytes()) else { return };
+    let said = |key: &str| tool.raw(key).ok().flatten().is_some_and(|json| !matches!(json, "null" | "[]"));
+    for (key, what, why) in [
+        ("max_uses", "tools.max_uses", "the provider's model decides how often it searches"),
+        ("allowed_domains", "tools.allowed_domains", "the provider cannot search in these domains alone"),
+        ("filters", "tools.filters", "the provider cannot search in these domains alone"),
+        ("user_location", "tools.user_location", "the provider has no place for it"),
+    ] {
+        if said(key) {
+            loss(losses, what, why);
+        }
+    }
+    if said("blocked_domains") && !dialect.is_antigravity() {
+        loss(losses, "tools.blocked_domains", "the provider cannot search outside of these domains alone");
+    }
 }
 
 /// Where not to search. Google has no word for where alone, nor for how often.

@@ -199,7 +199,8 @@ fn thinking_does_not_begin_behind_calls_without_a_thought() {
 }
 
 #[test]
-fn e469_nothing_is_added_to_the_instructions() {
+fn e468_e469_nothing_is_added_to_the_instructions() {
+    // E468 [fix]: not even the reference's hint about thinking between calls.
     let tools = json!([{"name":"f","input_schema":{"type":"object","properties":{"a":{"type":"string"}},"required":["a"]}}]);
     for thinking in [json!({"type":"disabled"}), json!({"type":"enabled","budget_tokens":2048})] {
         let body = with(

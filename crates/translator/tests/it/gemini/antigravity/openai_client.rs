@@ -55,6 +55,36 @@ fn e523_an_explicit_flag_beats_what_the_effort_implies() {
 }
 
 #[test]
+fn e629_whether_thoughts_are_shown_is_said_as_the_client_said_it() {
+    let google = |members: Value| with(json!({"contents":[{"role":"user","parts":[{"text":"q"}]}]}), members);
+    let thinking = |config: Value| google(json!({"generationConfig":{"thinkingConfig":config}}));
+    let responses = |reasoning: Value| json!({"model":"m","input":"q","reasoning":reasoning});
+    for (client, body, expected) in [
+        ("gemini", thinking(json!({"thinkingBudget":1024,"includeThoughts":false})), json!(false)),
+        ("gemini", thinking(json!({"thinkingBudget":1024,"includeThoughts":true})), json!(true)),
+        ("gemini", thinking(json!({"thinkingBudget":1024})), Value::Null),
+        ("gemini", google(json!({})), Value::Null),
+        (
+            "gemini-cli",
+            json!({"model":"m","request":thinking(json!({"includeThoughts":false}))}),
+            json!(false),
+        ),
+        ("gemini-cli", json!({"model":"m","request":thinking(json!({"thinkingBudget":1024}))}), Value::Null),
+        (RS, responses(json!({"effort":"high","summary":"auto"})), json!(true)),
+        (RS, responses(json!({"effort":"high","summary":null})), json!(false)),
+        (RS, responses(json!({"effort":"high"})), Value::Null),
+    ] {
+        for model in [GEMINI, CLAUDE] {
+            let request = to(client, &body, model);
+            assert_eq!(
+                request["generationConfig"]["thinkingConfig"]["includeThoughts"], expected,
+                "E629 {model} {body}"
+            );
+        }
+    }
+}
+
+#[test]
 fn e524_choices_are_modes() {
     for (choice, mode) in [("none", "NONE"), ("auto", "AUTO"), ("required", "ANY")] {
         let body = hello(json!({"tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":choice}));

@@ -187,11 +187,24 @@ fn e535_images_of_parallel_results_stay_inside_of_theirs() {
 }
 
 #[test]
-fn e496_ids_of_the_provider_go_to_the_client_and_back() {
+fn e496_e497_ids_of_the_provider_go_to_the_client_and_back() {
     let part = json!({"functionCall":{"id":"toolu_vrtx_01","name":"f","args":{"a":1}}});
     let whole =
         super::reply("claude", &super::last("STOP", json!([signed(part, super::SIGNED)])), &super::context());
     assert_eq!(whole["content"][0]["id"], "toolu_vrtx_01", "E496");
     let parts = model_parts(json!([thinking("hm", super::CLAUDE_SIGNED), whole["content"][0]]), CLAUDE);
     assert_eq!(parts[1]["functionCall"]["id"], "toolu_vrtx_01", "E496");
+    // E497 [fix]: an id says which call it is and nothing more (B34). The same call has the same one every time; a client
+    // that changes arguments in its history changes no id. A call without an id has one derived from its place.
+    let named = |id: Option<&str>, args: Value| {
+        let mut part = json!({"functionCall":{"name":"f","args":args}});
+        if let Some(id) = id {
+            part["functionCall"]["id"] = id.into();
+        }
+        super::reply("claude", &super::last("STOP", json!([part])), &super::context())["content"][0]["id"]
+            .clone()
+    };
+    assert_eq!(named(Some("c1"), json!({"a":1})), named(Some("c1"), json!({"a":2})), "E497");
+    assert_eq!(named(None, json!({"a":1})), named(None, json!({"a":1})), "E497");
+    assert!(named(None, json!({"a":1})).as_str().unwrap().starts_with("toolu_"), "E497");
 }

@@ -31,6 +31,24 @@ fn e435_a_search_alone_is_a_request_of_its_own_kind() {
 }
 
 #[test]
+fn e436_how_often_to_search_and_where_alone_is_told_to_be_lost() {
+    // [fix]: how often Claude may search is not how many pages Google may find; five are not asked for either.
+    let mut tool = search_tool();
+    tool["allowed_domains"] = json!(["a.example"]);
+    tool["user_location"] = json!({"type":"approximate","city":"Oslo"});
+    for (tool, lost) in [
+        (tool, vec!["tools.max_uses", "tools.allowed_domains", "tools.user_location"]),
+        (json!({"type":"web_search_20250305","name":"web_search","allowed_domains":[]}), vec![]),
+    ] {
+        let (value, encoded) = enveloped("claude", &asking(json!([tool])), &Profile::new(GEMINI, false));
+        assert_eq!(value["request"]["tools"], json!([{"googleSearch":{}}]), "E436");
+        let told: Vec<_> =
+            encoded.losses.iter().map(|loss| &*loss.what).filter(|what| what.starts_with("tools.")).collect();
+        assert_eq!(told, lost, "E436");
+    }
+}
+
+#[test]
 fn e437_beside_functions_there_are_only_functions() {
     let (value, encoded) = enveloped(
         "claude",
