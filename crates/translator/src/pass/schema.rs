@@ -10,6 +10,7 @@ mod clean;
 mod gemini;
 mod kept;
 mod openapi;
+mod places;
 mod walk;
 
 pub use clean::{Cleaning, clean, clean_telling};
@@ -17,13 +18,12 @@ pub use gemini::gemini_parameters;
 pub use kept::clean_kept;
 pub use openapi::from_openapi;
 
+use walk::Rule;
+
 /// An object schema without properties.
 const EMPTY: &str = r#"{"type":"object","properties":{}}"#;
 
 const UNIONS: [&str; 3] = ["allOf", "anyOf", "oneOf"];
-
-/// How deep schemas are completed; nobody writes deeper ones by hand.
-const MAX_SCHEMA_DEPTH: usize = 64;
 
 /// How deep branches of root unions are followed.
 const MAX_UNIONS: usize = 16;
@@ -135,7 +135,8 @@ fn is_object(value: Option<&[u8]>) -> bool {
 pub fn openai_parameters(raw: &str) -> Cow<'_, str> {
     let Ok(root) = TopLevel::scan(raw.as_bytes()) else { return Cow::Borrowed(EMPTY) };
     let union = root.has("$ref") || UNIONS.iter().any(|union| root.has(union));
-    let mut edits = with_properties(&root, 0);
+    let rule = Rule { worth: |json| json.contains("\"object\""), edit: &with_properties };
+    let mut edits = walk::edits(&root, rule);
     if root.has("$schema") {
         edits = edits.remove("$schema");
     }
@@ -148,82 +149,12 @@ pub fn openai_parameters(raw: &str) -> Cow<'_, str> {
     edits.apply_str(raw).unwrap_or(Cow::Borrowed(EMPTY))
 }
 
-/// The edits that give `properties` to every object schema that has none. Only places that hold schemas are
-/// entered: a property may be called like a keyword, and a default may look like a schema (B50).
-fn with_properties<'e>(schema: &TopLevel<'_>, depth: usize) -> Edits<'e> {
-    let mut edits = Edits::new();
-    for (key, value) in schema.members() {
-        let Ok(value) = std::str::from_utf8(value) else { continue };
-        let changed = match key {
-            "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas" => {
-                map_of_schemas(value, depth)
-            }
-            "anyOf" | "oneOf" | "allOf" | "prefixItems" => list_of_schemas(value, depth),
-            "items" => {
-                if value.starts_with('[') {
-                    list_of_schemas(value, depth)
-                } else {
-                    one_schema(value, depth)
-                }
-            }
-            "additionalProperties"
-            | "not"
-            | "if"
-            | "then"
-            | "else"
-            | "contains"
-            | "propertyNames"
-            | "unevaluatedProperties"
-            | "unevaluatedItems" => one_schema(value, depth),
-            _ => None,
-        };
-        if let Some(changed) = changed {
-            edits = edits.set(key.to_owned(), changed);
-        }
+/// Gives `properties` to an object schema that has none.
+fn with_properties(schema: &TopLevel<'_>) -> Edits<'static> {
+    match schema.value("type") == Some(b"\"object\"") && !schema.has("properties") {
+        true => Edits::new().set("properties", "{}"),
+        false => Edits::new(),
     }
-    if schema.value("type") == Some(b"\"object\"") && !schema.has("properties") {
-        edits = edits.set("properties", "{}");
-    }
-    edits
-}
-
-/// `None` when nothing changes.
-fn one_schema(json: &str, depth: usize) -> Option<String> {
-    if depth == MAX_SCHEMA_DEPTH || !json.starts_with('{') || !json.contains("\"object\"") {
-        return None;
-    }
-    let schema = TopLevel::scan(json.as_bytes()).ok()?;
-    owned(with_properties(&schema, depth + 1).apply_str(json))
-}
-
-fn map_of_schemas(json: &str, depth: usize) -> Option<String> {
-    if !json.contains("\"object\"") {
-        return None;
-    }
-    let map = TopLevel::scan(json.as_bytes()).ok()?;
-    let mut edits = Edits::new();
-    for (name, value) in map.members() {
-        if let Some(changed) = std::str::from_utf8(value).ok().and_then(|value| one_schema(value, depth)) {
-            edits = edits.set(name.to_owned(), changed);
-        }
-    }
-    owned(edits.apply_str(json))
-}
-
-fn list_of_schemas(json: &str, depth: usize) -> Option<String> {
-    if !json.contains("\"object\"") {
-        return None;
-    }
-    let mut changed = false;
-    let mut writer = Writer::default();
-    writer.begin_array();
-    for item in items(Some(json)) {
-        let new = one_schema(item, depth);
-        changed |= new.is_some();
-        writer.raw(new.as_deref().unwrap_or(item));
-    }
-    writer.end_array();
-    changed.then(|| String::from_utf8(writer.into_bytes()).unwrap_or_default())
 }
 
 fn owned(edited: Result<Cow<'_, str>, crate::CodecError>) -> Option<String> {

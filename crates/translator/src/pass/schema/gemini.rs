@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::walk::{MAX_DEPTH, rewrite};
+use super::places::Schemas;
+use super::walk::{MAX_DEPTH, Rule, rewrite};
 use crate::codec::CodecError;
 use crate::splice::{Edits, TopLevel, Walk, Word};
 
@@ -23,7 +24,11 @@ pub fn gemini_parameters(raw: &str) -> Option<Cow<'_, str>> {
     if !REQUIRED.is_in(raw.as_bytes()) || Sound::default().says_of(raw) {
         return Some(Cow::Borrowed(raw));
     }
-    Some(rewrite(raw, &edits).map_or(Cow::Borrowed(raw), Cow::Owned))
+    Some(thorough(raw))
+}
+
+fn thorough(schema: &str) -> Cow<'_, str> {
+    rewrite(schema, Rule::everywhere(&edits)).map_or(Cow::Borrowed(schema), Cow::Owned)
 }
 
 /// Looks whether every required name has its property. Enters the same places as [`rewrite`]; what is written in a way
@@ -65,22 +70,13 @@ impl<'a> Sound<'a> {
                 required = Some(walk.raw()?);
                 Ok(())
             }
-            "patternProperties" | "$defs" | "definitions" | "defs" | "dependentSchemas" => {
-                walk.object(|walk, _| self.schema(walk, depth + 1)).map(drop)
-            }
-            "anyOf" | "oneOf" | "allOf" | "prefixItems" => self.list(walk, depth),
-            "items" if walk.is_at(b'[') => self.list(walk, depth),
-            "items"
-            | "additionalProperties"
-            | "not"
-            | "if"
-            | "then"
-            | "else"
-            | "contains"
-            | "propertyNames"
-            | "unevaluatedProperties"
-            | "unevaluatedItems" => self.schema(walk, depth + 1),
-            _ => walk.skip(),
+            _ => match Schemas::of(key) {
+                Some(Schemas::Map) => walk.object(|walk, _| self.schema(walk, depth + 1)).map(drop),
+                Some(Schemas::List) => self.list(walk, depth),
+                Some(Schemas::OneOrList) if walk.is_at(b'[') => self.list(walk, depth),
+                Some(Schemas::One | Schemas::OneOrList) => self.schema(walk, depth + 1),
+                None => walk.skip(),
+            },
         })?;
         if let (Some(true), Some(required)) = (properties, required) {
             self.doubtful |= !self.knows_all(required, outer)?;
@@ -139,7 +135,7 @@ mod tests {
 
     /// What the look at each byte may not change.
     fn expected(schema: &str) -> Cow<'_, str> {
-        rewrite(schema, &edits).map_or(Cow::Borrowed(schema), Cow::Owned)
+        thorough(schema)
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::walk::rewrite;
+use super::walk::{Rule, rewrite};
 use crate::json::Raw;
 use crate::splice::{Edits, TopLevel};
 
@@ -16,7 +16,7 @@ const COUNTS: [&str; 6] =
 /// The schema as JSON Schema; borrowed when it is already.
 #[must_use]
 pub fn from_openapi(raw: &RawValue) -> Raw<'_> {
-    match rewrite(raw.get(), &edits).and_then(|json| RawValue::from_string(json).ok()) {
+    match rewrite(raw.get(), Rule::everywhere(&edits)).and_then(|json| RawValue::from_string(json).ok()) {
         Some(changed) => Cow::Owned(changed),
         None => Cow::Borrowed(raw),
     }

@@ -1,69 +1,83 @@
-//! Walks a schema. Only places that hold schemas are entered: a property may be called like a keyword, and a default
-//! may look like a schema (B50).
+//! Walks a schema, through the places that hold schemas.
 
+use super::places::Schemas;
 use crate::json::Writer;
 use crate::splice::{Edits, TopLevel};
 
 /// How deep schemas are followed; nobody writes deeper ones by hand.
 pub(super) const MAX_DEPTH: usize = 64;
 
-/// Applies the edits that `edit` wants of each schema, the root included. `None` when nothing changes.
-pub(super) fn rewrite(json: &str, edit: &dyn Fn(&TopLevel<'_>) -> Edits<'static>) -> Option<String> {
-    one(json, edit, 0)
+/// What is done to every schema.
+#[derive(Clone, Copy)]
+pub(super) struct Rule<'r> {
+    /// Whether there may be anything to do in this text. What is not worth it is not opened.
+    pub(super) worth: fn(&str) -> bool,
+    /// The edits of one schema, without those inside of it.
+    pub(super) edit: &'r dyn Fn(&TopLevel<'_>) -> Edits<'static>,
 }
 
-type Edit<'e> = &'e dyn Fn(&TopLevel<'_>) -> Edits<'static>;
-
-fn one(json: &str, edit: Edit<'_>, depth: usize) -> Option<String> {
-    if depth == MAX_DEPTH || !json.starts_with('{') {
-        return None;
+impl<'r> Rule<'r> {
+    /// A rule for which every schema is opened.
+    pub(super) fn everywhere(edit: &'r dyn Fn(&TopLevel<'_>) -> Edits<'static>) -> Self {
+        Self { worth: |_| true, edit }
     }
-    let schema = TopLevel::scan(json.as_bytes()).ok()?;
-    let mut edits = edit(&schema);
+}
+
+/// Applies a rule to a schema and all that are in it. `None` when nothing changes.
+pub(super) fn rewrite(json: &str, rule: Rule<'_>) -> Option<String> {
+    one(json, rule, 0)
+}
+
+/// The edits that a rule wants of a schema, those of all that are in it included.
+pub(super) fn edits(schema: &TopLevel<'_>, rule: Rule<'_>) -> Edits<'static> {
+    edits_at(schema, rule, 0)
+}
+
+fn edits_at(schema: &TopLevel<'_>, rule: Rule<'_>, depth: usize) -> Edits<'static> {
+    let mut edits = (rule.edit)(schema);
     for (key, value) in schema.members() {
-        let Ok(value) = std::str::from_utf8(value) else { continue };
-        let changed = match key {
-            "properties" | "patternProperties" | "$defs" | "definitions" | "defs" | "dependentSchemas" => {
-                map(value, edit, depth)
-            }
-            "anyOf" | "oneOf" | "allOf" | "prefixItems" => list(value, edit, depth),
-            "items" if value.starts_with('[') => list(value, edit, depth),
-            "items"
-            | "additionalProperties"
-            | "not"
-            | "if"
-            | "then"
-            | "else"
-            | "contains"
-            | "propertyNames"
-            | "unevaluatedProperties"
-            | "unevaluatedItems" => one(value, edit, depth + 1),
-            _ => None,
+        let Some(kind) = Schemas::of(key) else { continue };
+        let Some(value) = std::str::from_utf8(value).ok().filter(|value| (rule.worth)(value)) else {
+            continue;
+        };
+        let changed = match kind {
+            Schemas::Map => map(value, rule, depth + 1),
+            Schemas::List => list(value, rule, depth + 1),
+            Schemas::OneOrList if value.starts_with('[') => list(value, rule, depth + 1),
+            Schemas::One | Schemas::OneOrList => one(value, rule, depth + 1),
         };
         if let Some(changed) = changed {
             edits = edits.set(key.to_owned(), changed);
         }
     }
-    super::owned(edits.apply_str(json))
+    edits
 }
 
-fn map(json: &str, edit: Edit<'_>, depth: usize) -> Option<String> {
+fn one(json: &str, rule: Rule<'_>, depth: usize) -> Option<String> {
+    if depth == MAX_DEPTH || !json.starts_with('{') || !(rule.worth)(json) {
+        return None;
+    }
+    let schema = TopLevel::scan(json.as_bytes()).ok()?;
+    super::owned(edits_at(&schema, rule, depth).apply_str(json))
+}
+
+fn map(json: &str, rule: Rule<'_>, depth: usize) -> Option<String> {
     let map = TopLevel::scan(json.as_bytes()).ok()?;
     let mut edits = Edits::new();
     for (name, value) in map.members() {
-        if let Some(changed) = std::str::from_utf8(value).ok().and_then(|value| one(value, edit, depth + 1)) {
+        if let Some(changed) = std::str::from_utf8(value).ok().and_then(|value| one(value, rule, depth)) {
             edits = edits.set(name.to_owned(), changed);
         }
     }
     super::owned(edits.apply_str(json))
 }
 
-fn list(json: &str, edit: Edit<'_>, depth: usize) -> Option<String> {
+fn list(json: &str, rule: Rule<'_>, depth: usize) -> Option<String> {
     let mut changed = false;
     let mut writer = Writer::default();
     writer.begin_array();
     for item in super::items(Some(json)) {
-        let new = one(item, edit, depth + 1);
+        let new = one(item, rule, depth);
         changed |= new.is_some();
         writer.raw(new.as_deref().unwrap_or(item));
     }

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use cliproxy_translator::pass::schema::{claude_input_schema, openai_parameters};
+use cliproxy_translator::pass::schema::{
+    claude_input_schema, from_openapi, gemini_parameters, openai_parameters,
+};
 use serde_json::{Value, json};
 
 fn check(name: &str, transform: impl Fn(&str) -> Cow<'_, str>, schema: &Value, expected: &Value) {
@@ -137,4 +139,78 @@ fn deep_schemas_end_without_overflow() {
         assert!(serde_json::from_str::<&serde_json::value::RawValue>(&found).is_ok());
         let _claude = claude_input_schema(&schema);
     }
+}
+
+#[test]
+fn every_place_that_holds_schemas_is_entered_and_no_other() {
+    // Source: JSON Schema 2020-12, "Applicators"; `items` with an array and `definitions` are of earlier drafts.
+    let bare = json!({"type":"object"});
+    let full = json!({"type":"object","properties":{}});
+    let dangling = json!({"properties":{"a":{}},"required":["a","gone"]});
+    let mended = json!({"properties":{"a":{}},"required":["a"]});
+    let inside = |keyword: &str, schema: &Value| match keyword {
+        "properties" | "patternProperties" | "$defs" | "definitions" | "defs" | "dependentSchemas" => {
+            json!({keyword: {"x": schema}})
+        }
+        "anyOf" | "oneOf" | "allOf" | "prefixItems" | "items[]" => {
+            json!({keyword.trim_end_matches("[]"): [{"type":"string"}, schema]})
+        }
+        _ => json!({keyword: schema}),
+    };
+    let typed = |mut schema: Value| {
+        // A root that has all that the rule wants of it.
+        schema["type"] = "object".into();
+        if schema.get("properties").is_none() {
+            schema["properties"] = json!({});
+        }
+        schema.to_string()
+    };
+    for (keyword, entered) in [
+        ("properties", true),
+        ("patternProperties", true),
+        ("$defs", true),
+        ("definitions", true),
+        ("defs", true),
+        ("dependentSchemas", true),
+        ("anyOf", true),
+        ("oneOf", true),
+        ("allOf", true),
+        ("prefixItems", true),
+        ("items", true),
+        ("items[]", true),
+        ("additionalProperties", true),
+        ("not", true),
+        ("if", true),
+        ("then", true),
+        ("else", true),
+        ("contains", true),
+        ("propertyNames", true),
+        ("unevaluatedProperties", true),
+        ("unevaluatedItems", true),
+        ("default", false),
+        ("const", false),
+        ("x-note", false),
+    ] {
+        let same: Value = serde_json::from_str(&openai_parameters(&typed(inside(keyword, &bare)))).unwrap();
+        let wanted = typed(inside(keyword, if entered { &full } else { &bare }));
+        assert_eq!(
+            same.to_string(),
+            serde_json::from_str::<Value>(&wanted).unwrap().to_string(),
+            "{keyword}"
+        );
+        let schema = inside(keyword, &dangling).to_string();
+        let found: Value = serde_json::from_str(&gemini_parameters(&schema).unwrap()).unwrap();
+        assert_eq!(found, inside(keyword, if entered { &mended } else { &dangling }), "{keyword}");
+        let upper = inside(keyword, &json!({"type":"STRING"})).to_string();
+        let raw: Box<serde_json::value::RawValue> = serde_json::from_str(&upper).unwrap();
+        let found: Value = serde_json::from_str(from_openapi(&raw).get()).unwrap();
+        let word = if entered { "string" } else { "STRING" };
+        assert_eq!(found, inside(keyword, &json!({"type":word})), "{keyword}");
+    }
+    // A name that is half a surrogate pair is one like any other.
+    let odd = r#"{"type":"object","properties":{"\ud800":{"type":"object"}}}"#;
+    assert_eq!(
+        openai_parameters(odd),
+        r#"{"type":"object","properties":{"\ud800":{"type":"object","properties":{}}}}"#
+    );
 }
