@@ -37,30 +37,31 @@ fn content_at<'a>(raw: &'a RawValue, place: &str, depth: usize) -> Result<(Vec<P
         let kind = block.kind.take()?.into_decoded();
         KNOWN.contains(&&*kind).then_some((kind, block))
     });
-    let Some(blocks) = known_ones else {
-        let blocks: List<&'a RawValue> = wire::read(raw, place)?;
-        return Ok((
-            each(blocks.0.into_iter().enumerate(), |(index, raw)| part_at(raw, place, index, depth))?,
-            false,
-        ));
-    };
+    let Some(blocks) = known_ones else { return Ok((one_by_one(raw, place, 0, depth)?, false)) };
+    let mut parts = Vec::with_capacity(blocks.len());
     // What is inside them is read here and not before, so that each level is read once however deep they nest.
-    let mut whole: Option<List<&'a RawValue>> = None;
-    let parts = each(blocks.into_iter().enumerate(), |(index, (kind, block))| {
-        if let Some(part) = known(&kind, block, depth).map_err(|error| within(place, index, &error))? {
-            return Ok(part);
+    for (index, (kind, block)) in blocks.into_iter().enumerate() {
+        match known(&kind, block, depth).map_err(|error| within(place, index, &error))? {
+            Some(part) => parts.push(part),
+            // It has to stay whole: from here on the text of each is needed.
+            None => {
+                parts.extend(one_by_one(raw, place, index, depth)?);
+                break;
+            }
         }
-        let whole = match &mut whole {
-            Some(whole) => whole,
-            none => none.insert(wire::read(raw, place)?),
-        };
-        let raw = whole.0.get(index).copied();
-        raw.map_or_else(
-            || Err(wrong(place, "changed while it was read")),
-            |raw| part_at(raw, place, index, depth),
-        )
-    });
-    Ok((parts?, false))
+    }
+    Ok((parts, false))
+}
+
+/// The blocks of a list from one on.
+fn one_by_one<'a>(
+    raw: &'a RawValue,
+    place: &str,
+    from: usize,
+    depth: usize,
+) -> Result<Vec<Part<'a>>, CodecError> {
+    let blocks: List<&'a RawValue> = wire::read(raw, place)?;
+    each(blocks.0.into_iter().enumerate().skip(from), |(index, raw)| part_at(raw, place, index, depth))
 }
 
 /// One block of a list.
