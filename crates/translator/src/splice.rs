@@ -340,6 +340,11 @@ pub(crate) fn text_of(json: &str) -> Option<Cow<'_, str>> {
     decoded(json).ok()
 }
 
+/// A member's name that has an escape. Half a surrogate pair is U+FFFD, to compare names by: the text itself stays.
+fn escaped_name(json: &str) -> Option<Cow<'static, str>> {
+    serde_json::from_str::<Text<'_>>(json).ok().map(|name| Cow::Owned(name.decoded().into_owned()))
+}
+
 /// As [`text_of`], in the form that it has.
 pub(crate) fn text_in(json: &str) -> Option<Text<'_>> {
     match plain_text(json) {
@@ -443,9 +448,7 @@ impl<'a> Scan<'a> {
             let inner = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
             return Ok(Cow::Borrowed(inner));
         }
-        serde_json::from_str::<String>(text)
-            .map(Cow::Owned)
-            .map_err(|_| self.broken("bad escape in a member name"))
+        escaped_name(text).ok_or_else(|| self.broken("bad escape in a member name"))
     }
 
     /// Skips the rest of a string, closing quote included. Says whether it has an escape.

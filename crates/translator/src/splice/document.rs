@@ -246,6 +246,9 @@ impl<'a> Node<'a> {
         if rest.is_empty() {
             return Ok(container.change_at(&places, change));
         }
+        if part.is_one() {
+            return container.change_in(&places, rest, change, create);
+        }
         let create = create && !matches!(part, Part::Each | Part::Like(_));
         let mut result = Ok(false);
         for at in places {
@@ -367,6 +370,24 @@ impl<'a> Container<'a> {
         let last = self.slots.last_mut().map_or(&mut self.inner, |last| &mut last.trail);
         let trail = std::mem::take(last);
         self.slots.push(Slot { key: key.map(Cow::Borrowed), lead, value, trail, made });
+    }
+
+    /// Changes something inside of repeated members, or of the one that there is. The last of them is what is read: where
+    /// it cannot be changed nothing is.
+    fn change_in(
+        &mut self,
+        places: &[usize],
+        rest: &'a [Part],
+        change: Change<'a>,
+        create: bool,
+    ) -> Result<bool, Refusal> {
+        let mut changed = false;
+        for (at, last) in places.iter().rev().zip(std::iter::once(true).chain(std::iter::repeat(false))) {
+            let Some(slot) = self.slots.get_mut(*at) else { continue };
+            let result = slot.value.change(slot.made.below(), rest, change, create);
+            changed |= if last { result? } else { result.unwrap_or(false) };
+        }
+        Ok(changed)
     }
 
     fn change_at(&mut self, places: &[usize], change: Change<'a>) -> bool {

@@ -52,9 +52,9 @@ impl<'a> Walk<'a> {
             let quoted = self.text.get(start..self.scan.at).unwrap_or_default();
             self.scan.colon()?;
             if escaped {
-                let name = serde_json::from_str::<String>(quoted)
-                    .map_err(|_| self.scan.broken("bad escape in a member name"))?;
-                member(self, Cow::Owned(name))?;
+                let name = super::escaped_name(quoted)
+                    .ok_or_else(|| self.scan.broken("bad escape in a member name"))?;
+                member(self, name)?;
             } else {
                 let name = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
                 member(self, Cow::Borrowed(name))?;

@@ -91,6 +91,20 @@ fn members_are_read_and_the_last_of_repeated_ones_wins() {
 }
 
 #[test]
+fn a_name_with_half_a_surrogate_pair_is_a_name_and_stays_as_it_is_written() {
+    let body = br#"{"\ud83d":1,"mod\u0065l":"a","x":{"\udc00 \ud83d":{"n":1}}}"#;
+    let top = TopLevel::scan(body).unwrap();
+    assert_eq!(top.members().map(|(name, _)| name).collect::<Vec<_>>(), ["\u{fffd}", "model", "x"]);
+    assert_eq!(top.string("model").unwrap().as_deref(), Some("a"));
+    let text = std::str::from_utf8(body).unwrap();
+    assert_eq!(edited(text, &Edits::new().set_string("model", "b")), text.replace(r#""a""#, r#""b""#));
+    // What is no escape is still refused.
+    for broken in [r#"{"\q":1}"#, r#"{"\u12":1}"#] {
+        assert!(TopLevel::scan(broken.as_bytes()).is_err(), "{broken}");
+    }
+}
+
+#[test]
 fn a_peek_reads_what_routing_needs() {
     for (body, model, stream, key) in [
         (r#"{"model":"m","stream":true,"prompt_cache_key":"k"}"#, "m", true, Some("k")),

@@ -122,6 +122,11 @@ fn every_one_of_repeated_keys_is_changed_and_the_last_is_read() {
         (remove("a"), r#"{"a":1,"b":0,"\u0061":2}"#, r#"{"b":0}"#),
         (remove("t.0.k"), r#"{"t":[{"k":1,"l":0,"k":2}]}"#, r#"{"t":[{"l":0}]}"#),
         (default("a.x", "9"), r#"{"a":{"x":1},"a":{}}"#, r#"{"a":{"x":1},"a":{"x":9}}"#),
+        // Where the one that is read cannot be changed, the others are not either.
+        (set("a.x", "9"), r#"{"a":{"x":1},"a":[2]}"#, r#"{"a":{"x":1},"a":[2]}"#),
+        (set("a.x", "9"), r#"{"a":[2],"a":{"x":1}}"#, r#"{"a":[2],"a":{"x":9}}"#),
+        (set("b.a.x", "9"), r#"{"b":{"a":"s","a":{"x":1}}}"#, r#"{"b":{"a":{"x":9},"a":{"x":9}}}"#),
+        (default("a.x", "9"), r#"{"a":{},"a":7}"#, r#"{"a":{},"a":7}"#),
     ] {
         assert_eq!(applied(std::slice::from_ref(&rule), body), expected, "{rule:?}");
     }
