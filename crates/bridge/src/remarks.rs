@@ -8,7 +8,7 @@ use cliproxy_translator::Loss;
 use crate::request::Prepared;
 
 /// Losses that are told one by one.
-const MOST_TOLD: usize = 12;
+const MOST_TOLD: usize = 64;
 /// Letters that are told of what was lost: some names come from the client.
 const LONGEST_NAME: usize = 64;
 
@@ -24,30 +24,46 @@ pub(crate) fn of(prepared: &Prepared, format: &ProviderFormat) -> Vec<String> {
     lines
 }
 
-/// Each kind once, with how often it was lost.
+/// Each kind once, with how often it was lost, those of one reason together.
 fn losses(losses: &[Loss]) -> String {
-    let mut kinds: Vec<(&Loss, usize)> = Vec::new();
-    let mut more = 0_usize;
+    let mut reasons: Vec<(&str, Vec<(&str, usize)>)> = Vec::new();
+    let (mut told, mut more) = (0_usize, 0_usize);
     for loss in losses {
-        if let Some((_, count)) = kinds.iter_mut().find(|(known, _)| *known == loss) {
-            *count += 1;
-        } else if kinds.len() < MOST_TOLD {
-            kinds.push((loss, 1));
-        } else {
-            more += 1;
+        let kinds = match reasons.iter_mut().find(|(why, _)| *why == loss.why) {
+            Some((_, kinds)) => kinds,
+            None if told == MOST_TOLD => {
+                more += 1;
+                continue;
+            }
+            None => {
+                reasons.push((&loss.why, Vec::new()));
+                let Some((_, kinds)) = reasons.last_mut() else { continue };
+                kinds
+            }
+        };
+        match kinds.iter_mut().find(|(what, _)| *what == loss.what) {
+            Some((_, count)) => *count += 1,
+            None if told == MOST_TOLD => more += 1,
+            None => {
+                told += 1;
+                kinds.push((&loss.what, 1));
+            }
         }
     }
-    let mut told: Vec<String> = kinds
+    let mut all: Vec<String> = reasons
         .into_iter()
-        .map(|(loss, count)| {
-            let times = if count > 1 { format!(" x{count}") } else { String::new() };
-            format!("{}{times} ({})", name(&loss.what), loss.why)
+        .map(|(why, kinds)| {
+            let kinds = kinds.into_iter().map(|(what, count)| {
+                let times = if count > 1 { format!(" x{count}") } else { String::new() };
+                format!("{}{times}", name(what))
+            });
+            format!("{} ({why})", kinds.collect::<Vec<_>>().join(", "))
         })
         .collect();
     if more > 0 {
-        told.push(format!("{more} more"));
+        all.push(format!("{more} more"));
     }
-    told.join(", ")
+    all.join("; ")
 }
 
 /// A name as far as it looks like one.
@@ -72,11 +88,13 @@ mod tests {
     fn each_kind_is_told_once_and_only_so_many() {
         assert_eq!(
             losses(&[loss("top_k"), loss("message.thinking"), loss("top_k")]),
-            "top_k x2 (no word for it), message.thinking (no word for it)"
+            "top_k x2, message.thinking (no word for it)"
         );
-        let many: Vec<Loss> = (0..40).map(|n| loss(format!("k{n}"))).collect();
+        let other = Loss { what: "seed".into(), why: "refused".into() };
+        assert_eq!(losses(&[loss("a"), other, loss("b")]), "a, b (no word for it); seed (refused)");
+        let many: Vec<Loss> = (0..92).map(|n| loss(format!("k{n}"))).collect();
         let told = losses(&many);
-        assert!(told.ends_with("k11 (no word for it), 28 more"), "{told}");
+        assert!(told.ends_with("k63 (no word for it); 28 more"), "{told}");
     }
 
     #[test]

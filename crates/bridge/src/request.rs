@@ -119,12 +119,13 @@ pub(crate) fn patched(
     patch.compact = request.operation == Operation::Compact;
     patch.gate = gate.cloned();
     patch.outline.clone_from(&request.outline);
+    let patched = codec.patch_request(&request.body, &patch)?;
     Ok(Prepared {
-        body: codec.patch_request(&request.body, &patch)?,
+        body: patched.body,
         way: Way::Same(Arc::clone(codec)),
         context: Learned::Passed { include_usage },
         exchange: None,
-        losses: Vec::new(),
+        losses: patched.losses,
         rewritten: Vec::new(),
         fresh: None,
     })
@@ -142,7 +143,7 @@ fn asks_for_usage(codec: &dyn Codec, request: &ClientRequest) -> Result<bool, Co
     let mut patch = Patch::default();
     patch.include_usage = true;
     patch.outline.clone_from(&request.outline);
-    let patched = codec.patch_request(body, &patch)?;
+    let patched = codec.patch_request(body, &patch)?.body;
     Ok(patched.as_ptr() == body.as_ptr() && patched.len() == body.len())
 }
 

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use cliproxy_core::{ClientError, FinishReason, ModelInfo, Outline, Usage};
 
 use crate::frame::StreamFrame;
+use crate::loss::Loss;
 use crate::model::{Event, ReasoningControl, Request, Response, StreamError};
 use crate::names::NameMap;
 use crate::pass::recall::Digest;
@@ -162,19 +163,28 @@ impl Profile {
     }
 }
 
-/// Something that a translation could not carry over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loss {
-    /// What, as a path or a kind: `top_k`, `message.thinking`.
-    pub what: Cow<'static, str>,
-    /// Why.
-    pub why: Cow<'static, str>,
+/// A body that passed through.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Patched {
+    /// The body: the same buffer where nothing had to change.
+    pub body: Bytes,
+    /// What had to be taken out of it.
+    pub losses: Vec<Loss>,
 }
 
-/// Notes a loss, once.
-pub(crate) fn loss(losses: &mut Vec<Loss>, what: &'static str, why: &'static str) {
-    if !losses.iter().any(|loss| loss.what == what && loss.why == why) {
-        losses.push(Loss { what: Cow::Borrowed(what), why: Cow::Borrowed(why) });
+impl Patched {
+    /// A body of which nothing was lost.
+    #[must_use]
+    pub fn whole(body: Bytes) -> Self {
+        Self { body, losses: Vec::new() }
+    }
+
+    /// With what was taken out.
+    #[must_use]
+    pub fn with_losses(mut self, losses: Vec<Loss>) -> Self {
+        self.losses = losses;
+        self
     }
 }
 
@@ -419,11 +429,11 @@ pub trait Codec: fmt::Debug + Send + Sync + 'static {
     fn encode_request(&self, request: &Request<'_>, profile: &Profile) -> Result<Encoded, CodecError>;
 
     /// Changes a body of this format in place: only what the patch names (all repeated keys of it), everything
-    /// else byte for byte. Returns the same buffer when nothing changes.
+    /// else byte for byte. The same buffer when nothing changes; what the target refuses is taken out and told.
     ///
     /// # Errors
     /// When the body is not a JSON object.
-    fn patch_request(&self, body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError>;
+    fn patch_request(&self, body: &Bytes, patch: &Patch) -> Result<Patched, CodecError>;
 
     /// Refuses what only a service of this (client) format can do, before a request goes to one of another: a state
     /// that is kept there cannot be had elsewhere, and leaving it out would answer another question.

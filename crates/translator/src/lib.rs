@@ -5,6 +5,7 @@ pub mod model;
 
 mod codec;
 mod frame;
+mod loss;
 mod names;
 
 mod aggregate;
@@ -18,10 +19,11 @@ pub mod splice;
 
 pub use aggregate::Aggregator;
 pub use codec::{
-    Codec, CodecError, CodecErrorKind, Encoded, ErrorText, Framing, Invented, Loss, Observed, Patch, Peek,
+    Codec, CodecError, CodecErrorKind, Encoded, ErrorText, Framing, Invented, Observed, Patch, Patched, Peek,
     Profile, ReplyContext, StateGate, Step, StreamDecoder, StreamEncoder, StreamObserver, StreamSeen,
     ToolPath,
 };
 pub use frame::{FrameKind, StreamFrame};
+pub use loss::Loss;
 pub use names::NameMap;
 pub use replay::replay;

@@ -13,8 +13,8 @@ use cliproxy_translator::model::{
     StreamError, Turn,
 };
 use cliproxy_translator::{
-    Codec, CodecError, Encoded, ErrorText, Loss, Observed, Patch, Peek, Profile, ReplyContext, StreamDecoder,
-    StreamEncoder, StreamFrame, StreamObserver, StreamSeen,
+    Codec, CodecError, Encoded, ErrorText, Loss, Observed, Patch, Patched, Peek, Profile, ReplyContext,
+    StreamDecoder, StreamEncoder, StreamFrame, StreamObserver, StreamSeen,
 };
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -123,7 +123,7 @@ impl Codec for Toy {
         Ok(Encoded { body: body.to_string().into_bytes(), losses, ..Encoded::default() })
     }
 
-    fn patch_request(&self, body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> {
+    fn patch_request(&self, body: &Bytes, patch: &Patch) -> Result<Patched, CodecError> {
         self.calls.patched.fetch_add(1, Ordering::Relaxed);
         let before = parse(body)?;
         let mut after = before.clone();
@@ -139,7 +139,8 @@ impl Codec for Toy {
         if let Some(control) = &patch.reasoning {
             after["off"] = json!(control.mode == Some(ReasoningMode::Off));
         }
-        Ok(if before == after { body.clone() } else { Bytes::from(after.to_string()) })
+        let changed = before != after;
+        Ok(Patched::whole(if changed { Bytes::from(after.to_string()) } else { body.clone() }))
     }
 
     fn decode_reply<'a>(&self, body: &'a [u8], _context: &ReplyContext) -> Result<Response<'a>, CodecError> {

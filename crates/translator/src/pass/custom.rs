@@ -17,10 +17,10 @@ pub fn input_schema(tool: &CustomTool<'_>) -> String {
     w.key("input");
     w.begin_object();
     w.field_string("type", "string");
-    if let Some(grammar) = tool.format.as_ref().and_then(grammar) {
+    if let Some((syntax, grammar)) = tool.format.as_ref().and_then(grammar) {
         w.field_string(
             "description",
-            &format!("The whole input as free text, which must follow this grammar:\n{grammar}"),
+            &format!("The whole input as free text, which must follow this {syntax}grammar:\n{grammar}"),
         );
     }
     w.end_object();
@@ -30,10 +30,12 @@ pub fn input_schema(tool: &CustomTool<'_>) -> String {
     String::from_utf8(w.into_bytes()).unwrap_or_default()
 }
 
-/// The definition inside a custom tool's `format`, nested or flat.
-fn grammar(format: &Raw<'_>) -> Option<String> {
+/// The name of the syntax with a space behind it, and the definition, inside a custom tool's `format`, nested or flat.
+fn grammar(format: &Raw<'_>) -> Option<(String, String)> {
     let scanned = TopLevel::scan(format.get().as_bytes()).ok()?;
     let inner = scanned.object("grammar");
-    let found = inner.as_ref().unwrap_or(&scanned).string("definition").ok().flatten();
-    found.map(Cow::into_owned)
+    let found = inner.as_ref().unwrap_or(&scanned);
+    let text = |key: &str| found.string(key).ok().flatten().map(Cow::into_owned);
+    let syntax = text("syntax").map(|syntax| format!("{syntax} ")).unwrap_or_default();
+    Some((syntax, text("definition")?))
 }

@@ -34,6 +34,9 @@ pub fn bare(value: &str) -> &str {
     }
 }
 
+/// Why a gate keeps state back.
+pub(crate) const REFUSED_STATE: &str = "the provider refused the state of earlier turns";
+
 /// Takes out of a conversation the state that a gate keeps back, and says whether there was any. Thoughts that can be
 /// read stay, unsigned: who wants them back without a signature gets them.
 pub fn withhold(request: &mut Request<'_>, gate: &dyn StateGate) -> bool {

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use serde_json::value::RawValue;
 
-use crate::codec::Loss;
 use crate::json::{Text, Writer};
+use crate::loss::Loss;
 use crate::model::{CacheMark, Part, PartKind, Request, Role, ToolCall, ToolResult, Turn};
 
 mod merge;

@@ -6,10 +6,11 @@ use bytes::Bytes;
 use cliproxy_core::{ClientFormat, ProviderFormat};
 
 use super::{Hub, Registry, RequestEnvelope, RequestMiddleware, Route, no_route};
-use crate::codec::{CodecError, CodecErrorKind, Loss, Patch, Profile, ReplyContext, StateGate};
+use crate::codec::{CodecError, CodecErrorKind, Patch, Profile, ReplyContext, StateGate};
+use crate::loss::{Loss, loss};
 use crate::model::ReasoningControl;
 use crate::pass::recall::{self, Recall};
-use crate::pass::signature::withhold;
+use crate::pass::signature::{REFUSED_STATE, withhold};
 use crate::splice::{Edits, TopLevel};
 
 /// One request to translate.
@@ -173,7 +174,7 @@ impl Registry {
             return Ok(self.normalized(call, body));
         }
         if self.passes(call.client, call.provider) {
-            match self.passed(call) {
+            match self.passed(call, state) {
                 // The route's format in name only: it is translated to that format like any other.
                 Err(error) if error.kind() == CodecErrorKind::OtherFormat => state.rewritten = true,
                 passed => {
@@ -197,22 +198,26 @@ impl Registry {
     }
 
     /// The same format on both sides: only what must change does (C.10 rule 2).
-    fn passed(&self, call: &RequestCall<'_>) -> Result<Bytes, CodecError> {
+    fn passed(&self, call: &RequestCall<'_>, state: &mut State) -> Result<Bytes, CodecError> {
         let profile = call.profile;
         match self.codec(call.provider.as_str()) {
-            Some(codec) => codec.patch_request(
-                call.body,
-                &Patch {
-                    model: Some(profile.model.clone()).filter(|model| !model.is_empty()),
-                    stream: Some(profile.stream),
-                    include_usage: call.include_usage,
-                    reasoning: call.suffix.cloned(),
-                    info: profile.info.clone(),
-                    compact: false,
-                    gate: call.gate.cloned(),
-                    outline: None,
-                },
-            ),
+            Some(codec) => {
+                let patched = codec.patch_request(
+                    call.body,
+                    &Patch {
+                        model: Some(profile.model.clone()).filter(|model| !model.is_empty()),
+                        stream: Some(profile.stream),
+                        include_usage: call.include_usage,
+                        reasoning: call.suffix.cloned(),
+                        info: profile.info.clone(),
+                        compact: false,
+                        gate: call.gate.cloned(),
+                        outline: None,
+                    },
+                )?;
+                state.losses = patched.losses;
+                Ok(patched.body)
+            }
             None => name_model(call.body, &profile.model),
         }
     }
@@ -243,10 +248,7 @@ impl Registry {
         state.context.prompt_estimate = encoded.prompt_estimate;
         state.losses = encoded.losses;
         if withheld {
-            state.losses.push(Loss {
-                what: "message.thinking".into(),
-                why: "the provider refused the state of earlier turns".into(),
-            });
+            loss(&mut state.losses, "message.thinking", REFUSED_STATE);
         }
         Ok(Bytes::from(encoded.body))
     }

@@ -101,10 +101,7 @@ fn f34_what_chat_completions_has_of_gemini_goes_along_and_the_rest_is_told() {
     for provider in [CC, RS, CX, CL] {
         let done = encoded("gemini", provider, &only, &Profile::new("claude-opus-5", false)).unwrap();
         let told: Vec<_> = done.losses.iter().map(|loss| loss.what.as_ref()).collect();
-        assert!(
-            !told.iter().any(|what| *what == "extras" || what.contains("Schema")),
-            "{provider}: {told:?}"
-        );
+        assert!(!told.iter().any(|what| what.contains("Schema")), "{provider}: {told:?}");
     }
     let lenient = request_with("gemini", CC, &body, &Profile::new("m", false));
     assert_eq!(lenient["top_k"], 3);

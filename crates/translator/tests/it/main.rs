@@ -24,6 +24,7 @@ mod gemini;
 mod golden;
 mod grid;
 mod kiro;
+mod losses;
 mod official;
 mod passes;
 mod payload;

@@ -11,8 +11,8 @@ use cliproxy_translator::model::{
 use cliproxy_translator::pass::{errors, reasoning};
 use cliproxy_translator::splice::{Edits, TopLevel};
 use cliproxy_translator::{
-    Codec, CodecError, Encoded, ErrorText, Observed, Patch, Peek, Profile, ReplyContext, StreamDecoder,
-    StreamEncoder, StreamFrame, StreamObserver, StreamSeen,
+    Codec, CodecError, Encoded, ErrorText, Observed, Patch, Patched, Peek, Profile, ReplyContext,
+    StreamDecoder, StreamEncoder, StreamFrame, StreamObserver, StreamSeen,
 };
 
 #[derive(Debug)]
@@ -67,10 +67,10 @@ impl Codec for ToyCodec {
         Ok(Encoded { body: w.into_bytes(), ..Encoded::default() })
     }
 
-    fn patch_request(&self, body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> {
+    fn patch_request(&self, body: &Bytes, patch: &Patch) -> Result<Patched, CodecError> {
         match &patch.model {
-            Some(model) => Edits::new().set_string("model", model).apply(body),
-            None => Ok(body.clone()),
+            Some(model) => Edits::new().set_string("model", model).apply(body).map(Patched::whole),
+            None => Ok(Patched::whole(body.clone())),
         }
     }
 

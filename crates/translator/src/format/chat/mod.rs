@@ -16,8 +16,8 @@ use bytes::Bytes;
 use cliproxy_core::{ClientError, FinishReason, Usage};
 
 use crate::codec::{
-    Codec, CodecError, CodecErrorKind, Encoded, ErrorText, Patch, Peek, Profile, ReplyContext, StreamDecoder,
-    StreamEncoder, StreamObserver,
+    Codec, CodecError, CodecErrorKind, Encoded, ErrorText, Patch, Patched, Peek, Profile, ReplyContext,
+    StreamDecoder, StreamEncoder, StreamObserver,
 };
 use crate::format::responses::ResponsesCodec;
 use crate::json::Text;
@@ -84,7 +84,7 @@ impl Codec for ChatCodec {
         encode::request(request, profile)
     }
 
-    fn patch_request(&self, body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> {
+    fn patch_request(&self, body: &Bytes, patch: &Patch) -> Result<Patched, CodecError> {
         patch::request(body, patch)
     }
 

@@ -7,15 +7,16 @@ use cliproxy_core::{FinishReason, Usage};
 
 use super::decode::{RESPONSES_MEMBERS, other_format};
 use super::{reply, usage};
-use crate::codec::{CodecError, Patch, ReplyContext};
+use crate::codec::{CodecError, Patch, Patched, ReplyContext};
 use crate::json::read::wrong;
+use crate::loss::{Loss, loss};
 use crate::pass::finish;
 use crate::pass::reasoning::{Amount, of_effort, resolve};
 use crate::splice::{Edits, TopLevel, Walk, text_of};
 
 const USAGE_ONLY: &str = r#"{"include_usage":true}"#;
 
-pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> {
+pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Patched, CodecError> {
     let top = TopLevel::of(body, patch.outline.as_ref())?;
     if !top.has("messages") && RESPONSES_MEMBERS.iter().any(|member| top.has(member)) {
         return Err(other_format());
@@ -36,7 +37,9 @@ pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> 
     if patch.include_usage && patch.stream != Some(false) {
         edits = with_usage(edits, &top)?;
     }
-    Ok(with_reasoning(edits, &top, patch)?.apply_scanned(body, &top))
+    let mut losses = Vec::new();
+    let edits = with_reasoning(edits, &top, patch, &mut losses)?;
+    Ok(Patched::whole(edits.apply_scanned(body, &top)).with_losses(losses))
 }
 
 fn with_usage<'e>(edits: Edits<'e>, top: &TopLevel<'e>) -> Result<Edits<'e>, CodecError> {
@@ -51,7 +54,12 @@ fn with_usage<'e>(edits: Edits<'e>, top: &TopLevel<'e>) -> Result<Edits<'e>, Cod
 
 /// A suffix beats whatever the body says (B43). Without one, what the body asks for must be what the model has, as
 /// far as the model is known (B40, E620).
-fn with_reasoning<'e>(edits: Edits<'e>, top: &TopLevel<'e>, patch: &Patch) -> Result<Edits<'e>, CodecError> {
+fn with_reasoning<'e>(
+    edits: Edits<'e>,
+    top: &TopLevel<'e>,
+    patch: &Patch,
+    losses: &mut Vec<Loss>,
+) -> Result<Edits<'e>, CodecError> {
     let said = top.string("reasoning_effort").ok().flatten();
     let resolved = match (&patch.reasoning, said.as_deref().and_then(of_effort)) {
         (Some(suffix), _) => resolve(suffix, false, patch.info.as_deref())?,
@@ -65,7 +73,12 @@ fn with_reasoning<'e>(edits: Edits<'e>, top: &TopLevel<'e>, patch: &Patch) -> Re
     Ok(match resolved.as_effort() {
         Some(effort) if said.as_deref() == Some(effort) => edits,
         Some(effort) => edits.set_string("reasoning_effort", effort),
-        None if said.is_some() => edits.remove("reasoning_effort"),
+        None if said.is_some() => {
+            if patch.reasoning.is_none() {
+                loss(losses, "reasoning_effort", "the model does not reason");
+            }
+            edits.remove("reasoning_effort")
+        }
         None => edits,
     })
 }

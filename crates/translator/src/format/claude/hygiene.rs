@@ -8,9 +8,11 @@ use serde_json::value::RawValue;
 use super::carrier;
 use crate::codec::{CodecError, StateGate};
 use crate::json;
+use crate::loss::{Loss, loss};
 use crate::model::CacheMark;
 use crate::pass::cache::{CachePlan, MAX_MARKS, Place};
 use crate::pass::searches::EXCERPT;
+use crate::pass::signature::REFUSED_STATE;
 use crate::splice::{Edits, TopLevel, Word};
 
 /// Which sampling members have to go.
@@ -126,6 +128,7 @@ pub(super) fn mend<'b>(
     body: &'b [u8],
     scanned: &TopLevel<'b>,
     mend: Mend<'_>,
+    losses: &mut Vec<Loss>,
 ) -> Result<Edits<'b>, CodecError> {
     let marks = CACHE_CONTROL.places(body).count();
     let found;
@@ -145,11 +148,18 @@ pub(super) fn mend<'b>(
     };
     for (key, place) in MARKED {
         let Some(list) = scanned.raw(key)? else { continue };
-        let Some(changed) = rewritten(list, place, thoughts, &mut visit) else { continue };
+        let Some(changed) = rewritten(list, place, thoughts, &mut visit, losses) else { continue };
         edits = edits.set(key, changed);
+    }
+    if plan.as_ref().is_some_and(|plan| plan.dropped() > 0) {
+        loss(losses, "cache_control", FOUR_MARKS);
     }
     Ok(edits)
 }
+
+/// Source: providers-a.md 2.4, "Automatic cache control".
+pub(super) const FOUR_MARKS: &str = "Claude takes four breakpoints";
+pub(super) const NOT_SIGNED: &str = "Claude takes back only thoughts that it signed";
 
 /// The members that hold breakpoints, in the order in which Claude reads them.
 const MARKED: [(&str, Place); 3] =
@@ -160,12 +170,13 @@ fn marks_of(scanned: &TopLevel<'_>) -> Result<Vec<(Place, CacheMark<'static>)>, 
     let mut marks = Vec::new();
     for (key, place) in MARKED {
         let Some(list) = scanned.raw(key)? else { continue };
-        let _unchanged = rewritten(list, place, None, &mut |place, mark| {
+        let mut visit = |place, mark: &str| {
             if let Ok(raw) = json::raw(mark) {
                 marks.push((place, CacheMark { raw: Cow::Owned(raw) }));
             }
             Some(mark.to_owned())
-        });
+        };
+        let _unchanged = rewritten(list, place, None, &mut visit, &mut Vec::new());
     }
     Ok(marks)
 }
@@ -204,6 +215,17 @@ impl<'g> Thoughts<'g> {
         if kind == "thinking" && self.foreign.is_some_and(|foreign| foreign.drops(block)) {
             return true;
         }
+        self.keeps_back(key, block)
+    }
+
+    /// Whether a block that goes is one that the provider refused before.
+    fn withholds(self, kind: &str, block: &TopLevel<'_>) -> bool {
+        let key = if kind == "thinking" { "signature" } else { "data" };
+        let is_foreign = kind == "thinking" && self.foreign.is_some_and(|foreign| foreign.drops(block));
+        !is_foreign && self.gate.is_some() && block.has(key)
+    }
+
+    fn keeps_back(self, key: &str, block: &TopLevel<'_>) -> bool {
         let Some(gate) = self.gate else { return false };
         block.string(key).ok().flatten().is_some_and(|state| !state.is_empty() && !gate.passes(&state))
     }
@@ -246,13 +268,19 @@ impl Foreign {
 type Visit<'v> = &'v mut dyn FnMut(Place, &str) -> Option<String>;
 
 /// A list of tools, system blocks or messages with its marks as `visit` wants them; `None` when nothing changes.
-fn rewritten(list: &str, place: Place, thoughts: Option<Thoughts<'_>>, visit: Visit<'_>) -> Option<String> {
+fn rewritten(
+    list: &str,
+    place: Place,
+    thoughts: Option<Thoughts<'_>>,
+    visit: Visit<'_>,
+    losses: &mut Vec<Loss>,
+) -> Option<String> {
     let items: Vec<&RawValue> = serde_json::from_str(list).ok()?;
     let mut out = String::with_capacity(list.len());
     let mut changed = false;
     for item in items {
         let Some(text) = (if place == Place::Message {
-            message(item.get(), thoughts, visit)
+            message(item.get(), thoughts, visit, losses)
         } else {
             let text = marked(item.get(), place, visit);
             Some(if place == Place::Tool { mend_tool(text) } else { text })
@@ -279,13 +307,18 @@ fn mend_tool(text: Cow<'_, str>) -> Cow<'_, str> {
 }
 
 /// A message; `None` when all of it had to go (E641).
-fn message<'m>(text: &'m str, thoughts: Option<Thoughts<'_>>, visit: Visit<'_>) -> Option<Cow<'m, str>> {
+fn message<'m>(
+    text: &'m str,
+    thoughts: Option<Thoughts<'_>>,
+    visit: Visit<'_>,
+    losses: &mut Vec<Loss>,
+) -> Option<Cow<'m, str>> {
     let Ok(scanned) = TopLevel::scan(text.as_bytes()) else { return Some(Cow::Borrowed(text)) };
     let Some(content) = scanned.raw("content").ok().flatten().filter(|content| content.starts_with('['))
     else {
         return Some(Cow::Borrowed(text));
     };
-    match blocks(content, thoughts, visit) {
+    match blocks(content, thoughts, visit, losses) {
         None => Some(Cow::Borrowed(text)),
         Some(content) if content == "[]" => None,
         Some(content) => Edits::new().set("content", content).apply_str(text).ok(),
@@ -293,7 +326,12 @@ fn message<'m>(text: &'m str, thoughts: Option<Thoughts<'_>>, visit: Visit<'_>) 
 }
 
 /// The blocks of a message or of a tool result; `None` when nothing changes.
-fn blocks(list: &str, thoughts: Option<Thoughts<'_>>, visit: Visit<'_>) -> Option<String> {
+fn blocks(
+    list: &str,
+    thoughts: Option<Thoughts<'_>>,
+    visit: Visit<'_>,
+    losses: &mut Vec<Loss>,
+) -> Option<String> {
     let items: Vec<&RawValue> = serde_json::from_str(list).ok()?;
     let mut changed = false;
     let mut out = String::with_capacity(list.len());
@@ -306,6 +344,7 @@ fn blocks(list: &str, thoughts: Option<Thoughts<'_>>, visit: Visit<'_>) -> Optio
             && matches!(kind.as_deref(), Some("server_tool_use" | "web_search_tool_result"))
             && scanned.as_ref().and_then(search_id).is_some_and(|id| foreign.contains(&id))
         {
+            loss(losses, "message.web_search_tool_result", "Claude takes back only what it found itself");
             changed = true;
             continue;
         }
@@ -313,6 +352,8 @@ fn blocks(list: &str, thoughts: Option<Thoughts<'_>>, visit: Visit<'_>) -> Optio
         if let (Some(scanned), Some(kind)) = (&scanned, kind.as_deref()) {
             if thoughts.is_some_and(|thoughts| thoughts.drops(kind, scanned)) {
                 changed = true;
+                let refused = thoughts.is_some_and(|thoughts| thoughts.withholds(kind, scanned));
+                loss(losses, "message.thinking", if refused { REFUSED_STATE } else { NOT_SIGNED });
                 // Who signs nothing takes the thoughts back without a signature (E649).
                 if thoughts.is_some_and(|thoughts| thoughts.foreign == Some(Foreign::Marked))
                     && let Ok(unsigned) = Edits::new().set_string("signature", "").apply_str(text)
@@ -326,12 +367,15 @@ fn blocks(list: &str, thoughts: Option<Thoughts<'_>>, visit: Visit<'_>) -> Optio
                 && let Some(foreign) = thoughts.and_then(|thoughts| thoughts.foreign)
             {
                 block = without_state(text, scanned, foreign);
+                if matches!(block, Cow::Owned(_)) {
+                    loss(losses, "message.signature", "Claude signs no calls");
+                }
             }
             // Marks inside a result come before its own.
             if kind == "tool_result"
                 && let Some(content) =
                     scanned.raw("content").ok().flatten().filter(|content| content.starts_with('['))
-                && let Some(content) = blocks(content, None, visit)
+                && let Some(content) = blocks(content, None, visit, losses)
             {
                 block = Edits::new().set("content", content).apply_str(text).unwrap_or(block);
             }

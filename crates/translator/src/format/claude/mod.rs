@@ -11,8 +11,8 @@ use bytes::Bytes;
 use cliproxy_core::{ClientError, FinishReason, Usage};
 
 use crate::codec::{
-    Codec, CodecError, Encoded, ErrorText, Patch, Peek, Profile, ReplyContext, StreamDecoder, StreamEncoder,
-    StreamObserver,
+    Codec, CodecError, Encoded, ErrorText, Patch, Patched, Peek, Profile, ReplyContext, StreamDecoder,
+    StreamEncoder, StreamObserver,
 };
 use crate::model::{Request, Response, Tool};
 use crate::pass::services::{Service, service_of};
@@ -72,7 +72,7 @@ impl Codec for ClaudeCodec {
         encode::request(request, profile)
     }
 
-    fn patch_request(&self, body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> {
+    fn patch_request(&self, body: &Bytes, patch: &Patch) -> Result<Patched, CodecError> {
         patch::request(body, patch)
     }
 

@@ -6,15 +6,18 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use cliproxy_core::{FinishReason, ModelInfo, Usage};
 
+use super::encode;
 use super::encode::thinking::{self, Origin, Settled};
 use super::hygiene::{self, Mend};
 use super::wire;
 use super::{error, peek, reply};
-use crate::codec::{CodecError, Patch, ReplyContext};
+use crate::codec::{CodecError, Patch, Patched, ReplyContext};
+use crate::loss::loss;
 use crate::model::ReasoningControl;
 use crate::splice::{Edits, TopLevel, text_of};
 
-pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> {
+pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Patched, CodecError> {
+    let mut losses = Vec::new();
     let scanned = TopLevel::of(body, patch.outline.as_ref())?;
     let mut edits = Edits::new();
     let model = scanned.string("model")?.unwrap_or_default();
@@ -37,8 +40,11 @@ pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> 
     if choice.is_some_and(|choice| matches!(&*choice, "any" | "tool")) {
         if hygiene::is_active(thinking.as_deref()) {
             thinking = None;
+            loss(&mut losses, "thinking", encode::NO_ROOM);
         }
-        config.drop_effort();
+        if config.drop_effort() {
+            loss(&mut losses, "thinking", encode::NO_ROOM);
+        }
     }
     let target = patch.model.as_deref().unwrap_or(&model);
     let mend = Mend {
@@ -52,6 +58,7 @@ pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> 
         && hygiene::is_bare_loop(&scanned, mend)
     {
         thinking = None;
+        loss(&mut losses, "thinking", encode::BARE_LOOP);
     }
     let active = hygiene::is_active(thinking.as_deref());
     edits = put(edits, "thinking", scanned.has("thinking"), thinking);
@@ -64,11 +71,12 @@ pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> 
         [("temperature", surplus.temperature), ("top_p", surplus.top_p), ("top_k", surplus.top_k)]
     {
         if goes {
+            loss(&mut losses, key, encode::SURPLUS);
             edits = edits.remove(key);
         }
     }
-    let edits = hygiene::mend(edits, body, &scanned, mend)?;
-    Ok(edits.apply_scanned(body, &scanned))
+    let edits = hygiene::mend(edits, body, &scanned, mend, &mut losses)?;
+    Ok(Patched::whole(edits.apply_scanned(body, &scanned)).with_losses(losses))
 }
 
 /// `output_config`, as it came and as it goes.
@@ -91,18 +99,19 @@ impl<'b> Config<'b> {
         self.changed = edited.ok().map(|json| Some(Cow::Owned(json)));
     }
 
-    /// An object that becomes empty goes altogether.
-    fn drop_effort(&mut self) {
+    /// Whether there was one. An object that becomes empty goes altogether.
+    fn drop_effort(&mut self) -> bool {
         let current = match &self.changed {
             Some(changed) => changed.as_deref().map(str::to_owned),
             None => self.json.map(str::to_owned),
         };
-        let Some(current) = current else { return };
-        let Ok(Cow::Owned(json)) = Edits::new().remove("effort").apply_str(&current) else { return };
+        let Some(current) = current else { return false };
+        let Ok(Cow::Owned(json)) = Edits::new().remove("effort").apply_str(&current) else { return false };
         let empty = TopLevel::scan(json.as_bytes()).is_ok_and(|scanned| scanned.members().next().is_none());
         let kept = (!empty).then_some(Cow::Owned(json));
         // Back to where it was: there was nothing, or nothing but this.
         self.changed = if self.json.is_none() && kept.is_none() { None } else { Some(kept) };
+        true
     }
 }
 
@@ -131,7 +140,9 @@ fn reason<'b>(
     *thinking = said.mode.map(|mode| Cow::Owned(mode.to_json(display.as_deref())));
     match said.effort {
         Some(effort) => config.set_effort(thinking::effort(effort)),
-        None => config.drop_effort(),
+        None => {
+            config.drop_effort();
+        }
     }
     Ok(())
 }

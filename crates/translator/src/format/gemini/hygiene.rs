@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use super::{carrier, decode};
 use crate::codec::{CodecError, StateGate};
 use crate::json::Text;
+use crate::loss::{Loss, loss};
 use crate::model::{Issuer, Role};
 use crate::pass::signature::is_outdated_gemini;
 use crate::splice::{Edits, TopLevel, Walk, text_of};
@@ -15,6 +16,7 @@ pub(super) fn contents(
     json: &str,
     model: &str,
     gate: Option<&dyn StateGate>,
+    losses: &mut Vec<Loss>,
 ) -> Result<Option<String>, CodecError> {
     let mut history = History {
         signed: needs_signatures(model),
@@ -22,8 +24,12 @@ pub(super) fn contents(
         before: None,
         calls: Calls::default(),
         mended: Vec::new(),
+        unsigned: false,
     };
     Walk::new(json).array(|walk, _| history.content(walk))?;
+    if history.unsigned {
+        loss(losses, "message.signature", "Gemini takes back only its own");
+    }
     Ok(spliced(json, history.mended))
 }
 
@@ -64,6 +70,8 @@ struct History<'g, 'a> {
     before: Option<Role>,
     calls: Calls<'a>,
     mended: Vec<Mended>,
+    /// Some signature was no signature of Gemini's.
+    unsigned: bool,
 }
 
 /// The names of all calls; those of the last round that no result has answered begin at `open`.
@@ -147,6 +155,7 @@ impl<'a> History<'_, 'a> {
             edits = self.sign_call(edits, part.signature, self.calls.names.len() == self.calls.open + 1);
         } else if let Some(name) = part.result {
             if part.signature.is_some() {
+                self.unsigned = true;
                 edits = unsigned(edits);
             }
             let called = self.calls.names.get(self.calls.open);
@@ -157,13 +166,15 @@ impl<'a> History<'_, 'a> {
                 edits = renamed(edits, json, called);
             }
         } else if let Some(signature) = part.signature {
-            edits = own_signature(edits, Kept::of(signature, self.signed, self.gate));
+            let kept = Kept::of(signature, self.signed, self.gate);
+            self.unsigned |= matches!(kept, Kept::Nothing);
+            edits = own_signature(edits, kept);
         }
         edits
     }
 
     /// The first call of a content must be signed; a sentinel on a sibling pollutes (B31).
-    fn sign_call<'e>(&self, edits: Edits<'e>, signature: Option<&str>, first: bool) -> Edits<'e> {
+    fn sign_call<'e>(&mut self, edits: Edits<'e>, signature: Option<&str>, first: bool) -> Edits<'e> {
         let sentinel =
             |edits: Edits<'e>| unsigned(edits).set_string("thoughtSignature", carrier::SENTINELS[0]);
         match signature {
@@ -173,10 +184,13 @@ impl<'a> History<'_, 'a> {
                 Kept::Sentinel if first => edits,
                 Kept::Own => edits,
                 Kept::Other(value) => unsigned(edits).set_string("thoughtSignature", &value),
-                Kept::Sentinel | Kept::Nothing => match first && self.signed {
-                    true => sentinel(edits),
-                    false => unsigned(edits),
-                },
+                kept @ (Kept::Sentinel | Kept::Nothing) => {
+                    self.unsigned |= matches!(kept, Kept::Nothing);
+                    match first && self.signed {
+                        true => sentinel(edits),
+                        false => unsigned(edits),
+                    }
+                }
             },
         }
     }

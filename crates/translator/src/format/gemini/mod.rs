@@ -15,8 +15,8 @@ use bytes::Bytes;
 use cliproxy_core::{ClientError, FinishReason, Usage};
 
 use crate::codec::{
-    Codec, CodecError, Encoded, ErrorText, Patch, Peek, Profile, ReplyContext, StreamDecoder, StreamEncoder,
-    StreamObserver,
+    Codec, CodecError, Encoded, ErrorText, Patch, Patched, Peek, Profile, ReplyContext, StreamDecoder,
+    StreamEncoder, StreamObserver,
 };
 use crate::json::Text;
 use crate::model::{Request, Response};
@@ -93,7 +93,7 @@ impl Codec for GeminiCodec {
         encode::request(request, profile, self.dialect)
     }
 
-    fn patch_request(&self, body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> {
+    fn patch_request(&self, body: &Bytes, patch: &Patch) -> Result<Patched, CodecError> {
         patch::request(body, patch, self.dialect)
     }
 

@@ -10,9 +10,10 @@ use serde_json::value::RawValue;
 use super::dialect::Dialect;
 use super::encode::Thinking;
 use super::{decode, error, hygiene, reply, usage, wire};
-use crate::codec::{CodecError, Patch, ReplyContext};
+use crate::codec::{CodecError, Patch, Patched, ReplyContext};
 use crate::json::read::{misread, wrong};
 use crate::json::{Text, Writer};
+use crate::loss::{Loss, loss};
 use crate::model::Summary;
 use crate::pass::reasoning::resolve;
 use crate::splice::{Edits, TopLevel, Walk, Word, text_of};
@@ -20,10 +21,12 @@ use crate::splice::{Edits, TopLevel, Walk, Word, text_of};
 static CALL: Word = Word::new("\"functionCall\"");
 static THINKING: Word = Word::new("\"thinking");
 
-pub(super) fn request(body: &Bytes, patch: &Patch, dialect: Dialect) -> Result<Bytes, CodecError> {
+pub(super) fn request(body: &Bytes, patch: &Patch, dialect: Dialect) -> Result<Patched, CodecError> {
+    let mut losses = Vec::new();
     let top = TopLevel::of(body, patch.outline.as_ref())?;
     if !dialect.wraps() {
-        return Ok(inner(&top, patch)?.apply_scanned(body, &top));
+        let edits = inner(&top, patch, &mut losses)?;
+        return Ok(Patched::whole(edits.apply_scanned(body, &top)).with_losses(losses));
     }
     let mut edits = Edits::new();
     if let Some(model) = &patch.model
@@ -33,20 +36,23 @@ pub(super) fn request(body: &Bytes, patch: &Patch, dialect: Dialect) -> Result<B
     }
     if let Some(json) = top.raw("request")?.filter(|json| json.starts_with('{')) {
         let scanned = TopLevel::scan(json.as_bytes())?;
-        if let Cow::Owned(changed) = inner(&scanned, patch)?.apply_str(json)? {
+        if let Cow::Owned(changed) = inner(&scanned, patch, &mut losses)?.apply_str(json)? {
             edits = edits.set("request", changed);
         }
     }
-    Ok(edits.apply_scanned(body, &top))
+    Ok(Patched::whole(edits.apply_scanned(body, &top)).with_losses(losses))
 }
 
 /// The edits of a bare request.
-fn inner<'e>(top: &TopLevel<'e>, patch: &Patch) -> Result<Edits<'e>, CodecError> {
+fn inner<'e>(top: &TopLevel<'e>, patch: &Patch, losses: &mut Vec<Loss>) -> Result<Edits<'e>, CodecError> {
     let mut edits = Edits::new();
     // Both are no members of the API: the model stands in the URL. Source: providers-a.md 4.2.
     for key in ["model", "session_id"] {
         if top.has(key) {
             edits = edits.remove(key);
+            if key != "model" {
+                loss(losses, key, "Gemini names no sessions");
+            }
         }
     }
     if let (Some(model), Some(counted)) = (&patch.model, top.raw("generateContentRequest")?) {
@@ -57,7 +63,7 @@ fn inner<'e>(top: &TopLevel<'e>, patch: &Patch) -> Result<Edits<'e>, CodecError>
     }
     if let Some(contents) = top.raw("contents")? {
         let model = patch.model.as_deref().unwrap_or_default();
-        if let Some(changed) = hygiene::contents(contents, model, patch.gate.as_deref())? {
+        if let Some(changed) = hygiene::contents(contents, model, patch.gate.as_deref(), losses)? {
             edits = edits.set("contents", changed);
         }
     }

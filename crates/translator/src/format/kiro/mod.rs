@@ -9,8 +9,8 @@ use bytes::Bytes;
 use cliproxy_core::{ClientError, FinishReason, Usage};
 
 use crate::codec::{
-    Codec, CodecError, Encoded, ErrorText, Framing, Patch, Peek, Profile, ReplyContext, StreamDecoder,
-    StreamEncoder, StreamObserver,
+    Codec, CodecError, Encoded, ErrorText, Framing, Patch, Patched, Peek, Profile, ReplyContext,
+    StreamDecoder, StreamEncoder, StreamObserver,
 };
 use crate::model::{Request, Response};
 
@@ -63,7 +63,7 @@ impl Codec for KiroCodec {
         encode::request(request, profile)
     }
 
-    fn patch_request(&self, _body: &Bytes, _patch: &Patch) -> Result<Bytes, CodecError> {
+    fn patch_request(&self, _body: &Bytes, _patch: &Patch) -> Result<Patched, CodecError> {
         Err(for_providers())
     }
 

@@ -7,8 +7,9 @@ use super::encode::{ENCRYPTED, tools_without_previews, without_previews};
 use super::patch::{named, with_reasoning};
 use super::peek::check_stored;
 use super::scrub;
-use crate::codec::{CodecError, Patch};
+use crate::codec::{CodecError, Patch, Patched};
 use crate::json::Writer;
+use crate::loss::{Loss, loss, members, says_nothing};
 use crate::splice::{Edits, TopLevel};
 
 /// Members that it refuses. `previous_response_id` is not among them: a conversation is not lost silently.
@@ -35,7 +36,8 @@ pub(super) fn is_refused(key: &str) -> bool {
     REFUSED.contains(&key) || key == "previous_response_id" || key == "prompt_cache_breakpoint"
 }
 
-pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> {
+pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Patched, CodecError> {
+    let mut losses = Vec::new();
     let top = TopLevel::scan(body)?;
     check_stored(&top)?;
     let mut edits = named(Edits::new(), &top, patch);
@@ -45,8 +47,10 @@ pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> 
     if patch.compact {
         // The body is that of Responses but for the empty instructions. Source: providers-a.md 3.5, "Compact".
         edits = edits.remove("stream").remove("stream_options");
-        return Ok(with_input(edits, &top, patch)?.apply_scanned(body, &top));
+        let edits = with_input(edits, &top, patch, &mut losses)?;
+        return Ok(Patched::whole(edits.apply_scanned(body, &top)).with_losses(losses));
     }
+    tell_refused(&top, &mut losses)?;
     edits = edits.set("stream", "true").set("store", "false").set("include", ENCRYPTED);
     edits = with_tools(edits, &top)?;
     for key in REFUSED {
@@ -62,8 +66,39 @@ pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> 
             None => edits.remove("stream_options"),
         };
     }
-    edits = with_reasoning(edits, &top, patch)?;
-    Ok(with_input(edits, &top, patch)?.apply_scanned(body, &top))
+    edits = with_reasoning(edits, &top, patch, &mut losses)?;
+    let edits = with_input(edits, &top, patch, &mut losses)?;
+    Ok(Patched::whole(edits.apply_scanned(body, &top)).with_losses(losses))
+}
+
+/// Why members go.
+pub(super) const REFUSES: &str = "Codex refuses it";
+
+/// Names what a body says and Codex is not told.
+fn tell_refused(top: &TopLevel<'_>, losses: &mut Vec<Loss>) -> Result<(), CodecError> {
+    for key in REFUSED {
+        if top.raw(key)?.is_some_and(|json| !says_nothing(key, json)) {
+            loss(losses, key, REFUSES);
+        }
+    }
+    // Nothing is stored there, and encrypted thoughts are all that is added to a reply.
+    if top.value("store") == Some(b"true") {
+        loss(losses, "store", "Codex keeps no responses");
+    }
+    if let Some(json) = top.raw("include")?
+        && !crate::loss::includes_only(json, &["reasoning.encrypted_content"])
+    {
+        loss(losses, "include", "Codex adds encrypted thoughts and nothing else");
+    }
+    if let Some(tier) = top.raw("service_tier")?
+        && !matches!(tier, r#""priority""# | r#""fast""# | r#""auto""# | r#""default""# | "null")
+    {
+        loss(losses, "service_tier", "the tier has no counterpart");
+    }
+    if let Some(options) = top.raw("stream_options")? {
+        members(losses, "stream_options", options, &["reasoning_summary_delivery", "include_usage"], REFUSES);
+    }
+    Ok(())
 }
 
 /// Of the options of a stream it knows one.
@@ -74,7 +109,12 @@ pub(super) fn stream_options(options: &str) -> Option<String> {
 }
 
 /// A string becomes a user's message; items lose what is refused.
-fn with_input<'e>(edits: Edits<'e>, top: &TopLevel<'e>, patch: &Patch) -> Result<Edits<'e>, CodecError> {
+fn with_input<'e>(
+    edits: Edits<'e>,
+    top: &TopLevel<'e>,
+    patch: &Patch,
+    losses: &mut Vec<Loss>,
+) -> Result<Edits<'e>, CodecError> {
     if let Some(text) = top.raw("input")?.filter(|json| json.starts_with('"')) {
         let mut w = Writer::new(Vec::with_capacity(text.len() + 96));
         w.raw(r#"[{"type":"message","role":"user","content":[{"type":"input_text","text":"#);
@@ -83,7 +123,8 @@ fn with_input<'e>(edits: Edits<'e>, top: &TopLevel<'e>, patch: &Patch) -> Result
         out.extend_from_slice(b"}]}]");
         return Ok(edits.set("input", String::from_utf8(out).unwrap_or_default()));
     }
-    Ok(match scrub::input(top, scrub::Rules { codex: true, gate: patch.gate.as_deref() }) {
+    let rules = scrub::Rules { codex: true, gate: patch.gate.as_deref() };
+    Ok(match scrub::input(top, rules, losses) {
         Some(input) => edits.set("input", input),
         None => edits,
     })

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use cliproxy_core::{ClientError, FinishReason, Usage};
 
 use crate::codec::{
-    Codec, CodecError, Encoded, ErrorText, Patch, Peek, Profile, ReplyContext, StreamDecoder, StreamEncoder,
-    StreamObserver,
+    Codec, CodecError, Encoded, ErrorText, Patch, Patched, Peek, Profile, ReplyContext, StreamDecoder,
+    StreamEncoder, StreamObserver,
 };
 use crate::model::{Request, Response};
 
@@ -99,7 +99,7 @@ impl Codec for ResponsesCodec {
         encode::request(request, profile, self.dialect)
     }
 
-    fn patch_request(&self, body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> {
+    fn patch_request(&self, body: &Bytes, patch: &Patch) -> Result<Patched, CodecError> {
         match self.dialect {
             Dialect::Responses => patch::request(body, patch),
             Dialect::Codex => codex::request(body, patch),

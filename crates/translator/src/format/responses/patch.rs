@@ -7,13 +7,15 @@ use cliproxy_core::{FinishReason, Usage};
 use serde_json::value::RawValue;
 
 use super::{reply, scrub, usage, wire};
-use crate::codec::{CodecError, Patch, ReplyContext};
+use crate::codec::{CodecError, Patch, Patched, ReplyContext};
 use crate::json::Text;
 use crate::json::read::misread;
+use crate::loss::{Loss, loss};
 use crate::pass::reasoning::{of_effort, resolve};
 use crate::splice::{Edits, TopLevel};
 
-pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> {
+pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Patched, CodecError> {
+    let mut losses = Vec::new();
     let top = TopLevel::of(body, patch.outline.as_ref())?;
     let mut edits = named(Edits::new(), &top, patch);
     let asked = top.value("stream") == Some(b"true");
@@ -25,11 +27,12 @@ pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> 
         Some(false) if asked => edits.set("stream", "false").remove("stream_options"),
         _ => edits,
     };
-    edits = with_reasoning(edits, &top, patch)?;
-    if let Some(input) = scrub::input(&top, scrub::Rules { codex: false, gate: patch.gate.as_deref() }) {
+    edits = with_reasoning(edits, &top, patch, &mut losses)?;
+    let rules = scrub::Rules { codex: false, gate: patch.gate.as_deref() };
+    if let Some(input) = scrub::input(&top, rules, &mut losses) {
         edits = edits.set("input", input);
     }
-    Ok(edits.apply_scanned(body, &top))
+    Ok(Patched::whole(edits.apply_scanned(body, &top)).with_losses(losses))
 }
 
 pub(super) fn named<'e>(edits: Edits<'e>, top: &TopLevel<'_>, patch: &Patch) -> Edits<'e> {
@@ -47,6 +50,7 @@ pub(super) fn with_reasoning<'e>(
     edits: Edits<'e>,
     top: &TopLevel<'e>,
     patch: &Patch,
+    losses: &mut Vec<Loss>,
 ) -> Result<Edits<'e>, CodecError> {
     let reasoning = top.raw("reasoning")?.filter(|json| json.starts_with('{'));
     let said = reasoning.and_then(|json| TopLevel::scan(json.as_bytes()).ok());
@@ -61,6 +65,9 @@ pub(super) fn with_reasoning<'e>(
     let effort = resolved.as_effort();
     if said.as_deref() == effort {
         return Ok(edits);
+    }
+    if effort.is_none() && said.is_some() && patch.reasoning.is_none() {
+        loss(losses, "reasoning.effort", "the model does not reason");
     }
     let inner = match effort {
         Some(effort) => Edits::new().set_string("effort", effort),

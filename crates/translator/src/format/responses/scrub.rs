@@ -9,6 +9,8 @@ use super::carrier::is_foreign;
 use super::ids::{call_id, item_id};
 use crate::codec::StateGate;
 use crate::json::Writer;
+use crate::loss::{Loss, loss};
+use crate::pass::signature::REFUSED_STATE;
 use crate::splice::{Edits, TopLevel};
 
 /// What is looked for, beside thoughts that another provider signed.
@@ -21,7 +23,7 @@ pub(super) struct Rules<'g> {
 }
 
 /// The input as it must be; `None` when it is fine as it is.
-pub(super) fn input(top: &TopLevel<'_>, rules: Rules<'_>) -> Option<String> {
+pub(super) fn input(top: &TopLevel<'_>, rules: Rules<'_>, losses: &mut Vec<Loss>) -> Option<String> {
     let input = top.raw("input").ok().flatten().filter(|json| json.starts_with('['))?;
     if !may_matter(input.as_bytes(), rules) {
         return None;
@@ -33,7 +35,14 @@ pub(super) fn input(top: &TopLevel<'_>, rules: Rules<'_>) -> Option<String> {
     let mut w = Writer::new(Vec::with_capacity(input.len()));
     w.begin_array();
     for raw in items {
-        let fate = item(raw.get(), rules);
+        let fate = item(raw.get(), rules, losses);
+        match fate {
+            Fate::Gone => {
+                loss(losses, "message.reasoning", "another provider's thoughts mean nothing to this one")
+            }
+            Fate::Withheld => loss(losses, "message.reasoning", REFUSED_STATE),
+            Fate::Fine | Fate::Changed(_) => {}
+        }
         orphans = matches!(fate, Fate::Withheld) || orphans && !ends_turn(raw.get());
         let nameless = orphans.then(|| without_id(raw.get())).flatten();
         match (fate, nameless) {
@@ -89,7 +98,7 @@ enum Fate {
     Changed(String),
 }
 
-fn item(json: &str, rules: Rules<'_>) -> Fate {
+fn item(json: &str, rules: Rules<'_>, losses: &mut Vec<Loss>) -> Fate {
     let bytes = json.as_bytes();
     if !may_matter(bytes, rules) {
         return Fate::Fine;
@@ -126,6 +135,7 @@ fn item(json: &str, rules: Rules<'_>) -> Fate {
     }
     for key in ["content", "output"] {
         if let Some(parts) = top.raw(key).ok().flatten().and_then(without_breakpoints) {
+            loss(losses, "message.prompt_cache_breakpoint", super::codex::REFUSES);
             edits = edits.set(key, parts);
         }
     }

@@ -264,7 +264,7 @@ fn a_provider_of_the_format_gets_what_came_and_a_conversation_is_refused() {
     patch.model = Some("n".to_owned());
     let body = Bytes::from_static(br#"{"model":"m", "prompt":[1,2],"suffix":"s"}"#);
     assert_eq!(
-        codec().patch_request(&body, &patch).unwrap(),
+        codec().patch_request(&body, &patch).unwrap().body,
         r#"{"model":"n", "prompt":[1,2],"suffix":"s"}"#
     );
     let reply = Bytes::from_static(br#"{"id":"i","model":"m","choices":[{"index":0,"text":"a","finish_reason":"length"}],"usage":{"completion_tokens":1}}"#);

@@ -252,7 +252,7 @@ fn tools_of_claude_clients_are_declared_as_functions() {
         json!([{"type":"function","function":{"name":"f","description":"d","strict":true,
             "parameters":{"type":"object","properties":{"a":{"type":"object","properties":{}}}}}}])
     );
-    assert_eq!(losses, ["tools.web_search_20250305"]);
+    assert_eq!(losses, ["tools.input_examples", "cache_control", "tools.web_search_20250305"]);
     for (case, choice, expected, parallel) in [
         ("auto", json!({"type":"auto"}), json!("auto"), Value::Null),
         ("F4", json!({"type":"none"}), json!("none"), Value::Null),

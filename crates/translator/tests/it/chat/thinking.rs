@@ -216,7 +216,7 @@ fn e615_e620_in_its_own_format_a_body_asks_only_for_what_the_model_has() {
         patch.reasoning = suffix.and_then(parse_suffix);
         codec()
             .patch_request(&Bytes::copy_from_slice(text.as_bytes()), &patch)
-            .map(|body| String::from_utf8(body.to_vec()).unwrap())
+            .map(|done| String::from_utf8(done.body.to_vec()).unwrap())
     };
     let xhigh = r#"{"reasoning_effort":"xhigh"}"#;
     let error = patched(xhigh, None, levels()).unwrap_err();
@@ -238,7 +238,7 @@ fn e626_without_intent_the_bytes_stay() {
         let body = Bytes::from_static(br#"{ "model":"m","max_tokens" : 5,"messages":[]}"#);
         let mut patch = Patch::default();
         patch.info = levels();
-        let after = codec.patch_request(&body, &patch).unwrap();
+        let after = codec.patch_request(&body, &patch).unwrap().body;
         assert!(after.as_ptr() == body.as_ptr() && after.len() == body.len(), "{}", codec.name());
     }
 }

@@ -12,7 +12,7 @@ fn patch(body: &str) -> String {
 
 fn patched(body: &str, patch: &Patch) -> String {
     let body = Bytes::copy_from_slice(body.as_bytes());
-    String::from_utf8(codec().patch_request(&body, patch).unwrap().to_vec()).unwrap()
+    String::from_utf8(codec().patch_request(&body, patch).unwrap().body.to_vec()).unwrap()
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn a_right_body_keeps_its_buffer() {
         let mut wanted = Patch::default();
         wanted.model = Some("claude-x".to_owned());
         wanted.stream = Some(false);
-        assert_eq!(codec().patch_request(&body, &wanted).unwrap().as_ptr(), body.as_ptr(), "{body:?}");
+        assert_eq!(codec().patch_request(&body, &wanted).unwrap().body.as_ptr(), body.as_ptr(), "{body:?}");
     }
 }
 

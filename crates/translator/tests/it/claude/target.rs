@@ -89,15 +89,16 @@ fn sampling_goes_as_far_as_the_model_takes_it() {
     };
     let mut newest = profile("m");
     newest.sampling = false;
-    for (request, target, expected) in [
-        (sampling("0.25", None), &profile("m"), json!([0.25, null])),
-        (sampling("1.7", None), &profile("m"), json!([1, null])),
-        (sampling("0.25", Some("0.5")), &profile("m"), json!([0.25, null])),
-        (sampling("0.25", Some("0.5")), &newest, json!([null, null])),
+    for (request, target, expected, lost) in [
+        (sampling("0.25", None), &profile("m"), json!([0.25, null]), &[][..]),
+        (sampling("1.7", None), &profile("m"), json!([1, null]), &["temperature"]),
+        (sampling("0.25", Some("0.5")), &profile("m"), json!([0.25, null]), &["top_p"]),
+        (sampling("0.25", Some("0.5")), &newest, json!([null, null]), &["temperature", "top_p"]),
     ] {
         let (body, encoded) = encode(&request, target);
         assert_eq!(json!([body["temperature"], body["top_p"]]), expected);
-        assert_eq!(encoded.losses.is_empty(), expected[0] != json!(null) && request.sampling.top_p.is_none());
+        let told: Vec<_> = encoded.losses.iter().map(|loss| &*loss.what).collect();
+        assert_eq!(told, lost);
     }
     let mut many = hello();
     many.sampling.candidates = Some(2);
@@ -325,14 +326,14 @@ fn tools_are_declared_as_claude_knows_them() {
             {"name":"f","input_schema":{"properties":{"a":{}},"type":"object"},"strict":true},
             {"name":"bare","input_schema":object},
             {"name":"patch","input_schema":{"type":"object","properties":{"input":{"type":"string",
-                "description":"The whole input as free text, which must follow this grammar:\nstart: \"a\""}},"required":["input"]}},
+                "description":"The whole input as free text, which must follow this lark grammar:\nstart: \"a\""}},"required":["input"]}},
             {"type":"web_search_20250305","name":"web_search","allowed_domains":["a.example"]},
         ])
     );
     assert_eq!(body["tools"][5]["name"], "dots_and_spaces");
     assert_eq!(encoded.names.declared("dots_and_spaces"), "dots.and spaces");
     let lost: Vec<_> = encoded.losses.iter().map(|loss| loss.what.as_ref()).collect();
-    assert_eq!(lost, ["tools.builtin", "tools.duplicate"]);
+    assert_eq!(lost, ["tools.file_search", "tools.duplicate"]);
     // Models before structured outputs refuse `strict`.
     assert_eq!(encode(&request, &profile("claude-3-7-sonnet-20250219")).0["tools"][1].get("strict"), None);
 }

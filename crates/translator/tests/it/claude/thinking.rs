@@ -124,7 +124,7 @@ fn a_suffix_beats_the_body() {
         let mut patch = Patch::default();
         patch.reasoning = parse_suffix(suffix);
         patch.info = info;
-        let patched = codec().patch_request(&Bytes::from(body.to_string()), &patch).unwrap();
+        let patched = codec().patch_request(&Bytes::from(body.to_string()), &patch).unwrap().body;
         let patched: Value = serde_json::from_slice(&patched).unwrap();
         assert_eq!(
             (&patched["thinking"], &patched["output_config"]),
@@ -137,7 +137,8 @@ fn a_suffix_beats_the_body() {
         Bytes::from(r#"{"model":"x","thinking":{"type":"adaptive","display":"omitted"},"messages":[]}"#);
     let mut patch = Patch::default();
     patch.reasoning = parse_suffix("2048");
-    let patched: Value = serde_json::from_slice(&codec().patch_request(&shown, &patch).unwrap()).unwrap();
+    let patched: Value =
+        serde_json::from_slice(&codec().patch_request(&shown, &patch).unwrap().body).unwrap();
     assert_eq!(patched["thinking"], json!({"type":"enabled","budget_tokens":2048,"display":"omitted"}));
 }
 

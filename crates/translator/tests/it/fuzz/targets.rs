@@ -218,7 +218,7 @@ pub fn fuzz_bodies(registry: &Registry, data: &[u8]) {
         if let Ok(patched) = codec.patch_request(&body, &patch)
             && json
         {
-            is_json(&patched);
+            is_json(&patched.body);
         }
         if let Ok((patched, ..)) = codec.patch_reply(&body, &context)
             && json

@@ -22,7 +22,7 @@ fn patch(model: &str) -> Patch {
 
 fn patched(body: &Value) -> Value {
     let body = Bytes::from(body.to_string());
-    serde_json::from_slice(&codec().patch_request(&body, &patch("gemini-3-pro")).unwrap()).unwrap()
+    serde_json::from_slice(&codec().patch_request(&body, &patch("gemini-3-pro")).unwrap().body).unwrap()
 }
 
 fn names(body: &Value) -> Vec<String> {
@@ -60,7 +60,7 @@ fn e429_a_body_that_is_fine_is_the_same_buffer() {
         .collect();
     let body = json!({"contents":history,"systemInstruction":{"parts":[{"text":"s"}]},"generationConfig":{"thinkingConfig":{"thinkingLevel":"HIGH"}}});
     let body = Bytes::from(body.to_string());
-    let patched = codec().patch_request(&body, &patch("gemini-3-pro")).unwrap();
+    let patched = codec().patch_request(&body, &patch("gemini-3-pro")).unwrap().body;
     assert_eq!((patched.as_ptr(), patched.len()), (body.as_ptr(), body.len()));
 }
 
@@ -134,7 +134,7 @@ fn b31_e630_e631_e632_signatures_stand_where_they_belong() {
         br#"{"contents":[{"role":"model","parts":[{"text":"a","thoughtSignature":"skip_thought_signature_validator","thought_signature":"skip_thought_signature_validator"}]}]}"#,
     );
     assert_eq!(
-        codec().patch_request(&twice, &patch("gemini-3-pro")).unwrap(),
+        codec().patch_request(&twice, &patch("gemini-3-pro")).unwrap().body,
         &br#"{"contents":[{"role":"model","parts":[{"text":"a"}]}]}"#[..]
     );
     let body = json!({"contents":[calls(&["f"]), {"role":"user","parts":[{"functionResponse":{"name":"f","response":{}},"thoughtSignature":SIGNED}]}]});
@@ -159,7 +159,7 @@ fn the_envelopes_model_and_contents_are_patched_in_place() {
     );
     let codec = codec_of("gemini-cli");
     assert_eq!(
-        codec.patch_request(&body, &patch("gemini-3-pro")).unwrap(),
+        codec.patch_request(&body, &patch("gemini-3-pro")).unwrap().body,
         &br#"{"model":"gemini-3-pro", "project":"p","request":{ "contents":[{"parts":[{"text":"a"}],"role":"user"}], "x":1 }}"#[..]
     );
 }
@@ -221,7 +221,8 @@ fn a_suffix_beats_the_body_and_a_body_is_held_to_the_model() {
         let body = Bytes::from(
             json!({"contents":[],"generationConfig":{"topK":3,"thinkingConfig":body}}).to_string(),
         );
-        let value: Value = serde_json::from_slice(&codec().patch_request(&body, &patch).unwrap()).unwrap();
+        let value: Value =
+            serde_json::from_slice(&codec().patch_request(&body, &patch).unwrap().body).unwrap();
         assert_eq!(
             value["generationConfig"],
             json!({"topK":3,"thinkingConfig":expected}),
@@ -272,7 +273,7 @@ fn e633_e634_e635_what_gemini_3_refuses_gives_way_to_the_sentinel() {
         let bytes = Bytes::from(body.to_string());
         for (model, stays) in [("gemini-3-pro", on_3), ("gemini-2.5-pro", on_2)] {
             let got: Value =
-                serde_json::from_slice(&codec().patch_request(&bytes, &patch(model)).unwrap()).unwrap();
+                serde_json::from_slice(&codec().patch_request(&bytes, &patch(model)).unwrap().body).unwrap();
             let expected = if stays { signature.as_str() } else { SENTINEL };
             assert_eq!(got["contents"][1]["parts"][0]["thoughtSignature"], expected, "{name} {model}");
         }

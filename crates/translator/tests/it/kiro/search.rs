@@ -429,7 +429,7 @@ fn b85_what_was_searched_comes_back_with_the_conversation() {
         json!({"messages":[{"role":"user","content":"news?"},
         {"role":"assistant","content":reply["content"]},{"role":"user","content":"and?"}]}),
     );
-    assert_eq!(losses("claude", body), ["message.part"]);
+    assert_eq!(losses("claude", body), ["message.server_tool_use", "message.web_search_tool_result"]);
 }
 
 #[test]

@@ -123,7 +123,7 @@ fn e218_e219_web_search_is_the_providers() {
         &Profile::new("gpt-5", true),
     )
     .unwrap();
-    assert!(out.losses.iter().any(|loss| loss.what == "tools.builtin"));
+    assert!(out.losses.iter().any(|loss| loss.what == "tools.bash_20250124"));
 }
 
 fn thinking(signature: &str, text: &str) -> Value {

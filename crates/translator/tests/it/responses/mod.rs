@@ -313,7 +313,7 @@ pub fn patched(
     patch: &cliproxy_translator::Patch,
 ) -> Result<Value, CodecError> {
     let body = Bytes::from(body.to_string());
-    codec(provider).patch_request(&body, patch).map(|body| serde_json::from_slice(&body).unwrap())
+    codec(provider).patch_request(&body, patch).map(|done| serde_json::from_slice(&done.body).unwrap())
 }
 
 // Signatures that tell their issuer by their form (translation.md B29).

@@ -40,7 +40,7 @@ fn e308_e309_e311_a_body_that_conforms_keeps_its_buffer() {
     without.as_object_mut().unwrap().remove("input");
     for body in [conforming(), with(json!({"input":[]})), without] {
         let body = Bytes::from(body.to_string());
-        let got = codec(CX).patch_request(&body, &Patch::default()).unwrap();
+        let got = codec(CX).patch_request(&body, &Patch::default()).unwrap().body;
         assert_eq!(got.as_ptr(), body.as_ptr());
     }
     // A text that only mentions what is looked for.
@@ -48,7 +48,7 @@ fn e308_e309_e311_a_body_that_conforms_keeps_its_buffer() {
         json!({"input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"\"system\" prompt_cache_breakpoint"}]}]}),
     );
     let body = Bytes::from(text.to_string());
-    assert_eq!(codec(CX).patch_request(&body, &Patch::default()).unwrap().as_ptr(), body.as_ptr());
+    assert_eq!(codec(CX).patch_request(&body, &Patch::default()).unwrap().body.as_ptr(), body.as_ptr());
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn b30_thoughts_of_other_providers_stop_before_a_provider_of_this_format() {
     let own = json!([thought(&gpt), thought("bm9pc2U"), {"type":"reasoning","summary":[],"encrypted_content":null}]);
     for provider in [RS, CX] {
         let body = Bytes::from(with(json!({"input":own})).to_string());
-        let got = codec(provider).patch_request(&body, &Patch::default()).unwrap();
+        let got = codec(provider).patch_request(&body, &Patch::default()).unwrap().body;
         assert_eq!(got.as_ptr(), body.as_ptr(), "what is the provider's own passes as it is");
         let mixed = json!([
             thought(&format!("cliproxy:claude:{claude}")),
@@ -164,12 +164,12 @@ fn only_what_must_change_does() {
     patch.model = Some("b".to_owned());
     patch.stream = Some(false);
     patch.reasoning = cliproxy_translator::pass::reasoning::parse_suffix("high");
-    let got = codec(RS).patch_request(&body, &patch).unwrap();
+    let got = codec(RS).patch_request(&body, &patch).unwrap().body;
     assert_eq!(
         got,
         &br#"{ "model":"b", "input": [ 1e0 ],"stream" : false,"reasoning":{"effort":"high","summary":"auto"}, "x":"\u00e9" }"#[..]
     );
-    let same = codec(RS).patch_request(&body, &Patch::default()).unwrap();
+    let same = codec(RS).patch_request(&body, &Patch::default()).unwrap().body;
     assert_eq!(same.as_ptr(), body.as_ptr());
 }
 

@@ -409,5 +409,5 @@ fn f36_what_claude_can_do_of_the_rest_goes_along() {
         &json!({"model":"m","input":"q","max_tool_calls":3}),
         &Profile::new("claude-sonnet-5", false),
     );
-    assert!(losses.unwrap().losses.iter().any(|loss| loss.what == "extras"));
+    assert!(losses.unwrap().losses.iter().any(|loss| loss.what == "max_tool_calls"));
 }

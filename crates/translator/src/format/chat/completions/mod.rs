@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 use super::wire::{self, wrong};
 use super::{COMPLETIONS, ChatCodec, decode, note_request};
 use crate::codec::{
-    Codec, CodecError, Encoded, ErrorText, Patch, Peek, Profile, ReplyContext, StreamDecoder, StreamEncoder,
-    StreamObserver,
+    Codec, CodecError, Encoded, ErrorText, Patch, Patched, Peek, Profile, ReplyContext, StreamDecoder,
+    StreamEncoder, StreamObserver,
 };
 use crate::json::{List, Text, kind_of};
 use crate::model::{Part, PartKind, Request, Response, Role, Turn};
@@ -62,7 +62,7 @@ impl Codec for CompletionsCodec {
         Err(CodecError::inexpressible("a conversation cannot be said as the prompt of a legacy completion"))
     }
 
-    fn patch_request(&self, body: &Bytes, patch: &Patch) -> Result<Bytes, CodecError> {
+    fn patch_request(&self, body: &Bytes, patch: &Patch) -> Result<Patched, CodecError> {
         ChatCodec.patch_request(body, patch)
     }
 

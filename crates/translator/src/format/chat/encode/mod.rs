@@ -1,11 +1,10 @@
 //! Canonical requests for a provider of this format. Source: translation.md D.7, A.16, B12 to B16, B21, B22, B25,
 //! B27, B36.
 
-use std::borrow::Cow;
-
-use crate::codec::{CodecError, Encoded, Loss, Profile};
+use crate::codec::{CodecError, Encoded, Profile};
 use crate::json::{Text, Writer};
-use crate::model::{Issuer, Media, MediaClass, MediaSource, Part, PartKind, Request, Role};
+use crate::loss::{Loss, Said, Slots, loss, named, tell};
+use crate::model::{Issuer, Media, MediaClass, MediaSource, Part, PartKind, Request, Role, ServerPart};
 use crate::names::NameMap;
 use crate::pass::names::openai_names;
 use crate::pass::turns::{OutPart, TurnPolicy, arrange};
@@ -37,6 +36,19 @@ impl Target<'_> {
         self.own && !self.profile.strict
     }
 
+    /// What the format has words for here, and what the encoder tells itself.
+    fn says(&self) -> Slots {
+        SAYS.when(self.family, Slots::all(&[Slots::SAFETY_IDENTIFIER, Slots::VERBOSITY]))
+            .when(self.own, OWN)
+            .when(self.profile.reasoning_object, Slots::SUMMARY)
+            .when(self.extensions(), EXTENSIONS)
+    }
+
+    /// Members of the client's format that go to a strict target too.
+    fn members(&self) -> &'static [&'static str] {
+        if self.own { &OWN_MEMBERS } else { &[] }
+    }
+
     /// Whether calls of the tool are free text.
     fn is_custom(&self, name: &str) -> bool {
         self.custom && self.custom_tools.iter().any(|custom| custom == name)
@@ -49,6 +61,54 @@ impl Target<'_> {
         })
     }
 }
+
+/// What is said of any client's request.
+const SAYS: Slots = Slots::all(&[
+    Slots::TEMPERATURE,
+    Slots::TOP_P,
+    Slots::TOP_K,
+    Slots::FREQUENCY_PENALTY,
+    Slots::PRESENCE_PENALTY,
+    Slots::LOGIT_BIAS,
+    Slots::SEED,
+    Slots::STOP,
+    Slots::LOGPROBS,
+    Slots::TOP_LOGPROBS,
+    Slots::FORMAT_NAME,
+    Slots::FORMAT_DESCRIPTION,
+    Slots::FORMAT_STRICT,
+    Slots::USER,
+    Slots::PROMPT_CACHE_KEY,
+    Slots::METADATA,
+    Slots::SERVICE_TIER,
+    Slots::PARALLEL_TOOLS,
+    Slots::SPEAKER,
+    Slots::DETAIL,
+    Slots::FILE_NAME,
+    Slots::LINK_NAME,
+    Slots::STORED_FILE,
+    Slots::SOUND,
+    Slots::FILM,
+    Slots::STRICT_TOOL,
+    Slots::GRAMMAR,
+]);
+
+/// What only a client of this format says.
+const OWN: Slots = Slots::all(&[Slots::MODALITIES, Slots::AUDIO, Slots::PREDICTION, Slots::SUMMARY]);
+
+/// What only some services take.
+const EXTENSIONS: Slots =
+    Slots::all(&[Slots::CACHE, Slots::BODY_CACHE, Slots::SIGNATURE, Slots::SESSION, Slots::OWN_MEMBERS]);
+
+/// Documented members that the model has no place for. Source: translation.md F.1.
+const OWN_MEMBERS: [&str; 6] = [
+    "store",
+    "moderation",
+    "web_search_options",
+    "prompt_cache_retention",
+    "prompt_cache_options",
+    "prompt_cache_breakpoint",
+];
 
 pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encoded, CodecError> {
     let own = request.source == CHAT;
@@ -68,6 +128,8 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
     }
     let mut losses = arranged.losses.clone();
     losses.append(&mut kept.losses);
+    let said = Said { slots: target.says(), members: target.members(), why: "the format has no word for it" };
+    tell(request, &arranged, said, &mut losses);
 
     let mut w = Writer::new(profile.room());
     w.begin_object();
@@ -81,10 +143,6 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
     options::write(&mut w, &target, request, &mut losses)?;
     w.end_object();
     Ok(Encoded { body: w.into_bytes(), names: target.names, losses, ..Encoded::default() })
-}
-
-fn loss(what: &'static str, why: &'static str) -> Loss {
-    Loss { what: Cow::Borrowed(what), why: Cow::Borrowed(why) }
 }
 
 /// What the format can say of a conversation.
@@ -102,9 +160,13 @@ impl Kept {
             PartKind::Refusal(_) => role == Role::Assistant,
             PartKind::Reasoning(_) => self.reasoning(target, role, part),
             PartKind::Media(media) => self.media(target, role, media),
-            PartKind::Server(_) => {
-                self.losses
-                    .push(loss("message.server_tool", "the format has no tools of the provider in history"));
+            PartKind::Server(ServerPart { kind, .. }) => {
+                named(
+                    &mut self.losses,
+                    "message",
+                    kind,
+                    "the format has no tools of the provider in history",
+                );
                 false
             }
             PartKind::Opaque(opaque) => {
@@ -114,10 +176,7 @@ impl Kept {
                 }
                 let fine = target.own && opaque.format == CHAT;
                 if !fine {
-                    self.losses.push(Loss {
-                        what: Cow::Owned(format!("message.{}", opaque.kind)),
-                        why: Cow::Borrowed("only its own format can say it"),
-                    });
+                    named(&mut self.losses, "message", &opaque.kind, "only its own format can say it");
                 }
                 fine
             }
@@ -131,12 +190,17 @@ impl Kept {
         let PartKind::Reasoning(reasoning) = &part.kind else { return false };
         let says = reasoning.summary.iter().chain(&reasoning.raw).any(|text| !text.is_empty());
         if role != Role::Assistant || !says {
+            loss(
+                &mut self.losses,
+                "message.thinking",
+                "the format has words for thoughts alone, not for their state",
+            );
             return false;
         }
         let of_gpt = part.signature.as_ref().is_some_and(|signature| signature.issuer == Issuer::Gpt);
         let fine = target.profile.keeps_reasoning_text || !target.profile.strict && (of_gpt || target.own);
         if !fine {
-            self.losses.push(loss("message.thinking", "the provider does not take thoughts back"));
+            loss(&mut self.losses, "message.thinking", "the provider does not take thoughts back");
         }
         fine
     }
@@ -144,7 +208,7 @@ impl Kept {
     /// Only users send media here.
     fn media(&mut self, target: &Target<'_>, role: Role, media: &Media<'_>) -> bool {
         if role != Role::User {
-            self.losses.push(loss("message.media", "only user messages carry media"));
+            loss(&mut self.losses, "message.media", "only user messages carry media");
             return false;
         }
         let refused = match (&media.source, media.class) {

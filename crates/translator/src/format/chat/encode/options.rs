@@ -1,13 +1,12 @@
 //! Everything of a request but its conversation and tools.
 
-use std::borrow::Cow;
-
 use sha2::{Digest, Sha256};
 
 use super::super::is_tier;
-use super::{Target, loss};
-use crate::codec::{CodecError, Loss};
+use super::Target;
+use crate::codec::CodecError;
 use crate::json::{Raw, Text, Writer};
+use crate::loss::{Loss, loss};
 use crate::model::{OutputFormat, Request, Summary};
 use crate::pass::ids::hex;
 use crate::pass::reasoning::{Amount, Resolved, resolve};
@@ -15,10 +14,6 @@ use crate::splice::Edits;
 
 /// The longest `user` that OpenAI takes.
 const MAX_USER: usize = 64;
-
-/// Documented members that the model has no place for. Source: translation.md F.1.
-const OFFICIAL: [&str; 5] =
-    ["store", "moderation", "web_search_options", "prompt_cache_retention", "prompt_cache_options"];
 
 pub(super) fn write(
     w: &mut Writer,
@@ -39,7 +34,7 @@ pub(super) fn write(
         match target.family && is_tier(tier) || target.extensions() {
             true => w.field_text("service_tier", tier),
             // Source: translation.md B88.
-            false => losses.push(loss("service_tier", "tiers are not portable")),
+            false => loss(losses, "service_tier", "tiers are not portable"),
         }
     }
     if let Some(mark) = request.cache.as_ref().filter(|_| target.extensions()) {
@@ -51,13 +46,8 @@ pub(super) fn write(
     }
     for (key, raw) in request.only_in_extras() {
         // Source: translation.md A.16.
-        if target.extensions() || target.own && OFFICIAL.contains(&&**key) {
+        if target.extensions() || target.members().contains(&&**key) {
             w.field_raw(key, raw.get());
-        } else {
-            losses.push(Loss {
-                what: Cow::Owned(key.clone().into_owned()),
-                why: Cow::Borrowed("the provider does not know it"),
-            });
         }
     }
     Ok(())
@@ -70,7 +60,7 @@ fn write_sampling(w: &mut Writer, target: &Target<'_>, request: &Request<'_>, lo
         if let Some(value) = value {
             match goes {
                 true => w.field_raw(key, value.get()),
-                false => losses.push(loss(key, "the model does not take it")),
+                false => loss(losses, key, "the model does not take it"),
             }
         }
     };
@@ -211,7 +201,7 @@ fn write_identity(w: &mut Writer, target: &Target<'_>, request: &Request<'_>, lo
     if let Some(metadata) = &identity.metadata {
         match target.family {
             true => w.field_raw("metadata", metadata.get()),
-            false => losses.push(loss("metadata", "it means something else there")),
+            false => loss(losses, "metadata", "it means something else there"),
         }
     }
 }

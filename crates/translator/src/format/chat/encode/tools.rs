@@ -5,15 +5,13 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::super::CHAT;
-use super::{Target, loss};
-use crate::codec::Loss;
+use super::Target;
 use crate::json::{Raw, Text, Writer};
+use crate::loss::{Loss, loss, named};
 use crate::model::{CustomTool, FunctionTool, Request, Tool, ToolChoice};
+use crate::pass::custom::input_schema;
 use crate::pass::schema::openai_parameters;
-use crate::splice::TopLevel;
-
-/// The schema of a free-form tool where there are only functions (B10).
-const FREE_TEXT: &str = r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"],"additionalProperties":false}"#;
+use crate::splice::{Edits, TopLevel};
 
 /// Writes `tools`; whether there were any.
 pub(super) fn write(
@@ -45,10 +43,7 @@ fn goes(target: &Target<'_>, request: &Request<'_>, tool: &Tool<'_>, losses: &mu
         // A typed tool declared as a function without schema would only mislead the model (F6).
         let fine = target.own && builtin.format == CHAT;
         if !fine {
-            losses.push(Loss {
-                what: Cow::Owned(format!("tools.{}", builtin.kind)),
-                why: Cow::Borrowed("it runs at its own provider only"),
-            });
+            named(losses, "tools", &builtin.kind, "it runs at its own provider only");
         }
         return fine;
     }
@@ -134,7 +129,10 @@ fn write_format(w: &mut Writer, format: &RawValue) {
 }
 
 fn write_emulated(w: &mut Writer, target: &Target<'_>, tool: &CustomTool<'_>) {
-    let schema: Option<Raw<'_>> = serde_json::from_str::<&RawValue>(FREE_TEXT).ok().map(Cow::Borrowed);
+    let closed =
+        Edits::new().set("additionalProperties", "false").apply_str(&input_schema(tool)).map(Cow::into_owned);
+    let schema: Option<Raw<'_>> =
+        closed.ok().and_then(|json| RawValue::from_string(json).ok()).map(Cow::Owned);
     write_function(
         w,
         target,
@@ -169,7 +167,7 @@ pub(super) fn write_choice(
             write_named(w, target, name, *custom);
         }
         Some(ToolChoice::Tool { .. }) => {
-            losses.push(loss("tool_choice", "the tool it names does not go to this provider"));
+            loss(losses, "tool_choice", "the tool it names does not go to this provider");
         }
         Some(ToolChoice::Allowed { required, names }) if target.custom => {
             w.key("tool_choice");
@@ -192,7 +190,7 @@ pub(super) fn write_choice(
             w.field_raw("tool_choice", raw.get());
         }
         Some(ToolChoice::Hosted { .. }) => {
-            losses.push(loss("tool_choice", "it names a tool of another provider"));
+            loss(losses, "tool_choice", "it names a tool of another provider");
         }
     }
     // Source: translation.md F5.

@@ -1,9 +1,11 @@
 //! Which parts go to Claude. Source: translation.md B28 to B30, B33, B36, A.16.
 
 use super::loss;
-use crate::codec::{Loss, Profile};
-use crate::format::claude::{CLAUDE, carrier};
-use crate::model::{Part, PartKind, Reasoning, Role};
+use super::parts::has_block;
+use crate::codec::Profile;
+use crate::format::claude::{CLAUDE, carrier, hygiene};
+use crate::loss::{Loss, named};
+use crate::model::{Opaque, Part, PartKind, Reasoning, Role, ServerPart};
 use crate::pass::turns::OutPart;
 
 /// The part, or nothing when Claude cannot have it.
@@ -17,18 +19,38 @@ pub(super) fn part<'r>(
     let refused = match &part.kind {
         PartKind::Text { text, .. } if !text.is_blank() => None,
         // What carried only another provider's state.
-        PartKind::Text { .. } => Some(("message.text", "an empty text is refused")),
+        // Nothing but white space is no content.
+        PartKind::Text { .. } => return None,
         _ if matches!(role, Role::System | Role::Developer) => Some(("system", "instructions are text")),
-        PartKind::Refusal(_) | PartKind::ToolCall(_) | PartKind::ToolResult(_) => None,
+        PartKind::ToolResult(result) => {
+            let media = result.content.iter().filter_map(|part| match &part.kind {
+                PartKind::Media(media) => Some(media),
+                _ => None,
+            });
+            if !native && media.into_iter().any(|media| !has_block(media)) {
+                loss(losses, "message.media", "Claude has no block for it: it is named in words");
+            }
+            None
+        }
+        PartKind::Refusal(_) | PartKind::ToolCall(_) => None,
         PartKind::Media(_) if role == Role::Assistant && !native => {
             Some(("message.media", "Claude's own turns hold no media"))
         }
-        PartKind::Media(_) => None,
-        PartKind::Reasoning(reasoning) => (!keeps(part, reasoning, native, profile))
-            .then_some(("message.thinking", "Claude takes back only thoughts that it signed")),
+        PartKind::Media(media) => {
+            if !native && !has_block(media) {
+                loss(losses, "message.media", "Claude has no block for it: it is named in words");
+            }
+            None
+        }
+        PartKind::Reasoning(reasoning) => {
+            (!keeps(part, reasoning, native, profile)).then_some(("message.thinking", hygiene::NOT_SIGNED))
+        }
         PartKind::Server(server) if server.format == CLAUDE => None,
         PartKind::Opaque(opaque) if opaque.format == CLAUDE => None,
-        PartKind::Server(_) | PartKind::Opaque(_) => Some(("message.part", "only its own format has it")),
+        PartKind::Server(ServerPart { kind, .. }) | PartKind::Opaque(Opaque { kind, .. }) => {
+            named(losses, "message", kind, "only its own format has it");
+            return None;
+        }
     };
     if let Some((what, why)) = refused {
         loss(losses, what, why);

@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use cliproxy_core::ModelInfo;
 
 use super::{CLAUDE, hygiene};
-use crate::codec::{CodecError, Encoded, Loss, Profile, loss};
+use crate::codec::{CodecError, Encoded, Profile};
 use crate::json::{Raw, Writer};
+use crate::loss::{Loss, Said, Slots, loss, members, tell};
 use crate::model::{OutputFormat, PartKind, Request, Role, Tool};
 use crate::names::NameMap;
 use crate::pass::cache::{CachePlan, Place};
@@ -27,10 +28,39 @@ const DEFAULT_MAX_TOKENS: u64 = 32_000;
 /// The breakpoint that is set where the client set none.
 const EPHEMERAL: &str = r#"{"type":"ephemeral"}"#;
 
+/// Why thinking goes. Source: providers-a.md 2.4.
+pub(super) const NO_ROOM: &str = "a forced call leaves no room for thoughts";
+pub(super) const BARE_LOOP: &str = "its client returned no thoughts of the turn that goes on";
+/// Why sampling parameters go.
+pub(super) const SURPLUS: &str = "Claude refuses it beside the other parameters";
+
+/// What Claude has words for, and what this encoder tells itself.
+const SAYS: Slots = Slots::all(&[
+    Slots::TEMPERATURE,
+    Slots::TOP_P,
+    Slots::TOP_K,
+    Slots::STOP,
+    Slots::USER,
+    Slots::METADATA,
+    Slots::SERVICE_TIER,
+    Slots::PARALLEL_TOOLS,
+    Slots::CACHE,
+    Slots::FILE_NAME,
+    Slots::LINK_NAME,
+    Slots::STORED_NAME,
+    Slots::CONTEXT,
+    Slots::CITED_DOCUMENT,
+    Slots::GRAMMAR,
+    // Told as a medium that is named in words.
+    Slots::STORED_FILE,
+    Slots::SOUND,
+    Slots::FILM,
+]);
+
 pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encoded, CodecError> {
     let native = request.source == CLAUDE;
     let mut losses = Vec::new();
-    unsayable(request, &mut losses)?;
+    one_candidate(request)?;
     let names = names::wire_names(request);
     let mut policy = TurnPolicy::claude(profile);
     if native {
@@ -48,12 +78,20 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
     let info = profile.info.as_deref();
     let max_tokens =
         request.max_output.or_else(|| info.and_then(|info| info.max_output)).unwrap_or(DEFAULT_MAX_TOKENS);
-    let mut thought = thought(request, choice.as_ref(), info, max_tokens, native)?;
+    let mut thought = thought(request, choice.as_ref(), info, max_tokens, native, &mut losses)?;
     if !native && matches!(thought.mode, Some(thinking::Mode::Enabled(_))) && is_bare_loop(&arranged) {
         thought.mode = None;
-        loss(&mut losses, "thinking", "its client returned no thoughts of the turn that goes on");
+        loss(&mut losses, "thinking", BARE_LOOP);
     }
     let structured = !native && !takes_output_format(&profile.model);
+    if !native {
+        let said = Said {
+            slots: says(request, profile, &thought, structured),
+            members: &["speed"],
+            why: "Claude has no word for it",
+        };
+        tell(request, &arranged, said, &mut losses);
+    }
     let body = Body {
         request,
         profile,
@@ -73,7 +111,7 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
     }
     body.write_sampling(&mut w, &mut losses);
     body.write_thinking(&mut w);
-    body.write_identity(&mut w);
+    body.write_identity(&mut w, &mut losses);
     let mut marks = body.marks();
     // In the order in which Claude reads them, which is that of the plan for breakpoints.
     if !declared.is_empty() || native && !request.tools.is_empty() {
@@ -87,41 +125,37 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
     }
     body.write_system(&mut w, &mut marks);
     body.write_messages(&mut w, &mut marks);
-    body.write_rest(&mut w);
+    body.write_rest(&mut w, &mut losses);
     w.end_object();
     if marks.plan.dropped() > 0 {
-        loss(&mut losses, "cache_control", "Claude takes four breakpoints");
+        loss(&mut losses, "cache_control", hygiene::FOUR_MARKS);
     }
     Ok(Encoded { body: w.into_bytes(), names, losses, ..Encoded::default() })
 }
 
-/// What Claude has no member for.
-fn unsayable(request: &Request<'_>, losses: &mut Vec<Loss>) -> Result<(), CodecError> {
-    let sampling = &request.sampling;
-    // Source: translation.md F49. Dropping candidates silently would answer another question.
-    if sampling.candidates.is_some_and(|count| count > 1) {
+/// Source: translation.md F49. Dropping candidates silently would answer another question.
+fn one_candidate(request: &Request<'_>) -> Result<(), CodecError> {
+    if request.sampling.candidates.is_some_and(|count| count > 1) {
         return Err(
             CodecError::inexpressible("Claude answers with one candidate: ask for n = 1").with_param("n")
         );
     }
-    let gone = [
-        ("frequency_penalty", sampling.frequency_penalty.is_some()),
-        ("presence_penalty", sampling.presence_penalty.is_some()),
-        ("logit_bias", sampling.logit_bias.is_some()),
-        ("seed", sampling.seed.is_some()),
-        ("logprobs", sampling.logprobs == Some(true) || sampling.top_logprobs.is_some()),
-        ("verbosity", request.output.verbosity.is_some()),
-        ("modalities", request.output.modalities.is_some()),
-        ("audio", request.output.audio.is_some()),
-        ("prediction", request.output.prediction.is_some()),
-    ];
-    for (what, _) in gone.into_iter().filter(|(_, is)| *is) {
-        loss(losses, what, "Claude has no such parameter");
-    }
-    if request.source != CLAUDE && request.only_in_extras().next().is_some() {
-        loss(losses, "extras", "members that only the client's format has");
-    }
     Ok(())
+}
+
+/// What this model has words for, given how much it is to think and how its output's form is asked for.
+fn says(request: &Request<'_>, profile: &Profile, thought: &thinking::Said, structured: bool) -> Slots {
+    let shown =
+        thought.mode.is_some_and(|mode| thinking::display(&request.reasoning.summary, false, mode).is_some());
+    // Only adaptive models hide thoughts by default.
+    let shows = shown || matches!(thought.mode, Some(thinking::Mode::Enabled(_)));
+    // Nobody else names the conversation: the user's id is made of it (B87).
+    let nameless = request.identity.user.is_none();
+    SAYS.when(shows, Slots::SUMMARY)
+        .when(!structured, Slots::FORMAT_STRICT)
+        .when(takes_output_format(&profile.model), Slots::STRICT_TOOL)
+        .when(nameless, Slots::PROMPT_CACHE_KEY)
+        .when(nameless && request.identity.prompt_cache_key.is_none(), Slots::SESSION)
 }
 
 /// Thinking as it goes out: a forced call leaves no room for any (providers-a.md 2.4).
@@ -131,11 +165,20 @@ fn thought(
     info: Option<&ModelInfo>,
     max_tokens: u64,
     native: bool,
+    losses: &mut Vec<Loss>,
 ) -> Result<thinking::Said, CodecError> {
     let origin = if native { thinking::Origin::Native } else { thinking::Origin::Foreign };
     let settled = thinking::settle(&request.reasoning, origin, info, Some(max_tokens))?;
-    let thinking::Settled::Said(mut said) = settled else { return Ok(thinking::Said::default()) };
+    let thinking::Settled::Said(mut said) = settled else {
+        if settled == thinking::Settled::Removed {
+            loss(losses, "thinking", "the model does not think");
+        }
+        return Ok(thinking::Said::default());
+    };
     if choice.is_some_and(tools::Choice::forces) {
+        if said.effort.is_some() || said.mode.is_some_and(thinking::Mode::is_active) {
+            loss(losses, "thinking", NO_ROOM);
+        }
         said.mode = said.mode.filter(|mode| !mode.is_active());
         said.effort = None;
     }
@@ -233,6 +276,7 @@ impl Body<'_> {
             && temperature.parse::<f64>().is_ok_and(|value| value > 1.0)
         {
             // Others go up to 2, Claude to 1.
+            loss(losses, "temperature", "Claude takes 1 at most");
             "1".clone_into(temperature);
         }
         let active = self.thought.mode.is_some_and(thinking::Mode::is_active);
@@ -244,7 +288,7 @@ impl Body<'_> {
                 Some(_) if !self.profile.sampling => {
                     loss(losses, key, "the model takes no sampling parameters")
                 }
-                Some(_) if goes => loss(losses, key, "Claude refuses it beside the other parameters"),
+                Some(_) if goes => loss(losses, key, SURPLUS),
                 Some(value) => w.field_raw(key, &value),
                 None => {}
             }
@@ -298,7 +342,7 @@ impl Body<'_> {
     }
 
     /// `metadata.user_id`: from a Claude client its own, otherwise the client's or a derived one (B87).
-    fn write_identity(&self, w: &mut Writer) {
+    fn write_identity(&self, w: &mut Writer, losses: &mut Vec<Loss>) {
         let identity = &self.request.identity;
         if self.native {
             if let Some(metadata) = &identity.metadata {
@@ -312,6 +356,15 @@ impl Body<'_> {
                 w.end_object();
             }
             return;
+        }
+        if let Some(metadata) = &identity.metadata {
+            members(
+                losses,
+                "metadata",
+                metadata.get(),
+                &["user_id"],
+                "Claude is told the user and nothing else",
+            );
         }
         let own = identity
             .metadata
@@ -423,12 +476,14 @@ impl Body<'_> {
     }
 
     /// What only Claude has, and the tier.
-    fn write_rest(&self, w: &mut Writer) {
+    fn write_rest(&self, w: &mut Writer, losses: &mut Vec<Loss>) {
         let tier = self.request.service_tier.as_ref();
         if !self.native {
             // Source: translation.md B88, E071. Other tiers mean something else elsewhere.
             if self.request.source == "openai-response" && tier.is_some_and(|tier| *tier == "priority") {
                 w.field_string("speed", "fast");
+            } else if tier.is_some_and(|tier| !matches!(&*tier.decoded(), "auto" | "default")) {
+                loss(losses, "service_tier", "the tier has no counterpart");
             }
             return;
         }

@@ -364,7 +364,7 @@ fn base64_source<'s>(
         mime = Cow::Borrowed("image/jpeg");
     }
     let fits = match class {
-        MediaClass::Image => matches!(&*mime, "image/jpeg" | "image/png" | "image/gif" | "image/webp"),
+        MediaClass::Image => is_image(&mime),
         _ => mime == "application/pdf",
     };
     if fits || native {
@@ -379,6 +379,36 @@ fn base64_source<'s>(
         return Ok(Source::Text(Text::plain(text)));
     }
     Err(format!("Media content: inline data (Type: {mime})"))
+}
+
+/// Whether there is a block for a medium; what has none is named in words (B80).
+pub(super) fn has_block(media: &Media<'_>) -> bool {
+    let fits = |mime: &str, data: &str| {
+        let unknown = mime.is_empty() || mime == "application/octet-stream";
+        let mime = unknown.then(|| sniff(data)).flatten().unwrap_or(mime);
+        match media.class {
+            MediaClass::Image => mime == "image/jpg" || is_image(mime),
+            _ => mime == "application/pdf" || is_textual(mime),
+        }
+    };
+    matches!(media.class, MediaClass::Image | MediaClass::Document)
+        && match &media.source {
+            MediaSource::Base64 { mime, data } => fits(mime, &data.decoded()),
+            MediaSource::Url(url) => {
+                let url = url.decoded();
+                match DataUrl::parse(&url) {
+                    Some(data) => fits(&data.mime_or("application/octet-stream"), data.data),
+                    None => url_source(media.class, &Text::plain(&*url), false).is_ok(),
+                }
+            }
+            MediaSource::File(_) => false,
+            MediaSource::Text(_) | MediaSource::Parts(_) => true,
+        }
+}
+
+/// The images that Claude takes.
+fn is_image(mime: &str) -> bool {
+    matches!(mime, "image/jpeg" | "image/png" | "image/gif" | "image/webp")
 }
 
 fn is_textual(mime: &str) -> bool {

@@ -4,10 +4,12 @@ use std::borrow::Cow;
 
 use super::{Loss, Marks, loss};
 use crate::format::claude::{CLAUDE, hygiene};
-use crate::json::{Raw, Text, Writer};
+use crate::json::{Text, Writer};
+use crate::loss::{named, tool_members};
 use crate::model::{Builtin, CustomTool, FunctionTool, Request, Tool, ToolChoice};
 use crate::names::NameMap;
 use crate::pass::cache::Place;
+use crate::pass::custom::input_schema;
 use crate::pass::schema::claude_input_schema;
 use crate::splice::TopLevel;
 
@@ -25,8 +27,18 @@ pub(super) fn declared<'r>(
             && builtin.format != CLAUDE
             && web_search(builtin).is_none()
         {
-            loss(losses, "tools.builtin", "Claude has no such tool");
+            named(losses, "tools", &builtin.kind, "Claude has no such tool");
             continue;
+        }
+        if let Tool::Builtin(builtin) = tool
+            && builtin.format != CLAUDE
+        {
+            tool_members(
+                losses,
+                builtin,
+                &["filters", "user_location", "external_web_access"],
+                "Claude's search has no such setting",
+            );
         }
         if let Some(ToolChoice::Allowed { names, .. }) = &request.tool_choice
             && !tool.name().is_some_and(|name| names.iter().any(|allowed| allowed == name))
@@ -137,34 +149,9 @@ fn write_custom(
     if let Some(description) = &custom.description {
         w.field_text("description", description);
     }
-    w.key("input_schema");
-    w.begin_object();
-    w.field_string("type", "object");
-    w.key("properties");
-    w.begin_object();
-    w.key("input");
-    w.begin_object();
-    w.field_string("type", "string");
-    if let Some(grammar) = custom.format.as_ref().and_then(|format| grammar(format)) {
-        w.field_string(
-            "description",
-            &format!("The whole input as free text, which must follow this grammar:\n{grammar}"),
-        );
-    }
-    w.end_object();
-    w.end_object();
-    w.field_raw("required", r#"["input"]"#);
-    w.end_object();
+    w.field_raw("input_schema", &input_schema(custom));
     write_mark(w, marks.next(Place::Tool, false, auto));
     w.end_object();
-}
-
-/// The definition inside a custom tool's `format`, nested or flat.
-fn grammar(format: &Raw<'_>) -> Option<String> {
-    let scanned = TopLevel::scan(format.get().as_bytes()).ok()?;
-    let inner = scanned.object("grammar");
-    let found = inner.as_ref().unwrap_or(&scanned).string("definition").ok().flatten();
-    found.map(Cow::into_owned)
 }
 
 fn write_builtin(w: &mut Writer, builtin: &Builtin<'_>, marks: &mut Marks<'_>, auto: bool) {

@@ -3,9 +3,10 @@
 use cliproxy_core::Level;
 
 use super::{Content, Target, loss};
-use crate::codec::{CodecError, Loss};
+use crate::codec::CodecError;
 use crate::format::gemini::dialect::Maker;
 use crate::json::{Raw, Text, Writer};
+use crate::loss::Loss;
 use crate::model::request::RESPONSE_SCHEMA;
 use crate::model::{OutputFormat, ReasoningControl, ReasoningMode, Request, Summary};
 use crate::pass::reasoning::{Amount, level_budget, resolve};
@@ -95,15 +96,6 @@ fn write_sampling(w: &mut Writer, target: &Target<'_>, most: Option<u64>, losses
     }
     if let Some(top) = &sampling.top_logprobs {
         w.field_raw("logprobs", top.get());
-    }
-    let gone = [
-        ("logit_bias", sampling.logit_bias.is_some()),
-        ("verbosity", request.output.verbosity.is_some()),
-        ("audio", request.output.audio.is_some()),
-        ("prediction", request.output.prediction.is_some()),
-    ];
-    for (what, _) in gone.into_iter().filter(|(_, is)| *is) {
-        loss(losses, what, "Gemini has no such parameter");
     }
 }
 

@@ -1,10 +1,12 @@
 //! Which parts go to Gemini. Source: translation.md B28 to B31, B36, A.16.
 
 use super::{Target, loss};
-use crate::codec::Loss;
 use crate::format::gemini::carrier::{for_claude, is_sentinel};
 use crate::format::gemini::dialect::{Maker, is_family};
-use crate::model::{Issuer, Media, MediaSource, Part, PartKind, Reasoning, Role, Signature};
+use crate::loss::{Loss, named};
+use crate::model::{
+    Issuer, Media, MediaSource, Opaque, Part, PartKind, Reasoning, Role, ServerPart, Signature,
+};
 use crate::pass::signature::classify;
 use crate::pass::turns::OutPart;
 
@@ -34,8 +36,18 @@ impl Keep<'_, '_> {
             }
             PartKind::Server(server) if is_family(server.format) => None,
             PartKind::Opaque(opaque) if is_family(opaque.format) => None,
-            PartKind::Server(_) | PartKind::Opaque(_) => Some(("message.part", "only its own format has it")),
+            PartKind::Server(ServerPart { kind, .. }) | PartKind::Opaque(Opaque { kind, .. }) => {
+                named(self.losses, "message", kind, "only its own format has it");
+                return None;
+            }
         };
+        // Of a thought it was asked above.
+        if let Some(signature) =
+            part.signature.as_ref().filter(|_| !matches!(part.kind, PartKind::Reasoning(_)))
+            && (self.target.is_claude() || !is_replayable(signature, self.target))
+        {
+            loss(self.losses, "message.signature", self.unkept());
+        }
         if let Some((what, why)) = refused {
             loss(self.losses, what, why);
             return None;

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use super::dialect::{Dialect, Maker, is_family};
-use crate::codec::{CodecError, Encoded, Loss, Profile, loss};
+use crate::codec::{CodecError, Encoded, Profile};
 use crate::json::{Text, Writer};
+use crate::loss::{Loss, Said, Slots, loss, tell};
 use crate::model::{PartKind, Request, Role};
 use crate::names::NameMap;
 use crate::pass::ids::{IdMap, claude_ids};
@@ -89,7 +90,13 @@ pub(super) fn request(
     let mut kept = keep::Keep { target: &target, losses: &mut losses };
     let mut arranged = arrange(request, &target.policy(), &mut |role, part| kept.part(role, part));
     losses.append(&mut arranged.losses);
-    let conversation = Conversation::of(&arranged, target.family)?;
+    let conversation = Conversation::of(&arranged, target.family, &mut losses)?;
+    if !target.family {
+        let why = "Gemini has no word for it";
+        tell(request, &arranged, Said { slots: SAYS, members: &MEMBERS, why }, &mut losses);
+    } else if !dialect.is_antigravity() && request.identity.session.is_some() {
+        loss(&mut losses, "session_id", "Gemini names no sessions");
+    }
     let mut w = Writer::new(Vec::with_capacity(size_hint(&conversation)));
     w.begin_object();
     if dialect.wraps() {
@@ -128,6 +135,30 @@ pub(super) fn request(
     Ok(Encoded { body: w.into_bytes(), names: target.names, losses, invented, ..Encoded::default() })
 }
 
+/// What Gemini has words for, and what its encoder tells itself.
+const SAYS: Slots = Slots::all(&[
+    Slots::TEMPERATURE,
+    Slots::TOP_P,
+    Slots::TOP_K,
+    Slots::FREQUENCY_PENALTY,
+    Slots::PRESENCE_PENALTY,
+    Slots::SEED,
+    Slots::STOP,
+    Slots::LOGPROBS,
+    Slots::TOP_LOGPROBS,
+    Slots::MODALITIES,
+    Slots::FORMAT_STRICT,
+    Slots::SUMMARY,
+    Slots::PARALLEL_TOOLS,
+    Slots::GRAMMAR,
+    Slots::SOUND,
+    Slots::FILM,
+    Slots::SIGNATURE,
+]);
+
+/// What of the client's format alone means something here.
+const MEMBERS: [&str; 1] = ["image_config"];
+
 /// What only this format has.
 fn write_rest(w: &mut Writer, target: &Target<'_>, losses: &mut Vec<Loss>) {
     let request = target.request;
@@ -136,9 +167,6 @@ fn write_rest(w: &mut Writer, target: &Target<'_>, losses: &mut Vec<Loss>) {
     if !target.family {
         if safety_off {
             w.field_raw("safetySettings", SAFETY_OFF);
-        }
-        if request.only_in_extras().next().is_some() {
-            loss(losses, "extras", "members that only the client's format has");
         }
         return;
     }
@@ -183,7 +211,7 @@ struct Content<'c, 'r> {
 }
 
 impl<'c, 'r> Conversation<'c, 'r> {
-    fn of(arranged: &'c Arranged<'r>, family: bool) -> Result<Self, CodecError> {
+    fn of(arranged: &'c Arranged<'r>, family: bool, losses: &mut Vec<Loss>) -> Result<Self, CodecError> {
         let mut system = arranged.system.as_slice();
         let mut turns: Vec<_> = arranged
             .turns
@@ -193,6 +221,7 @@ impl<'c, 'r> Conversation<'c, 'r> {
         // A conversation that ends with the model's own words is refused (B27a).
         if !family && turns.len() > 1 && turns.last().is_some_and(is_prefill) {
             turns.pop();
+            loss(losses, "message.prefill", "Gemini does not go on with its own words");
         }
         if turns.is_empty() {
             // Instructions alone are what the user says (B26).

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::{Target, loss};
-use crate::codec::{Invented, Loss};
+use crate::codec::Invented;
 use crate::format::gemini::dialect::{Dialect, Maker, is_family};
 use crate::json::Writer;
+use crate::loss::{Loss, named, tool_members};
 use crate::model::{Builtin, CustomTool, FunctionTool, Tool, ToolChoice};
 use crate::pass::custom::input_schema;
 use crate::pass::schema::{clean_kept, gemini_parameters};
@@ -20,6 +21,10 @@ const NO_ARGUMENTS: &str = r#"{"type":"object","properties":{}}"#;
 pub(super) fn write(w: &mut Writer, target: &Target<'_>, losses: &mut Vec<Loss>) -> Vec<Invented> {
     let mut invented = Vec::new();
     let functions = functions(target);
+    let builtins = target.request.tools.iter().filter(|tool| matches!(tool, Tool::Builtin(_))).count();
+    if functions.len() + builtins < target.request.tools.len() {
+        loss(losses, "tools.duplicate", "another tool has the same name");
+    }
     let services = services(target, !functions.is_empty(), losses);
     if functions.is_empty() && services.is_empty() {
         if target.request.tool_choice.is_some() && !target.request.tools.is_empty() {
@@ -91,22 +96,20 @@ fn services<'r>(
         };
         match service {
             // Google's tools run with Google's models (E438).
-            Some(_) if target.maker != Maker::Google => losses.push(Loss {
-                what: Cow::Owned(format!("tools.{}", builtin.kind)),
-                why: Cow::Borrowed("the provider has it for its own models only"),
-            }),
-            None => losses.push(Loss {
-                what: Cow::Owned(format!("tools.{}", builtin.kind)),
-                why: Cow::Borrowed("it runs at its own provider only"),
-            }),
-            Some(_) if functions && !target.family => losses.push(Loss {
-                what: Cow::Owned(format!("tools.{}", builtin.kind)),
-                why: Cow::Borrowed("Gemini's models take it only without functions"),
-            }),
+            Some(_) if target.maker != Maker::Google => {
+                named(losses, "tools", &builtin.kind, "the provider has it for its own models only")
+            }
+            None => named(losses, "tools", &builtin.kind, "it runs at its own provider only"),
+            Some(_) if functions && !target.family => {
+                named(losses, "tools", &builtin.kind, "Gemini's models take it only without functions")
+            }
             Some((kind, _)) if services.iter().any(|(known, _)| *known == kind) => {}
             Some(service) => {
                 if !is_family(builtin.format) {
-                    limits(builtin, target.dialect, losses);
+                    // How often Claude may search is not how many pages Google may find, which the reference makes of it
+                    // (B84, E436).
+                    let known = if target.dialect.is_antigravity() { &["blocked_domains"][..] } else { &[] };
+                    tool_members(losses, builtin, known, "Gemini's tool has no such setting");
                 }
                 services.push(service);
             }
@@ -126,26 +129,6 @@ fn foreign<'r>(builtin: &Builtin<'_>, dialect: Dialect) -> Option<(Cow<'r, str>,
         Service::CodeExecution => "codeExecution",
     };
     Some((Cow::Borrowed(kind), Cow::Borrowed("{}")))
-}
-
-/// What a search may not do, where Google has no word for it. How often Claude may search (`max_uses`) is not how many
-/// pages Google may find, which the reference makes of it (B84, E436).
-fn limits(builtin: &Builtin<'_>, dialect: Dialect, losses: &mut Vec<Loss>) {
-    let Ok(tool) = TopLevel::scan(builtin.raw.get().as_bytes()) else { return };
-    let said = |key: &str| tool.raw(key).ok().flatten().is_some_and(|json| !matches!(json, "null" | "[]"));
-    for (key, what, why) in [
-        ("max_uses", "tools.max_uses", "the provider's model decides how often it searches"),
-        ("allowed_domains", "tools.allowed_domains", "the provider cannot search in these domains alone"),
-        ("filters", "tools.filters", "the provider cannot search in these domains alone"),
-        ("user_location", "tools.user_location", "the provider has no place for it"),
-    ] {
-        if said(key) {
-            loss(losses, what, why);
-        }
-    }
-    if said("blocked_domains") && !dialect.is_antigravity() {
-        loss(losses, "tools.blocked_domains", "the provider cannot search outside of these domains alone");
-    }
 }
 
 /// Where not to search. Google has no word for where alone, nor for how often.

@@ -1,9 +1,10 @@
 //! Which parts go to Kiro. Source: translation.md A.4, A.5 (columns KI), B80, B82.
 
 use super::{loss, media};
-use crate::codec::{CodecError, Loss};
-use crate::model::{Part, PartKind, Role};
-use crate::pass::searches::told;
+use crate::codec::CodecError;
+use crate::loss::{Loss, named};
+use crate::model::{Opaque, Part, PartKind, Role, ServerPart};
+use crate::pass::searches::{EXCERPT, told};
 use crate::pass::turns::OutPart;
 
 /// The part, or nothing when Kiro cannot have it. What it must not go without is noted in `refused`.
@@ -33,8 +34,17 @@ pub(super) fn part<'r>(
             Some(("message.thinking", "a conversation state has no place for thoughts"))
         }
         // A search that ran before, where the model may search.
-        PartKind::Server(server) if searches && told(server).is_some() => None,
-        PartKind::Server(_) | PartKind::Opaque(_) => Some(("message.part", "only its own format has it")),
+        PartKind::Server(server) if searches && told(server).is_some() => {
+            let raw = server.raw.get();
+            if raw.contains("\"encrypted_content\"") && !raw.contains(EXCERPT) {
+                loss(losses, "message.encrypted_content", "only Claude can read it");
+            }
+            None
+        }
+        PartKind::Server(ServerPart { kind, .. }) | PartKind::Opaque(Opaque { kind, .. }) => {
+            named(losses, "message", kind, "only its own format has it");
+            return None;
+        }
     };
     if let Some((what, why)) = gone {
         loss(losses, what, why);

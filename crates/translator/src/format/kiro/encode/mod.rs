@@ -4,8 +4,9 @@ use sha2::{Digest, Sha256};
 
 use super::models::Model;
 use super::search::write_order;
-use crate::codec::{CodecError, Encoded, Loss, Profile, loss};
+use crate::codec::{CodecError, Encoded, Profile};
 use crate::json::{Raw, Writer};
+use crate::loss::{Loss, Said, Slots, loss, tell};
 use crate::model::{Request, Role};
 use crate::names::NameMap;
 use crate::pass::estimate::request_tokens;
@@ -35,7 +36,7 @@ struct Target<'r> {
 
 pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encoded, CodecError> {
     let mut losses = Vec::new();
-    unsayable(request, &mut losses)?;
+    one_candidate(request)?;
     let names = openai_names(request);
     let search = WebSearch::of(request, &names, &mut losses);
     let target = Target { request, profile, model: Model::of(&profile.model), names, search };
@@ -45,6 +46,8 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
     let mut arranged = arrange(request, &TurnPolicy::kiro(), &mut keep);
     refused?;
     losses.append(&mut arranged.losses);
+    let said = Said { slots: says(request), members: &[], why: "Kiro has no word for it" };
+    tell(request, &arranged, said, &mut losses);
     let tools = tools::declared(&target, &mut losses);
     let reasoning = reasoning::settle(&target)?;
     let conversation = Conversation::of(&arranged, &mut losses);
@@ -75,37 +78,30 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
     Ok(Encoded { body: w.into_bytes(), names: target.names, losses, prompt_estimate, ..Encoded::default() })
 }
 
-/// What a conversation state has no member for. Source: translation.md A.8, A.11.
-fn unsayable(request: &Request<'_>, losses: &mut Vec<Loss>) -> Result<(), CodecError> {
-    let sampling = &request.sampling;
-    // Source: translation.md F49. Dropping candidates silently would answer another question.
-    if sampling.candidates.is_some_and(|count| count > 1) {
+/// Source: translation.md F49. Dropping candidates silently would answer another question.
+fn one_candidate(request: &Request<'_>) -> Result<(), CodecError> {
+    if request.sampling.candidates.is_some_and(|count| count > 1) {
         return Err(
             CodecError::inexpressible("Kiro answers with one candidate: ask for n = 1").with_param("n")
         );
     }
-    let gone = [
-        ("top_k", sampling.top_k.is_some()),
-        ("frequency_penalty", sampling.frequency_penalty.is_some()),
-        ("presence_penalty", sampling.presence_penalty.is_some()),
-        ("logit_bias", sampling.logit_bias.is_some()),
-        ("seed", sampling.seed.is_some()),
-        ("stop", !sampling.stop.is_empty()),
-        ("logprobs", sampling.logprobs == Some(true) || sampling.top_logprobs.is_some()),
-        ("verbosity", request.output.verbosity.is_some()),
-        ("modalities", request.output.modalities.is_some()),
-        ("audio", request.output.audio.is_some()),
-        ("prediction", request.output.prediction.is_some()),
-        ("service_tier", request.service_tier.is_some()),
-        ("parallel_tool_calls", request.parallel_tools == Some(false) && !request.tools.is_empty()),
-    ];
-    for (what, _) in gone.into_iter().filter(|(_, is)| *is) {
-        loss(losses, what, "Kiro has no such parameter");
-    }
-    if request.only_in_extras().next().is_some() {
-        loss(losses, "extras", "members that only the client's format has");
-    }
     Ok(())
+}
+
+/// What a conversation state has members for, and what this encoder tells itself. Source: translation.md A.8, A.11.
+const SAYS: Slots = Slots::all(&[
+    Slots::TEMPERATURE,
+    Slots::TOP_P,
+    Slots::GRAMMAR,
+    Slots::STORED_FILE,
+    Slots::SOUND,
+    Slots::FILM,
+]);
+
+/// What names the conversation goes into its id.
+fn says(request: &Request<'_>) -> Slots {
+    let session = request.identity.session.is_some();
+    SAYS.with(Slots::SESSION).when(!session, Slots::PROMPT_CACHE_KEY)
 }
 
 /// Names the conversation: always the same for one that names itself, else one for each state of it. No clock and no
@@ -152,9 +148,12 @@ fn write_inference(w: &mut Writer, target: &Target<'_>, reasoning: reasoning::As
     let sampling = &target.request.sampling;
     let mut numbers: [(&str, Option<&Raw<'_>>); 2] =
         [("temperature", sampling.temperature.as_ref()), ("topP", sampling.top_p.as_ref())];
-    if reasoning.is_adaptive() && numbers.iter().any(|(_, raw)| raw.is_some()) {
-        loss(losses, "temperature", "the model takes no sampling parameters while it reasons");
-        numbers = [("temperature", None), ("topP", None)];
+    if reasoning.is_adaptive() {
+        for (what, (_, raw)) in ["temperature", "top_p"].into_iter().zip(&mut numbers) {
+            if raw.take().is_some() {
+                loss(losses, what, "the model takes no sampling parameters while it reasons");
+            }
+        }
     }
     if target.request.max_output.is_none() && numbers.iter().all(|(_, raw)| raw.is_none()) {
         return;

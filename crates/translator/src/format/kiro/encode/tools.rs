@@ -6,8 +6,8 @@ use std::collections::HashSet;
 
 use super::super::search::Wanted;
 use super::{Target, loss};
-use crate::codec::Loss;
 use crate::json::{Text, Writer};
+use crate::loss::{Loss, named};
 use crate::model::{Request, Tool, ToolChoice};
 use crate::names::NameMap;
 use crate::pass::custom::input_schema;
@@ -116,14 +116,15 @@ pub(super) fn declared<'r>(target: &'r Target<'r>, losses: &mut Vec<Loss>) -> Ve
                 continue;
             }
             Tool::Builtin(builtin) => {
-                losses.push(Loss {
-                    what: Cow::Owned(format!("tools.{}", builtin.kind)),
-                    why: Cow::Borrowed("it runs at its own provider only"),
-                });
+                named(losses, "tools", &builtin.kind, "it runs at its own provider only");
                 continue;
             }
         };
-        if !seen.insert(name) || !allowed(name) {
+        if !seen.insert(name) {
+            loss(losses, "tools.duplicate", "another tool has the same name");
+            continue;
+        }
+        if !allowed(name) {
             continue;
         }
         let wire = target.names.wire(name).to_owned();

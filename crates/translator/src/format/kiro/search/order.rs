@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 
-use crate::codec::{CodecError, Loss};
+use crate::codec::CodecError;
 use crate::json::{List, Text, Writer};
+use crate::loss::Loss;
 use crate::model::Builtin;
 use crate::splice::{Edits, TopLevel, Word};
 

@@ -2,9 +2,13 @@
 
 use super::ambiguous::Ambiguous;
 use super::{Target, is_tool_part, loss};
-use crate::codec::{CodecError, Loss};
+use crate::codec::CodecError;
 use crate::format::responses::is_family;
-use crate::model::{Bind, Issuer, Media, MediaClass, MediaSource, Part, PartKind, Request, Role, Signature};
+use crate::loss::{Loss, named};
+use crate::model::{
+    Bind, Issuer, Media, MediaClass, MediaSource, Opaque, Part, PartKind, Request, Role, ServerPart,
+    Signature,
+};
 use crate::pass::carrier::is_marked;
 use crate::pass::signature::may_be_grok;
 use crate::pass::turns::OutPart;
@@ -37,12 +41,12 @@ impl<'t> Kept<'t> {
             PartKind::Media(media) => self.media(role, media),
             PartKind::Server(server) if is_family(server.format) => true,
             PartKind::Opaque(opaque) if is_family(opaque.format) => true,
-            PartKind::Server(_) => {
-                loss(&mut self.losses, "message.server_tool", "it ran at its own provider");
+            PartKind::Server(ServerPart { kind, .. }) => {
+                named(&mut self.losses, "message", kind, "it ran at its own provider");
                 false
             }
-            PartKind::Opaque(_) => {
-                loss(&mut self.losses, "message.part", "only its own format can say it");
+            PartKind::Opaque(Opaque { kind, .. }) => {
+                named(&mut self.losses, "message", kind, "only its own format can say it");
                 false
             }
         };

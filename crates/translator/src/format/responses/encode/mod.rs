@@ -2,8 +2,9 @@
 //! CX), A.15, B, D.13, D.15, D.18; providers-a.md 3.5.
 
 use super::{Dialect, is_family};
-use crate::codec::{CodecError, Encoded, Profile, loss};
+use crate::codec::{CodecError, Encoded, Profile};
 use crate::json::Writer;
+use crate::loss::loss;
 use crate::model::{Part, PartKind, Request, Role, Tool};
 use crate::names::NameMap;
 use crate::pass::names::openai_names;
@@ -80,6 +81,7 @@ pub(super) fn request(
         }
         losses.extend(arranged.losses.iter().cloned());
         losses.append(&mut kept.losses);
+        options::tell(&target, request, &arranged, &mut losses);
         input::write_foreign(&mut w, &target, request, &arranged);
     }
     let declared = tools::write(&mut w, &target, request, &mut losses);

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::{Target, loss};
-use crate::codec::{CodecError, Loss};
+use super::Target;
+use crate::codec::CodecError;
 use crate::json::{Raw, Text, Writer};
+use crate::loss::{self, Loss, Said, Slots, loss};
 use crate::model::{OutputFormat, ReasoningControl, Request, Summary};
 use crate::pass::reasoning::{Amount, resolve};
+use crate::pass::turns::Arranged;
 
 /// The least that OpenAI takes as `max_output_tokens`; clients probe with 1.
 const LEAST_OUTPUT: u64 = 16;
@@ -20,7 +22,10 @@ pub(super) fn write(
     request: &Request<'_>,
     losses: &mut Vec<Loss>,
 ) -> Result<(), CodecError> {
-    unsayable(target, request, losses)?;
+    one_candidate(request)?;
+    if target.native && target.is_codex() {
+        loss::refused(&request.extras, super::super::codex::is_refused, super::super::codex::REFUSES, losses);
+    }
     write_text(w, target, request);
     write_reasoning(w, target, request)?;
     write_sampling(w, target, request, losses);
@@ -31,32 +36,53 @@ pub(super) fn write(
     Ok(())
 }
 
-/// What the format has no member for.
-fn unsayable(target: &Target<'_>, request: &Request<'_>, losses: &mut Vec<Loss>) -> Result<(), CodecError> {
-    let sampling = &request.sampling;
-    // Source: translation.md F49. Dropping candidates silently would answer another question.
-    if sampling.candidates.is_some_and(|count| count > 1) {
+/// Source: translation.md F49. Dropping candidates silently would answer another question.
+fn one_candidate(request: &Request<'_>) -> Result<(), CodecError> {
+    if request.sampling.candidates.is_some_and(|count| count > 1) {
         return Err(CodecError::inexpressible("the provider answers with one candidate: ask for n = 1")
             .with_param("n"));
     }
-    let gone = [
-        ("top_k", sampling.top_k.is_some()),
-        ("frequency_penalty", sampling.frequency_penalty.is_some()),
-        ("presence_penalty", sampling.presence_penalty.is_some()),
-        ("logit_bias", sampling.logit_bias.is_some()),
-        ("seed", sampling.seed.is_some()),
-        ("stop", !sampling.stop.is_empty()),
-        ("modalities", request.output.modalities.is_some()),
-        ("audio", request.output.audio.is_some()),
-        ("prediction", request.output.prediction.is_some()),
-    ];
-    for (what, _) in gone.into_iter().filter(|(_, is)| *is) {
-        loss(losses, what, "the format has no such parameter");
-    }
-    if !target.native && request.only_in_extras().next().is_some() {
-        loss(losses, "extras", "members that only the client's format has");
-    }
     Ok(())
+}
+
+/// What the format has words for, and what its encoder tells itself.
+const SAYS: Slots = Slots::all(&[
+    Slots::TEMPERATURE,
+    Slots::TOP_P,
+    Slots::TOP_LOGPROBS,
+    Slots::FORMAT_NAME,
+    Slots::FORMAT_DESCRIPTION,
+    Slots::FORMAT_STRICT,
+    Slots::VERBOSITY,
+    Slots::SUMMARY,
+    Slots::USER,
+    Slots::METADATA,
+    Slots::SAFETY_IDENTIFIER,
+    Slots::PROMPT_CACHE_KEY,
+    Slots::SERVICE_TIER,
+    Slots::PARALLEL_TOOLS,
+    Slots::DETAIL,
+    Slots::FILE_NAME,
+    Slots::STORED_NAME,
+    Slots::STORED_FILE,
+    Slots::SOUND,
+    Slots::STRICT_TOOL,
+    Slots::GRAMMAR,
+]);
+
+/// Tells what of a foreign request the format has no words for.
+pub(super) fn tell(
+    target: &Target<'_>,
+    request: &Request<'_>,
+    arranged: &Arranged<'_>,
+    losses: &mut Vec<Loss>,
+) {
+    let slots = SAYS
+        .when(!target.is_codex(), Slots::LOGPROBS)
+        .when(request.identity.prompt_cache_key.is_none(), Slots::SESSION);
+    // Source: translation.md B88, E214.
+    let said = Said { slots, members: &["speed"], why: "the format has no word for it" };
+    loss::tell(request, arranged, said, losses);
 }
 
 fn write_text(w: &mut Writer, target: &Target<'_>, request: &Request<'_>) {
@@ -207,8 +233,15 @@ fn write_identity(w: &mut Writer, target: &Target<'_>, request: &Request<'_>, lo
         if let Some(metadata) = &identity.metadata {
             w.field_raw("metadata", metadata.get());
         }
-    } else if identity.user.is_some() || identity.metadata.is_some() {
-        loss(losses, "user", "the provider is not told who is behind a request");
+    } else {
+        let gone = [
+            ("user", identity.user.is_some()),
+            ("safety_identifier", identity.safety_identifier.is_some()),
+            ("metadata", identity.metadata.is_some()),
+        ];
+        for (what, _) in gone.into_iter().filter(|(_, is)| *is) {
+            loss(losses, what, "the provider is not told who is behind a request");
+        }
     }
     // The conversation's own name keeps it where its prompt is cached. Source: providers-a.md 3.5.
     match identity.prompt_cache_key.as_ref().or(identity.session.as_ref().filter(|_| !target.native)) {
@@ -229,6 +262,7 @@ fn write_tier(w: &mut Writer, target: &Target<'_>, request: &Request<'_>, losses
         Some(other) if !target.is_codex() && (target.native || request.source == "openai") => {
             Some(Cow::Borrowed(other))
         }
+        Some("auto" | "default") => None,
         Some(_) => {
             loss(losses, "service_tier", "the tier has no counterpart");
             None

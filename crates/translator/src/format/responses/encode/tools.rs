@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::{Target, loss};
-use crate::codec::Loss;
 use crate::format::responses::is_family;
 use crate::json::{Text, Writer};
+use crate::loss::{Loss, named, tool_members};
 use crate::model::{Builtin, CustomTool, FunctionTool, Namespace, Request, Tool, ToolChoice};
 use crate::pass::schema::openai_parameters;
 use crate::splice::{Edits, TopLevel};
@@ -21,7 +21,7 @@ pub(super) fn write(
 ) -> bool {
     // Those of the conversation are declared there again.
     let top = request.tools.len().saturating_sub(if target.native { request.late_tools } else { 0 });
-    let going: Vec<_> = request.tools.iter().take(top).filter(|tool| goes(target, tool, losses)).collect();
+    let going: Vec<_> = request.tools.iter().take(top).filter(|tool| goes(tool, losses)).collect();
     if going.is_empty() {
         return target.native && request.late_tools > 0;
     }
@@ -35,14 +35,20 @@ pub(in super::super) fn write_all(w: &mut Writer, target: &Target<'_>, tools: &[
     write_list(w, target, &tools.iter().collect::<Vec<_>>());
 }
 
-fn goes(target: &Target<'_>, tool: &Tool<'_>, losses: &mut Vec<Loss>) -> bool {
+fn goes(tool: &Tool<'_>, losses: &mut Vec<Loss>) -> bool {
     let Tool::Builtin(builtin) = tool else { return true };
     // Chat clients declare hosted tools as this format does (E287).
     let fine = is_family(builtin.format) || builtin.format == "openai" || web_search(builtin).is_some();
     if !fine {
-        loss(losses, "tools.builtin", "it runs at its own provider only");
+        named(losses, "tools", &builtin.kind, "it runs at its own provider only");
+    } else if !is_family(builtin.format) && builtin.format != "openai" {
+        tool_members(
+            losses,
+            builtin,
+            &["allowed_domains", "user_location"],
+            "the provider's search has no such setting",
+        );
     }
-    let _ = target;
     fine
 }
 

@@ -2,8 +2,8 @@
 //! providers-a.md 1.7, 7.7.
 
 use super::{Thinking, ThinkingAmount};
-use crate::codec::Loss;
 use crate::format::gemini::encode::{Content, Target, loss};
+use crate::loss::Loss;
 use crate::model::{PartKind, Role};
 use crate::pass::reasoning::below_max_tokens;
 
