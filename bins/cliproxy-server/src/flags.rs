@@ -2,6 +2,7 @@
 // Source: runtime.md B.3.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use cliproxy_sdk::command::CredentialCommand;
 use cliproxy_sdk::config::Overrides;
@@ -14,6 +15,8 @@ pub(crate) enum Command {
     Endpoints,
     Test {
         model: String,
+        /// How long lists of models may take.
+        lists_within: Duration,
     },
     /// Without a name: which logins there are.
     Login {
@@ -75,6 +78,9 @@ const LOGINS: [LoginFlag; 17] = [
     ("kiro-idc-login", "kiro", &[("method", "idc")]),
 ];
 
+/// How long a test waits for lists of models, unless `--models-timeout` says otherwise.
+const LISTS_WITHIN: Duration = Duration::from_secs(15);
+
 /// Flags of the reference for what this release does not have.
 const NOT_BUILT: [&str; 5] = ["password", "xai-login", "tui", "standalone", "local-model"];
 
@@ -104,6 +110,7 @@ pub(crate) const USAGE: &str = "usage: cliproxy-server [serve | check-config | e
   --flow WAY                login kiro: device (a code on any device) or authcode (through the browser)
   --start-url URL, --region REGION   login kiro: where your organisation signs in
   --model MODEL             credentials test: which model to ask
+  --models-timeout SECONDS  test, credentials test: how long providers' lists of models may take; 15 if not given
 
   --claude-login, --codex-login, --codex-device-login, --login (Gemini CLI), --antigravity-login, --qwen-login,
   --iflow-login, --iflow-cookie, --kimi-login, --github-copilot-login, --vertex-import FILE: as `login NAME`;
@@ -121,6 +128,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Flags
     let mut logins: Vec<&str> = Vec::new();
     let (mut private, mut ordinary) = (false, false);
     let (mut json, mut model, mut kiro_import) = (false, None, false);
+    let mut lists_within = LISTS_WITHIN;
     while let Some(argument) = arguments.next() {
         let Some(flag) = argument.strip_prefix("--").or_else(|| argument.strip_prefix('-')) else {
             words.push(argument);
@@ -156,6 +164,11 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Flags
             }
             "json" => json = switch(name, given.as_deref())?,
             "model" => model = Some(value()?),
+            "models-timeout" => {
+                let text = value()?;
+                let seconds = text.parse().map_err(|_| format!("--{name} {text} is no number of seconds"))?;
+                lists_within = Duration::from_secs(seconds);
+            }
             "no-browser" => login.no_browser = switch(name, given.as_deref())?,
             "oauth-callback-port" => {
                 let text = value()?;
@@ -204,7 +217,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Flags
         Some("help") => Command::Help,
         Some("test") => {
             let model = words.next().ok_or("test needs a model: cliproxy-server test demo")?;
-            Command::Test { model }
+            Command::Test { model, lists_within }
         }
         Some("login") => {
             let name = words.next();
@@ -215,7 +228,9 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Flags
             }
             Command::Login { name }
         }
-        Some("credentials") => Command::Credentials { command: credentials(&mut words, model)?, json },
+        Some("credentials") => {
+            Command::Credentials { command: credentials(&mut words, model, lists_within)?, json }
+        }
         Some("import") => Command::Import { name: words.next() },
         Some(other) => return Err(format!("there is no command {other}")),
     };
@@ -240,6 +255,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Flags
 fn credentials(
     words: &mut impl Iterator<Item = String>,
     model: Option<String>,
+    lists_within: Duration,
 ) -> Result<CredentialCommand, String> {
     let action = words.next();
     let action = action.as_deref().unwrap_or("list");
@@ -253,7 +269,7 @@ fn credentials(
         format!("credentials {action} needs a name: `cliproxy-server credentials` lists them")
     })?;
     Ok(match action {
-        "test" => CredentialCommand::Test { name, model },
+        "test" => CredentialCommand::Test { name, model, lists_within },
         "remove" => CredentialCommand::Remove { name },
         "refresh" => CredentialCommand::Refresh { name },
         _ => CredentialCommand::Enable { name, enabled: action == "enable" },
@@ -296,7 +312,11 @@ mod tests {
             ("", Command::Serve),
             ("check-config", Command::CheckConfig),
             ("endpoints --config x", Command::Endpoints),
-            ("test demo", Command::Test { model: "demo".to_owned() }),
+            ("test demo", Command::Test { model: "demo".to_owned(), lists_within: LISTS_WITHIN }),
+            (
+                "test demo --models-timeout 2",
+                Command::Test { model: "demo".to_owned(), lists_within: Duration::from_secs(2) },
+            ),
             ("--version", Command::Version),
             ("serve -h", Command::Help),
             ("login", Command::Login { name: None }),
@@ -321,9 +341,13 @@ mod tests {
                 },
             ),
             (
-                "credentials test a --model m",
+                "credentials test a --model m -models-timeout=0",
                 Command::Credentials {
-                    command: CredentialCommand::Test { name: "a".to_owned(), model: Some("m".to_owned()) },
+                    command: CredentialCommand::Test {
+                        name: "a".to_owned(),
+                        model: Some("m".to_owned()),
+                        lists_within: Duration::ZERO,
+                    },
                     json: false,
                 },
             ),
@@ -382,6 +406,7 @@ mod tests {
         for (line, problem) in [
             ("--port x", "--port x is not a port: give 1 to 65535"),
             ("--config", "the flag --config needs a value"),
+            ("test demo --models-timeout soon", "--models-timeout soon is no number of seconds"),
             ("--nope", "there is no flag --nope"),
             ("-tui", "--tui is not built yet in this release"),
             ("credentials dance", "there is no command credentials dance"),

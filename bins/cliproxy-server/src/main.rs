@@ -41,7 +41,9 @@ fn main() -> ExitCode {
         flags::Command::Credentials { command, json } => {
             accounts::credentials(command, *json, &flags.overrides, &environment)
         }
-        flags::Command::Test { model } => test_call::run(model, &flags.overrides, environment),
+        flags::Command::Test { model, lists_within } => {
+            test_call::run(model, *lists_within, &flags.overrides, environment)
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

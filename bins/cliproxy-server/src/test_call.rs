@@ -1,5 +1,7 @@
 //! `test MODEL`: one small request through the whole pipeline, without a listener's client.
 
+use std::time::Duration;
+
 use cliproxy_sdk::Builder;
 use cliproxy_sdk::config::{Environment, Overrides};
 use cliproxy_sdk::core::{
@@ -9,7 +11,13 @@ use cliproxy_sdk::core::{
 use crate::commands::{chain, load, say};
 use crate::signals;
 
-pub(crate) fn run(model: &str, overrides: &Overrides, environment: Environment) -> Result<(), String> {
+/// `lists_within`: how long lists of models may take before what is known without them has to do.
+pub(crate) fn run(
+    model: &str,
+    lists_within: Duration,
+    overrides: &Overrides,
+    environment: Environment,
+) -> Result<(), String> {
     let (_, _, loaded) = load(overrides, environment.clone())?;
     let mut config = loaded.config;
     config.server.port = 0; // a free one: a server may be running beside us
@@ -22,8 +30,12 @@ pub(crate) fn run(model: &str, overrides: &Overrides, environment: Environment) 
         let builder = Builder::new(config, environment).map_err(|error| chain(&error))?;
         let service = builder.build().await.map_err(|error| chain(&error))?;
         let interrupted = signals::interrupted()?;
-        let answered = tokio::select! {
-            answered = service.conductor().dispatch(request(model)) => answered,
+        let asked = async {
+            let missing = service.models_fetched(lists_within).await;
+            (missing, service.conductor().dispatch(request(model)).await)
+        };
+        let (missing, answered) = tokio::select! {
+            asked = asked => asked,
             () = interrupted => {
                 // A renewal that it took comes to its end.
                 service.stop().await;
@@ -34,7 +46,9 @@ pub(crate) fn run(model: &str, overrides: &Overrides, environment: Environment) 
             Ok(UpstreamReply::Whole(reply)) => Ok(String::from_utf8_lossy(&reply.body).into_owned()),
             Ok(_) => Err("the provider answered with a stream".to_owned()),
             Err(error) => {
-                Err(format!("{} ({})\nhow it came: {}", error.message, error.status, answered.explanation))
+                let without: String = missing.iter().map(|list| format!("\n{list}")).collect();
+                let how = &answered.explanation;
+                Err(format!("{} ({}){without}\nhow it came: {how}", error.message, error.status))
             }
         };
         service.stop().await;

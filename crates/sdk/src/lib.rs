@@ -19,6 +19,7 @@ mod stored;
 pub use builder::Builder;
 pub use credentials::{config_credentials, environment_credentials};
 pub use first_run::{FirstRun, FirstRunError, first_run};
+pub use models::MissingList;
 pub use payload::payload_problems;
 pub use providers::known_endpoints;
 pub use service::{ReloadError, Service};

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use cliproxy_access::ConfigKeys;
@@ -19,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::entries::{Entries, Plan};
 use crate::gather::{self, Parts};
-use crate::models::Fetching;
+use crate::models::{Fetching, MissingList};
 use crate::options;
 use crate::relay::{self, Pages};
 
@@ -122,6 +123,16 @@ impl Service {
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Waits until every list of models that has to be fetched has come or failed, `within` this time at most, and
+    /// gives back those that are not there. Serving does not need it: what a provider's executor knows by heart is
+    /// offered meanwhile. For who sends a request right after the build and wants every model to be known.
+    ///
+    /// # Cancel safety
+    /// May be dropped; the lists come all the same.
+    pub async fn models_fetched(&self, within: Duration) -> Vec<MissingList> {
+        self.fetching.settled(within).await
     }
 
     /// The configuration in force.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cliproxy_auth_store::FileStore;
 use cliproxy_bridge::Bridge;
@@ -35,6 +36,8 @@ pub enum CredentialCommand {
         name: String,
         /// The model to ask; a small one of its own when there is none.
         model: Option<String>,
+        /// How long the provider's list of models may take before what is known without it has to do.
+        lists_within: Duration,
     },
     /// Takes one out of use, or puts it back.
     Enable {
@@ -71,9 +74,10 @@ pub async fn run_credentials(
     let work = Work { config, environment, store };
     match command {
         CredentialCommand::List => work.list(as_json).await,
-        CredentialCommand::Test { name, model } => {
+        CredentialCommand::Test { name, model, lists_within } => {
             let credential = work.find(name).await?;
-            let (model, reply) = work.test(&credential, model.as_deref(), interrupted).await?;
+            let (model, reply) =
+                work.test(&credential, model.as_deref(), (*lists_within, interrupted)).await?;
             // Read anew: the test may have renewed it.
             let credential = work.store.load(credential.id()).await?.unwrap_or(credential);
             let (name, usage) = (credential.masked_id(), work.usage(&credential).await?);
@@ -232,7 +236,7 @@ impl Work<'_> {
         &self,
         credential: &Credential,
         model: Option<&str>,
-        interrupted: impl Future<Output = ()> + Send,
+        (lists_within, interrupted): (Duration, impl Future<Output = ()> + Send),
     ) -> Result<(String, String), CommandError> {
         let name = credential.masked_id();
         let failed = |message: String| CommandError::Test { name: name.clone(), message };
@@ -248,30 +252,28 @@ impl Work<'_> {
             Only { store: Arc::clone(&self.store) as Arc<dyn CredentialStore>, id: credential.id().clone() };
         let builder = Builder::new(config, self.environment.clone())?;
         let service = builder.store(Arc::new(only)).build().await?;
-        let status = service.conductor().credential(credential.id());
-        let offered: Vec<String> =
-            status.into_iter().flat_map(|status| status.models).map(|model| model.id.to_string()).collect();
-        let model = model.map(str::to_owned).or_else(|| small(&offered));
-        let outcome = match model {
-            None => {
+        let asked = async {
+            let missing = service.models_fetched(lists_within).await;
+            let without: String = missing.iter().map(|list| format!("; {list}")).collect();
+            let status = service.conductor().credential(credential.id());
+            let offered = status.into_iter().flat_map(|status| status.models);
+            let offered: Vec<String> = offered.map(|model| model.id.to_string()).collect();
+            let Some(model) = model.map(str::to_owned).or_else(|| small(&offered)) else {
                 let known = self.providers()?.executor(credential).err();
-                Err(failed(known.unwrap_or_else(|| "it offers no model".to_owned())))
-            }
-            Some(model) => {
-                let answer = service.conductor().dispatch(request(&model));
-                // A renewal that it took is waited for below.
-                let stopped = async {
-                    tokio::select! { dispatched = answer => Some(dispatched.result), () = interrupted => None }
-                };
-                match stopped.await {
-                    Some(Ok(UpstreamReply::Whole(reply))) => {
-                        Ok((model, String::from_utf8_lossy(&reply.body).into_owned()))
-                    }
-                    Some(Ok(_)) => Err(failed("it answered with a stream".to_owned())),
-                    Some(Err(error)) => Err(failed(format!("{} ({})", error.message, error.status))),
-                    None => Err(failed("the test was interrupted".to_owned())),
+                return Err(failed(known.unwrap_or_else(|| format!("it offers no model{without}"))));
+            };
+            match service.conductor().dispatch(request(&model)).await.result {
+                Ok(UpstreamReply::Whole(reply)) => {
+                    Ok((model, String::from_utf8_lossy(&reply.body).into_owned()))
                 }
+                Ok(_) => Err(failed("it answered with a stream".to_owned())),
+                Err(error) => Err(failed(format!("{} ({}){without}", error.message, error.status))),
             }
+        };
+        // A renewal that it took is waited for below.
+        let outcome = tokio::select! {
+            outcome = asked => outcome,
+            () = interrupted => Err(failed("the test was interrupted".to_owned())),
         };
         service.stop().await;
         outcome

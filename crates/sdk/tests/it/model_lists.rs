@@ -1,9 +1,14 @@
 //! Lists that are fetched: nothing waits for them, and a reload makes those under way void.
 
+use std::time::Duration;
+
 use cliproxy_testkit::{FakeUpstream, Reply, hang, json, status};
 use serde_json::json;
 
 use crate::support::World;
+
+/// Longer than any test takes.
+const LONG: Duration = Duration::from_secs(600);
 
 fn list(ids: &[&str]) -> Reply {
     let models: Vec<_> = ids
@@ -16,7 +21,7 @@ fn list(ids: &[&str]) -> Reply {
 #[tokio::test]
 async fn a_service_starts_with_what_is_known_and_takes_the_fetched_list_when_it_comes() {
     let upstream = FakeUpstream::start().await;
-    upstream.script_all([list(&["gemini-from-the-list"]).slow_head(std::time::Duration::from_millis(100))]);
+    upstream.script_all([list(&["gemini-from-the-list"]).slow_head(Duration::from_millis(100))]);
     let world = World::start(&format!(
         "endpoints: {{gemini: {{api: '{}'}}}}\ngemini-api-key: [{{api-key: one}}, {{api-key: two}}]\n",
         upstream.url()
@@ -64,7 +69,7 @@ async fn nobody_is_asked_when_the_configuration_lists_the_models() {
 #[tokio::test]
 async fn a_late_list_does_not_bring_back_what_a_reload_took_away() {
     let (slow, quick) = (FakeUpstream::start().await, FakeUpstream::start().await);
-    slow.script_all([list(&["late"]).slow_head(std::time::Duration::from_millis(150))]);
+    slow.script_all([list(&["late"]).slow_head(Duration::from_millis(150))]);
     quick.script_all([list(&["early"])]);
     let gemini = |upstream: &FakeUpstream| {
         format!("gemini-api-key: [{{api-key: k, base-url: '{}'}}]\n", upstream.url())
@@ -73,7 +78,7 @@ async fn a_late_list_does_not_bring_back_what_a_reload_took_away() {
     slow.wait_for_requests(1).await;
     world.reload(&gemini(&quick)).await;
     world.wait_for("early", true).await;
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(world.models().await, ["early"]);
     world.service.stop().await;
 }
@@ -85,6 +90,57 @@ async fn a_stop_does_not_wait_for_a_list() {
     let world =
         World::start(&format!("gemini-api-key: [{{api-key: k, base-url: '{}'}}]\n", upstream.url())).await;
     upstream.wait_for_requests(1).await;
-    let stop = tokio::time::timeout(std::time::Duration::from_secs(10), world.service.stop());
+    let stop = tokio::time::timeout(Duration::from_secs(10), world.service.stop());
     assert!(stop.await.is_ok(), "the list of models held up the stop");
+}
+
+#[tokio::test]
+async fn who_waits_for_the_lists_finds_their_models_and_learns_which_could_not_be_had() {
+    let (good, bad, never) =
+        (FakeUpstream::start().await, FakeUpstream::start().await, FakeUpstream::start().await);
+    good.script_all([list(&["gemini-from-the-list"]).slow_head(Duration::from_millis(100))]);
+    bad.script_all([status(500)]);
+    let config = |hung: &str| {
+        format!(
+            "gemini-api-key: [{{api-key: one-CANARY, base-url: '{}'}}]\n\
+             codex-api-key: [{{api-key: two-CANARY, base-url: '{}'}}{hung}]\n\
+             disable-cooling: true\n",
+            good.url(),
+            bad.url()
+        )
+    };
+    let world = World::start(&config("")).await;
+    let missing = world.service.models_fetched(LONG).await;
+    assert!(world.models().await.iter().any(|id| id == "gemini-from-the-list"), "it waits");
+    let said: Vec<String> = missing.iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with("the list of models of codex (") && said[0].contains("500"), "{said:?}");
+    assert!(!said[0].contains("CANARY"), "{said:?}");
+
+    // A reload asks again, and lists of before it are of no account.
+    never.script_all([hang()]);
+    good.script_all([list(&["gemini-from-the-list"])]);
+    bad.script_all([json(&json!({"data": [{"id": "codex-from-the-list"}]}))]);
+    world.reload(&config(&format!(", {{api-key: three, base-url: '{}'}}", never.url()))).await;
+    never.wait_for_requests(1).await;
+    world.wait_for("codex-from-the-list", true).await;
+    let missing = world.service.models_fetched(Duration::from_millis(50)).await;
+    assert_eq!(missing.len(), 1, "{missing:?}");
+    assert_eq!((missing[0].provider.as_str(), &missing[0].failure), ("codex", &None), "{missing:?}");
+    assert!(missing[0].to_string().ends_with("has not come yet"), "{missing:?}");
+    world.service.stop().await;
+}
+
+#[tokio::test]
+async fn where_nothing_has_to_be_fetched_nobody_waits() {
+    let yaml = "gemini-api-key: [{api-key: one, models: [{name: gemini-2.5-pro}]}]\n";
+    let world = World::start(yaml).await;
+    // Of a credential that is disabled nobody asks what it offers.
+    let folder = world.home.path().join("credentials");
+    let file = json!({"type": "antigravity", "access_token": "t", "project_id": "p", "disabled": true});
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("antigravity-a.json"), file.to_string()).unwrap();
+    world.reload(yaml).await;
+    assert_eq!(world.service.models_fetched(LONG).await, []);
+    world.service.stop().await;
 }
