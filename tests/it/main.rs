@@ -35,5 +35,6 @@ mod reply_headers;
 mod server;
 mod signals;
 mod slow;
+mod terminal;
 mod web_search;
 mod wrong_input;

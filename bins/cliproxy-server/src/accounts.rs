@@ -28,7 +28,10 @@ pub(crate) fn login(name: Option<&str>, flags: &Flags, environment: &Environment
         request = request.with_answer(*key, answer.as_str());
     }
     let ui = Arc::new(TerminalUi::new());
-    run(async { told(log_in(&config, environment, name, request, ui).await) })
+    run(async {
+        let interrupted = signals::interrupted()?;
+        told(log_in(&config, environment, name, request, ui, interrupted).await)
+    })
 }
 
 pub(crate) fn import(

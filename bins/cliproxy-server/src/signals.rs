@@ -25,10 +25,13 @@ impl Signals {
 /// Over when somebody asks for the end. Nobody is killed by that from the call on.
 pub(crate) fn interrupted() -> Result<impl Future<Output = ()>, String> {
     let (mut interrupt, mut terminate) = (open(SignalKind::interrupt())?, open(SignalKind::terminate())?);
+    let (mut hang_up, mut quit) = (open(SignalKind::hangup())?, open(SignalKind::quit())?);
     Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
+            _ = quit.recv() => {}
         }
     })
 }

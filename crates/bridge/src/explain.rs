@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cliproxy_core::{
-    ClientError, ClientErrorKind, Credential, ErrorKind, ExecutorError, ProviderFormat, ProviderId,
+    ClientError, ClientErrorKind, Credential, ErrorKind, ExecutorError, Mask, ProviderFormat, ProviderId,
     UpstreamBody,
 };
 use cliproxy_translator::{Codec, CodecError, ErrorText};
 use http::{StatusCode, header};
 
-use crate::mask::{Mask, bounded};
+use crate::bounded::bounded;
 use crate::{headers, page};
 
 /// Everything needed to tell a client of a failure. Owns what it needs, so that a stream can keep it.

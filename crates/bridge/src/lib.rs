@@ -17,9 +17,9 @@ mod stream;
 mod explain;
 mod failure;
 mod headers;
-mod mask;
 
 mod blocking;
+mod bounded;
 
 pub use bridge::Bridge;
 pub use exchange::BridgeExchange;

@@ -326,6 +326,8 @@ impl Evidence {
 
 mod standard;
 
+pub use standard::retry_after;
+
 /// A failed attempt.
 ///
 /// `Display` is one lower-case clause without secrets; the provider's own reply travels in [`Self::body`].

@@ -12,6 +12,7 @@ mod format;
 mod hook;
 mod ids;
 mod login;
+mod mask;
 mod model;
 mod name;
 mod outline;
@@ -35,7 +36,7 @@ pub use credential::{
 };
 pub use dispatch::{Dispatched, Dispatcher, Explanation, ListedModel};
 pub use duration::parse_duration;
-pub use error::{ErrorKind, Evidence, ExecutorError, Failure, FailureStage, Scope, Verdict};
+pub use error::{ErrorKind, Evidence, ExecutorError, Failure, FailureStage, Scope, Verdict, retry_after};
 pub use executor::{
     Attempt, Endpoint, ProviderExecutor, Renewal, ReplyModes, UpstreamBytes, WireReply, WireStream,
 };
@@ -45,6 +46,7 @@ pub use ids::{CredentialId, ModelId, ProviderId, RequestId, UpstreamModel};
 pub use login::{
     Authenticator, LoginError, LoginErrorKind, LoginRequest, LoginStep, LoginUi, NewLogin, Question,
 };
+pub use mask::Mask;
 pub use model::{Level, Modality, ModelInfo, ReasoningProfile};
 pub use outline::{MemberSpan, Outline, Span};
 pub use quota::{AccountQuota, QuotaLimit};

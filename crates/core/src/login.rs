@@ -37,8 +37,8 @@ pub trait Authenticator: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// What the caller wants of a flow.
-#[derive(Clone, Debug, Default)]
+/// What the caller wants of a flow. `Debug` names the answers and shows none.
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct LoginRequest {
     /// Whether a browser can be opened on this machine.
@@ -51,6 +51,19 @@ pub struct LoginRequest {
     pub answers: BTreeMap<String, String>,
     /// What is in the store already, so that the same account is recognised.
     pub existing: Vec<Credential>,
+}
+
+impl fmt::Debug for LoginRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let existing: Vec<String> = self.existing.iter().map(Credential::masked_id).collect();
+        f.debug_struct("LoginRequest")
+            .field("browser", &self.browser)
+            .field("callback_port", &self.callback_port)
+            .field("private_window", &self.private_window)
+            .field("answers", &self.answers.keys().collect::<Vec<_>>())
+            .field("existing", &existing)
+            .finish()
+    }
 }
 
 impl LoginRequest {
@@ -428,6 +441,14 @@ mod tests {
             document(json),
             Settings::new("x"),
         )
+    }
+
+    #[test]
+    fn what_a_request_answers_is_not_shown() {
+        let mut request = LoginRequest::new().with_answer("cookie", "BXAuth=CANARY");
+        request.existing = vec![stored("mine.json", r#"{"refresh_token":"CANARY"}"#)];
+        let shown = format!("{request:?}");
+        assert!(shown.contains("cookie") && shown.contains("mine") && !shown.contains("CANARY"), "{shown}");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::Options;
 use crate::browser::{Redirect, consent};
-use crate::means::{Call, Means, token_failed};
+use crate::means::{Call, Means, failed, parse, shown, token_failed};
 use crate::names::part;
 
 static ENDPOINTS: [Endpoint; 4] = [
@@ -90,8 +90,7 @@ impl Iflow {
             LoginError::new(LoginErrorKind::Setup, "the endpoint iflow.userinfo is no URL").with_source(error)
         })?;
         url.query_pairs_mut().append_pair("accessToken", tokens.access_token.expose());
-        let reply = means.json(Call::get(what, url)).await?;
-        let data = successful(what, &reply)?;
+        let data = successful(means, Call::get(what, url)).await?;
         let text = |key: &str| data.get(key).and_then(Value::as_str).unwrap_or_default().trim();
         let label = [text("email"), text("phone")].into_iter().find(|text| !text.is_empty());
         match (text("apiKey"), label) {
@@ -135,8 +134,8 @@ impl Iflow {
         }
         let (what, url) = ("the API key of iFlow", means.url("api-key")?);
         let ask = Call::get(what, url.clone()).header("cookie", cookie.expose());
-        let reply = means.json(ask).await?;
-        let name = successful(what, &reply)?
+        let name = successful(means, ask)
+            .await?
             .get("name")
             .and_then(Value::as_str)
             .unwrap_or_default()
@@ -150,8 +149,7 @@ impl Iflow {
         }
         // Always made: the first answer may have the key masked.
         let renew = Call::post(what, url, json!({"name": name})).header("cookie", cookie.expose());
-        let reply = means.json(renew).await?;
-        let data = successful(what, &reply)?;
+        let data = successful(means, renew).await?;
         let text = |key: &str| data.get(key).and_then(Value::as_str).unwrap_or_default().trim();
         if text("apiKey").is_empty() {
             return Err(LoginError::new(
@@ -184,16 +182,22 @@ impl Iflow {
     }
 }
 
-/// `data` of an answer that says that it is one. Business errors come with status 200.
-fn successful<'v>(what: &str, reply: &'v Value) -> Result<&'v Value, LoginError> {
-    let data = reply.get("data").filter(|data| data.is_object());
-    match (reply.get("success").and_then(Value::as_bool), data) {
+/// `data` of the answer to a call, when it says that it is one. Business errors come with status 200.
+async fn successful(means: &Means, call: Call) -> Result<Value, LoginError> {
+    let what = call.what();
+    let reply = means.send(call).await?;
+    if !reply.status().is_success() {
+        return Err(failed(what, &reply));
+    }
+    let said = parse(what, &reply)?;
+    let data = said.get("data").filter(|data| data.is_object());
+    match (said.get("success").and_then(Value::as_bool), data) {
         (Some(false), _) => {
-            let said = reply.get("message").and_then(Value::as_str).unwrap_or("no reason given");
-            let said: String = said.chars().filter(|c| !c.is_control()).take(300).collect();
-            Err(LoginError::new(LoginErrorKind::Refused, format!("{what}: {said}")))
+            let words = said.get("message").and_then(Value::as_str).unwrap_or("no reason given");
+            let words = shown(&reply, words);
+            Err(LoginError::new(LoginErrorKind::Refused, format!("{what}: {words}")))
         }
-        (_, Some(data)) => Ok(data),
+        (_, Some(data)) => Ok(data.clone()),
         (_, None) => {
             Err(LoginError::new(LoginErrorKind::BadReply, format!("{what}: the answer has no data in it")))
         }

@@ -8,6 +8,7 @@ mod claude;
 mod codex;
 mod copilot;
 mod device;
+mod echo;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod gemini_cli;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cliproxy_core::{Endpoint, LoginError, LoginErrorKind, ProviderId, Secret, Timestamp};
+use cliproxy_core::{Endpoint, LoginError, LoginErrorKind, Mask, ProviderId, Secret, Timestamp};
 use cliproxy_transport::oauth::known::KnownClient;
 use cliproxy_transport::oauth::{ClientAuth, Pace, TokenEndpoint, TokenError};
 use cliproxy_transport::{HttpClient, Via};
@@ -110,7 +110,7 @@ impl Means {
 
     /// Sends a call and reads its answer whole, whatever its status.
     pub(crate) async fn send(&self, call: Call) -> Result<Response<Bytes>, LoginError> {
-        let what = call.what;
+        let (what, mask) = (call.what, call.mask());
         let request = call.request(&self.provider)?;
         let via = self.via();
         let exchange = async {
@@ -122,7 +122,10 @@ impl Means {
                 LoginError::new(LoginErrorKind::Unavailable, format!("{what}: the answer broke off"))
                     .with_source(error)
             })?;
-            Ok(Response::from_parts(head, body))
+            let mut reply = Response::from_parts(head, body);
+            // What reads its words has to hide what we sent.
+            reply.extensions_mut().insert(mask);
+            Ok(reply)
         };
         let late = |_| {
             let message = format!("{what}: no answer within {} s", LIMIT.as_secs());
@@ -162,6 +165,11 @@ impl Call {
         Self { method: Method::POST, body: Some(body), ..Self::get(what, url) }
     }
 
+    /// What it is for.
+    pub(crate) fn what(&self) -> &'static str {
+        self.what
+    }
+
     pub(crate) fn bearer(mut self, token: &Secret) -> Self {
         self.bearer = Some(token.clone());
         self
@@ -170,6 +178,25 @@ impl Call {
     pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
+    }
+
+    /// What the call shows of its sender.
+    fn mask(&self) -> Mask {
+        let query = self.url.split_once('?').map_or("", |(_, query)| query);
+        let query: Vec<String> =
+            url::form_urlencoded::parse(query.as_bytes()).map(|(_, value)| value.into_owned()).collect();
+        let mut secrets: Vec<&str> = query.iter().map(String::as_str).collect();
+        secrets.extend(self.bearer.iter().map(Secret::expose));
+        for (_, value) in &self.headers {
+            secrets.push(value);
+            // A cookie may come back without its name.
+            secrets.extend(value.split(';').filter_map(|pair| Some(pair.split_once('=')?.1)));
+        }
+        // Nothing else that is sent opens an account.
+        let opening = ["code", "deviceCode", "device_auth_id", "user_code", "clientSecret"];
+        let body = self.body.as_ref();
+        secrets.extend(opening.iter().filter_map(|key| body?.get(key)?.as_str()));
+        Mask::of_texts(secrets)
     }
 
     fn request(self, provider: &ProviderId) -> Result<Request<Bytes>, LoginError> {
@@ -221,17 +248,25 @@ pub(crate) fn failed(what: &str, reply: &Response<Bytes>) -> LoginError {
         429 | 500.. => LoginErrorKind::Unavailable,
         _ => LoginErrorKind::Refused,
     };
-    let said = said(reply.body());
+    let said = said(reply);
     let said = if said.is_empty() { said } else { format!(" ({said})") };
     LoginError::new(kind, format!("{what}: status {}{said}", status.as_u16()))
 }
 
-/// The words of an error, wherever they stand in it.
-fn said(body: &[u8]) -> String {
-    let value: Value = serde_json::from_slice(body).unwrap_or_default();
+/// The words of an error, wherever they stand in it, as far as they may be shown.
+fn said(reply: &Response<Bytes>) -> String {
+    let value: Value = serde_json::from_slice(reply.body()).unwrap_or_default();
     let texts = ["/error/message", "/error_description", "/message", "/error_details/message", "/error"];
-    let text = texts.iter().find_map(|at| value.pointer(at)?.as_str()).unwrap_or_default();
-    text.chars().filter(|c| !c.is_control()).take(SHOWN).collect()
+    shown(reply, texts.iter().find_map(|at| value.pointer(at)?.as_str()).unwrap_or_default())
+}
+
+/// Words of an answer without control characters and what we sent, and not too many of them.
+pub(crate) fn shown(reply: &Response<Bytes>, words: &str) -> String {
+    let masked = match reply.extensions().get::<Mask>() {
+        Some(mask) => mask.apply(words),
+        None => Mask::default().apply(words).into_owned().into(),
+    };
+    masked.chars().filter(|c| !c.is_control()).take(SHOWN).collect()
 }
 
 /// What a token endpoint's failure means for a login.

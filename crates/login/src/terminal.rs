@@ -10,6 +10,7 @@ use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
 use tokio::sync::{Mutex, mpsc};
 
+use crate::echo::Silence;
 use crate::window::open_private;
 
 /// Longer texts make codes that no terminal shows whole.
@@ -125,11 +126,17 @@ impl LoginUi for TerminalUi {
     async fn ask(&self, question: Question) -> Option<String> {
         let mut lines = self.lines.lock().await;
         let lines = lines.get_or_insert_with(read_lines);
-        self.say(&format!("{}:", question.text));
+        // Before the question, so that nothing is shown that is typed as soon as it stands there; over when an answer
+        // came, and when this future is dropped.
+        let silence = if question.secret { Silence::begin() } else { None };
+        let unseen = if silence.is_some() { " (what you type is not shown)" } else { "" };
+        self.say(&format!("{}{unseen}:", question.text));
         for (number, choice) in question.choices.iter().enumerate() {
             self.say(&format!("  {}. {choice}", number + 1));
         }
-        lines.recv().await
+        let answer = lines.recv().await;
+        drop(silence);
+        answer
     }
 }
 

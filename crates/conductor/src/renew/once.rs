@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cliproxy_core::{Credential, ErrorKind, ExecutorError, ProviderExecutor, RefreshLease};
+use cliproxy_core::{Credential, ErrorKind, ExecutorError, Mask, ProviderExecutor, RefreshLease};
 
 use super::RenewError;
 use super::due::due;
@@ -140,14 +140,14 @@ impl Inner {
                 // Somebody without a lease may have used up the token: look again before giving up on it.
                 let stored = self.reread(entry, &current).await?;
                 let rotated = stored.filter(|stored| tokens_differ(stored.document(), current.document()));
-                let Some(stored) = rotated else { return Err(failed(&error)) };
+                let Some(stored) = rotated else { return Err(failed(&current, &error)) };
                 current = self.publish(entry, &stored, true);
                 if self.is_fresh(&current) {
                     return Ok(current);
                 }
-                refresh(&*executor, &current).await.map_err(|error| failed(&error))?
+                refresh(&*executor, &current).await.map_err(|error| failed(&current, &error))?
             }
-            Err(error) => return Err(failed(&error)),
+            Err(error) => return Err(failed(&current, &error)),
         };
         let renewed = self.keep(entry, &fresh, lease.is_some()).await;
         drop(lease);
@@ -233,13 +233,12 @@ pub(super) fn told(error: &cliproxy_core::StoreError) -> String {
     }
 }
 
-fn failed(error: &ExecutorError) -> RenewError {
+/// What a provider said is told without what it was told: its words go to logs and people.
+fn failed(credential: &Credential, error: &ExecutorError) -> RenewError {
+    let message = Mask::of(credential).apply(error.message()).into_owned();
     match error.kind() {
-        ErrorKind::InvalidGrant => RenewError::NeedsLogin { message: error.message().to_owned() },
+        ErrorKind::InvalidGrant => RenewError::NeedsLogin { message },
         ErrorKind::Unsupported => RenewError::NotRenewable,
-        kind => {
-            let (message, retry_after) = (error.message().to_owned(), error.evidence().retry_after);
-            RenewError::Failed { kind, message, retry_after }
-        }
+        kind => RenewError::Failed { kind, message, retry_after: error.evidence().retry_after },
     }
 }

@@ -107,6 +107,19 @@ async fn at_the_end_nobody_waits_for_a_lease_and_nothing_is_begun() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_provider_repeats_of_our_tokens_is_not_told() {
+    for kind in [ErrorKind::InvalidGrant, ErrorKind::BadReply] {
+        let document = r#"{"access_token":"CANARY-access","refresh_token":"CANARY-refresh"}"#;
+        let (world, ..) = stored_world(document);
+        world.executor.refreshes_with(move |_| Err(ExecutorError::new(kind, "I do not know CANARY-refresh")));
+        let error = world.conductor.renew(&ID).await.unwrap_err();
+        let said = format!("{error} {error:?}");
+        assert!(said.contains("I do not know [redacted]"), "{said}");
+        assert!(!said.contains("CANARY"), "{said}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_token_endpoint_that_says_when_to_come_back_is_not_asked_before() {
     for (hint, pauses) in [(10, [60, 120]), (900, [900, 900]), (100_000, [1800, 1800])] {
         let (world, _, _) = stored_world(&in_seconds(0));

@@ -164,9 +164,10 @@ fn is_challenge(status: StatusCode, said: &Said, failure: &Failure<'_>) -> bool 
             ]))
 }
 
-/// `Retry-After` in seconds or as an HTTP date, and `retry-after-ms`.
+/// When a reply says to come back: `Retry-After` in seconds or as an HTTP date, and `retry-after-ms`.
 // Source: RFC 9110 §10.2.3; providers-b.md 0.3 "Ours should parse it (seconds or HTTP date)".
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+#[must_use]
+pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     if let Some(millis) = text("retry-after-ms").and_then(|text| text.parse::<u64>().ok()) {
         return Some(Duration::from_millis(millis));

@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cliproxy_core::{
-    Attempt, Credential, Endpoint, ErrorKind, Evidence, ExecutorError, Failure, Level, ModelInfo, Operation,
-    ProviderExecutor, ProviderFormat, ProviderId, ReasoningProfile, Renewal, Secret, Timestamp,
+    Attempt, Credential, Endpoint, ErrorKind, Evidence, ExecutorError, Failure, Level, Mask, ModelInfo,
+    Operation, ProviderExecutor, ProviderFormat, ProviderId, ReasoningProfile, Renewal, Secret, Timestamp,
     UpstreamModel, WireReply, WireStream,
 };
 use cliproxy_transport::oauth::{ClientAuth, known, random_uuid};
@@ -31,6 +31,8 @@ static ENDPOINTS: [Endpoint; 4] = [
 ];
 /// Source: providers-b.md 0.2.
 const LEAD: Duration = Duration::from_secs(24 * 3600);
+/// How much of the service's words is told.
+const MAX_SAID: usize = 300;
 const AGENT: &str = concat!("cliproxy/", env!("CARGO_PKG_VERSION"));
 
 /// Source: providers-b.md 4.7; those with a star think.
@@ -153,8 +155,12 @@ impl IflowExecutor {
         })?;
         let text = |at: &str| reply.pointer(at).and_then(Value::as_str).unwrap_or_default();
         if text("/data/apiKey").is_empty() {
-            let message = format!("the cookie brought no API key: {}", text("/message"));
-            return Err(ExecutorError::new(ErrorKind::InvalidGrant, message));
+            // Nothing that is known of the service says which of its refusals are final: it is asked again.
+            // Source: providers-b.md 4.5 "Failures are not classified".
+            let said = Mask::of(credential).apply(text("/message")).into_owned();
+            let said: String = said.chars().filter(|c| !c.is_control()).take(MAX_SAID).collect();
+            let message = format!("the cookie brought no API key ({said}): if that stays so, log in again");
+            return Err(ExecutorError::new(ErrorKind::BadReply, message));
         }
         let mut members = Map::new();
         members.insert("api_key".to_owned(), json!(text("/data/apiKey")));

@@ -84,6 +84,28 @@ async fn a_cookie_brings_a_key_and_only_its_own_part_is_kept() {
 }
 
 #[tokio::test]
+async fn what_the_service_repeats_of_a_cookie_or_a_token_is_not_shown() {
+    let scene = Scene::new().await.with_secret("iflow", "CANARY-secret");
+    let said = |text: &str| j!({"success": false, "message": format!("{}{text}", "x".repeat(290))});
+    let person = Person::answering([]);
+    for reply in [
+        json(&said("CANARY-of-the-cookie")),
+        json(&said("BXAuth=CANARY-of-the-cookie;")),
+        status(403).json(&j!({"message": "CANARY-of-the-cookie"})),
+    ] {
+        scene.oauth.page("/api-key", [reply]);
+        let request = request().with_answer("cookie", "BXAuth=CANARY-of-the-cookie");
+        let error = scene.login("iflow-cookie", request, &person).await.unwrap_err();
+        assert!(!error.to_string().contains("CANA"), "{error}");
+        assert!(error.to_string().contains("the API key of iFlow"), "{error}");
+    }
+    // The token goes in the address there.
+    scene.oauth.page("/userinfo", [json(&j!({"success": false, "message": "no access-2 here"}))]);
+    let error = scene.login("iflow", request(), &scene.willing()).await.unwrap_err();
+    assert!(error.to_string().ends_with("no [redacted] here"), "{error}");
+}
+
+#[tokio::test]
 async fn a_cookie_that_is_none_is_refused() {
     let scene = Scene::new().await;
     let error = scene.login("iflow-cookie", request(), &Person::answering(["a=1"])).await.unwrap_err();

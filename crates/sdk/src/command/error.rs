@@ -26,6 +26,9 @@ pub enum CommandError {
         #[source]
         source: LoginError,
     },
+    /// Somebody ended it while it waited.
+    #[error("interrupted: nothing was saved")]
+    Interrupted,
     /// No credential, or more than one, goes by that name.
     #[error("{message}")]
     Which {

@@ -51,7 +51,8 @@ fn listed(authenticators: &Authenticators) -> String {
 }
 
 /// Runs a flow and keeps what it brought in the auth directory, over the file that the account has there already. Gives
-/// back what to say about it.
+/// back what to say about it. When `interrupted` is over while the flow still asks, the flow is dropped; what it brought is
+/// kept in any case.
 ///
 /// # Errors
 /// When there is no such flow, when it fails, and when the credential cannot be saved.
@@ -61,6 +62,7 @@ pub async fn log_in(
     name: &str,
     mut request: LoginRequest,
     ui: Arc<dyn LoginUi>,
+    interrupted: impl Future<Output = ()> + Send,
 ) -> Result<String, CommandError> {
     let flows = authenticators(config, environment)?;
     let flow = flows
@@ -70,10 +72,12 @@ pub async fn log_in(
     // Source: runtime.md A.2 `incognito-browser`, B.3.
     request.private_window = request.private_window.or(config.incognito_browser.then_some(true));
     request.existing = Stored::read(&FileStore::new(&config.auth_dir)).await?.accounts;
-    let login = flow
-        .login(request, ui)
-        .await
-        .map_err(|source| CommandError::Login { provider: flow.provider().to_string(), source })?;
+    let brought = tokio::select! {
+        brought = flow.login(request, ui) => brought,
+        () = interrupted => return Err(CommandError::Interrupted),
+    };
+    let login =
+        brought.map_err(|source| CommandError::Login { provider: flow.provider().to_string(), source })?;
     keep(config, login).await
 }
 

@@ -1,6 +1,6 @@
 //! A token endpoint, and what is asked of it.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 use cliproxy_core::Secret;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -37,8 +37,8 @@ pub struct TokenEndpoint {
     pub(super) dialect: Dialect,
 }
 
-/// An authorization code and what proves that it is ours.
-#[derive(Clone, Debug)]
+/// An authorization code and what proves that it is ours. `Debug` shows none of it.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct CodeGrant {
     /// The code that the callback brought.
@@ -49,6 +49,16 @@ pub struct CodeGrant {
     pub verifier: Option<Secret>,
     /// Members that this provider wants beside the standard ones.
     pub extra: Vec<(String, String)>,
+}
+
+impl fmt::Debug for CodeGrant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let extra: Vec<&str> = self.extra.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("CodeGrant")
+            .field("redirect_uri", &self.redirect_uri)
+            .field("extra", &extra)
+            .finish_non_exhaustive()
+    }
 }
 
 impl CodeGrant {

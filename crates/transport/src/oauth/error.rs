@@ -20,7 +20,7 @@ pub enum TokenError {
         description: String,
     },
     /// It is busy or broken: 429, a 5xx, or an error code that says so.
-    #[error("the token endpoint answered with status {status}{}", explained(description))]
+    #[error("the token endpoint answered with status {status}{}{}", explained(description), later(*retry_after))]
     Unavailable {
         /// The status.
         status: u16,
@@ -50,6 +50,10 @@ pub enum TokenError {
 
 fn explained(description: &str) -> String {
     if description.is_empty() { String::new() } else { format!(" ({description})") }
+}
+
+fn later(retry_after: Option<Duration>) -> String {
+    retry_after.map(|wait| format!("; it says to come back in {} s", wait.as_secs())).unwrap_or_default()
 }
 
 impl TokenError {

@@ -7,7 +7,7 @@
     reason = "a target fails by panicking"
 )]
 
-use cliproxy_core::Timestamp;
+use cliproxy_core::{Mask, Timestamp};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::Value;
 
@@ -28,7 +28,8 @@ pub fn fuzz_token_reply(data: &[u8]) {
     if let Ok(wait) = HeaderValue::from_bytes(wait) {
         headers.insert(header::RETRY_AFTER, wait);
     }
-    match read(status, &headers, body, &[401]) {
+    let secret = "CANARY-refresh";
+    match read(status, &headers, body, &[401], &Mask::of_texts([secret])) {
         Ok(Answer::Granted(object)) => {
             let lifetime = object.get("expires_in").map(|seconds| seconds.as_u64().expect("whole seconds"));
             assert!(lifetime.is_none_or(|seconds| (1..4_000_000_000).contains(&seconds)));
@@ -41,9 +42,13 @@ pub fn fuzz_token_reply(data: &[u8]) {
         }
         Ok(Answer::Refused { code, description }) => {
             assert!(!code.is_empty());
+            assert!(!code.contains(secret) && !description.contains(secret), "{code} {description}");
             assert!(!code.chars().chain(description.chars()).any(char::is_control), "{code} {description}");
         }
-        Err(error) => assert!(!error.to_string().chars().any(char::is_control), "{error}"),
+        Err(error) => {
+            let told = error.to_string();
+            assert!(!told.chars().any(char::is_control) && !told.contains(secret), "{told}");
+        }
     }
 }
 
@@ -55,8 +60,16 @@ mod tests {
 
     #[test]
     fn any_reply_of_a_token_endpoint_is_granted_refused_or_an_error() {
-        let tokens =
-            ["200", "429", "503", "\"error\":", "\"expires_in\":", "\"access_token\":\"a\"", "Exception"];
+        let tokens = [
+            "200",
+            "429",
+            "503",
+            "\"error\":",
+            "\"expires_in\":",
+            "\"access_token\":\"a\"",
+            "Exception",
+            "CANARY-refresh",
+        ];
         run(12_000, &seeds("token_reply"), &[JSON, &tokens].concat(), fuzz_token_reply);
     }
 }

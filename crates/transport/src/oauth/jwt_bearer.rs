@@ -15,7 +15,7 @@ use super::error::TokenError;
 use super::reply::{Answer, read};
 use super::rsa_key::RsaKey;
 use super::tokens::{Reply, Tokens};
-use super::wire::{Dialect, Wire, no_tokens};
+use super::wire::{Dialect, Wire, no_tokens, sent};
 use crate::{HttpClient, Via};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -76,9 +76,9 @@ impl JwtBearer {
         let assertion = tokio::task::spawn_blocking(move || own.assertion(now)).await;
         let assertion = assertion.unwrap_or_else(|error| Err(TokenError::Setup(error.to_string())))?;
         let request = self.request(&assertion)?;
-        let dialect = Dialect::default();
+        let (dialect, mask) = (Dialect::default(), sent(&request));
         let (status, headers, body) = Wire::new(http, via, &dialect).send(request).await?;
-        match read(status, &headers, &body, &[])? {
+        match read(status, &headers, &body, &[], &mask)? {
             Answer::Granted(object) => {
                 let reply: Result<Reply, _> = serde_json::from_value(Value::Object(object));
                 let tokens = reply.map(|reply| Tokens::of(&reply)).map_err(|_| no_tokens(&body))?;

@@ -1,8 +1,9 @@
 //! What token endpoints answer, made standard: see the table in [`read`].
 
-use std::time::Duration;
+use std::time::SystemTime;
 
-use http::{HeaderMap, StatusCode, header};
+use cliproxy_core::{Mask, Timestamp, retry_after};
+use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 
 use super::error::TokenError;
@@ -52,12 +53,13 @@ pub(super) fn read(
     headers: &HeaderMap,
     body: &[u8],
     final_statuses: &[u16],
+    mask: &Mask,
 ) -> Result<Answer, TokenError> {
     let object = match serde_json::from_slice::<Value>(body) {
         Ok(Value::Object(object)) => Some(object),
         _ => None,
     };
-    let said = object.as_ref().map(Said::of).unwrap_or_default();
+    let said = object.as_ref().map(|object| Said::of(object, mask)).unwrap_or_default();
     if matches!(said.code.as_str(), "authorization_pending" | "slow_down") {
         return Ok(said.refused());
     }
@@ -66,7 +68,7 @@ pub(super) fn read(
         return Err(TokenError::Unavailable {
             status: status.as_u16(),
             description: said.told(),
-            retry_after: retry_after(headers),
+            retry_after: retry_after(headers, now()),
         });
     }
     let Some(mut object) = object else {
@@ -82,7 +84,11 @@ pub(super) fn read(
     if final_statuses.contains(&status.as_u16()) {
         return Ok(Answer::Refused { code: format!("status_{}", status.as_u16()), description: said.told() });
     }
-    Err(TokenError::Unavailable { status: status.as_u16(), description: said.told(), retry_after: None })
+    Err(TokenError::Unavailable {
+        status: status.as_u16(),
+        description: said.told(),
+        retry_after: retry_after(headers, now()),
+    })
 }
 
 pub(super) fn unreadable(status: StatusCode, body: &[u8]) -> TokenError {
@@ -104,7 +110,7 @@ struct Said {
 
 impl Said {
     // Source: providers-a.md 3.4 [V] "code from `error.code`, or `error` as text, or `code`".
-    fn of(object: &Map<String, Value>) -> Self {
+    fn of(object: &Map<String, Value>, mask: &Mask) -> Self {
         let text =
             |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().trim().to_owned();
         let nested = object.get("error").and_then(Value::as_object);
@@ -126,13 +132,13 @@ impl Said {
                 _ => String::new(),
             };
         }
-        // It is shown, on terminals too.
+        // It is shown, on terminals too, and may repeat what we sent.
         let code: String =
-            code.chars().map(|c| if c.is_control() { '?' } else { c }).take(MAX_CODE).collect();
+            mask.apply(&code).chars().map(|c| if c.is_control() { '?' } else { c }).take(MAX_CODE).collect();
         let description =
             [text(object.get("error_description")), inner("message"), text(object.get("message"))];
         let description = description.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
-        Self { code, description }
+        Self { code, description: mask.apply(&description).into_owned() }
     }
 
     fn told(&self) -> String {
@@ -211,9 +217,9 @@ fn standardize(object: &mut Map<String, Value>) {
     }
 }
 
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
-    text.trim().parse().ok().map(Duration::from_secs)
+/// For dates of when to come back: renewals are handed no clock.
+fn now() -> Timestamp {
+    Timestamp::from_system_time(SystemTime::now())
 }
 
 #[cfg(test)]
@@ -222,7 +228,13 @@ mod tests {
 
     fn reading(status: u16, body: &str) -> String {
         let status = StatusCode::from_u16(status).unwrap();
-        match read(status, &HeaderMap::new(), body.as_bytes(), &[401]) {
+        match read(
+            status,
+            &HeaderMap::new(),
+            body.as_bytes(),
+            &[401],
+            &Mask::of_texts(["refresh-CANARY-of-ours"]),
+        ) {
             Ok(Answer::Granted(object)) => Value::Object(object).to_string(),
             Ok(Answer::Refused { code, description }) => format!("refused {code}: {description}"),
             Err(error) => format!("{:?}: {error}", error.kind()),
@@ -255,6 +267,11 @@ mod tests {
             (200, r#"{"success":false,"code":400,"message":"m"}"#, "refused 400: m"),
             (200, r#"{"success":false,"code":""}"#, "refused refused: "),
             (401, r#"{"detail":"x"}"#, "refused status_401: "),
+            (
+                400,
+                r#"{"error":"bad refresh-CANARY-of-ours","error_description":"no refresh-CANARY-of-ours and eyJhbGciOiJ.x.y"}"#,
+                "refused bad [redacted]: no [redacted] and eyJ[redacted]",
+            ),
             (400, r#"{"error":"inv\u001b[31malid"}"#, "refused inv?[31malid: "),
         ] {
             assert_eq!(reading(status, body), expected, "{status} {body}");
@@ -271,6 +288,34 @@ mod tests {
         ] {
             let read = reading(status, body);
             assert!(read.starts_with(kind), "{status} {body}: {read}");
+        }
+    }
+
+    #[test]
+    fn half_a_secret_is_not_shown_either_where_a_description_is_cut() {
+        let body =
+            format!(r#"{{"error":"e","error_description":"{}refresh-CANARY-of-ours"}}"#, "x".repeat(295));
+        let read = reading(400, &body);
+        assert!(!read.contains("refr"), "{read}");
+        let busy = reading(503, &body);
+        assert!(!busy.contains("refr"), "{busy}");
+    }
+
+    #[test]
+    fn when_to_come_back_is_read_of_every_trouble_in_seconds_or_as_a_date() {
+        for (status, value, expected) in [
+            (429, "30", 30..31),
+            (503, "2.5", 2..3),
+            (403, "7", 7..8),
+            (429, "Fri, 01 Jan 2100 00:00:00 GMT", 9_999..u64::MAX),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("retry-after", value.parse().unwrap());
+            let status = StatusCode::from_u16(status).unwrap();
+            let error = read(status, &headers, b"{}", &[], &Mask::default()).unwrap_err();
+            let TokenError::Unavailable { retry_after: Some(wait), .. } = &error else { panic!("{error:?}") };
+            assert!(expected.contains(&wait.as_secs()), "{status} {value}: {wait:?}");
+            assert!(error.to_string().contains(&format!("come back in {} s", wait.as_secs())), "{error}");
         }
     }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue, USER_AGENT};
+use cliproxy_core::Mask;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Request, Response, StatusCode};
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use parking_lot::Mutex;
@@ -68,8 +69,9 @@ impl<'c> AsyncHttpClient<'c> for Wire<'_> {
 
 impl Wire<'_> {
     async fn ask(&self, request: HttpRequest) -> Result<HttpResponse, TokenError> {
+        let mask = sent(&request);
         let (status, headers, body) = self.send(request).await?;
-        let (status, body) = match read(status, &headers, &body, &self.dialect.final_statuses)? {
+        let (status, body) = match read(status, &headers, &body, &self.dialect.final_statuses, &mask)? {
             Answer::Granted(object) => (StatusCode::OK, Value::Object(object)),
             Answer::Refused { code, description } => {
                 (StatusCode::BAD_REQUEST, json!({"error": code, "error_description": description}))
@@ -116,6 +118,29 @@ impl Wire<'_> {
         let body = serde_json::to_vec(&object).map_err(|error| TokenError::Setup(error.to_string()))?;
         Ok(Request::from_parts(head, body.into()))
     }
+}
+
+/// Members of a request that are no secrets; every other value is not to be shown, whatever an answer makes of it.
+const PUBLIC: [&str; 9] = [
+    "grant_type",
+    "client_id",
+    "redirect_uri",
+    "scope",
+    "response_type",
+    "code_challenge_method",
+    "provider",
+    "start_url",
+    "resource",
+];
+
+/// What a request showed of its sender.
+pub(super) fn sent(request: &HttpRequest) -> Mask {
+    let form = oauth2::url::form_urlencoded::parse(request.body());
+    let mut secrets: Vec<String> =
+        form.filter(|(key, _)| !PUBLIC.contains(&&**key)).map(|(_, value)| value.into_owned()).collect();
+    let shown = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    secrets.extend(shown.and_then(|shown| shown.split_once(' ')).map(|(_, shown)| shown.to_owned()));
+    Mask::of_texts(secrets.iter().map(String::as_str))
 }
 
 /// `refresh_token` as `refreshToken`.

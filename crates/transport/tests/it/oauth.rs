@@ -36,6 +36,40 @@ async fn a_refresh_token_is_exchanged_once_and_its_reuse_is_a_permanent_refusal(
 }
 
 #[tokio::test]
+async fn what_an_endpoint_repeats_of_what_it_was_sent_is_not_shown() {
+    let upstream = FakeUpstream::start().await;
+    // As servers do that put the request into their answer.
+    upstream.answer_with(|request| {
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        let basic = request.header("authorization").unwrap_or_default().to_owned();
+        status(400).json(&j!({"error": "invalid_grant", "error_description": format!("{basic} | {body}")}))
+    });
+    let plain = TokenEndpoint::new(upstream.url(), "the-client");
+    let secret = || Secret::from("CANARY/secret+of the client");
+    for (endpoint, form) in [
+        (plain.clone().with_secret(secret(), ClientAuth::Body), true),
+        (plain.clone().with_secret(secret(), ClientAuth::BasicAndBody), true),
+        (plain.clone().with_secret(secret(), ClientAuth::Body).with_json(), false),
+        (plain.with_secret(secret(), ClientAuth::Body).with_camel_case_json(), false),
+    ] {
+        let grant = CodeGrant::new(Secret::from("CANARY-code/1"), "http://localhost:1/callback")
+            .with_verifier(Secret::from("CANARY-verifier"))
+            .with_extra("device_secret", "CANARY-extra");
+        assert!(!format!("{grant:?}").contains("CANARY"), "{grant:?}");
+        let refused = endpoint.exchange(&http(), &Via::direct(), &grant).await.unwrap_err();
+        let renewal = refresh(&endpoint, "CANARY/refresh=token").await.unwrap_err();
+        for error in [refused, renewal] {
+            let basic = upstream.last().header("authorization").map(str::to_owned);
+            let told = format!("{error} {error:?} {}", ExecutorError::from(error.clone()));
+            assert!(told.contains("invalid_grant") && told.contains("[redacted]"), "{told}");
+            assert!(!told.contains("CANARY"), "{told}");
+            assert!(basic.is_none_or(|basic| !told.contains(&basic)), "{told}");
+            assert_eq!(told.contains("grant_type="), form, "the rest is shown: {told}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_endpoint_in_trouble_leaves_the_token_alive() {
     let fake = FakeTokenEndpoint::start(["first"]).await;
     let endpoint = TokenEndpoint::new(fake.url(), "the-client");

@@ -1,10 +1,12 @@
-//! Takes secrets out of what a provider said, before a client reads it: the credential's own, word for word, and
-//! whatever looks like a key or token.
+//! Takes secrets out of what a provider said, before anybody reads it: those that we sent, word for word, and whatever
+//! looks like a key or token.
 
 use std::borrow::Cow;
+use std::fmt::{self, Write as _};
 
-use cliproxy_core::Credential;
 use serde_json::Value;
+
+use crate::Credential;
 
 /// What stands in for a secret.
 const HIDDEN: &str = "[redacted]";
@@ -43,14 +45,28 @@ const PREFIXES: [&str; 14] = [
 /// From how many characters after the prefix on it is one.
 const TAIL: usize = 8;
 
-/// The secrets of one credential.
-pub(crate) struct Mask {
+/// The secrets that are not to be shown. `Debug` shows none of them.
+#[derive(Clone, Default)]
+pub struct Mask {
     known: Vec<String>,
 }
 
+impl fmt::Debug for Mask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mask").field("count", &self.known.len()).finish()
+    }
+}
+
 impl Mask {
-    /// Collects everything secret in a credential. Only called when there is an error to show.
-    pub(crate) fn of(credential: &Credential) -> Self {
+    /// Hides these texts, as they are and as they read inside a JSON string or a form.
+    #[must_use]
+    pub fn of_texts<'t>(texts: impl IntoIterator<Item = &'t str>) -> Self {
+        Self::of_known(texts.into_iter().map(|text| text.trim().to_owned()).collect())
+    }
+
+    /// Hides everything secret in a credential. Only called when there is an error to show.
+    #[must_use]
+    pub fn of(credential: &Credential) -> Self {
         let mut known = Vec::new();
         for (key, value) in credential.document().as_map() {
             collect(value, is_telling(key), &mut known);
@@ -61,7 +77,12 @@ impl Mask {
         if settings.label.contains('@') {
             known.push(settings.label.clone());
         }
-        let escaped: Vec<String> = known.iter().filter_map(|text| escaped(text)).collect();
+        Self::of_known(known)
+    }
+
+    fn of_known(mut known: Vec<String>) -> Self {
+        let escaped: Vec<String> =
+            known.iter().flat_map(|text| escaped(text).into_iter().chain(in_a_form(text))).collect();
         known.extend(escaped);
         known.retain(|text| text.len() >= SHORTEST);
         // A secret inside another must not leave the rest of the longer one.
@@ -70,8 +91,9 @@ impl Mask {
         Self { known }
     }
 
-    /// The text without secrets.
-    pub(crate) fn apply<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    /// The text without secrets. What is to be cut is cut afterwards: half a secret is known no more.
+    #[must_use]
+    pub fn apply<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut text = Cow::Borrowed(text);
         for secret in &self.known {
             if text.contains(secret.as_str()) {
@@ -111,6 +133,25 @@ fn escaped(text: &str) -> Option<String> {
     (body != text).then(|| body.to_owned())
 }
 
+/// How a secret reads inside a form or a query, when that is different.
+fn in_a_form(text: &str) -> Option<String> {
+    let stays = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'*');
+    if text.bytes().all(stays) {
+        return None;
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for byte in text.bytes() {
+        match byte {
+            byte if stays(byte) => out.push(char::from(byte)),
+            b' ' => out.push('+'),
+            byte => {
+                let _infallible = write!(out, "%{byte:02X}");
+            }
+        }
+    }
+    Some(out)
+}
+
 /// Replaces what looks like a key; `None` when nothing does.
 fn hide_lookalikes(text: &str) -> Option<String> {
     let mut out: Option<String> = None;
@@ -144,18 +185,9 @@ fn is_key_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '+' | '=' | '*')
 }
 
-/// Cuts a text at a character boundary and marks the cut.
-pub(crate) fn bounded(text: &str, limit: usize) -> Cow<'_, str> {
-    if text.len() <= limit {
-        return Cow::Borrowed(text);
-    }
-    let end = text.floor_char_boundary(limit);
-    Cow::Owned(format!("{}…", text.get(..end).unwrap_or("")))
-}
-
 #[cfg(test)]
 mod tests {
-    use cliproxy_core::{CredentialId, CredentialKind, Document, Origin, ProviderId, Secret, Settings};
+    use crate::{CredentialId, CredentialKind, Document, Origin, ProviderId, Secret, Settings};
 
     use super::*;
 
@@ -204,8 +236,12 @@ mod tests {
     }
 
     #[test]
-    fn a_long_message_is_cut_between_characters() {
-        assert_eq!(bounded("äöü", 3), "ä…");
-        assert_eq!(bounded("abc", 3), "abc");
+    fn texts_are_hidden_as_they_were_sent_and_as_forms_and_json_spell_them() {
+        let mask = Mask::of_texts(["1/x/CANARY+=", "CANARY \"q\"", "short", ""]);
+        let said =
+            r#"refresh_token=1%2Fx%2FCANARY%2B%3D or 1/x/CANARY+=; CANARY \"q\"; CANARY+%22q%22; short"#;
+        let shown = mask.apply(said);
+        assert_eq!(shown, "refresh_token=[redacted] or [redacted]; [redacted]; [redacted]; short");
+        assert_eq!(format!("{mask:?}"), "Mask { count: 5 }");
     }
 }
