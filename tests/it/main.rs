@@ -18,6 +18,7 @@ mod commands;
 mod completions;
 mod counting;
 mod edges;
+mod entry_keys;
 mod first_run;
 mod keeping;
 mod logins;

@@ -23,7 +23,9 @@ use crate::failure;
 use crate::headers;
 use crate::profile::{ProfileHints, profile_of};
 use crate::remarks;
-use crate::request::{Cache, Key, Learned, Prepared, Rewriting, States, context_of, patched, translated};
+use crate::request::{
+    Cache, Key, Learned, Prepared, Rewriting, States, context_of, name_cache, patched, rebuilds, translated,
+};
 use crate::route::{Route, Way};
 use crate::state::{Fresh, Recorder, Refused, Scope};
 
@@ -65,9 +67,8 @@ impl BridgeExchange {
             model: target.model.clone(),
             stream,
             suffix: target.suffix.clone(),
-            // Bytes that pass ask for no hint.
             hints: match route.way {
-                Way::Same(_) => ProfileHints::default(),
+                Way::Same(_) => ProfileHints::passing(target),
                 Way::Hub(_) | Way::Registered(_) => self.shared.options.profiles.hints(target, &route.format),
             },
             info: target.info.clone(),
@@ -322,6 +323,10 @@ struct Encoding<'e> {
 impl Encoding<'_> {
     fn run(&self) -> Result<Prepared, CodecError> {
         let mut prepared = match self.way {
+            Way::Same(codec) if rebuilds(self.request, self.key) => {
+                let hints = self.shared.options.profiles.hints(self.target, &self.key.format);
+                self.said_again(hints, Way::Hub(Arc::clone(codec)))
+            }
             Way::Same(codec) => match patched(codec, self.request, self.key, self.gate) {
                 // The format in name only: it goes the way of any other, and so do its replies.
                 Err(error) if error.kind() == CodecErrorKind::OtherFormat && !self.is_compact() => {
@@ -332,6 +337,9 @@ impl Encoding<'_> {
             },
             way => self.said_again(self.key.hints, way.clone()),
         }?;
+        if self.key.hints.names_prompt_cache == Some(true) {
+            name_cache(self.request, self.key, &mut prepared)?;
+        }
         if let Some(rewriting) = self.rewriting {
             rewriting.apply(self.request, self.key, &mut prepared);
         }

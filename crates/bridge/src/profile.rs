@@ -18,6 +18,25 @@ pub struct ProfileHints {
     pub sampling: Option<bool>,
     /// The provider takes a router's `reasoning` object.
     pub reasoning_object: Option<bool>,
+    /// The provider keeps prompt caches by name: a request that names none is given its conversation's name.
+    pub names_prompt_cache: Option<bool>,
+}
+
+impl ProfileHints {
+    /// What counts where bytes pass: nothing but the words of the credential's own entry about them.
+    pub(crate) fn passing(target: &Target) -> Self {
+        Self::default().of_entry(target)
+    }
+
+    /// With what the credential's entry says, which beats rules for many.
+    fn of_entry(mut self, target: &Target) -> Self {
+        let settings = target.credential.settings();
+        let model = settings.models.iter().find(|entry| entry.name == target.model.as_str());
+        self.keeps_reasoning_text = model.and_then(|entry| entry.compat).or(self.keeps_reasoning_text);
+        self.inline_system = settings.no_inner_system.then_some(false).or(self.inline_system);
+        self.names_prompt_cache = settings.names_prompt_cache.then_some(true).or(self.names_prompt_cache);
+        self
+    }
 }
 
 /// One rule. An empty list matches everything; `*` in an entry matches any text; case does not count.
@@ -117,10 +136,11 @@ impl ProfileRules {
                     developer_role: later.developer_role.or(hints.developer_role),
                     sampling: later.sampling.or(hints.sampling),
                     reasoning_object: later.reasoning_object.or(hints.reasoning_object),
+                    names_prompt_cache: later.names_prompt_cache.or(hints.names_prompt_cache),
                 };
             }
         }
-        hints
+        hints.of_entry(target)
     }
 }
 

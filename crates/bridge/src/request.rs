@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cliproxy_core::{ClientRequest, CredentialId, ModelInfo, Operation, ProviderFormat, UpstreamModel};
+use cliproxy_core::{
+    ClientFormat, ClientRequest, CredentialId, ModelInfo, Operation, ProviderFormat, UpstreamModel,
+};
 use cliproxy_translator::model::ReasoningControl;
 use cliproxy_translator::pass::reasoning::parse_suffix;
 use cliproxy_translator::pass::recall::Recall;
 use cliproxy_translator::payload::{Outgoing, Rules};
 use cliproxy_translator::registry::{self, Registry, RequestCall};
-use cliproxy_translator::splice::Word;
+use cliproxy_translator::splice::{Edits, TopLevel, Word};
 use cliproxy_translator::{Codec, CodecError, Loss, Patch, Profile, ReplyContext, StateGate};
 use http::HeaderMap;
 use parking_lot::Mutex;
+use sha2::{Digest as _, Sha256};
 
 use crate::profile::ProfileHints;
 use crate::route::Way;
@@ -36,6 +39,16 @@ pub(crate) struct Prepared {
     pub(crate) rewritten: Vec<String>,
     /// What was left out because the provider refused it.
     pub(crate) fresh: Option<Arc<Fresh>>,
+}
+
+impl Prepared {
+    /// Puts another body in place of what was made.
+    fn put(&mut self, body: Bytes) {
+        if let Some(exchange) = &mut self.exchange {
+            exchange.translated = body.clone();
+        }
+        self.body = body;
+    }
 }
 
 /// What the making of a request taught for its reply.
@@ -162,6 +175,7 @@ pub(crate) fn translated(
     let call = RequestCall::new(&request.format, &key.format, &request.body, profile)
         .with_suffix(suffix.as_ref())
         .with_usage(key.stream)
+        .said_again(rebuilds(request, key))
         .with_gate(states.gate.as_ref())
         .with_recall(states.recall.as_ref().map(|scope| -> &dyn Recall { scope }));
     let done = registry.translate_request(&call, *context_of(request))?;
@@ -176,6 +190,49 @@ pub(crate) fn translated(
         rewritten: Vec::new(),
         fresh: None,
     })
+}
+
+static SYSTEM: Word = Word::new("system");
+
+/// Whether the conversation may have system messages inside it that this provider is not to get there, though it speaks
+/// the client's format. A word in a tool's arguments may look like one; saying such a request again changes nothing.
+// Source: runtime.md A.10 `rebuild-mid-system-message` of Claude's entries.
+pub(crate) fn rebuilds(request: &ClientRequest, key: &Key) -> bool {
+    key.hints.inline_system == Some(false)
+        && key.format == ProviderFormat::CLAUDE
+        && request.format == ClientFormat::CLAUDE
+        && SYSTEM.is_in(&request.body)
+        && TopLevel::scan(&request.body)
+            .ok()
+            .and_then(|top| top.value("messages"))
+            .is_some_and(|messages| SYSTEM.is_in(messages))
+}
+
+/// Names the prompt cache of a conversation that has a name, unless the request does. What the client called it is
+/// nobody else's business: it is hashed, with who asks. The same name comes out for every turn.
+// Source: runtime.md A.10 `support-prompt-cache-key`; Chat Completions API reference, `prompt_cache_key`.
+pub(crate) fn name_cache(
+    request: &ClientRequest,
+    key: &Key,
+    prepared: &mut Prepared,
+) -> Result<(), CodecError> {
+    let Some((session, _)) = &request.session else { return Ok(()) };
+    if key.format != ProviderFormat::OPENAI || request.operation != Operation::Generate {
+        return Ok(());
+    }
+    let top = TopLevel::scan(&prepared.body)?;
+    if top.has("prompt_cache_key") {
+        return Ok(());
+    }
+    let mut hash = Sha256::new();
+    for part in [request.principal.as_str(), session.as_str()] {
+        hash.update(part.len().to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    let name: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let body = Edits::new().set_string("prompt_cache_key", &name).apply_scanned(&prepared.body, &top);
+    prepared.put(body);
+    Ok(())
 }
 
 /// Payload rules, with what they ask of a request beside its body.
@@ -197,10 +254,7 @@ impl Rewriting {
             headers: &self.headers,
         };
         let applied = self.rules.apply(&outgoing, &prepared.body);
-        if let Some(exchange) = &mut prepared.exchange {
-            exchange.translated = applied.body.clone();
-        }
-        prepared.body = applied.body;
+        prepared.put(applied.body);
         prepared.rewritten = applied.told;
     }
 }

@@ -203,6 +203,9 @@ pub struct ModelEntry {
     pub alias: String,
     /// Whether replies name the alias. `None` follows the default, which is that they do.
     pub force_mapping: Option<bool>,
+    /// Whether it takes thoughts back that nobody has signed, as models of other vendors behind an interface do. `None`
+    /// leaves it to what is known of the provider. Source: runtime.md A.10 `is-compat`; translation.md B36, E114, E642.
+    pub compat: Option<bool>,
     /// What else the entry says of it (limits, modalities, display name).
     pub info: Option<ModelInfo>,
 }
@@ -211,7 +214,7 @@ impl ModelEntry {
     /// A model under an alias; an empty alias means the name.
     #[must_use]
     pub fn new(name: impl Into<String>, alias: impl Into<String>) -> Self {
-        Self { name: name.into(), alias: alias.into(), force_mapping: None, info: None }
+        Self { name: name.into(), alias: alias.into(), force_mapping: None, compat: None, info: None }
     }
 
     /// What clients call it.
@@ -308,6 +311,12 @@ pub struct Settings {
     pub request_scoped: Vec<RequestScopedRule>,
     /// Used only while no other credential offers a model (the `demo` provider, environment keys).
     pub fallback: bool,
+    /// The service takes no system messages inside a conversation: they are said another way, even where the client speaks
+    /// its format. Source: runtime.md A.10 `rebuild-mid-system-message`.
+    pub no_inner_system: bool,
+    /// The service keeps prompt caches by name: a request that names none gets its conversation's name as
+    /// `prompt_cache_key`. Source: runtime.md A.10 `support-prompt-cache-key`.
+    pub names_prompt_cache: bool,
 }
 
 impl Settings {

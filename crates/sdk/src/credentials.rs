@@ -110,6 +110,7 @@ fn settings(entry: &KeyEntry) -> Settings {
     settings.models = entry.models.iter().map(model).collect();
     settings.limits = limits(entry.disable_cooling, entry.request_retry);
     settings.request_scoped = entry.request_scoped_errors.iter().flat_map(rules).collect();
+    settings.no_inner_system = entry.rebuild_mid_system_message.unwrap_or_default();
     settings
 }
 
@@ -123,6 +124,7 @@ fn compatible_settings(entry: &CompatEntry) -> Settings {
     settings.models = entry.models.iter().map(model).collect();
     settings.limits = limits(entry.disable_cooling, entry.request_retry);
     settings.request_scoped = entry.request_scoped_errors.iter().flat_map(rules).collect();
+    settings.names_prompt_cache = entry.support_prompt_cache_key;
     settings
 }
 
@@ -137,6 +139,7 @@ fn limits(disable_cooling: Option<bool>, request_retry: Option<u32>) -> Limits {
 fn model(entry: &cliproxy_config::ModelEntry) -> ModelEntry {
     let mut out = ModelEntry::new(&*entry.name, &*entry.alias);
     out.force_mapping = entry.force_mapping;
+    out.compat = entry.is_compat;
     let mut info = ModelInfo::new(out.public_id());
     info.user_defined = true;
     info.display_name.clone_from(&entry.display_name);

@@ -1,8 +1,10 @@
 //! The `payload` section as rules.
 
-use cliproxy_config::{Config, PayloadModel, Place};
+use cliproxy_config::{Config, ImageGeneration, PayloadModel, Place};
+use cliproxy_core::ProviderFormat;
 use cliproxy_translator::payload::{Rule, RuleError, Rules, Selector};
 use cliproxy_translator::splice::PathError;
+use serde_json::Value;
 
 /// What of the section `payload` has no effect because its path cannot be read, a line each with its place in the file.
 #[must_use]
@@ -37,7 +39,32 @@ pub(crate) fn compile(config: &Config) -> (Rules, Vec<String>) {
         let params = rule.params.iter().map(|path| (path, ()));
         made.rule("filter", &rule.place, &rule.models, params, |rule, path, ()| rule.remove(path));
     }
+    match without_image_tools(config.images.generation) {
+        Ok(rules) => rules.into_iter().for_each(|rule| made.rules.push(rule)),
+        Err(error) => made.problems.push(format!("`disable-image-generation` has no effect: {error}")),
+    }
     (made.rules, made.problems)
+}
+
+/// Takes the tool that makes images out of requests, and what chooses it. It has no meaning outside Responses' formats.
+// Source: runtime.md A.10 `disable-image-generation`. The tool is never added here, so that `false` and `passthrough` are
+// the same; the endpoints that `chat` leaves open do not exist yet.
+fn without_image_tools(policy: ImageGeneration) -> Result<Vec<Rule>, String> {
+    if !matches!(policy, ImageGeneration::Disabled | ImageGeneration::DisabledInChat) {
+        return Ok(Vec::new());
+    }
+    let tool = r#"#(type=="image_generation")#"#;
+    let mut rules = Vec::new();
+    for format in [ProviderFormat::CODEX, ProviderFormat::OPENAI_RESPONSES] {
+        let all = Selector::new("*").protocol(format.as_str());
+        let chosen = all.clone().equal("tool_choice.type", Value::from("image_generation"));
+        let chosen = chosen.map_err(|error| error.to_string())?;
+        let rule = Rule::new([all]).remove(&format!("tools.{tool}"));
+        let rule = rule.and_then(|rule| rule.remove(&format!("tool_choice.tools.{tool}")));
+        rules.push(rule.map_err(|error| error.to_string())?);
+        rules.push(Rule::new([chosen]).remove("tool_choice").map_err(|error| error.to_string())?);
+    }
+    Ok(rules)
 }
 
 #[derive(Default)]

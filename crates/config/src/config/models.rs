@@ -19,7 +19,8 @@ pub struct ModelEntry {
     pub max_context_length: Option<u64>,
     /// `force-mapping`: whether replies name the alias. Presence matters. Example `false`.
     pub force_mapping: Option<bool>,
-    /// `is-compat`: it speaks another vendor's dialect. Presence matters. Example `true`.
+    /// `is-compat`: another vendor's model behind this interface, which takes thoughts back that nobody has signed. Presence
+    /// matters. Example `true`.
     pub is_compat: Option<bool>,
     /// `image`: it makes images; default off. Example `true`.
     pub image: bool,

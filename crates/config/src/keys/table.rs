@@ -74,7 +74,7 @@ pub(super) const ROOT: &[Key] = &[
     key("opaque-state", Active, Map(&[value("enabled"), value("max-bytes"), value("max-age")])),
     value("passthrough-headers"),
     key("payload", Active, Map(PAYLOAD)),
-    later("disable-image-generation"),
+    value("disable-image-generation"),
     later("gpt-image-2-base-model"),
     later("video-result-auth-cache-ttl"),
     // what the operator sees
@@ -230,7 +230,7 @@ macro_rules! entry {
 }
 
 const ENTRY: &[Key] = entry![];
-const CLAUDE: &[Key] = entry![later("rebuild-mid-system-message")];
+const CLAUDE: &[Key] = entry![value("rebuild-mid-system-message")];
 const CODEX: &[Key] = entry![later("websockets"), later("alpha-search")];
 
 const COMPAT: &[Key] = &[
@@ -246,7 +246,7 @@ const COMPAT: &[Key] = &[
     value("disable-cooling"),
     value("request-retry"),
     key("request-scoped-errors", Active, List(SCOPED)),
-    later("support-prompt-cache-key"),
+    value("support-prompt-cache-key"),
     key("api-keys", Legacy, Value),
     key("billing-class", Ignored, Value),
     key("comment", Ignored, Value),
@@ -281,7 +281,7 @@ const MODEL: &[Key] = &[
     value("display-name"),
     value("max-context-length"),
     value("force-mapping"),
-    later("is-compat"),
+    value("is-compat"),
     later("image"),
     value("input-modalities"),
     value("output-modalities"),

@@ -52,6 +52,36 @@ fn what_is_not_built_is_loud_once_and_only_when_it_asks_for_something() {
 }
 
 #[test]
+fn keys_of_the_newer_go_program_either_work_or_say_that_they_do_not() {
+    let codex = |more: &str| format!("codex-api-key: [{{api-key: k, {more}}}]\n");
+    for (set, unbuilt) in [
+        ("save-cooldown-status: true\n".to_owned(), Some("save-cooldown-status")),
+        (codex("websockets: true"), Some("codex-api-key[0].websockets")),
+        (codex("alpha-search: true"), Some("codex-api-key[0].alpha-search")),
+        (codex("models: [{name: m, image: true}]"), Some("codex-api-key[0].models[0].image")),
+        ("gpt-image-2-base-model: gpt-5.4\n".to_owned(), Some("gpt-image-2-base-model")),
+        (codex("models: [{name: m, is-compat: true}]"), None),
+        ("disable-image-generation: chat\n".to_owned(), None),
+        ("claude-api-key: [{api-key: k, rebuild-mid-system-message: true}]\n".to_owned(), None),
+        (
+            "openai-compatibility: [{base-url: 'https://h', support-prompt-cache-key: true}]\n".to_owned(),
+            None,
+        ),
+    ] {
+        let loaded = load(&set);
+        let keys: Vec<&str> = loaded
+            .notices
+            .iter()
+            .map(|notice| match notice {
+                Notice::NotBuilt { key, .. } => key.as_str(),
+                other => panic!("{other}"),
+            })
+            .collect();
+        assert_eq!(keys, unbuilt.into_iter().collect::<Vec<_>>(), "{set}");
+    }
+}
+
+#[test]
 fn what_stands_below_something_that_is_not_built_is_not_said_again() {
     let loaded = load("xai-api-key: [{api-key: k, base-url: 'https://h', websockets: true, bogus: 1}]");
     let lines: Vec<String> = loaded.notices.iter().map(ToString::to_string).collect();

@@ -33,6 +33,9 @@ pub struct RequestCall<'c> {
     pub gate: Option<&'c Arc<dyn StateGate>>,
     /// Where state is found that the client dropped.
     pub recall: Option<&'c dyn Recall>,
+    /// Whether the request is said again through the canonical model though its bytes could pass: the target wants the
+    /// conversation arranged otherwise.
+    pub again: bool,
 }
 
 impl<'c> RequestCall<'c> {
@@ -44,7 +47,8 @@ impl<'c> RequestCall<'c> {
         body: &'c Bytes,
         profile: &'c Profile,
     ) -> Self {
-        Self { client, provider, body, profile, suffix: None, include_usage: false, gate: None, recall: None }
+        let (suffix, gate, recall) = (None, None, None);
+        Self { client, provider, body, profile, suffix, include_usage: false, gate, recall, again: false }
     }
 
     /// With what the model's suffix asks for.
@@ -65,6 +69,13 @@ impl<'c> RequestCall<'c> {
     #[must_use]
     pub fn with_recall(mut self, recall: Option<&'c dyn Recall>) -> Self {
         self.recall = recall;
+        self
+    }
+
+    /// Said again, even where bytes could pass.
+    #[must_use]
+    pub fn said_again(mut self, again: bool) -> Self {
+        self.again = again;
         self
     }
 
@@ -173,7 +184,10 @@ impl Registry {
             self.note_context(call, state);
             return Ok(self.normalized(call, body));
         }
-        if self.passes(call.client, call.provider) {
+        let passes = self.passes(call.client, call.provider);
+        if passes && call.again {
+            state.rewritten = true;
+        } else if passes {
             match self.passed(call, state) {
                 // The route's format in name only: it is translated to that format like any other.
                 Err(error) if error.kind() == CodecErrorKind::OtherFormat => state.rewritten = true,
