@@ -1,5 +1,6 @@
 //! JSON as bytes: text that stays escaped, members that stay raw, a writer without a tree.
 
+mod progress;
 pub(crate) mod read;
 mod text;
 mod wire;
@@ -9,6 +10,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+pub(crate) use progress::Progress;
 pub use text::Text;
 pub(crate) use text::kind_of;
 pub(crate) use wire::{Lenient, List, named, wire_struct};

@@ -110,6 +110,38 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// The bytes of the characters, one after the other, without a copy. What is written with a `\\u` and is not ASCII is
+    /// told by a single byte that no ASCII character has.
+    pub(crate) fn each_byte(&self, mut take: impl FnMut(u8)) {
+        let body = match &self.0 {
+            Repr::Plain(text) => return text.bytes().for_each(take),
+            Repr::Escaped(body) => body,
+        };
+        let mut rest: &str = body;
+        while let Some((before, escape)) =
+            memchr::memchr(b'\\', rest.as_bytes()).and_then(|at| rest.split_at_checked(at))
+        {
+            before.bytes().for_each(&mut take);
+            let mut taken = 2;
+            take(match escape.as_bytes().get(1).copied() {
+                Some(b'n') => b'\n',
+                Some(b't') => b'\t',
+                Some(b'r') => b'\r',
+                Some(b'b') => 0x08,
+                Some(b'f') => 0x0c,
+                Some(b'u') => {
+                    let (character, digits) = unicode(escape.get(2..).unwrap_or(""));
+                    taken += digits;
+                    u8::try_from(character).ok().filter(u8::is_ascii).unwrap_or(0xff)
+                }
+                Some(other) => other,
+                None => return,
+            });
+            rest = escape.get(taken..).unwrap_or("");
+        }
+        rest.bytes().for_each(take);
+    }
+
     /// A copy that borrows from this one.
     #[must_use]
     pub fn reborrow(&self) -> Text<'_> {

@@ -150,6 +150,16 @@ pub fn single_quotes_repaired(text: &str) -> Option<String> {
     is_object(&out).then_some(out)
 }
 
+/// Arguments of a format that has objects there. What is none is made one as by [`json_object`].
+#[must_use]
+pub fn object(raw: &RawValue) -> Args<'_> {
+    let args = Args::Json(Cow::Borrowed(raw));
+    if raw.get().starts_with('{') {
+        return args;
+    }
+    raw_object(&args).map_or(Args::Encoded(Text::default()), |object| Args::Json(Cow::Owned(object)))
+}
+
 /// The arguments as a raw JSON object that a decoder can keep.
 #[must_use]
 pub fn raw_object(args: &Args<'_>) -> Option<Box<RawValue>> {

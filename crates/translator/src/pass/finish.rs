@@ -2,6 +2,9 @@
 
 use cliproxy_core::FinishReason;
 
+use crate::codec::CodecError;
+use crate::json::Progress;
+
 /// The reason as Chat Completions says it.
 #[must_use]
 pub fn chat_reason(reason: FinishReason) -> &'static str {
@@ -18,6 +21,21 @@ pub fn chat_reason(reason: FinishReason) -> &'static str {
         // A reason that core learns later ends a reply like any other.
         _ => "stop",
     }
+}
+
+/// Whether a reply that ends so says that it is whole. One that was stopped may be cut anywhere, within a call too (E186).
+pub(crate) fn is_whole(reason: FinishReason) -> bool {
+    matches!(reason, FinishReason::Stop | FinishReason::StopSequence | FinishReason::ToolUse)
+}
+
+/// What is wrong with the arguments of calls in a reply that says that it is whole: `None` for JSON, or no arguments.
+/// A client parses them. Source: issue 4, "Proof"; translation.md B68.
+pub(crate) fn broken<'p>(arguments: impl IntoIterator<Item = &'p Progress>) -> Option<CodecError> {
+    let broken = arguments.into_iter().find(|progress| !progress.is_json())?;
+    Some(CodecError::protocol(match broken.is_open() {
+        true => "the stream ended within the arguments of a call",
+        false => "the arguments of a call are no JSON",
+    }))
 }
 
 /// The reason that a Chat Completions word stands for; case does not matter.

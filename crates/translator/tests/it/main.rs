@@ -33,3 +33,4 @@ mod responses;
 mod schema;
 mod splice;
 mod toy;
+mod wire;

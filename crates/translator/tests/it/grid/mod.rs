@@ -1,7 +1,7 @@
 //! Every client format with every provider format: what arrives, what is told to be lost, what is refused. The table
 //! in `docs/translation.md` is made of what these tests find. Source: issue 4, "Proof".
 
-mod bodies;
+pub mod bodies;
 mod replies;
 mod table;
 

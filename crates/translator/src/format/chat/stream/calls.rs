@@ -6,9 +6,10 @@ use serde_json::value::RawValue;
 
 use super::super::decode::thought_signature;
 use super::super::wire;
-use super::balance::Balance;
-use crate::json::Text;
+use crate::codec::CodecError;
+use crate::json::{Progress, Text};
 use crate::model::{BlockKind, Delta, Event, Signature};
+use crate::pass::finish;
 
 /// The calls of one choice.
 #[derive(Debug, Default)]
@@ -30,7 +31,7 @@ struct Call {
     /// Arguments that came before the block could open.
     held: Text<'static>,
     signature: Option<Signature<'static>>,
-    balance: Balance,
+    arguments: Progress,
 }
 
 /// One piece of a call, whatever spelling it came in.
@@ -125,7 +126,7 @@ impl Calls {
             block: None,
             held: Text::default(),
             signature: None,
-            balance: Balance::default(),
+            arguments: Progress::default(),
         });
         self.calls.len() - 1
     }
@@ -153,9 +154,9 @@ impl Calls {
         self.calls.iter().any(|call| call.block.is_some())
     }
 
-    /// Whether the arguments of every call are whole, as far as brackets tell.
-    pub(super) fn are_whole(&self) -> bool {
-        self.calls.iter().all(|call| call.custom || call.balance.is_whole())
+    /// What is wrong with the arguments of calls, in a reply that says that it is whole.
+    pub(super) fn broken(&self) -> Option<CodecError> {
+        finish::broken(self.calls.iter().filter(|call| !call.custom).map(|call| &call.arguments))
     }
 }
 
@@ -185,10 +186,11 @@ impl Call {
             Some(b'{' | b'[') => Some(Text::plain(raw.get())),
             _ => None,
         };
+        let text = match self.custom {
+            true => text,
+            false => text.and_then(|text| self.arguments.take(text)),
+        };
         let Some(text) = text.filter(|text| !text.is_empty()) else { return };
-        if let Some(body) = raw.get().strip_prefix('"').and_then(|body| body.strip_suffix('"')) {
-            self.balance.feed(body);
-        }
         match self.block {
             Some(block) => sink(Event::Delta { block, delta: Delta::Args(text) }),
             None => text.push_onto(&mut self.held),

@@ -48,11 +48,6 @@ impl Choice {
         self.finished
     }
 
-    /// Whether no arguments are cut, as far as brackets tell.
-    pub(super) fn is_whole(&self) -> bool {
-        self.calls.are_whole()
-    }
-
     /// Takes what a chunk says of the choice. Behind its finish nothing counts (E139).
     pub(super) fn take(
         &mut self,
@@ -74,7 +69,7 @@ impl Choice {
             sink(Event::Delta { block, delta: Delta::Logprobs(Cow::Borrowed(logprobs)) });
         }
         if let Some(word) = wire::filled(wire.finish_reason) {
-            self.finish(Some(word.into_decoded()), next, sink);
+            self.finish(Some(word.into_decoded()), next, sink)?;
         }
         Ok(())
     }
@@ -194,16 +189,28 @@ impl Choice {
     }
 
     /// Once per choice: a second word changes nothing (B53). Source for the reason: B51, B52.
-    pub(super) fn finish(&mut self, word: Option<Cow<'_, str>>, next: &mut u32, sink: Sink<'_>) {
+    ///
+    /// # Errors
+    /// When it says that all is well and the arguments of a call are no JSON, or cut (B68, E185).
+    pub(super) fn finish(
+        &mut self,
+        word: Option<Cow<'_, str>>,
+        next: &mut u32,
+        sink: Sink<'_>,
+    ) -> Result<(), CodecError> {
         self.finished = true;
+        let reason = word.as_deref().map_or(FinishReason::Stop, finish::from_chat);
+        if let Some(error) = self.calls.broken().filter(|_| finish::is_whole(reason)) {
+            return Err(error);
+        }
         self.close(sink);
         self.calls.finish(self.index, next, sink);
-        let reason = word.as_deref().map_or(FinishReason::Stop, finish::from_chat);
         let reason = match finish::settle(reason, self.calls.any()) {
             FinishReason::Stop if self.refused => FinishReason::Refusal,
             reason => reason,
         };
         sink(Event::Finish { candidate: self.index, finish: Finish { native: word, ..Finish::new(reason) } });
+        Ok(())
     }
 }
 

@@ -127,10 +127,7 @@ impl Decoder {
         self.state = State::Over;
         let Self { choices, next_block, .. } = self;
         for choice in choices.iter_mut().filter(|choice| !choice.is_finished()) {
-            if !choice.is_whole() {
-                return Err(CodecError::protocol("the stream ended within the arguments of a call"));
-            }
-            choice.finish(None, next_block, sink);
+            choice.finish(None, next_block, sink)?;
         }
         sink(Event::End);
         Ok(())

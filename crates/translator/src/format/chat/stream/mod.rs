@@ -1,6 +1,5 @@
 //! Streams of chunks.
 
-mod balance;
 mod call;
 mod calls;
 mod choice;

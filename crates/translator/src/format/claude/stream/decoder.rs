@@ -2,14 +2,16 @@
 
 use std::borrow::Cow;
 
+use cliproxy_core::FinishReason;
 use serde_json::value::RawValue;
 
 use super::super::wire::{self, plain};
 use super::super::{CLAUDE, block, carrier, error, reply, usage};
 use crate::codec::{CodecError, StreamDecoder};
 use crate::frame::StreamFrame;
-use crate::json::{self, Text};
+use crate::json::{self, Progress, Text};
 use crate::model::{BlockKind, Delta, Event, Opaque, Start, StreamError};
+use crate::pass::finish;
 use crate::splice::Edits;
 
 /// A block that the provider has open.
@@ -27,6 +29,7 @@ enum State {
     /// The input that the start event held: sent when no delta came (B63).
     Call {
         whole_input: Option<Box<RawValue>>,
+        arguments: Progress,
     },
     /// A block of a server tool, or one that we do not know, waits until it is whole.
     Server {
@@ -43,6 +46,10 @@ enum State {
 pub(in super::super) struct Decoder {
     counts: usage::Counts,
     open: Vec<Open>,
+    /// What came as the arguments of calls that are closed and is no JSON.
+    broken: Option<Progress>,
+    /// The reply was stopped.
+    stopped: bool,
     next: u32,
     started: bool,
     over: bool,
@@ -70,9 +77,10 @@ impl StreamDecoder for Decoder {
             "content_block_start" => self.block_start(&event, sink)?,
             "content_block_stop" => self.block_stop(event.index.unwrap_or(0), sink),
             "message_start" => self.start(event.message, sink),
-            "message_delta" => self.message_delta(event, sink),
+            "message_delta" => self.message_delta(event, sink)?,
             "message_stop" => {
                 self.begin(sink);
+                self.check(None)?;
                 self.close_all(sink);
                 self.over = true;
                 sink(Event::End);
@@ -129,7 +137,20 @@ impl Decoder {
         sink(Event::Usage(self.counts.canonical()));
     }
 
-    fn message_delta(&mut self, event: wire::Event<'_>, sink: Sink<'_>) {
+    /// Arguments that are no JSON are none of a reply that says that it is whole; one that was stopped may be cut.
+    fn check(&mut self, reason: Option<FinishReason>) -> Result<(), CodecError> {
+        self.stopped |= reason.is_some_and(|reason| !finish::is_whole(reason));
+        if self.stopped {
+            return Ok(());
+        }
+        let open = self.open.iter().filter_map(|open| match &open.state {
+            State::Call { arguments, .. } => Some(arguments),
+            _ => None,
+        });
+        finish::broken(self.broken.iter().chain(open)).map_or(Ok(()), Err)
+    }
+
+    fn message_delta(&mut self, event: wire::Event<'_>, sink: Sink<'_>) -> Result<(), CodecError> {
         self.begin(sink);
         if let Some(usage) = &event.usage {
             self.usage(usage, sink);
@@ -137,8 +158,10 @@ impl Decoder {
         let delta = event.delta.unwrap_or_default();
         if let Some(reason) = delta.stop_reason {
             let finish = reply::finish(reason, delta.stop_sequence, delta.stop_details.map(Cow::Borrowed));
+            self.check(Some(finish.reason))?;
             sink(Event::Finish { candidate: 0, finish });
         }
+        Ok(())
     }
 
     fn block_start(&mut self, event: &wire::Event<'_>, sink: Sink<'_>) -> Result<(), CodecError> {
@@ -181,7 +204,7 @@ impl Decoder {
                 };
                 sink(start(call));
                 let whole_input = block.input.filter(|raw| !is_empty_input(raw)).map(ToOwned::to_owned);
-                State::Call { whole_input }
+                State::Call { whole_input, arguments: Progress::default() }
             }
             _ => State::Server { kind: kind.into_owned(), raw: raw.to_owned(), input: Text::default() },
         };
@@ -212,8 +235,10 @@ impl Decoder {
                     emit(Delta::Signature(signature));
                 }
             }
-            State::Call { whole_input } => {
-                if let Some(text) = delta.partial_json.filter(|text| !text.is_empty()) {
+            State::Call { whole_input, arguments } => {
+                if let Some(text) =
+                    delta.partial_json.and_then(|text| arguments.take(text)).filter(|text| !text.is_empty())
+                {
                     *whole_input = None;
                     emit(Delta::Args(text));
                 }
@@ -229,7 +254,13 @@ impl Decoder {
 
     fn block_stop(&mut self, index: u32, sink: Sink<'_>) {
         let Some(at) = self.open.iter().position(|open| open.index == index) else { return };
-        close(self.open.remove(at), sink);
+        let open = self.open.remove(at);
+        if let State::Call { arguments, .. } = &open.state
+            && !arguments.is_json()
+        {
+            self.broken = Some(arguments.clone());
+        }
+        close(open, sink);
     }
 
     fn close_all(&mut self, sink: Sink<'_>) {
@@ -242,7 +273,7 @@ impl Decoder {
 fn close(open: Open, sink: Sink<'_>) {
     let block = open.block;
     match open.state {
-        State::Call { whole_input: Some(input) } => {
+        State::Call { whole_input: Some(input), .. } => {
             sink(Event::Delta { block, delta: Delta::Args(Text::plain(input.get())) });
         }
         State::Server { kind, raw, input } => {
@@ -264,7 +295,7 @@ fn close(open: Open, sink: Sink<'_>) {
             };
             sink(Event::BlockStart { block, candidate: 0, kind });
         }
-        State::Call { whole_input: None } | State::Text | State::Thinking | State::Whole => {}
+        State::Call { whole_input: None, .. } | State::Text | State::Thinking | State::Whole => {}
     }
     sink(Event::BlockStop { block });
 }

@@ -13,6 +13,7 @@ use crate::model::{
     Args, Bind, Media, MediaClass, MediaSource, Opaque, Part, PartKind, Reasoning, ServerPart, Signature,
     ToolCall, ToolResult,
 };
+use crate::pass::args::object;
 use crate::pass::media::{class_of, lower, mime_of_name};
 use crate::splice::TopLevel;
 
@@ -125,7 +126,7 @@ fn word(raw: Option<&RawValue>) -> Cow<'_, str> {
 
 fn call_of<'a>(call: wire::FunctionCall<'a>, extras: &mut crate::json::Extras<'a>) -> PartKind<'a> {
     extras.extend(call.extras.into_iter().map(|(key, raw)| (Cow::Owned(format!("functionCall.{key}")), raw)));
-    let args = call.args.map_or_else(|| Args::Encoded(Text::default()), |raw| Args::Json(Cow::Borrowed(raw)));
+    let args = call.args.map_or_else(|| Args::Encoded(Text::default()), object);
     PartKind::ToolCall(ToolCall {
         id: Text::plain(word(call.id)),
         name: word(call.name),

@@ -18,6 +18,7 @@ use crate::json::read::{filled, misread, plain};
 use crate::model::{
     BlockKind, Delta, Event, Finish, Media, MediaClass, MediaSource, Part, PartKind, Start, StreamError,
 };
+use crate::pass::finish;
 
 type Sink<'s> = &'s mut dyn FnMut(Event<'_>);
 
@@ -513,6 +514,12 @@ impl Decoder {
             item.closed = true;
             item.close(sink);
         }
+        let finish = self.settled(finish);
+        // Source: B68; issue 4, "Proof". A reply that was stopped may be cut anywhere.
+        if finish::is_whole(finish.reason) {
+            let calls = self.items.iter().filter(|item| item.class == Class::Call && !item.call.custom);
+            finish::broken(calls.map(|item| &item.call.arguments)).map_or(Ok(()), Err)?;
+        }
         self.state = State::Over;
         let mut used = response.usage.map(usage::decode).unwrap_or_default();
         if self.searches > 0 {
@@ -525,7 +532,7 @@ impl Decoder {
             let name = Cow::Borrowed(WHOLE);
             sink(Event::Raw { format: RESPONSES, name, data: Cow::Borrowed(raw) });
         }
-        sink(Event::Finish { candidate: 0, finish: self.settled(finish) });
+        sink(Event::Finish { candidate: 0, finish });
         sink(Event::End);
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use crate::json::Text;
+use crate::json::{Progress, Text};
 use crate::model::{BlockKind, Delta, Event, Signature};
 
 /// What an item is, as far as its deltas go.
@@ -43,6 +43,8 @@ pub(super) struct CallState {
     pub(super) call_id: String,
     pub(super) name: String,
     pub(super) custom: bool,
+    /// How far its arguments are JSON.
+    pub(super) arguments: Progress,
     held: Text<'static>,
 }
 
@@ -90,6 +92,11 @@ impl Item {
             return;
         }
         self.sent += text.char_count();
+        let text = match self.call.custom {
+            true => Some(text),
+            false => self.call.arguments.take(text),
+        };
+        let Some(text) = text else { return };
         match self.block {
             Some(block) => sink(Event::Delta { block, delta: Delta::Args(text) }),
             None => text.push_onto(&mut self.call.held),
