@@ -9,7 +9,9 @@ use cliproxy_core::{
     UpstreamBytes, UpstreamReply, Usage, WholeReply, WireReply, WireStream,
 };
 use cliproxy_translator::model::Response;
-use cliproxy_translator::{Codec, CodecError, Framing, NameMap, ReplyContext, registry, replay};
+use cliproxy_translator::{
+    Codec, CodecError, Framing, Loss, NameMap, ReplyContext, ReplyMeter, registry, replay,
+};
 use http::HeaderMap;
 
 use crate::bridge::Shared;
@@ -37,6 +39,8 @@ struct Turned {
     body: Bytes,
     usage: Usage,
     finish: Option<FinishReason>,
+    /// What the client's format could not say.
+    losses: Vec<Loss>,
 }
 
 impl Call<'_> {
@@ -105,9 +109,8 @@ impl Call<'_> {
                 self.primed(reply.headers, reply.body, lane).await
             }
             Way::Hub(wire) => {
-                let encoder = self.exchange.client.stream_encoder(&context);
                 let recorder = self.exchange.recorder(self.target, self.route, &context);
-                let lane = HubLane::new(&*wire, &context, encoder, recorder);
+                let lane = HubLane::new(&*wire, &context, &self.exchange.client, recorder);
                 drop(prepared);
                 self.primed(reply.headers, reply.body, lane).await
             }
@@ -164,10 +167,13 @@ impl Call<'_> {
             if let Some(recorder) = recorder {
                 recorder.response(&response);
             }
-            Bytes::from(client.encode_reply(&response, &context))
+            let losses = lost(&client, &response, &context);
+            (Bytes::from(client.encode_reply(&response, &context)), losses)
         };
-        let body = self.exchange.shared.pool.run(read, encode).await?;
-        Ok(self.whole_reply(&headers, Turned { body, usage: seen.usage, finish: seen.finish }))
+        let (body, losses) = self.exchange.shared.pool.run(read, encode).await?;
+        let turned = Turned { body, usage: seen.usage, finish: seen.finish, losses };
+        self.exchange.reply_lost(self.route, &turned.losses);
+        Ok(self.whole_reply(&headers, turned))
     }
 
     /// The stream, or the whole reply that some services send in its place.
@@ -215,7 +221,10 @@ impl Call<'_> {
             pool.run(reply.body.len(), turning.owned(context, registered, recorder)).await?
         };
         let why = match turned {
-            Ok(Some(turned)) => return Ok(turned),
+            Ok(Some(turned)) => {
+                self.exchange.reply_lost(self.route, &turned.losses);
+                return Ok(turned);
+            }
             Ok(None) => None,
             Err(error) => Some(error),
         };
@@ -278,7 +287,8 @@ impl Call<'_> {
         };
         let teller = self.exchange.teller(self.target, Some(self.route));
         let executor = Arc::clone(&self.target.executor);
-        Pump::new(body, lane, bounds, ReplySource { executor, headers, now: self.target.now }, teller)
+        let source = ReplySource { executor, headers, now: self.target.now };
+        Pump::new(body, lane, bounds, source, teller, self.exchange.remarker(self.route))
     }
 
     fn source(&self, headers: &HeaderMap) -> ReplySource {
@@ -311,11 +321,11 @@ impl Turning<'_> {
                 if let Some(recorder) = recorder {
                     recorder.response(&response);
                 }
-                Ok(written(&response, context, &**self.client))
+                Ok(written(&response, context, self.client))
             }
-            (Way::Same(codec), _) => codec.patch_reply(self.body, context).map(Turned::some),
+            (Way::Same(codec), _) => codec.patch_reply(self.body, context).map(|done| Some(done.into())),
             (Way::Registered(_), Some(exchange)) => {
-                self.shared.registry.translate_reply(exchange, self.body).map(Turned::some)
+                self.shared.registry.translate_whole(exchange, self.body).map(|done| Some(done.into()))
             }
             (Way::Registered(_), None) => Ok(None),
         }
@@ -340,11 +350,23 @@ impl Turning<'_> {
     }
 }
 
-impl Turned {
-    #[expect(clippy::unnecessary_wraps, reason = "the shape of its siblings, which may find nothing")]
-    fn some((body, usage, finish): (Bytes, Usage, Option<FinishReason>)) -> Option<Self> {
-        Some(Self { body, usage, finish })
+impl From<(Bytes, Usage, Option<FinishReason>)> for Turned {
+    fn from((body, usage, finish): (Bytes, Usage, Option<FinishReason>)) -> Self {
+        Self { body, usage, finish, losses: Vec::new() }
     }
+}
+
+impl From<registry::TranslatedReply> for Turned {
+    fn from(done: registry::TranslatedReply) -> Self {
+        Self { body: done.body, usage: done.usage, finish: done.finish, losses: done.losses }
+    }
+}
+
+/// What of a reply the client's format cannot say.
+fn lost(client: &Arc<dyn Codec>, response: &Response<'_>, context: &ReplyContext) -> Vec<Loss> {
+    let mut meter = ReplyMeter::new(Arc::clone(client), context.searches_web);
+    meter.response(response);
+    meter.into_losses()
 }
 
 /// A context for reading what was written in the client's format: tool names have their own form again.
@@ -354,20 +376,21 @@ fn turned_context(mut context: Box<ReplyContext>) -> Box<ReplyContext> {
 }
 
 /// Writes a decoded reply; `None` when there is nothing in it, as in an error object or somebody else's JSON.
-fn written(response: &Response<'_>, context: &ReplyContext, client: &dyn Codec) -> Option<Turned> {
+fn written(response: &Response<'_>, context: &ReplyContext, client: &Arc<dyn Codec>) -> Option<Turned> {
     let first = response.candidates.first()?;
     let finish = first.finish.as_ref().map(|finish| finish.reason);
     if first.parts.is_empty() && finish.is_none() && response.usage.is_none() {
         return None;
     }
     let usage = response.usage.unwrap_or_default();
-    Some(Turned { body: Bytes::from(client.encode_reply(response, context)), usage, finish })
+    let losses = lost(client, response, context);
+    Some(Turned { body: Bytes::from(client.encode_reply(response, context)), usage, finish, losses })
 }
 
 /// A reply that only its provider understands: whole JSON, and no error.
 fn opaque(codec: &dyn Codec, body: &Bytes) -> Result<Option<Turned>, CodecError> {
     let _: &serde_json::value::RawValue = serde_json::from_slice(body)?;
-    let turned = || Turned { body: body.clone(), usage: Usage::default(), finish: None };
+    let turned = || Turned::from((body.clone(), Usage::default(), None));
     Ok((!codec.is_own_error(body)).then(turned))
 }
 

@@ -148,6 +148,23 @@ impl BridgeExchange {
         Some(Recorder::new(scope, context))
     }
 
+    /// Who tells what of a reply was lost.
+    pub(crate) fn remarker(&self, route: &Route) -> remarks::Remarker {
+        remarks::Remarker {
+            request: self.request.id.clone(),
+            format: route.format.clone(),
+            explain: self.request.explain,
+            remembers: self.remembers(),
+        }
+    }
+
+    /// Tells what of a reply was lost, before the client gets it.
+    pub(crate) fn reply_lost(&self, route: &Route, losses: &[Loss]) {
+        if !losses.is_empty() {
+            self.remarks.lock().extend(self.remarker(route).of_reply(losses));
+        }
+    }
+
     /// Notes that a refused request went through without the state of earlier turns.
     fn mended(&self, prepared: &Prepared) {
         let Some(fresh) = &prepared.fresh else { return };

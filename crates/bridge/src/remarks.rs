@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use cliproxy_core::ProviderFormat;
+use cliproxy_core::{ProviderFormat, RequestId};
 use cliproxy_translator::Loss;
 
 use crate::request::Prepared;
@@ -22,6 +22,38 @@ pub(crate) fn of(prepared: &Prepared, format: &ProviderFormat) -> Vec<String> {
         lines.push(format!("payload rules for {format}: {}", prepared.rewritten.join(", ")));
     }
     lines
+}
+
+/// Who tells what of a reply was lost.
+#[derive(Clone, Debug)]
+pub(crate) struct Remarker {
+    pub(crate) request: RequestId,
+    pub(crate) format: ProviderFormat,
+    /// Somebody reads it.
+    pub(crate) explain: bool,
+    /// The state of the reply is remembered for its client: it is not lost.
+    pub(crate) remembers: bool,
+}
+
+impl Remarker {
+    /// A line for what was lost, if anything was and somebody reads it.
+    pub(crate) fn of_reply(&self, lost: &[Loss]) -> Option<String> {
+        if lost.is_empty() {
+            return None;
+        }
+        let is_state =
+            |loss: &&Loss| matches!(&*loss.what, "message.signature" | "message.redacted_thinking");
+        let lost: Vec<Loss> =
+            lost.iter().filter(|loss| !(self.remembers && is_state(loss))).cloned().collect();
+        for loss in &lost {
+            tracing::debug!(
+                request_id = %self.request, format = %self.format, what = %loss.what, why = %loss.why,
+                "not carried over to the client"
+            );
+        }
+        (self.explain && !lost.is_empty())
+            .then(|| format!("not carried over from {}: {}", self.format, losses(&lost)))
+    }
 }
 
 /// Each kind once, with how often it was lost, those of one reason together.

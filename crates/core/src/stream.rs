@@ -27,19 +27,29 @@ pub struct StreamEnd {
     pub finish: Option<FinishReason>,
     /// What broke it.
     pub error: Option<ExecutorError>,
+    /// What was lost of it on the way to the client, a line each, for the [`crate::Explanation`] of a reply that is
+    /// under way: no content and no secrets. Empty where nobody reads it.
+    pub remarks: Vec<String>,
 }
 
 impl StreamEnd {
     /// A good end.
     #[must_use]
     pub fn done(usage: Usage, finish: Option<FinishReason>) -> Self {
-        Self { usage, finish, error: None }
+        Self { usage, finish, error: None, remarks: Vec::new() }
     }
 
     /// A bad end.
     #[must_use]
     pub fn failed(usage: Usage, error: ExecutorError) -> Self {
-        Self { usage, finish: None, error: Some(error) }
+        Self { usage, finish: None, error: Some(error), remarks: Vec::new() }
+    }
+
+    /// With what was lost.
+    #[must_use]
+    pub fn with_remarks(mut self, remarks: Vec<String>) -> Self {
+        self.remarks = remarks;
+        self
     }
 }
 

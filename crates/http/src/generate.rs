@@ -23,7 +23,7 @@ use crate::{Endpoint, compact, failure, respond, session};
 const EXPLAIN: HeaderName = HeaderName::from_static("x-cliproxy-explain");
 const EXPLANATION: HeaderName = HeaderName::from_static("x-cliproxy-explanation");
 /// An explanation longer than this is cut: proxies in front of us limit headers.
-const MAX_EXPLANATION: usize = 4096;
+pub(crate) const MAX_EXPLANATION: usize = 4096;
 
 pub(crate) async fn answer(
     inner: Arc<Inner>,
@@ -59,7 +59,7 @@ pub(crate) async fn answer(
         Early::Patience(answering, interval) if stream => {
             let waiting =
                 WaitingBody::new(answering, interval, Arc::clone(&call.codec), &inner.shutdown, model);
-            streamed(waiting, addressed.array)
+            streamed(waiting.with_explain(explain), addressed.array)
         }
         Early::Patience(answering, interval) => {
             let whole = WholeBody::new(
@@ -118,9 +118,7 @@ fn finish(inner: &Inner, call: &Call, dispatched: Dispatched, wanted: &Wanted) -
     let refuse = |error: &ClientError| respond::error(call.codec.as_ref(), error, &call.id);
     let mut response = match dispatched.result {
         Ok(UpstreamReply::Whole(reply)) if !wanted.stream => whole(*reply),
-        Ok(UpstreamReply::Stream(reply)) if wanted.stream => {
-            stream(inner, call, reply, wanted.addressed.array)
-        }
+        Ok(UpstreamReply::Stream(reply)) if wanted.stream => stream(inner, call, reply, wanted),
         // Whatever made it did not keep the contract.
         Ok(UpstreamReply::Whole(_)) => refuse(&failure::not_a_stream()),
         Ok(UpstreamReply::Stream(_)) => refuse(&failure::not_whole()),
@@ -150,9 +148,9 @@ fn whole(reply: WholeReply) -> Response<OutboundBody> {
     response
 }
 
-fn stream(inner: &Inner, call: &Call, reply: StreamReply, array: bool) -> Response<OutboundBody> {
+fn stream(inner: &Inner, call: &Call, reply: StreamReply, wanted: &Wanted) -> Response<OutboundBody> {
     let body = StreamBody::new(reply.frames, call.options.keepalive, &inner.shutdown);
-    let mut response = streamed(body, array);
+    let mut response = streamed(body.with_explain(wanted.explain), wanted.addressed.array);
     respond::add_upstream(response.headers_mut(), &reply.headers);
     response
 }

@@ -14,10 +14,17 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::failure;
+use crate::generate::MAX_EXPLANATION;
 use crate::patience::Answering;
 
 /// A comment line, which every SSE reader skips. Source: http-api.md A.5 rule 4.
 const KEEP_ALIVE: Bytes = Bytes::from_static(b": keep-alive\n\n");
+
+/// What was lost of a stream: its headers, which explain the rest, went out before it was known.
+fn comment(remarks: &[String]) -> Bytes {
+    let text: String = remarks.join("; ").chars().take(MAX_EXPLANATION).collect();
+    Bytes::from(format!(": {}\n\n", text.replace(|c: char| !c.is_ascii() || c.is_ascii_control(), "?")))
+}
 
 /// When the next comment is due. Frames only note that they came; the timer is reset when it fires, not per frame.
 struct Heartbeat {
@@ -59,6 +66,8 @@ pub(crate) struct StreamBody {
     frames: Option<Pin<Box<dyn ClientStream>>>,
     heartbeat: Option<Heartbeat>,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// The client wants to know how its reply came about.
+    explain: bool,
 }
 
 impl StreamBody {
@@ -68,7 +77,13 @@ impl StreamBody {
         shutdown: &Shutdown,
     ) -> Self {
         let cut = Box::pin(shutdown.cut_token().cancelled_owned());
-        Self { frames: Some(frames), heartbeat: keepalive.map(Heartbeat::new), cut }
+        Self { frames: Some(frames), heartbeat: keepalive.map(Heartbeat::new), cut, explain: false }
+    }
+
+    /// With what was lost of the stream at its end, in a comment.
+    pub(crate) fn with_explain(mut self, explain: bool) -> Self {
+        self.explain = explain;
+        self
     }
 }
 
@@ -84,6 +99,10 @@ impl Stream for StreamBody {
                     heartbeat.beat();
                 }
                 return Poll::Ready(Some(Ok(bytes)));
+            }
+            Poll::Ready(Some(Frame::End(end))) if this.explain && !end.remarks.is_empty() => {
+                this.frames = None;
+                return Poll::Ready(Some(Ok(comment(&end.remarks))));
             }
             // What broke the stream has been told to the client, and to the conductor by the stream itself.
             Poll::Ready(_) => {
@@ -115,6 +134,7 @@ pub(crate) struct WaitingBody {
     shutdown: Shutdown,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     model: String,
+    explain: bool,
 }
 
 enum State {
@@ -140,7 +160,14 @@ impl WaitingBody {
             shutdown: shutdown.clone(),
             cut: Box::pin(shutdown.cut_token().cancelled_owned()),
             model,
+            explain: false,
         }
+    }
+
+    /// With what was lost of the stream at its end, in a comment.
+    pub(crate) fn with_explain(mut self, explain: bool) -> Self {
+        self.explain = explain;
+        self
     }
 
     /// An error as the only content of the stream.
@@ -169,7 +196,8 @@ impl Stream for WaitingBody {
                     let said = match dispatched.result {
                         Ok(UpstreamReply::Stream(reply)) => {
                             let mut body =
-                                StreamBody::new(reply.frames, Some(this.keepalive), &this.shutdown);
+                                StreamBody::new(reply.frames, Some(this.keepalive), &this.shutdown)
+                                    .with_explain(this.explain);
                             let first = Pin::new(&mut body).poll_next(cx);
                             this.state = State::Streaming(body);
                             return first;

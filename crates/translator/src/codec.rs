@@ -11,7 +11,7 @@ use bytes::Bytes;
 use cliproxy_core::{ClientError, FinishReason, ModelInfo, Outline, Usage};
 
 use crate::frame::StreamFrame;
-use crate::loss::Loss;
+use crate::loss::{Loss, Rare, ReplyScope};
 use crate::model::{Event, ReasoningControl, Request, Response, StreamError};
 use crate::names::NameMap;
 use crate::pass::recall::Digest;
@@ -463,6 +463,13 @@ pub trait Codec: fmt::Debug + Send + Sync + 'static {
 
     /// Writes a whole reply.
     fn encode_reply(&self, response: &Response<'_>, context: &ReplyContext) -> Vec<u8>;
+
+    /// Whether a reply in this (client) format has words for something that not every format has: what it says no to
+    /// is told as lost.
+    fn can_say(&self, rare: Rare<'_>, scope: ReplyScope) -> bool {
+        let _ = (rare, scope);
+        true
+    }
 
     /// Names the client's model in a whole reply of this format, everything else byte for byte, and reads its
     /// usage and finish reason.

@@ -24,6 +24,6 @@ pub use codec::{
     ToolPath,
 };
 pub use frame::{FrameKind, StreamFrame};
-pub use loss::Loss;
+pub use loss::{Bearer, Loss, Rare, ReplyMeter, ReplyScope};
 pub use names::NameMap;
 pub use replay::replay;

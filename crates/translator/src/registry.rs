@@ -24,6 +24,7 @@ pub use pair::{
 };
 pub use pipe::StreamPipe;
 pub use request::{Exchange, RequestCall, Translated};
+pub use whole::TranslatedReply;
 
 /// Codecs, pairs, middleware and hooks.
 #[derive(Clone, Debug, Default)]

@@ -1,6 +1,7 @@
 //! The ways from upstream bytes to client bytes: passed through, translated, or put together.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use cliproxy_core::ClientError;
@@ -8,8 +9,8 @@ use cliproxy_translator::framing::FrameParser;
 use cliproxy_translator::model::{Delta, Event, Response, StreamError};
 use cliproxy_translator::registry::StreamPipe;
 use cliproxy_translator::{
-    Aggregator, Codec, CodecError, Observed, ReplyContext, StreamDecoder, StreamEncoder, StreamFrame,
-    StreamObserver, StreamSeen,
+    Aggregator, Codec, CodecError, Loss, Observed, ReplyContext, ReplyMeter, StreamDecoder, StreamEncoder,
+    StreamFrame, StreamObserver, StreamSeen,
 };
 
 use super::outbox::Outbox;
@@ -28,6 +29,11 @@ pub(crate) trait Lane: Send {
 
     /// How many frames went by.
     fn frames(&self) -> usize;
+
+    /// What the client's format could not say so far.
+    fn losses(&self) -> &[Loss] {
+        &[]
+    }
 
     /// Bytes that end the client's stream with this error.
     fn fail(&mut self, error: &ClientError, out: &mut Vec<u8>);
@@ -232,6 +238,7 @@ pub(crate) struct HubLane {
     reading: Reading,
     encoder: Box<dyn StreamEncoder>,
     recorder: Option<Recorder>,
+    meter: Box<ReplyMeter>,
 }
 
 impl HubLane {
@@ -239,19 +246,22 @@ impl HubLane {
     pub(crate) fn new(
         wire: &dyn Codec,
         context: &ReplyContext,
-        encoder: Box<dyn StreamEncoder>,
+        client: &Arc<dyn Codec>,
         recorder: Option<Recorder>,
     ) -> Self {
-        Self { reading: Reading::new(wire, context), encoder, recorder }
+        let meter = Box::new(ReplyMeter::new(Arc::clone(client), context.searches_web));
+        let encoder = client.stream_encoder(context);
+        Self { reading: Reading::new(wire, context), encoder, recorder, meter }
     }
 }
 
 fn written(
     event: Event<'_>,
     encoder: &mut dyn StreamEncoder,
-    recorder: &mut Option<Recorder>,
+    (recorder, meter): (&mut Option<Recorder>, &mut ReplyMeter),
     out: &mut Outbox,
 ) {
+    meter.event(&event);
     if let Some(recorder) = recorder {
         recorder.event(&event);
     }
@@ -260,13 +270,13 @@ fn written(
 
 impl Lane for HubLane {
     fn push(&mut self, chunk: &Bytes, out: &mut Outbox) -> Result<(), CodecError> {
-        let Self { reading, encoder, recorder } = self;
-        reading.push(chunk, &mut |event| written(event, encoder.as_mut(), recorder, out))
+        let Self { reading, encoder, recorder, meter } = self;
+        reading.push(chunk, &mut |event| written(event, encoder.as_mut(), (recorder, meter), out))
     }
 
     fn finish(&mut self, out: &mut Outbox) -> Result<(), CodecError> {
-        let Self { reading, encoder, recorder } = self;
-        reading.finish(&mut |event| written(event, encoder.as_mut(), recorder, out))
+        let Self { reading, encoder, recorder, meter } = self;
+        reading.finish(&mut |event| written(event, encoder.as_mut(), (recorder, meter), out))
     }
 
     fn seen(&self) -> &StreamSeen {
@@ -275,6 +285,10 @@ impl Lane for HubLane {
 
     fn frames(&self) -> usize {
         self.reading.frames
+    }
+
+    fn losses(&self) -> &[Loss] {
+        self.meter.losses()
     }
 
     fn fail(&mut self, error: &ClientError, out: &mut Vec<u8>) {
@@ -359,6 +373,10 @@ impl Lane for PipeLane {
 
     fn frames(&self) -> usize {
         self.chunks
+    }
+
+    fn losses(&self) -> &[Loss] {
+        self.pipe.losses()
     }
 
     fn fail(&mut self, error: &ClientError, out: &mut Vec<u8>) {

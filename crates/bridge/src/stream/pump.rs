@@ -11,6 +11,7 @@ use super::lane::Lane;
 use super::outbox::Outbox;
 use crate::explain::Teller;
 use crate::failure::{ReplySource, broke_off};
+use crate::remarks::Remarker;
 
 /// Chunks that are read in one poll at most, so that one flood does not starve the other tasks of its thread.
 const CHUNKS_PER_POLL: usize = 64;
@@ -55,6 +56,7 @@ pub(crate) struct Pump<L> {
     read: usize,
     source: ReplySource,
     teller: Teller,
+    remarker: Remarker,
 }
 
 impl<L: Lane> Pump<L> {
@@ -64,6 +66,7 @@ impl<L: Lane> Pump<L> {
         bounds: Bounds,
         source: ReplySource,
         teller: Teller,
+        remarker: Remarker,
     ) -> Self {
         Self {
             upstream: Some(upstream),
@@ -75,6 +78,7 @@ impl<L: Lane> Pump<L> {
             read: 0,
             source,
             teller,
+            remarker,
         }
     }
 
@@ -199,7 +203,8 @@ impl<L: Lane> Pump<L> {
             drop(upstream.as_mut().poll_next(cx));
         }
         let seen = self.lane.seen();
-        self.phase = Phase::Ending(Box::new(StreamEnd::done(seen.usage, seen.finish)));
+        let end = StreamEnd::done(seen.usage, seen.finish);
+        self.phase = Phase::Ending(Box::new(end.with_remarks(self.remarks())));
     }
 
     fn end_badly(&mut self, error: ExecutorError) {
@@ -207,7 +212,13 @@ impl<L: Lane> Pump<L> {
         let told = self.teller.tell(&error);
         self.lane.fail(&told, self.out.writer());
         let usage = self.lane.seen().usage;
-        self.phase = Phase::Ending(Box::new(StreamEnd::failed(usage, error)));
+        let end = StreamEnd::failed(usage, error);
+        self.phase = Phase::Ending(Box::new(end.with_remarks(self.remarks())));
+    }
+
+    /// What was lost of the whole stream.
+    fn remarks(&self) -> Vec<String> {
+        self.remarker.of_reply(self.lane.losses()).into_iter().collect()
     }
 
     fn poll_next_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {

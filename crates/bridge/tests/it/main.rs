@@ -17,6 +17,7 @@ mod counting;
 mod event_stream;
 mod explaining;
 mod formats;
+mod losses;
 mod payload;
 mod refused_state;
 mod remembered_state;

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue};
 use serde_json::json;
 
 use crate::formats::rows;
-use crate::support::{Edge, Step, failed, replied, steps, with_headers};
+use crate::support::{Edge, Step, failed, replied, steps, streaming, with_headers};
 
 const NAMES: [&str; 3] = ["x-request-id", "request-id", "x-cliproxy-trace"];
 
@@ -134,4 +134,19 @@ async fn how_it_came_is_told_to_those_who_ask() {
     let edge = Edge::with_options(options).await;
     let reply = edge.client().post("/v1/messages", &json!({"model": "m", "messages": []})).await;
     assert!(reply.header("x-cliproxy-explanation").is_some());
+}
+
+/// Headers go out before a stream is whole: what was lost of it comes behind it, in a comment.
+#[tokio::test]
+async fn what_a_stream_lost_is_told_behind_it_to_those_who_ask() {
+    let edge = Edge::start().await;
+    edge.dispatcher
+        .answer(|_| async { streaming(steps([Step::Say("data: {}\n\n")]).remarking("lost: \n\nx, \u{e9}")) });
+    for row in rows() {
+        let reply = edge.client().post(row.stream_path, &(row.body)(true)).await;
+        assert_eq!(reply.text().await, "data: {}\n\n", "{}", row.path);
+        let asking = edge.client().header("x-cliproxy-explain", "1");
+        let reply = asking.post(row.stream_path, &(row.body)(true)).await;
+        assert_eq!(reply.text().await, "data: {}\n\n: lost: ??x, ?\n\n", "{}", row.path);
+    }
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use cliproxy_access::{Chain, ConfigKeys, Keyless, Open};
 use cliproxy_core::{
     AccessProvider, ClientError, ClientRequest, ClientStream, Dispatched, Dispatcher, Explanation, Frame,
-    ListedModel, ModelInfo, Secret, StreamReply, UpstreamReply, WholeReply,
+    ListedModel, ModelInfo, Secret, StreamEnd, StreamReply, UpstreamReply, WholeReply,
 };
 use cliproxy_http::{ClientRoutes, Codecs, Options};
 use cliproxy_testkit::TestClient;
@@ -136,14 +136,21 @@ pub enum Step {
 pub struct Steps {
     steps: VecDeque<Step>,
     waiting: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    remarks: Vec<String>,
     _alarm: Alarm,
 }
 
 pub fn steps(steps: impl IntoIterator<Item = Step>) -> Steps {
-    Steps { steps: steps.into_iter().collect(), waiting: None, _alarm: Alarm(None) }
+    Steps { steps: steps.into_iter().collect(), waiting: None, remarks: Vec::new(), _alarm: Alarm(None) }
 }
 
 impl Steps {
+    /// Ends with this to say.
+    pub fn remarking(mut self, remark: &str) -> Self {
+        self.remarks.push(remark.to_owned());
+        self
+    }
+
     /// Notifies this when the stream is dropped.
     pub fn telling(mut self, gone: &Arc<Notify>) -> Self {
         self._alarm = Alarm(Some(Arc::clone(gone)));
@@ -171,7 +178,10 @@ impl ClientStream for Steps {
                     self.steps.push_front(Step::Never);
                     return Poll::Pending;
                 }
-                None => return Poll::Ready(Some(Frame::End(Box::default()))),
+                None => {
+                    let end = StreamEnd::default().with_remarks(std::mem::take(&mut self.remarks));
+                    return Poll::Ready(Some(Frame::End(Box::new(end))));
+                }
             }
         }
     }

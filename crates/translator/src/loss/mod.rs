@@ -3,6 +3,7 @@
 //! is too high, a tool that runs elsewhere) is named where it is decided. Names are of members and kinds, never contents,
 //! and there are only so many of them. Source: issue 4, "Deliver" 6; design.md §6 "Every decision is explained".
 
+mod reply;
 mod request;
 mod slots;
 
@@ -11,6 +12,7 @@ use std::borrow::Cow;
 use crate::model::Builtin;
 use crate::splice::TopLevel;
 
+pub use reply::{Bearer, Rare, ReplyMeter, ReplyScope};
 pub(crate) use request::{Said, includes_only, refused, tell};
 pub(crate) use slots::Slots;
 

@@ -177,6 +177,30 @@ pub(crate) enum Told {
     Found(String, Search),
 }
 
+/// Puts searches together that are told in two parts, one behind the other.
+#[derive(Debug, Default)]
+pub(crate) struct Pairs {
+    asked: Option<(String, Option<String>)>,
+}
+
+impl Pairs {
+    /// The search that is whole with this part. A question without results never ran, and results of another question
+    /// are nobody's.
+    pub(crate) fn take(&mut self, part: &ServerPart<'_>) -> Option<Search> {
+        match told(part)? {
+            Told::Whole(search) => Some(search),
+            Told::Asked(id, query) => {
+                self.asked = Some((id, query));
+                None
+            }
+            Told::Found(id, found) => {
+                let (asked, query) = self.asked.take()?;
+                (asked == id).then_some(Search { id: Some(id), query, ..found })
+            }
+        }
+    }
+}
+
 wire_struct! {
     struct Block<'a> {
         id: &'a RawValue = "id" | "tool_use_id",

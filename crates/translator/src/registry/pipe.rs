@@ -12,6 +12,7 @@ use super::{TranslationHooks, no_route};
 use crate::codec::{CodecError, Framing, Observed, StreamDecoder, StreamEncoder, StreamObserver, StreamSeen};
 use crate::frame::StreamFrame;
 use crate::framing::{FrameParser, write_frame, write_sse};
+use crate::loss::{Loss, ReplyMeter};
 use crate::model::Event;
 
 /// One stream of one attempt. Bytes may be cut anywhere. Frames behind the terminal one are dropped (B68).
@@ -41,6 +42,7 @@ enum Way {
         decoder: Box<dyn StreamDecoder>,
         encoder: Box<dyn StreamEncoder>,
         model: Vec<Arc<dyn ModelHook>>,
+        meter: Box<ReplyMeter>,
     },
     Hooks(Arc<dyn TranslationHooks>),
     /// The same format on both sides, and one that we have no codec for.
@@ -66,6 +68,7 @@ impl Registry {
                 decoder: hub.provider.stream_decoder(&exchange.context),
                 encoder: hub.client.stream_encoder(&exchange.context),
                 model: self.model_hooks.clone(),
+                meter: Box::new(ReplyMeter::new(Arc::clone(hub.client), exchange.context.searches_web)),
             }
         } else if let Some(hooks) = &self.hooks {
             Way::Hooks(Arc::clone(hooks))
@@ -139,6 +142,15 @@ impl StreamPipe {
                 writer.end_object();
                 write_sse(out, None, &writer.into_bytes());
             }
+        }
+    }
+
+    /// What of the stream the client's format could not say so far.
+    #[must_use]
+    pub fn losses(&self) -> &[Loss] {
+        match &self.stage.way {
+            Way::Hub { meter, .. } => meter.losses(),
+            Way::Pair(_) | Way::Pass(_) | Way::Hooks(_) | Way::Unread => &[],
         }
     }
 
@@ -252,9 +264,11 @@ impl Stage {
                 }
                 Ok(())
             }
-            Way::Hub { decoder, encoder, model } => {
+            Way::Hub { decoder, encoder, model, meter } => {
                 let (seen, exchange) = (&mut self.seen, &self.exchange);
-                decoder.decode(frame, &mut |event| relay(event, exchange, model, seen, &mut **encoder, out))
+                decoder.decode(frame, &mut |event| {
+                    relay(event, exchange, model, seen, (&mut **encoder, &mut **meter), out);
+                })
             }
             Way::Hooks(hooks) => {
                 let data = Bytes::copy_from_slice(frame.data);
@@ -291,9 +305,11 @@ impl Stage {
                 }
                 Ok(())
             }
-            Way::Hub { decoder, encoder, model } => {
+            Way::Hub { decoder, encoder, model, meter } => {
                 let (seen, exchange) = (&mut self.seen, &self.exchange);
-                decoder.finish(&mut |event| relay(event, exchange, model, seen, &mut **encoder, out))?;
+                decoder.finish(&mut |event| {
+                    relay(event, exchange, model, seen, (&mut **encoder, &mut **meter), out);
+                })?;
                 if !seen.terminal && seen.error.is_none() {
                     return Err(CodecError::protocol("the stream broke off before its end"));
                 }
@@ -313,7 +329,7 @@ fn relay(
     exchange: &Exchange,
     model: &[Arc<dyn ModelHook>],
     seen: &mut StreamSeen,
-    encoder: &mut dyn StreamEncoder,
+    (encoder, meter): (&mut dyn StreamEncoder, &mut ReplyMeter),
     out: &mut Vec<u8>,
 ) {
     if seen.terminal || seen.error.is_some() {
@@ -336,6 +352,7 @@ fn relay(
         Event::End => seen.terminal = true,
         _ => {}
     }
+    meter.event(&event);
     encoder.encode(event, out);
 }
 

@@ -9,9 +9,30 @@ use super::{Exchange, Registry, ResponseEnvelope, ResponseMiddleware, no_route};
 use crate::aggregate::Aggregator;
 use crate::codec::{Codec, CodecError};
 use crate::framing::FrameParser;
+use crate::loss::{Loss, ReplyMeter};
 
 /// A whole reply for the client, with what it cost and why it ended as far as was read.
 type Whole = (Bytes, Usage, Option<FinishReason>);
+
+/// A whole reply in the client's format.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct TranslatedReply {
+    /// The body for the client.
+    pub body: Bytes,
+    /// What it cost.
+    pub usage: Usage,
+    /// Why it ended.
+    pub finish: Option<FinishReason>,
+    /// What of it the client's format could not say.
+    pub losses: Vec<Loss>,
+}
+
+impl From<Whole> for TranslatedReply {
+    fn from((body, usage, finish): Whole) -> Self {
+        Self { body, usage, finish, losses: Vec::new() }
+    }
+}
 
 impl Registry {
     /// Translates a whole reply.
@@ -19,20 +40,28 @@ impl Registry {
     /// # Errors
     /// When nothing serves the pair, or the reply cannot be read.
     pub fn translate_reply(&self, exchange: &Exchange, body: &Bytes) -> Result<Whole, CodecError> {
+        let TranslatedReply { body, usage, finish, .. } = self.translate_whole(exchange, body)?;
+        Ok((body, usage, finish))
+    }
+
+    /// Translates a whole reply, and tells what of it was lost.
+    ///
+    /// # Errors
+    /// When nothing serves the pair, or the reply cannot be read.
+    pub fn translate_whole(&self, exchange: &Exchange, body: &Bytes) -> Result<TranslatedReply, CodecError> {
         if self.response_middleware.is_empty() {
             return self.whole(exchange, body);
         }
-        let mut end = (Usage::default(), None);
+        let mut end = TranslatedReply::default();
         let envelope =
             ResponseEnvelope::new(exchange.provider.as_str(), &exchange.model, false, body.clone());
         let done = run(&self.response_middleware, envelope, &mut |mut envelope| {
-            let (body, usage, finish) = self.whole(exchange, &envelope.body)?;
-            end = (usage, finish);
-            envelope.body = body;
+            end = self.whole(exchange, &envelope.body)?;
+            envelope.body = std::mem::take(&mut end.body);
             envelope.format = exchange.client.as_str().to_owned();
             Ok(envelope)
         })?;
-        Ok((done.body, end.0, end.1))
+        Ok(TranslatedReply { body: done.body, ..end })
     }
 
     /// Makes the whole reply of a provider's stream: for a client that asked for no stream of a provider that has
@@ -58,26 +87,27 @@ impl Registry {
         Ok((self.after(exchange, body), usage, finish))
     }
 
-    fn whole(&self, exchange: &Exchange, body: &Bytes) -> Result<Whole, CodecError> {
+    fn whole(&self, exchange: &Exchange, body: &Bytes) -> Result<TranslatedReply, CodecError> {
         let body = match &self.hooks {
             Some(hooks) => hooks.normalize_response_before(exchange, body.clone()),
             None => body.clone(),
         };
-        let (body, usage, finish) = self.whole_native(exchange, &body)?;
-        Ok((self.after(exchange, body), usage, finish))
+        let mut done = self.whole_native(exchange, &body)?;
+        done.body = self.after(exchange, done.body);
+        Ok(done)
     }
 
-    fn whole_native(&self, exchange: &Exchange, body: &Bytes) -> Result<Whole, CodecError> {
+    fn whole_native(&self, exchange: &Exchange, body: &Bytes) -> Result<TranslatedReply, CodecError> {
         let (client, provider) = (&exchange.client, &exchange.provider);
         if let Some(transform) = self.response_transforms(client, provider).whole {
             // Cost and end are read where the provider's codec can.
             let (usage, finish) = self.cost(exchange, body);
-            return Ok((transform.transform(exchange, body)?, usage, finish));
+            return Ok((transform.transform(exchange, body)?, usage, finish).into());
         }
         if self.passes(client, provider) && !exchange.rewritten {
             return match self.codec(provider.as_str()) {
-                Some(codec) => codec.patch_reply(body, &exchange.context),
-                None => Ok((body.clone(), Usage::default(), None)),
+                Some(codec) => codec.patch_reply(body, &exchange.context).map(Into::into),
+                None => Ok((body.clone(), Usage::default(), None).into()),
             };
         }
         if let Some(hub) = self.hub(client, provider) {
@@ -88,12 +118,15 @@ impl Registry {
             let usage = response.usage.unwrap_or_default();
             let finish =
                 response.candidates.first().and_then(|first| first.finish.as_ref()).map(|f| f.reason);
-            return Ok((Bytes::from(hub.client.encode_reply(&response, &exchange.context)), usage, finish));
+            let mut meter = ReplyMeter::new(Arc::clone(hub.client), exchange.context.searches_web);
+            meter.response(&response);
+            let body = Bytes::from(hub.client.encode_reply(&response, &exchange.context));
+            return Ok(TranslatedReply { body, usage, finish, losses: meter.into_losses() });
         }
         self.hooks
             .as_ref()
             .and_then(|hooks| hooks.translate_response(exchange, body))
-            .map(|body| (body, Usage::default(), None))
+            .map(|body| (body, Usage::default(), None).into())
             .ok_or_else(|| no_route(client, provider))
     }
 

@@ -21,7 +21,8 @@ use crate::codec::{
 };
 use crate::format::responses::ResponsesCodec;
 use crate::json::Text;
-use crate::model::{Media, MediaSource, Request, Response, Tool};
+use crate::loss::{Bearer, Rare, ReplyScope};
+use crate::model::{Issuer, Media, MediaSource, Request, Response, Tool};
 use crate::pass::ids::generated_id;
 use crate::pass::media;
 
@@ -104,6 +105,22 @@ impl Codec for ChatCodec {
 
     fn decode_reply<'a>(&self, body: &'a [u8], _context: &ReplyContext) -> Result<Response<'a>, CodecError> {
         reply::decode(body)
+    }
+
+    fn can_say(&self, rare: Rare<'_>, _scope: ReplyScope) -> bool {
+        match rare {
+            Rare::Thoughts | Rare::Chain | Rare::Call | Rare::Candidate => true,
+            // State has no slot but where Google's own endpoint has it.
+            Rare::Signature(Bearer::Call, signature) => signature.issuer == Issuer::Gemini,
+            Rare::Opaque(opaque) => opaque.format == CHAT && opaque.kind == "audio",
+            Rare::Media(media) => reply::image_url(media).is_some(),
+            Rare::Citation(_, raw) => reply::annotation(raw, 0, 0).is_some(),
+            Rare::Logprobs(_, raw) => reply::is_logprobs(raw),
+            Rare::ServiceTier(tier) => is_tier(tier),
+            Rare::Member(format, _) => format == CHAT,
+            Rare::Event(format, name, _) => format == CHAT && name == "delta.audio",
+            _ => false,
+        }
     }
 
     fn encode_reply(&self, response: &Response<'_>, context: &ReplyContext) -> Vec<u8> {

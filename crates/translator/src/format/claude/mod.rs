@@ -14,7 +14,8 @@ use crate::codec::{
     Codec, CodecError, Encoded, ErrorText, Patch, Patched, Peek, Profile, ReplyContext, StreamDecoder,
     StreamEncoder, StreamObserver,
 };
-use crate::model::{Request, Response, Tool};
+use crate::loss::{Bearer, Rare, ReplyScope};
+use crate::model::{Issuer, Request, Response, Tool};
 use crate::pass::services::{Service, service_of};
 
 mod block;
@@ -89,6 +90,28 @@ impl Codec for ClaudeCodec {
 
     fn decode_reply<'a>(&self, body: &'a [u8], _context: &ReplyContext) -> Result<Response<'a>, CodecError> {
         reply::decode(body)
+    }
+
+    fn can_say(&self, rare: Rare<'_>, scope: ReplyScope) -> bool {
+        match rare {
+            Rare::Thoughts | Rare::Redacted | Rare::Call | Rare::StopSequence | Rare::Sealed => true,
+            // Texts and calls are not signed here: only Gemini's state follows them in an empty thought.
+            Rare::Signature(bearer, signature) => {
+                bearer == Bearer::Thought || signature.issuer == Issuer::Gemini
+            }
+            Rare::Server(part) => part.format == CLAUDE || search::blocks(part).is_some(),
+            Rare::Opaque(opaque) => opaque.format == CLAUDE,
+            Rare::Citation(CLAUDE, raw) => reply::are_citations(&format!("[{}]", raw.get())),
+            Rare::Citation("gemini", raw) => scope.searches_web && search::location(raw).is_some(),
+            Rare::ServiceTier(tier) => usage::is_tier(&tier.decoded()),
+            Rare::StopDetails(raw) => reply::is_refusal(raw),
+            Rare::Member(format, _) => format == CLAUDE,
+            Rare::Event(CLAUDE, ..) => true,
+            Rare::Event("gemini", name, raw) => {
+                name == GROUNDING && scope.searches_web && search::grounded(raw).is_some()
+            }
+            _ => false,
+        }
     }
 
     fn encode_reply(&self, response: &Response<'_>, context: &ReplyContext) -> Vec<u8> {

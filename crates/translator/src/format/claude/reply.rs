@@ -150,11 +150,16 @@ pub(super) fn write_finish(w: &mut Writer, finish: Option<&Finish<'_>>, calls: b
         None => w.null(),
     }
     if let Some(details) = finish.and_then(|finish| finish.details.as_ref())
-        && TopLevel::scan(details.get().as_bytes())
-            .is_ok_and(|details| details.value("type") == Some(br#""refusal""#))
+        && is_refusal(details)
     {
         w.field_raw("stop_details", &one_line(details.get()));
     }
+}
+
+/// Whether details are Claude's own, of a refusal.
+pub(super) fn is_refusal(details: &serde_json::value::RawValue) -> bool {
+    TopLevel::scan(details.get().as_bytes())
+        .is_ok_and(|details| details.value("type") == Some(br#""refusal""#))
 }
 
 /// One block; a part that Claude has no block for is left out, as in streams.

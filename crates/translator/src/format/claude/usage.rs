@@ -89,7 +89,12 @@ pub(super) fn write_members(w: &mut Writer, usage: &Usage) {
 pub(super) fn write_message_members(w: &mut Writer, usage: &Usage, service_tier: Option<&str>) {
     write_members(w, &Usage { input: Some(usage.input.unwrap_or(0)), ..*usage });
     // Other formats have tiers that Claude does not.
-    if let Some(tier @ ("standard" | "priority" | "batch")) = service_tier {
+    if let Some(tier) = service_tier.filter(|tier| is_tier(tier)) {
         w.field_string("service_tier", tier);
     }
+}
+
+/// Whether a tier has a meaning in this format.
+pub(super) fn is_tier(tier: &str) -> bool {
+    matches!(tier, "standard" | "priority" | "batch")
 }

@@ -95,6 +95,11 @@ pub(super) struct Grounds {
     pages: Vec<Page>,
 }
 
+/// Whether a part tells of a search that found what can be told.
+pub(super) fn is_search(part: &ServerPart<'_>) -> bool {
+    Search::read(part).is_some_and(|search| search.failure.is_none())
+}
+
 impl Grounds {
     /// Takes note of a search; of a page once.
     pub(super) fn add(&mut self, part: &ServerPart<'_>) {

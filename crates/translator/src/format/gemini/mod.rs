@@ -14,12 +14,14 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use cliproxy_core::{ClientError, FinishReason, Usage};
 
+use crate::aggregate::GROUNDING;
 use crate::codec::{
     Codec, CodecError, Encoded, ErrorText, Patch, Patched, Peek, Profile, ReplyContext, StreamDecoder,
     StreamEncoder, StreamObserver,
 };
 use crate::json::Text;
-use crate::model::{Request, Response};
+use crate::loss::{Rare, ReplyScope};
+use crate::model::{MediaSource, Request, Response};
 use crate::pass::ids::generated_id;
 use crate::splice::TopLevel;
 
@@ -107,6 +109,20 @@ impl Codec for GeminiCodec {
 
     fn decode_reply<'a>(&self, body: &'a [u8], context: &ReplyContext) -> Result<Response<'a>, CodecError> {
         reply::decode(body, &context.invented)
+    }
+
+    fn can_say(&self, rare: Rare<'_>, scope: ReplyScope) -> bool {
+        match rare {
+            Rare::Thoughts | Rare::Signature(..) | Rare::Call | Rare::Candidate => true,
+            Rare::Server(part) => dialect::is_family(part.format) || grounding::is_search(part),
+            Rare::Opaque(opaque) => dialect::is_family(opaque.format),
+            Rare::Media(media) => !matches!(media.source, MediaSource::Parts(_)),
+            // They are made of what the reply was grounded on, which goes along.
+            Rare::Citation(format, _) | Rare::Member(format, _) => dialect::is_family(format),
+            Rare::Logprobs(format, _) => dialect::is_family(format) && !scope.stream,
+            Rare::Event(format, name, _) => dialect::is_family(format) && name == GROUNDING,
+            _ => false,
+        }
     }
 
     fn encode_reply(&self, response: &Response<'_>, context: &ReplyContext) -> Vec<u8> {

@@ -8,6 +8,7 @@ use super::{Dialect, RESPONSES, is_family};
 use crate::codec::{Profile, ReplyContext, ToolPath};
 use crate::json::{Text, Writer, one_line};
 use crate::model::{Part, Request, Tool};
+use crate::pass::services::{Service, service_of};
 
 /// The most that instructions, tools or metadata may take; what is longer is told as if there were none. A response
 /// object is sent up to three times in a stream, and agents declare a hundred kilobytes of tools.
@@ -37,6 +38,9 @@ pub(super) fn note_request(request: &Request<'_>, context: &mut ReplyContext) {
             context.namespaces.insert(name.to_owned(), path);
         }
     }
+    context.searches_web |= request.tools.iter().any(
+        |tool| matches!(tool, Tool::Builtin(builtin) if service_of(builtin) == Some(Service::WebSearch)),
+    );
     context.only_custom = match request.tools.as_slice() {
         [Tool::Custom(tool)] => Some(tool.name.clone().into_owned()),
         _ => None,

@@ -14,7 +14,9 @@ use crate::codec::{
     Codec, CodecError, Encoded, ErrorText, Patch, Patched, Peek, Profile, ReplyContext, StreamDecoder,
     StreamEncoder, StreamObserver,
 };
-use crate::model::{Request, Response};
+use crate::loss::{Bearer, Rare, ReplyScope};
+use crate::model::{MediaSource, Request, Response};
+use crate::pass::searches;
 
 mod carrier;
 mod codex;
@@ -116,6 +118,25 @@ impl Codec for ResponsesCodec {
 
     fn decode_reply<'a>(&self, body: &'a [u8], _context: &ReplyContext) -> Result<Response<'a>, CodecError> {
         reply::decode(body)
+    }
+
+    fn can_say(&self, rare: Rare<'_>, scope: ReplyScope) -> bool {
+        match rare {
+            Rare::Thoughts | Rare::Chain | Rare::Redacted | Rare::Call | Rare::Candidate => true,
+            // The state of texts and calls follows in an item of its own.
+            Rare::Signature(bearer, signature) => bearer == Bearer::Thought || stream::is_carried(signature),
+            Rare::Server(part) => {
+                is_family(part.format) || scope.searches_web && searches::told(part).is_some()
+            }
+            Rare::Opaque(part) => is_family(part.format),
+            Rare::Media(media) => {
+                matches!(&media.source, MediaSource::Base64 { mime, .. } if mime.starts_with("image/"))
+            }
+            Rare::Citation(_, raw) => reply::annotation(raw, 0, 0).is_some(),
+            Rare::Logprobs(_, raw) => !reply::tokens(&std::borrow::Cow::Borrowed(raw)).is_empty(),
+            Rare::ServiceTier(tier) => is_tier(&tier.decoded()),
+            _ => false,
+        }
     }
 
     fn encode_reply(&self, response: &Response<'_>, context: &ReplyContext) -> Vec<u8> {

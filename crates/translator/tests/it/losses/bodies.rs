@@ -110,10 +110,10 @@ pub fn needles(value: &Value) -> Option<Vec<String>> {
 }
 
 /// Words of one meaning: what losses are called, and what the formats call it.
-const SAME: [&[&str]; 24] = [
+const SAME: [&[&str]; 26] = [
     &["stop", "stopsequences"],
     &["maxoutputtokens", "maxcompletiontokens", "maxtokens"],
-    &["logprobs", "responselogprobs", "toplogprobs", "include"],
+    &["logprobs", "responselogprobs", "toplogprobs", "include", "logprobsresult"],
     &["toplogprobs", "logprobs"],
     &["modalities", "responsemodalities"],
     &["user", "userid"],
@@ -133,9 +133,9 @@ const SAME: [&[&str]; 24] = [
     &["reasoning", "thinking"],
     &["summary", "display", "includethoughts"],
     &["signature", "thoughtsignature", "encryptedcontent"],
-    &["media", "inlinedata", "file", "inputfile", "document", "image", "filedata"],
+    &["media", "inlinedata", "file", "inputfile", "document", "image", "filedata", "imagegenerationcall"],
     &["filename", "title", "displayname"],
-    &["citations", "annotations"],
+    &["citations", "annotations", "groundingmetadata"],
     &["paralleltoolcalls", "disableparalleltooluse"],
     &["toolchoice", "toolconfig", "functioncallingconfig"],
     &["strict"],
@@ -146,6 +146,8 @@ const SAME: [&[&str]; 24] = [
     &["servicetier", "speed"],
     &["safetysettings"],
     &["sessionid"],
+    &["toolcall", "toolcalls", "tooluse", "functioncall"],
+    &["candidates", "choices"],
 ];
 
 fn bare(word: &str) -> String {
@@ -187,7 +189,10 @@ pub fn is_spoken_of(what: &str, body: &Value, path: &Path) -> bool {
     let place = parts.next().unwrap();
     let word = parts.next_back().unwrap_or_else(|| place.clone());
     let within = match place.as_str() {
-        "message" if what.contains('.') => ["messages", "input", "contents", "system"].as_slice(),
+        "message" if what.contains('.') => {
+            ["messages", "message", "input", "contents", "content", "system", "output", "candidates"]
+                .as_slice()
+        }
         "tools" if what.contains('.') => &["tools"],
         _ => &[],
     };

@@ -4,6 +4,7 @@
 //! Source: issue 4, "Deliver" 6 and "Shows it is done".
 
 mod bodies;
+mod replies;
 mod requests;
 
 use bytes::Bytes;

@@ -16,6 +16,7 @@ use crate::codec::{
     StreamEncoder, StreamObserver,
 };
 use crate::json::{List, Text, kind_of};
+use crate::loss::{Rare, ReplyScope};
 use crate::model::{Part, PartKind, Request, Response, Role, Turn};
 
 mod logprobs;
@@ -77,6 +78,14 @@ impl Codec for CompletionsCodec {
 
     fn decode_reply<'a>(&self, body: &'a [u8], context: &ReplyContext) -> Result<Response<'a>, CodecError> {
         ChatCodec.decode_reply(body, context)
+    }
+
+    fn can_say(&self, rare: Rare<'_>, _scope: ReplyScope) -> bool {
+        match rare {
+            Rare::Candidate => true,
+            Rare::Logprobs(_, raw) => super::reply::is_logprobs(raw),
+            _ => false,
+        }
     }
 
     fn encode_reply(&self, response: &Response<'_>, context: &ReplyContext) -> Vec<u8> {

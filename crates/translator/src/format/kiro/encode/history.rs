@@ -13,7 +13,7 @@ use crate::loss::Loss;
 use crate::model::{PartKind, Role, ServerPart, ToolCall, ToolResult};
 use crate::pass::args::json_object;
 use crate::pass::ids::{IdMap, claude_ids, generated_id};
-use crate::pass::searches::{Search, Told, told};
+use crate::pass::searches::Pairs;
 use crate::pass::turns::{Arranged, NO_OUTPUT, OutPart};
 
 /// What stands in for words where there are none: no content may be empty. Source: providers-b.md 1.5.5.
@@ -139,8 +139,8 @@ struct Builder<'c> {
     history: Vec<Message<'c>>,
     /// The calls that no result answered yet.
     open: Vec<Cow<'c, str>>,
-    /// A search whose results were not told yet.
-    asked: Option<(String, Option<String>)>,
+    /// The searches that are told in two parts.
+    pairs: Pairs,
     /// Results of searches that wait for those of the calls beside them: all stand in one message.
     late: Vec<Answer<'c>>,
     /// Calls without an id so far, and results without one: results come in the order of calls (B4).
@@ -167,21 +167,8 @@ impl<'c> Builder<'c> {
 
     /// A search that ran before is a call and its result, as the model saw it. One without a result never ran.
     fn search(&mut self, part: &ServerPart<'_>) {
-        let (id, search) = match told(part) {
-            Some(Told::Whole(search)) => {
-                let id = search.id.clone().unwrap_or_else(|| generated_id("ws_", &[part.raw.get()]));
-                (id, search)
-            }
-            Some(Told::Asked(id, query)) => {
-                self.asked = Some((id, query));
-                return;
-            }
-            Some(Told::Found(id, found)) => match self.asked.take() {
-                Some((asked, query)) if asked == id => (id, Search { query, ..found }),
-                _ => return,
-            },
-            None => return,
-        };
+        let Some(search) = self.pairs.take(part) else { return };
+        let id = search.id.clone().unwrap_or_else(|| generated_id("ws_", &[part.raw.get()]));
         let texts = vec![Text::plain(in_words(&search))];
         let answer = Answer { id: Cow::Owned(id.clone()), texts, failed: search.failure.is_some() };
         self.message(true).calls.push((Cow::Owned(id), Call::Search(search.query)));

@@ -13,6 +13,7 @@ use crate::model::{
     Args, Bind, Finish, MediaSource, Part, PartKind, Reasoning, Response, ServerPart, Signature, ToolCall,
 };
 use crate::pass::args::{json_text, unwrap_custom_input, wrap_custom_input};
+use crate::pass::searches::{Pairs, Search};
 use crate::splice::TopLevel;
 
 /// How a response stands.
@@ -138,8 +139,16 @@ pub(in super::super) fn encode(response: &Response<'_>, context: &ReplyContext) 
     let finish = response.candidates.first().and_then(|first| first.finish.as_ref());
     let status = Status::of(finish, refused);
     let logprobs = response.candidates.first().and_then(|first| first.logprobs.as_ref());
-    let mut output =
-        Output { context, native, head: &head, out: Vec::new(), next: 0, message: None, logprobs };
+    let mut output = Output {
+        context,
+        native,
+        head: &head,
+        out: Vec::new(),
+        next: 0,
+        message: None,
+        logprobs,
+        searches: Pairs::default(),
+    };
     for part in parts {
         output.part(part);
     }
@@ -161,6 +170,7 @@ struct Output<'o> {
     next: u32,
     message: Option<Message>,
     logprobs: Option<&'o Raw<'o>>,
+    searches: Pairs,
 }
 
 /// Adjacent texts are one message with a part each (B66).
@@ -205,7 +215,12 @@ impl Output<'_> {
                 self.item(|w| w.raw(raw.get()));
             }
             PartKind::Opaque(opaque) if is_family(opaque.format) => self.item(|w| w.raw(opaque.raw.get())),
-            // Another provider's own tools take no item (E083).
+            // A search is an item where the client knows them (F17); other tools of a provider take none (E083).
+            PartKind::Server(server) if self.context.searches_web => {
+                if let Some(search) = self.searches.take(server) {
+                    self.item(|w| search_item(w, search));
+                }
+            }
             PartKind::Server(_) | PartKind::Opaque(_) | PartKind::ToolResult(_) => {}
         }
     }
@@ -306,6 +321,12 @@ impl Output<'_> {
         let state = carrier::for_client(signature, Bind::Previous, false);
         self.item(|w| reasoning_item(w, &id, b"", b"", Some(&state)));
     }
+}
+
+/// A search that ran at another provider. Source: translation.md B85, F17.
+pub(in super::super) fn search_item(w: &mut Writer, search: Search) {
+    let id = search.id.as_deref().map(|id| format!("ws_{}", id.strip_prefix("srvtoolu_").unwrap_or(id)));
+    Search { id, ..search }.write(w);
 }
 
 /// The inside of a list of typed texts.

@@ -9,12 +9,13 @@ use super::open::{Call, Message, Thought};
 use super::output::Done;
 use crate::codec::{ReplyContext, StreamEncoder};
 use crate::format::responses::error::{Failure, of_client_error, of_stream_error};
-use crate::format::responses::reply::{CallHead, Head, Status, image_item, reasoning_item};
+use crate::format::responses::reply::{CallHead, Head, Status, image_item, reasoning_item, search_item};
 use crate::format::responses::{carrier, ids, is_family};
 use crate::json::{Text, Writer, one_line};
 use crate::model::{
     Bind, BlockKind, Delta, Event, Finish, Issuer, Media, MediaSource, Signature, Start, owned_raw,
 };
+use crate::pass::searches::Pairs;
 
 /// Writes a stream for a client of this format.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ pub(in super::super) struct Encoder {
     done: Done,
     usage: Usage,
     finish: Option<Finish<'static>>,
+    searches: Pairs,
     refused: bool,
     over: bool,
 }
@@ -70,6 +72,7 @@ impl Encoder {
             done: Done::default(),
             usage: Usage::default(),
             finish: None,
+            searches: Pairs::default(),
             refused: false,
             over: false,
         }
@@ -136,7 +139,17 @@ impl Encoder {
                 self.whole(part.raw.get(), out);
                 Kind::Mute
             }
-            BlockKind::Server(_) | BlockKind::Opaque(_) => Kind::Mute,
+            BlockKind::Server(part) => {
+                // As in whole replies (F17).
+                let search = self.context.searches_web.then(|| self.searches.take(part)).flatten();
+                if let Some(search) = search {
+                    let mut w = Writer::default();
+                    search_item(&mut w, search);
+                    self.whole(&String::from_utf8(w.into_bytes()).unwrap_or_default(), out);
+                }
+                Kind::Mute
+            }
+            BlockKind::Opaque(_) => Kind::Mute,
         };
         self.blocks.push(Block { id, kind, state: None });
     }
@@ -378,10 +391,12 @@ fn block_is_refusal(blocks: &[Block], at: usize) -> bool {
 
 /// State of Gemini on a text or call; other issuers sign none.
 fn carried(signature: &Signature<'_>) -> Option<String> {
-    match signature.issuer {
-        Issuer::Gpt | Issuer::Claude => None,
-        _ => Some(carrier::for_client(signature, Bind::Previous, false).into_owned()),
-    }
+    is_carried(signature).then(|| carrier::for_client(signature, Bind::Previous, false).into_owned())
+}
+
+/// Whether a state of a text or call goes along: those who sign thoughts alone have none.
+pub(in super::super) fn is_carried(signature: &Signature<'_>) -> bool {
+    !matches!(signature.issuer, Issuer::Gpt | Issuer::Claude)
 }
 
 impl StreamEncoder for Encoder {

@@ -10,5 +10,5 @@ mod output;
 mod pieces;
 
 pub(super) use decoder::Decoder;
-pub(super) use encoder::Encoder;
+pub(super) use encoder::{Encoder, is_carried};
 pub(super) use observer::Observer;

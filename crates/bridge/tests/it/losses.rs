@@ -1,0 +1,97 @@
+//! What was lost on the way there and back is told: of requests that pass through too, of whole replies with their
+//! headers, of streams at their end. Source: issue 4, "Deliver" 6.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::refused_state::bridge;
+use crate::script::{Scripted, chunk, frames, open, request_in, streamed, target, text, whole};
+
+fn message() -> String {
+    json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [
+        {"type": "thinking", "thinking": "Hm.", "signature": "SECRET"},
+        {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "SECRET"}},
+        {"type": "text", "text": "Hello"}],
+        "stop_reason": "stop_sequence", "stop_sequence": "SECRET", "usage": {"input_tokens": 1, "output_tokens": 1}})
+    .to_string()
+}
+
+fn events() -> String {
+    let event = |kind: &str, mut value: serde_json::Value| {
+        value["type"] = kind.into();
+        format!("event: {kind}\ndata: {value}\n\n")
+    };
+    [
+        event("message_start", json!({"message": {"id": "msg_1", "type": "message", "role": "assistant", "model": "m",
+            "content": [], "stop_reason": null, "stop_sequence": null, "usage": {"input_tokens": 1, "output_tokens": 1}}})),
+        event("content_block_start", json!({"index": 0, "content_block": {"type": "text", "text": ""}})),
+        event("content_block_delta", json!({"index": 0, "delta": {"type": "text_delta", "text": "Hello"}})),
+        event("content_block_stop", json!({"index": 0})),
+        event("message_delta", json!({"delta": {"stop_reason": "stop_sequence", "stop_sequence": "SECRET"},
+            "usage": {"output_tokens": 2}})),
+        event("message_stop", json!({})),
+    ]
+    .concat()
+}
+
+const ASKED: &str = r#"{"model":"asked-model","messages":[{"role":"user","content":"q"}]}"#;
+
+#[tokio::test]
+async fn what_a_body_that_passes_through_had_to_leave_is_told() {
+    let executor = Arc::new(Scripted::new("claude", [whole(message())]));
+    let body = r#"{"model":"asked-model","max_tokens":9,"temperature":0.5,"top_p":0.5,"messages":[{"role":"user","content":"q"}]}"#;
+    let exchange = open(&bridge(), request_in("claude", body, false));
+    exchange.attempt(target(&executor)).await.unwrap();
+    assert_eq!(
+        exchange.remarks(),
+        ["not carried over into claude: top_p (Claude refuses it beside the other parameters)"]
+    );
+}
+
+#[tokio::test]
+async fn what_a_whole_reply_had_to_leave_is_told_without_its_contents() {
+    // The state is remembered for a Chat client: it is not lost.
+    for (client, asked, lost) in [
+        ("openai", ASKED, "message.server_tool_use, stop_sequence"),
+        (
+            "gemini",
+            r#"{"contents":[{"role":"user","parts":[{"text":"q"}]}]}"#,
+            "message.server_tool_use, stop_sequence",
+        ),
+    ] {
+        let executor = Arc::new(Scripted::new("claude", [whole(message())]));
+        let exchange = open(&bridge(), request_in(client, asked, false));
+        exchange.attempt(target(&executor)).await.unwrap();
+        let told = exchange.remarks();
+        assert_eq!(
+            told,
+            [format!("not carried over from claude: {lost} (the client's format has no word for it)")],
+            "{client}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_a_stream_had_to_leave_is_told_at_its_end() {
+    for (client, asked, lost) in [("openai", ASKED, true), ("claude", ASKED, false)] {
+        let executor = Arc::new(Scripted::new("claude", [streamed([chunk(events())])]));
+        let exchange = open(&bridge(), request_in(client, asked, true));
+        let (said, end) = text(frames(exchange.attempt(target(&executor)).await.unwrap())).await;
+        assert!(said.contains("Hello"), "{said}");
+        let told = "not carried over from claude: stop_sequence (the client's format has no word for it)";
+        assert_eq!(end.remarks, if lost { vec![told.to_owned()] } else { Vec::new() }, "{client}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_who_does_not_ask_is_told() {
+    let executor = Arc::new(Scripted::new("claude", [streamed([chunk(events())]), whole(message())]));
+    let asked = |stream| request_in("openai", ASKED, stream).with_explain(false);
+    let exchange = open(&bridge(), asked(true));
+    let (_, end) = text(frames(exchange.attempt(target(&executor)).await.unwrap())).await;
+    assert_eq!(end.remarks, Vec::<String>::new());
+    let exchange = open(&bridge(), asked(false));
+    exchange.attempt(target(&executor)).await.unwrap();
+    assert_eq!(exchange.remarks(), Vec::<String>::new());
+}
