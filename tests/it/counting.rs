@@ -7,7 +7,7 @@ use crate::client::count_of;
 use crate::matrix::world;
 
 /// What a provider's count endpoint says; 404 from all others.
-fn counted(request: &Received) -> Reply {
+pub fn counted(request: &Received) -> Reply {
     if request.path.ends_with("/count_tokens") {
         reply(&json!({"input_tokens": 12}))
     } else if request.path.ends_with(":countTokens") {
@@ -17,35 +17,48 @@ fn counted(request: &Received) -> Reply {
     }
 }
 
-/// A client's path for a model, its body, and where the count stands in the reply.
-type Row = (fn(&str) -> String, fn(&str) -> Value, &'static str);
+/// Where clients of a format ask for a count.
+pub struct CountRoute {
+    pub client: &'static str,
+    pub path: fn(&str) -> String,
+    pub body: fn(&str) -> Value,
+    /// Where the count stands in the reply.
+    pub member: &'static str,
+}
+
+pub fn count_routes() -> [CountRoute; 4] {
+    [
+        CountRoute {
+            client: "claude",
+            path: |_| "/v1/messages/count_tokens".to_owned(),
+            body: |model| json!({"model": model, "messages": [{"role": "user", "content": "How many tokens is this?"}]}),
+            member: "input_tokens",
+        },
+        CountRoute {
+            client: "gemini",
+            path: |model| format!("/v1beta/models/{model}:countTokens"),
+            body: |_| json!({"contents": [{"role": "user", "parts": [{"text": "How many tokens is this?"}]}]}),
+            member: "totalTokens",
+        },
+        CountRoute {
+            client: "gemini-cli",
+            path: |_| "/v1internal:countTokens".to_owned(),
+            body: |model| json!({"request": {"model": format!("models/{model}"), "contents": [{"role": "user", "parts": [{"text": "How many tokens is this?"}]}]}}),
+            member: "totalTokens",
+        },
+        CountRoute {
+            client: "responses",
+            path: |_| "/v1/responses/input_tokens".to_owned(),
+            body: |model| json!({"model": model, "input": "How many tokens is this?"}),
+            member: "input_tokens",
+        },
+    ]
+}
 
 #[tokio::test]
 async fn every_client_format_that_counts_gets_a_count_from_every_provider() {
-    let rows: [Row; 4] = [
-        (
-            |_| "/v1/messages/count_tokens".to_owned(),
-            |model| json!({"model": model, "messages": [{"role": "user", "content": "How many tokens is this?"}]}),
-            "input_tokens",
-        ),
-        (
-            |model| format!("/v1beta/models/{model}:countTokens"),
-            |_| json!({"contents": [{"role": "user", "parts": [{"text": "How many tokens is this?"}]}]}),
-            "totalTokens",
-        ),
-        (
-            |_| "/v1internal:countTokens".to_owned(),
-            |model| json!({"request": {"model": format!("models/{model}"), "contents": [{"role": "user", "parts": [{"text": "How many tokens is this?"}]}]}}),
-            "totalTokens",
-        ),
-        (
-            |_| "/v1/responses/input_tokens".to_owned(),
-            |model| json!({"model": model, "input": "How many tokens is this?"}),
-            "input_tokens",
-        ),
-    ];
     let (server, all) = world("").await;
-    for (path, body, member) in rows {
+    for CountRoute { path, body, member, .. } in count_routes() {
         for behind in &all {
             behind.upstream.answer_with(counted);
             let path = path(&behind.alias);

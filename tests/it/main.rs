@@ -11,6 +11,7 @@
 )]
 
 mod accounts;
+mod aliases;
 mod ask;
 mod broken_upstream;
 mod client;

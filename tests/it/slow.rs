@@ -1,5 +1,6 @@
 //! Clients that read or write slowly, and those that stop.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -8,9 +9,10 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::ask::Answer;
 use crate::client::{clients, data_events, said};
 use crate::matrix::{hello, world};
-use crate::provider::providers;
+use crate::provider::{Provider, providers};
 use crate::server::{KEY, Server};
 
 fn head(path: &str, length: usize) -> String {
@@ -61,16 +63,30 @@ fn flood() -> Reply {
     sse(pieces)
 }
 
+/// As much in one answer, which comes in pieces that know nothing of events.
+fn long(provider: &dyn Provider) -> Reply {
+    static TEXT: LazyLock<String> = LazyLock::new(|| "x".repeat(4_000_003));
+    let answer = Answer { text: Some(&TEXT), ..Answer::default() };
+    provider.answer(&answer, true).split_every(4096)
+}
+
 #[tokio::test]
 async fn a_client_that_reads_late_misses_nothing_and_holds_nobody_up() {
     let (server, all) = world("").await;
-    let behind = all.iter().find(|behind| behind.provider.name() == "openai-compatibility").unwrap();
     let feature = hello();
-    for client in clients() {
+    // Every client of a provider that speaks another format, and each of its own format, where bytes pass.
+    let translated = clients().into_iter().map(|client| (client.name(), "openai-compatibility"));
+    let passing = [("claude", "claude"), ("responses", "codex"), ("gemini", "gemini")];
+    for (client, provider) in translated.chain(passing) {
+        let client = clients().into_iter().find(|known| known.name() == client).unwrap();
+        let behind = all.iter().find(|behind| behind.provider.name() == provider).unwrap();
+        let case = format!("{} → {provider}", client.name());
+        println!("{case}");
         let (provider, answer) = (behind.provider, feature.answer.clone());
         let flooded = AtomicBool::new(false);
         behind.upstream.answer_with(move |_| match flooded.swap(true, Ordering::Relaxed) {
-            false => flood(),
+            false if provider.name() == "openai-compatibility" => flood(),
+            false => long(provider),
             true => provider.answer(&answer, true),
         });
         let body = client.body(&behind.alias, &feature.ask, true);
@@ -85,7 +101,7 @@ async fn a_client_that_reads_late_misses_nothing_and_holds_nobody_up() {
         let mut events = vec![first];
         events.extend(late.events().await);
         let told = client.stream(&data_events(events));
-        assert_eq!(told.text.len(), 4_000_003, "{}", client.name());
+        assert_eq!(told.text.len(), 4_000_003, "{case}");
     }
 }
 
@@ -95,16 +111,31 @@ async fn a_request_that_stops_half_way_is_408_or_closed_and_the_server_goes_on()
     let yaml = providers()[0].config(&upstream.url(), &["k"], "u", "m");
     let server =
         Server::with_config(&format!("limits: {{header-read-timeout: 1, idle-timeout: 1}}\n{yaml}")).await;
-    for (sent, expected) in [
-        (head("/v1/messages", 100) + "{\"model\":", "HTTP/1.1 408 "),
-        ("POST /v1/messages HTT".to_owned(), ""),
-    ] {
-        let mut socket = TcpStream::connect(&server.address).await.unwrap();
-        socket.write_all(sent.as_bytes()).await.unwrap();
-        let mut text = String::new();
-        let read = tokio::time::timeout(Duration::from_secs(30), socket.read_to_string(&mut text)).await;
-        assert!(read.is_ok(), "the connection is closed in the end");
-        assert!(text.starts_with(expected), "{text}");
+    // All at once: each waits for the same second.
+    let tasks = tokio_util::task::TaskTracker::new();
+    let mut running = Vec::new();
+    for (client, stream) in clients().into_iter().flat_map(|client| [(client, false), (client, true)]) {
+        let path = client.path("m", stream);
+        for (sent, status) in
+            [(head(&path, 100) + "{\"model\":", Some(408)), (format!("POST {path} HTT"), None)]
+        {
+            let address = server.address.clone();
+            running.push(tasks.spawn(async move {
+                let mut socket = TcpStream::connect(&address).await.unwrap();
+                socket.write_all(sent.as_bytes()).await.unwrap();
+                let mut text = String::new();
+                let read =
+                    tokio::time::timeout(Duration::from_secs(30), socket.read_to_string(&mut text)).await;
+                assert!(read.is_ok(), "{sent}: the connection is closed in the end");
+                let Some(status) = status else { return };
+                assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{sent}: {text}");
+                let body = text.split_once("\r\n\r\n").unwrap().1;
+                client.error(status, &serde_json::from_str(body).unwrap());
+            }));
+        }
+    }
+    for task in running {
+        task.await.unwrap();
     }
     assert_eq!(server.client().get("/healthz").await.status(), 200);
     assert!(upstream.requests().is_empty());

@@ -8,6 +8,12 @@ use crate::client::{Client, clients};
 use crate::matrix::{hello, world};
 use crate::server::Server;
 
+/// Sixteen megabytes of blanks.
+const BROTLI_BOMB: [u8; 27] = [
+    0xcb, 0xff, 0xff, 0x3f, 0xf8, 0x25, 0x40, 0xe2, 0xb1, 0x40, 0x20, 0xf7, 0xfe, 0x2f, 0xff, 0xff, 0xff,
+    0xf0, 0x4b, 0x00, 0xc4, 0x61, 0x11, 0x80, 0xee, 0xfd, 0x1f,
+];
+
 #[track_caller]
 fn check(case: &str, client: &dyn Client, status: u16, expected: u16, body: &str, words: &str) {
     assert_eq!(status, expected, "{case}: {body}");
@@ -27,7 +33,11 @@ async fn each_mistake_is_told_in_the_clients_own_format() {
     let (server, all) = world(limits).await;
     let alias = &all[0].alias;
     let blanks = vec![b' '; 16 * 1024 * 1024];
-    let bombs = [Encoding::Gzip, Encoding::Zstd].map(|encoding| (encoding, encoding.compress(&blanks)));
+    let mut bombs: Vec<(Encoding, Vec<u8>)> =
+        [Encoding::Gzip, Encoding::Zlib, Encoding::RawDeflate, Encoding::Zstd]
+            .map(|encoding| (encoding, encoding.compress(&blanks)))
+            .into();
+    bombs.push((Encoding::Brotli, BROTLI_BOMB.to_vec()));
     for client in clients() {
         for stream in [false, true] {
             let case = |what: &str| format!("{} {what} stream={stream}", client.name());

@@ -50,6 +50,8 @@ pub enum Encoding {
     Zlib,
     /// `deflate` as some servers mean it: without one.
     RawDeflate,
+    /// `br`, stored and not compressed: for what decodes it that is all the same.
+    Brotli,
     /// `zstd`.
     Zstd,
 }
@@ -61,6 +63,7 @@ impl Encoding {
         match self {
             Self::Gzip => "gzip",
             Self::Zlib | Self::RawDeflate => "deflate",
+            Self::Brotli => "br",
             Self::Zstd => "zstd",
         }
     }
@@ -85,11 +88,28 @@ impl Encoding {
                 encoder.write_all(bytes).unwrap();
                 encoder.finish().unwrap()
             }
+            Self::Brotli => brotli_stored(bytes),
             Self::Zstd => {
                 ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
             }
         }
     }
+}
+
+/// A brotli stream of stored blocks.
+// Source: RFC 7932 §9.2: window bits 16, then stored meta-blocks, then an empty last one.
+fn brotli_stored(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len() + 8);
+    for (index, block) in bytes.chunks(60_000).enumerate() {
+        let length = u32::try_from(block.len() - 1).unwrap();
+        // ISLAST 0, MNIBBLES 00, MLEN-1 in 16 bits, ISUNCOMPRESSED 1; the very first is preceded by WBITS 0.
+        let header = (length << 3) | (1 << 19);
+        let header = if index == 0 { header << 1 } else { header };
+        out.extend_from_slice(&header.to_le_bytes()[..3]);
+        out.extend_from_slice(block);
+    }
+    out.push(3);
+    out
 }
 
 /// An empty reply with this status.

@@ -218,19 +218,3 @@ pub fn base64(text: &str) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(text)
 }
-
-/// A valid brotli stream of stored blocks: good enough to show that it is decoded.
-// Source: RFC 7932 §9.2: window bits 16, then stored meta-blocks, then an empty last one.
-pub fn brotli_stored(bytes: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for (index, block) in bytes.chunks(60_000).enumerate() {
-        let length = u32::try_from(block.len() - 1).unwrap();
-        // ISLAST 0, MNIBBLES 00, MLEN-1 in 16 bits, ISUNCOMPRESSED 1; the very first is preceded by WBITS 0.
-        let header = (length << 3) | (1 << 19);
-        let header = if index == 0 { header << 1 } else { header };
-        out.extend_from_slice(&header.to_le_bytes()[..3]);
-        out.extend_from_slice(block);
-    }
-    out.push(3);
-    out
-}
