@@ -9,6 +9,7 @@ use crate::json::Text;
 use crate::loss::{Loss, loss};
 use crate::model::{Issuer, Role};
 use crate::pass::signature::is_outdated_gemini;
+use crate::pass::turns::NEUTRAL;
 use crate::splice::{Edits, TopLevel, Walk, text_of};
 
 /// The contents, mended; `None` when there is nothing to mend. Malformed ones are left to the provider's own words.
@@ -36,6 +37,11 @@ pub(super) fn contents(
 /// Whether a model refuses calls that are not signed: those before Gemini 3 do not.
 pub(super) fn needs_signatures(model: &str) -> bool {
     !(model.starts_with("gemini-1") || model.starts_with("gemini-2"))
+}
+
+/// A content of the user's, for a conversation that begins with the model's. An empty text would be refused in turn.
+pub(super) fn neutral_content() -> String {
+    format!(r#"{{"role":"user","parts":[{{"text":"{NEUTRAL}"}}]}}"#)
 }
 
 /// What takes the place of a piece of the contents.
@@ -83,6 +89,7 @@ struct Calls<'a> {
 
 impl<'a> History<'_, 'a> {
     fn content(&mut self, walk: &mut Walk<'a>) -> Result<(), CodecError> {
+        let start = walk.place();
         let mut named = None;
         let known = (self.calls.names.len(), self.calls.open);
         let mut is_empty = true;
@@ -108,6 +115,10 @@ impl<'a> History<'_, 'a> {
         }
         let name = named.and_then(|(_, json)| text_of(json)).filter(|name| !name.is_empty());
         let role = decode::role(name.as_deref(), self.before);
+        if role == Role::Assistant && self.before.is_none() {
+            // Calls are refused that follow nothing the user said. Source: providers-a.md 4.2 [H].
+            self.mended.push(Mended { from: start, to: start, text: format!("{},", neutral_content()) });
+        }
         self.before = Some(role);
         // Source: translation.md B24.
         if role != Role::System && !matches!(name.as_deref(), Some("user" | "model")) {

@@ -8,7 +8,7 @@ use cliproxy_core::{FinishReason, Usage};
 use serde_json::value::RawValue;
 
 use super::dialect::Dialect;
-use super::encode::Thinking;
+use super::encode::{MORE_THAN_IT_HAS, Thinking, most_of};
 use super::{decode, error, hygiene, reply, usage, wire};
 use crate::codec::{CodecError, Patch, Patched, ReplyContext};
 use crate::json::read::{misread, wrong};
@@ -67,16 +67,43 @@ fn inner<'e>(top: &TopLevel<'e>, patch: &Patch, losses: &mut Vec<Loss>) -> Resul
             edits = edits.set("contents", changed);
         }
     }
-    with_reasoning(edits, top, patch)
+    with_config(edits, top, patch, losses)
+}
+
+/// What `generationConfig` must say otherwise.
+fn with_config<'e>(
+    edits: Edits<'e>,
+    top: &TopLevel<'e>,
+    patch: &Patch,
+    losses: &mut Vec<Loss>,
+) -> Result<Edits<'e>, CodecError> {
+    let key = spelling(top, ["generationConfig", "generation_config"]);
+    let mut change = reasoning(top, key, patch)?;
+    if let Some(most) = most_of(patch.info.as_deref())
+        && let Some(config) = top.object(key)
+    {
+        let limit = spelling(&config, ["maxOutputTokens", "max_output_tokens"]);
+        if config.unsigned(limit).is_some_and(|asked| asked > most) {
+            change = change.set(limit, most.to_string());
+            loss(losses, "generationConfig.maxOutputTokens", MORE_THAN_IT_HAS);
+        }
+    }
+    if change.is_empty() {
+        return Ok(edits);
+    }
+    let config = top.raw(key)?.filter(|json| json.starts_with('{')).unwrap_or("{}");
+    Ok(match change.apply_str(config)? {
+        Cow::Owned(config) => edits.set(key, config),
+        Cow::Borrowed(_) => edits,
+    })
 }
 
 /// A suffix beats whatever the body says (B43). Without one, what the body asks for must be what the model has, as far
 /// as the model is known (B40, E620).
-fn with_reasoning<'e>(edits: Edits<'e>, top: &TopLevel<'e>, patch: &Patch) -> Result<Edits<'e>, CodecError> {
-    let config_key = spelling(top, ["generationConfig", "generation_config"]);
+fn reasoning(top: &TopLevel<'_>, config_key: &str, patch: &Patch) -> Result<Edits<'static>, CodecError> {
     let says_nothing = |config: &[u8]| !THINKING.is_in(config);
     if patch.reasoning.is_none() && top.value(config_key).is_none_or(says_nothing) {
-        return Ok(edits);
+        return Ok(Edits::new());
     }
     let config = top.object(config_key);
     let thinking_key = config
@@ -92,11 +119,11 @@ fn with_reasoning<'e>(edits: Edits<'e>, top: &TopLevel<'e>, patch: &Patch) -> Re
     let body = decode::reasoning(&wire);
     let info = patch.info.as_deref();
     let thinking = match &patch.reasoning {
-        None if said.is_none() => return Ok(edits),
+        None if said.is_none() => return Ok(Edits::new()),
         None => {
             // Refuses what the model does not have; what it has goes as the client wrote it.
             resolve(&body, true, info)?;
-            return Ok(edits);
+            return Ok(Edits::new());
         }
         Some(suffix) => {
             let resolved = resolve(suffix, false, info)?;
@@ -120,12 +147,9 @@ fn with_reasoning<'e>(edits: Edits<'e>, top: &TopLevel<'e>, patch: &Patch) -> Re
     thinking.write(&mut w);
     w.end_object();
     let json = String::from_utf8(w.into_bytes()).unwrap_or_default();
-    let mut change = Edits::new();
-    change = if json == "{}" { change.remove(thinking_key) } else { change.set(thinking_key, json) };
-    let config = top.raw(config_key)?.filter(|json| json.starts_with('{')).unwrap_or("{}");
-    Ok(match change.apply_str(config)? {
-        Cow::Owned(config) => edits.set(config_key, config),
-        Cow::Borrowed(_) => edits,
+    Ok(match json == "{}" {
+        true => Edits::new().remove(thinking_key),
+        false => Edits::new().set(thinking_key, json),
     })
 }
 

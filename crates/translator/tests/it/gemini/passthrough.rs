@@ -131,11 +131,12 @@ fn b31_e630_e631_e632_signatures_stand_where_they_belong() {
         assert_eq!(model(given.clone()), expected, "{given}");
     }
     let twice = Bytes::from_static(
-        br#"{"contents":[{"role":"model","parts":[{"text":"a","thoughtSignature":"skip_thought_signature_validator","thought_signature":"skip_thought_signature_validator"}]}]}"#,
+        br#"{"contents":[{"role":"user","parts":[{"text":"q"}]},{"role":"model","parts":[{"text":"a","thoughtSignature":"skip_thought_signature_validator","thought_signature":"skip_thought_signature_validator"}]}]}"#,
     );
     assert_eq!(
         codec().patch_request(&twice, &patch("gemini-3-pro")).unwrap().body,
-        &br#"{"contents":[{"role":"model","parts":[{"text":"a"}]}]}"#[..]
+        &br#"{"contents":[{"role":"user","parts":[{"text":"q"}]},{"role":"model","parts":[{"text":"a"}]}]}"#
+            [..]
     );
     let body = json!({"contents":[calls(&["f"]), {"role":"user","parts":[{"functionResponse":{"name":"f","response":{}},"thoughtSignature":SIGNED}]}]});
     assert_eq!(
@@ -278,4 +279,76 @@ fn e633_e634_e635_what_gemini_3_refuses_gives_way_to_the_sentinel() {
             assert_eq!(got["contents"][1]["parts"][0]["thoughtSignature"], expected, "{name} {model}");
         }
     }
+}
+
+#[test]
+fn a_limit_above_what_the_model_can_say_is_lowered_in_place() {
+    // Source: providers-a.md 4.2 [H].
+    let mut patch = patch("gemini-2.0-flash");
+    patch.info = Some(Arc::new(ModelInfo::new("m").with_limits(1_048_576, 8192)));
+    for (format, open, close) in
+        [("gemini", "", ""), ("gemini-cli", r#"{"request":"#, r#","model":"gemini-2.0-flash"}"#)]
+    {
+        for (config, expected) in [
+            (
+                r#""generationConfig":{ "maxOutputTokens": 64000, "topK":1 }"#,
+                Some(r#""generationConfig":{ "maxOutputTokens": 8192, "topK":1 }"#),
+            ),
+            (
+                r#""generation_config":{"max_output_tokens":8193}"#,
+                Some(r#""generation_config":{"max_output_tokens":8192}"#),
+            ),
+            (r#""generationConfig":{"maxOutputTokens":8192}"#, None),
+            (r#""generationConfig":{"maxOutputTokens":"many"}"#, None),
+            (r#""generationConfig":{"topK":1}"#, None),
+        ] {
+            let body = |config: &str| {
+                format!(
+                    r#"{open}{{"contents":[{{"role":"user","parts":[{{"text":"q"}}]}}],{config}}}{close}"#
+                )
+            };
+            let bytes = Bytes::from(body(config));
+            let done = codec_of(format).patch_request(&bytes, &patch).unwrap();
+            assert_eq!(done.body, body(expected.unwrap_or(config)), "{format}");
+            assert_eq!(done.body.as_ptr() == bytes.as_ptr(), expected.is_none(), "{format}: {config}");
+            let told: Vec<_> = done.losses.iter().map(|loss| &*loss.what).collect();
+            let lost: &[&str] = if expected.is_some() { &["generationConfig.maxOutputTokens"] } else { &[] };
+            assert_eq!(told, lost, "{format}: {config}");
+        }
+    }
+    // Beside a suffix that says how much to think, both stand.
+    let mut both = patch;
+    both.reasoning = parse_suffix("none");
+    let body = Bytes::from_static(br#"{"contents":[],"generationConfig":{"maxOutputTokens":9000}}"#);
+    let done: Value = serde_json::from_slice(&codec().patch_request(&body, &both).unwrap().body).unwrap();
+    assert_eq!(done["generationConfig"]["maxOutputTokens"], 8192);
+}
+
+#[test]
+fn a_conversation_that_begins_with_the_model_gets_a_user_s_turn_in_front() {
+    // Source: providers-a.md 4.2 [H]. Gemini refuses calls that follow nothing the user said.
+    let model =
+        json!({"role":"model","parts":[{"functionCall":{"name":"f","args":{}},"thoughtSignature":SIGNED}]});
+    let answer = results(&["f"]);
+    let found = patched(&json!({"contents":[model, answer]}));
+    assert_eq!(found["contents"], json!([{"role":"user","parts":[{"text":"Continue."}]}, model, answer]));
+    // The role may be another word for it.
+    let found = patched(&json!({"contents":[{"role":"assistant","parts":[{"text":"a"}]}]}));
+    let roles: Vec<_> =
+        found["contents"].as_array().unwrap().iter().map(|content| content["role"].clone()).collect();
+    assert_eq!(roles, ["user", "model"]);
+    for fine in [
+        json!([{"role":"user","parts":[{"text":"q"}]}, model, answer]),
+        json!([{"parts":[{"text":"q"}],"role":"user"}]),
+    ] {
+        assert_eq!(patched(&json!({"contents":fine}))["contents"], fine);
+    }
+    // The other way, through the model of a request.
+    let body = json!({"model":"m","request":{"contents":[model, answer]}}).to_string();
+    let request = codec_of("gemini-cli").decode_request(body.as_bytes()).unwrap();
+    let profile = cliproxy_translator::Profile::new("gemini-3-pro", false);
+    let sent: Value =
+        serde_json::from_slice(&codec().encode_request(&request, &profile).unwrap().body).unwrap();
+    assert_eq!(sent["contents"][0], json!({"role":"user","parts":[{"text":"Continue."}]}));
+    assert_eq!(sent["contents"].as_array().unwrap().len(), 3);
 }

@@ -265,6 +265,30 @@ fn e357_the_limit_is_max_output_tokens() {
 }
 
 #[test]
+fn a_limit_above_what_the_model_can_say_is_lowered_and_told() {
+    // Source: providers-a.md 4.2 [H].
+    let mut profile = Profile::new("gemini-2.0-flash", false);
+    profile.info = Some(Arc::new(ModelInfo::new("m").with_limits(1_048_576, 8192)));
+    for (asked, sent_on, told) in [(8192, 8192, 0), (64_000, 8192, 1), (5, 5, 0)] {
+        for (client, body) in [
+            ("openai", with(hello(), json!({"max_tokens":asked}))),
+            (
+                "gemini-cli",
+                json!({"model":"m","request":{"contents":[{"role":"user","parts":[{"text":"q"}]}],"generationConfig":{"maxOutputTokens":asked}}}),
+            ),
+        ] {
+            let (value, encoded) = sent(client, &body, &profile);
+            assert_eq!(value["generationConfig"]["maxOutputTokens"], sent_on, "{client} {asked}");
+            assert_eq!(encoded.losses.len(), told, "{client} {asked}: {:?}", encoded.losses);
+        }
+    }
+    // What is not known is not judged.
+    let (value, _) =
+        sent("openai", &with(hello(), json!({"max_tokens":64_000})), &Profile::new("my-model", false));
+    assert_eq!(value["generationConfig"]["maxOutputTokens"], 64_000);
+}
+
+#[test]
 fn e358_required_names_without_a_property_are_removed() {
     let schema = json!({"type":"object","properties":{"a":{"type":"object","properties":{"required":{"type":"string"}},"required":["required","gone"]}},
         "required":["a","gone"],"additionalProperties":false});

@@ -1,6 +1,6 @@
 //! `generationConfig`. Source: translation.md A.8 to A.10, B39 to B44; providers-a.md 4.5; F1, F45.
 
-use cliproxy_core::Level;
+use cliproxy_core::{Level, ModelInfo};
 
 use super::{Content, Target, loss};
 use crate::codec::CodecError;
@@ -36,6 +36,11 @@ pub(super) fn write(
         claude::settle(&mut thinking, target, most, turns, losses);
     } else if target.dialect.is_antigravity() && most.take().is_some() {
         loss(losses, "max_output_tokens", "Antigravity takes it for Claude's models only");
+    } else if let (Some(asked), Some(has)) = (&mut most, most_of(target.profile.info.as_deref()))
+        && *asked > has
+    {
+        *asked = has;
+        loss(losses, "max_output_tokens", MORE_THAN_IT_HAS);
     }
     let mut inner = Writer::default();
     inner.begin_object();
@@ -57,6 +62,15 @@ pub(super) fn write(
     }
     Ok(())
 }
+
+/// How much a model can say. A higher limit is refused, which a client of many models cannot know.
+/// Source: providers-a.md 4.2 [H].
+pub(in crate::format::gemini) fn most_of(info: Option<&ModelInfo>) -> Option<u64> {
+    info.and_then(|info| info.max_output)
+}
+
+/// Why a limit was lowered.
+pub(in crate::format::gemini) const MORE_THAN_IT_HAS: &str = "it is more than the model can say";
 
 fn write_sampling(w: &mut Writer, target: &Target<'_>, most: Option<u64>, losses: &mut Vec<Loss>) {
     let request = target.request;

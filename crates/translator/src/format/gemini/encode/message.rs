@@ -7,18 +7,17 @@ use super::part;
 use super::{Content, Target};
 use crate::format::gemini::carrier::SENTINELS;
 use crate::format::gemini::dialect::Maker;
-use crate::format::gemini::hygiene::needs_signatures;
+use crate::format::gemini::hygiene::{needs_signatures, neutral_content};
 use crate::json::{Text, Writer};
 use crate::model::{Media, MediaClass, MediaSource, Part, PartKind, Role, Signature, ToolCall, ToolResult};
 use crate::pass::args::json_object;
 use crate::pass::call_ids::is_derived;
-use crate::pass::turns::NEUTRAL;
 
 pub(super) fn write_all(w: &mut Writer, target: &Target<'_>, turns: &[Content<'_, '_>]) {
     w.begin_array();
     // A call has to follow the user. Source: providers-a.md 4.2 [H].
-    if !target.family && turns.first().is_some_and(|first| first.role == Role::Assistant) {
-        w.raw(&format!(r#"{{"role":"user","parts":[{{"text":"{NEUTRAL}"}}]}}"#));
+    if turns.first().is_some_and(|first| first.role == Role::Assistant) {
+        w.raw(&neutral_content());
     }
     let mut calls = Vec::new();
     for content in turns {

@@ -21,7 +21,7 @@ mod message;
 mod part;
 mod tools;
 
-pub(super) use config::Thinking;
+pub(super) use config::{MORE_THAN_IT_HAS, Thinking, most_of};
 
 /// What every piece of the encoder knows.
 struct Target<'r> {
