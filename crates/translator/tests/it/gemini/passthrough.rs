@@ -140,7 +140,7 @@ fn b31_e630_e631_e632_signatures_stand_where_they_belong() {
     );
     let body = json!({"contents":[calls(&["f"]), {"role":"user","parts":[{"functionResponse":{"name":"f","response":{}},"thoughtSignature":SIGNED}]}]});
     assert_eq!(
-        patched(&body)["contents"][1]["parts"][0],
+        patched(&body)["contents"][2]["parts"][0],
         json!({"functionResponse":{"name":"f","response":{}}})
     );
 }
