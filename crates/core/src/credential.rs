@@ -430,16 +430,16 @@ impl Credential {
         self.document.secret("api_key").or_else(|| self.document.secret("api-key"))
     }
 
-    /// The access token, from `access_token`.
+    /// The access token, from `access_token`, else `accessToken`, as the vendors' own tools spell it.
     #[must_use]
     pub fn access_token(&self) -> Option<Secret> {
-        self.document.secret("access_token")
+        self.document.secret("access_token").or_else(|| self.document.secret("accessToken"))
     }
 
-    /// The refresh token, from `refresh_token`.
+    /// The refresh token, from `refresh_token`, else `refreshToken`. Source: providers-a.md 2.2 [H].
     #[must_use]
     pub fn refresh_token(&self) -> Option<Secret> {
-        self.document.secret("refresh_token")
+        self.document.secret("refresh_token").or_else(|| self.document.secret("refreshToken"))
     }
 
     /// The same credential after a renewal.

@@ -49,6 +49,14 @@ pub(crate) fn now() -> Timestamp {
 // Source: providers-a.md 9 "missing optional response fields never erase stored values".
 pub(crate) fn renewed(credential: &Credential, mut members: Map<String, Value>) -> Credential {
     members.retain(|_, value| !value.is_null() && value.as_str().is_none_or(|text| !text.trim().is_empty()));
+    // Under the vendor's spelling too, where the file has it: whoever reads that must not spend what is spent.
+    for (name, vendors) in [("access_token", "accessToken"), ("refresh_token", "refreshToken")] {
+        if credential.document().get(vendors).is_some()
+            && let Some(new) = members.get(name).cloned()
+        {
+            members.insert(vendors.to_owned(), new);
+        }
+    }
     let kind = Value::from(credential.document().text("type").unwrap_or(credential.provider().as_str()));
     members.insert("type".to_owned(), kind);
     let document: Document = credential.document().merged(members);
@@ -67,6 +75,28 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    /// Source: providers-a.md 2.2 [H].
+    #[test]
+    fn tokens_in_the_vendors_spelling_are_read_and_renewed_under_both_names() {
+        let map = |value: Value| value.as_object().cloned().unwrap_or_default();
+        let stored = map(json!({"type":"claude","refreshToken":"R1","accessToken":"A1","note":1}));
+        let credential = Credential::new(
+            CredentialId::from_static("a.json"),
+            ProviderId::from_static("claude"),
+            CredentialKind::Account,
+            Origin::Store("a.json".to_owned()),
+            Document::new(stored),
+            Settings::new("a"),
+        );
+        let exposed = |secret: Option<Secret>| secret.map(|secret| secret.expose().to_owned());
+        assert_eq!(exposed(credential.refresh_token()).as_deref(), Some("R1"));
+        assert_eq!(exposed(credential.access_token()).as_deref(), Some("A1"));
+        let fresh = renewed(&credential, map(json!({"access_token":"A2","refresh_token":"R2"})));
+        let expected = json!({"type":"claude","refreshToken":"R2","accessToken":"A2","note":1,"access_token":"A2","refresh_token":"R2"});
+        assert_eq!(*fresh.document().as_map(), map(expected));
+        assert_eq!(exposed(fresh.refresh_token()).as_deref(), Some("R2"));
+    }
 
     #[test]
     fn what_a_reply_leaves_blank_replaces_nothing() {

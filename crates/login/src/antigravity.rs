@@ -13,7 +13,7 @@ use serde_json::{Map, json};
 
 use crate::Options;
 use crate::browser::{Redirect, consent};
-use crate::google::{self, code_assist, onboard, tier};
+use crate::google::{self, Loaded, onboard, tier};
 use crate::means::{Means, token_failed};
 use crate::names::part;
 
@@ -45,7 +45,14 @@ impl Antigravity {
     async fn project(&self, token: &Secret) -> Result<Option<String>, LoginError> {
         let metadata =
             json!({"ideType": "ANTIGRAVITY", "platform": "PLATFORM_UNSPECIFIED", "pluginType": "GEMINI"});
-        let loaded = code_assist(&self.0, token, "loadCodeAssist", json!({"metadata": metadata})).await?;
+        let loaded = match google::load(&self.0, token, &json!({"metadata": metadata})).await? {
+            Loaded::Account(loaded) => loaded,
+            Loaded::Guarded => {
+                let message = "a security policy of this account's organisation (VPC Service Controls) does not let \
+                               Google name a project: put project_id into the file";
+                return Err(LoginError::new(LoginErrorKind::NotEntitled, message));
+            }
+        };
         if let Some(project) = google::project(&loaded) {
             return Ok(Some(project));
         }

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::Options;
 use crate::browser::{Redirect, consent};
-use crate::google::{self, code_assist, onboard, tier};
+use crate::google::{self, Loaded, onboard, tier};
 use crate::means::{Call, Means, token_failed};
 use crate::names::part;
 
@@ -171,7 +171,10 @@ impl GeminiCli {
         if let (Some(project), Some(body)) = (project, body.as_object_mut()) {
             body.insert("cloudaicompanionProject".to_owned(), json!(project));
         }
-        let loaded = code_assist(means, token, "loadCodeAssist", body.clone()).await?;
+        let loaded = match google::load(means, token, &body).await? {
+            Loaded::Account(loaded) => loaded,
+            Loaded::Guarded => json!({"currentTier": {"id": "standard-tier"}}),
+        };
         self.eligible(&loaded)?;
         let own = google::project(&loaded);
         if loaded.get("currentTier").is_some_and(Value::is_object) {

@@ -1,9 +1,13 @@
 //! What the two flows of Google have in common. Source: providers-a.md 5.1, 7.1.
 
+use std::time::Duration;
+
+use bytes::Bytes;
 use cliproxy_core::{LoginError, LoginErrorKind, Secret};
+use http::Response;
 use serde_json::Value;
 
-use crate::means::{Call, Means};
+use crate::means::{Call, Means, failed, parse};
 
 /// The account's e-mail address; empty when it is not said.
 pub(crate) async fn email(means: &Means, token: &Secret) -> Result<String, LoginError> {
@@ -13,22 +17,60 @@ pub(crate) async fn email(means: &Means, token: &Secret) -> Result<String, Login
 
 /// A call of Code Assist: `{root}/v1internal:{method}`, at the provider's `onboarding` endpoint, where it has one of its
 /// own, else at its `api`.
-pub(crate) async fn code_assist(
+async fn code_assist(
     means: &Means,
     token: &Secret,
-    method: &'static str,
+    (method, what): (&'static str, &'static str),
     body: Value,
-) -> Result<Value, LoginError> {
-    let what = match method {
-        "loadCodeAssist" => "Code Assist for this account",
-        _ => "setting up Code Assist for this account",
-    };
+) -> Result<Response<Bytes>, LoginError> {
     let root = match means.url("onboarding") {
         Ok(root) => root,
         Err(_) => means.url("api")?,
     };
-    let url = format!("{root}/v1internal:{method}");
-    means.json(Call::post(what, url, body).bearer(token)).await
+    let reply =
+        means.send(Call::post(what, format!("{root}/v1internal:{method}"), body).bearer(token)).await?;
+    // A service in trouble is asked again by whoever can wait.
+    if reply.status().as_u16() == 429 || reply.status().is_server_error() {
+        return Err(failed(what, &reply));
+    }
+    Ok(reply)
+}
+
+/// What Code Assist knows of an account.
+#[derive(Debug)]
+pub(crate) enum Loaded {
+    /// Its answer.
+    Account(Value),
+    /// A perimeter of the organisation (VPC Service Controls) forbids to ask; its accounts have the standard tier.
+    // Source: providers-a.md 5.1 [V] "SECURITY_POLICY_VIOLATED".
+    Guarded,
+}
+
+/// How often a service in trouble is asked, and the pause between.
+const TRIES: (u32, Duration) = (3, Duration::from_secs(2));
+
+/// Asks what Code Assist knows of an account.
+pub(crate) async fn load(means: &Means, token: &Secret, body: &Value) -> Result<Loaded, LoginError> {
+    let what = "Code Assist for this account";
+    let mut tries = TRIES.0;
+    let reply = loop {
+        tries -= 1;
+        match code_assist(means, token, ("loadCodeAssist", what), body.clone()).await {
+            Err(error) if error.kind() == LoginErrorKind::Unavailable && tries > 0 => {
+                means.pace().sleep(TRIES.1).await;
+            }
+            answered => break answered?,
+        }
+    };
+    if reply.status().is_success() {
+        return parse(what, &reply).map(Loaded::Account);
+    }
+    let said: Value = serde_json::from_slice(reply.body()).unwrap_or_default();
+    let details =
+        said.pointer("/error/details").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let reason =
+        |detail: &Value| detail.get("reason").and_then(Value::as_str) == Some("SECURITY_POLICY_VIOLATED");
+    if details.iter().any(reason) { Ok(Loaded::Guarded) } else { Err(failed(what, &reply)) }
 }
 
 /// The project that an answer names: a text, or an object with an id.
@@ -54,16 +96,32 @@ pub(crate) async fn onboard(
     means: &Means,
     token: &Secret,
     body: &Value,
-    (tries, pause): (u32, std::time::Duration),
+    (tries, pause): (u32, Duration),
 ) -> Result<Option<String>, LoginError> {
+    let what = "setting up Code Assist for this account";
+    let mut trouble = None;
     for attempt in 0..tries {
         if attempt > 0 {
             means.pace().sleep(pause).await;
         }
-        let reply = code_assist(means, token, "onboardUser", body.clone()).await?;
-        if reply.get("done").and_then(Value::as_bool) == Some(true) {
-            return Ok(reply.get("response").and_then(project));
+        let reply = match code_assist(means, token, ("onboardUser", what), body.clone()).await {
+            Err(error) if error.kind() == LoginErrorKind::Unavailable => {
+                trouble = Some(error);
+                continue;
+            }
+            answered => answered?,
+        };
+        if !reply.status().is_success() {
+            return Err(failed(what, &reply));
         }
+        trouble = None;
+        let said = parse(what, &reply)?;
+        if said.get("done").and_then(Value::as_bool) == Some(true) {
+            return Ok(said.get("response").and_then(project));
+        }
+    }
+    if let Some(trouble) = trouble {
+        return Err(trouble);
     }
     let message = "setting up Code Assist for this account is not done after minutes: log in again later";
     Err(LoginError::new(LoginErrorKind::TimedOut, message))

@@ -220,7 +220,9 @@ impl ProviderExecutor for AntigravityExecutor {
         let metadata = serde_json::json!({
             "ideType": "ANTIGRAVITY", "platform": "PLATFORM_UNSPECIFIED", "pluginType": "GEMINI"
         });
-        Ok(project::discovered(self, &self.egress, fresh, base, &metadata).await)
+        let question =
+            project::Question { executor: self, egress: &self.egress, base, metadata, onboards: true };
+        Ok(project::discovered(&question, fresh).await)
     }
 
     fn renewal(&self, credential: &Credential) -> Renewal {

@@ -95,17 +95,22 @@ pub(crate) fn access_token(credential: &Credential) -> Option<Secret> {
         .or_else(|| credential.api_key())
 }
 
-fn refresh_token(credential: &Credential) -> Option<Secret> {
+/// The refresh token as it stands in the file: some programs keep projects behind it. Source: providers-a.md 7.2 [P].
+fn packed(credential: &Credential) -> Option<Secret> {
     let nested = text(nest(credential), "refresh_token").map(Secret::from);
-    let token = nested.or_else(|| credential.refresh_token())?;
-    // Some programs keep projects behind it. Source: providers-a.md 7.2 [P].
+    nested.or_else(|| credential.refresh_token())
+}
+
+fn refresh_token(credential: &Credential) -> Option<Secret> {
+    let token = packed(credential)?;
     let own = token.expose().split('|').next().unwrap_or_default();
     (!own.is_empty()).then(|| Secret::from(own))
 }
 
 /// What some programs keep behind the refresh token: the managed project, else the user's own.
 pub(crate) fn packed_project(credential: &Credential) -> Option<String> {
-    let token = credential.document().text("refresh_token")?;
+    let token = packed(credential)?;
+    let token = token.expose();
     let mut parts = token.split('|').skip(1);
     let (own, managed) = (parts.next(), parts.next());
     managed.into_iter().chain(own).map(str::trim).find(|part| !part.is_empty()).map(str::to_owned)
@@ -135,6 +140,12 @@ pub(crate) fn missing(credential: &Credential, message: String) -> ExecutorError
 // Source: providers-a.md 5.2, 7.2, 7.3 "Persisted".
 fn members(credential: &Credential, tokens: &Tokens, now: Timestamp) -> Map<String, Value> {
     let mut flat = tokens.members(now);
+    // A new token keeps behind it what the old one had.
+    if let (Some(new), Some(old)) = (&tokens.refresh_token, packed(credential))
+        && let Some((_, behind)) = old.expose().split_once('|')
+    {
+        flat.insert("refresh_token".to_owned(), Value::from(format!("{}|{behind}", new.expose())));
+    }
     let seconds = tokens.expires_in.map(|lifetime| Value::from(lifetime.as_secs()));
     let Some(nested) = nest(credential) else {
         if let Some(seconds) = seconds {

@@ -7,7 +7,7 @@ use cliproxy_core::{Credential, CredentialId, ExecutorError, ProviderExecutor, T
 use http::Method;
 use http::header::{CONTENT_TYPE, HeaderValue, USER_AGENT};
 use parking_lot::Mutex;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::account;
 use crate::Egress;
@@ -38,42 +38,87 @@ pub(crate) fn none(credential: &Credential) -> ExecutorError {
     account::missing(credential, message)
 }
 
+/// What an account is asked about: who asks, where, and whether one that has no project is set up.
+#[derive(Debug)]
+pub(crate) struct Question<'q> {
+    pub(crate) executor: &'q dyn ProviderExecutor,
+    pub(crate) egress: &'q Egress,
+    pub(crate) base: Base<'q>,
+    pub(crate) metadata: Value,
+    pub(crate) onboards: bool,
+}
+
 /// The credential with the project that Google names, where it has none. Whether it could be asked is no fault of a
 /// renewal: the next call says what is missing.
-pub(crate) async fn discovered(
-    executor: &dyn ProviderExecutor,
-    egress: &Egress,
-    credential: Credential,
-    base: Base<'_>,
-    metadata: &Value,
-) -> Credential {
+pub(crate) async fn discovered(question: &Question<'_>, credential: Credential) -> Credential {
     if credential.document().text("project_id").is_some() {
         return credential;
     }
-    let asked = ask(executor, egress, &credential, base, metadata).await;
-    let Ok(Some(project)) = asked else { return credential };
+    let Ok(Some(project)) = question.project(&credential).await else { return credential };
     let mut members = Map::new();
     members.insert("project_id".to_owned(), Value::String(project));
     credential.with_document(credential.document().merged(members))
 }
 
-async fn ask(
-    executor: &dyn ProviderExecutor,
-    egress: &Egress,
-    credential: &Credential,
-    base: Base<'_>,
-    metadata: &Value,
-) -> Result<Option<String>, ExecutorError> {
-    let body = Bytes::from(serde_json::json!({ "metadata": metadata }).to_string());
-    let mut request = egress::request(Method::POST, base.join("/v1internal:loadCodeAssist")?, body);
-    let headers = request.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(USER_AGENT, crate::headers::OWN_AGENT);
-    account::authorize(headers, credential)?;
-    apply_credential_headers(request.headers_mut(), credential, &http::HeaderMap::new());
-    let reply = egress.listed(executor, credential, request).await?;
-    let said: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-    Ok(["cloudaicompanionProject", "projectId", "project"].iter().find_map(|key| named(said.get(*key)?)))
+impl Question<'_> {
+    // Source: providers-a.md 7.1 "Project discovery".
+    async fn project(&self, credential: &Credential) -> Result<Option<String>, ExecutorError> {
+        let loaded = self.ask(credential, "loadCodeAssist", &json!({"metadata": self.metadata})).await?;
+        let found = project_of(&loaded);
+        if found.is_some() || !self.onboards {
+            return Ok(found);
+        }
+        // Whoever has to do something first is told so when they log in, and is not set up behind their back.
+        if loaded.get("ineligibleTiers").and_then(Value::as_array).is_some_and(|tiers| !tiers.is_empty())
+            && loaded.get("allowedTiers").and_then(Value::as_array).is_none_or(Vec::is_empty)
+        {
+            return Ok(None);
+        }
+        let body = json!({"tierId": tier(&loaded), "metadata": self.metadata});
+        for attempt in 0..ONBOARD {
+            if attempt > 0 {
+                tokio::time::sleep(PAUSE).await;
+            }
+            let said = match self.ask(credential, "onboardUser", &body).await {
+                Ok(said) => said,
+                // It may be about to be done.
+                Err(error) if error.kind().is_endpoint_fault() && attempt + 1 < ONBOARD => continue,
+                Err(error) => return Err(error),
+            };
+            if said.get("done").and_then(Value::as_bool) == Some(true) {
+                return Ok(said.get("response").and_then(project_of));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn ask(&self, credential: &Credential, method: &str, body: &Value) -> Result<Value, ExecutorError> {
+        let uri = self.base.join(&format!("/v1internal:{method}"))?;
+        let mut request = egress::request(Method::POST, uri, Bytes::from(body.to_string()));
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(USER_AGENT, crate::headers::OWN_AGENT);
+        account::authorize(headers, credential)?;
+        apply_credential_headers(request.headers_mut(), credential, &http::HeaderMap::new());
+        let reply = self.egress.listed(self.executor, credential, request).await?;
+        Ok(serde_json::from_slice(&reply.body).unwrap_or_default())
+    }
+}
+
+/// How often and with what pauses Google is asked whether an account is set up. Source: providers-a.md 7.1 "onboard".
+const ONBOARD: u32 = 5;
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// The tier to set up: the default one of those that are allowed.
+fn tier(loaded: &Value) -> &str {
+    let allowed = loaded.get("allowedTiers").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let default = allowed.iter().find(|tier| tier.get("isDefault").and_then(Value::as_bool) == Some(true));
+    let id = default.and_then(|tier| tier.get("id")?.as_str()).filter(|id| !id.trim().is_empty());
+    id.unwrap_or("legacy-tier")
+}
+
+fn project_of(said: &Value) -> Option<String> {
+    ["cloudaicompanionProject", "projectId", "project"].iter().find_map(|key| named(said.get(*key)?))
 }
 
 /// A text, or an object with an `id`.

@@ -168,7 +168,10 @@ impl ProviderExecutor for GeminiCliExecutor {
         let metadata = serde_json::json!({
             "ideType": "IDE_UNSPECIFIED", "platform": "PLATFORM_UNSPECIFIED", "pluginType": "GEMINI"
         });
-        Ok(project::discovered(self, &self.egress, fresh, self.base(credential), &metadata).await)
+        // Which tier an account of Gemini CLI is set up for is its owner's choice, made when they log in.
+        let (egress, base) = (&self.egress, self.base(credential));
+        let question = project::Question { executor: self, egress, base, metadata, onboards: false };
+        Ok(project::discovered(&question, fresh).await)
     }
 
     fn renewal(&self, credential: &Credential) -> Renewal {

@@ -252,6 +252,38 @@ async fn a_login_without_a_project_finds_one_and_never_invents_one() {
 }
 
 #[tokio::test]
+async fn an_account_that_was_never_set_up_is_by_its_renewal() {
+    // Source: providers-a.md 7.1 "onboard (no project)".
+    let tokens = FakeTokenEndpoint::start(["refresh-0"]).await;
+    let upstream = FakeUpstream::start().await;
+    let executor = AntigravityExecutor::new(egress())
+        .with_url("onboarding", upstream.url())
+        .with_url("token", tokens.url())
+        .with_oauth_client(None, Some("s".into()));
+    let bare = account("antigravity", json!({"access_token":"a","refresh_token":"refresh-0"}), |_| {});
+    upstream.script_path(
+        "/v1internal:loadCodeAssist",
+        [json(&json!({"allowedTiers":[{"id":"other"},{"id":"free-tier","isDefault":true}]}))],
+    );
+    let done = json!({"done":true,"response":{"cloudaicompanionProject":{"id":"made"}}});
+    upstream.script_path("/v1internal:onboardUser", [status(503), json(&done)]);
+    let fresh = executor.refresh(&bare).await.unwrap();
+    assert_eq!(fresh.document().text("project_id"), Some("made"));
+    assert_eq!(
+        sent(&upstream),
+        json!({"tierId":"free-tier","metadata":{"ideType":"ANTIGRAVITY","platform":"PLATFORM_UNSPECIFIED","pluginType":"GEMINI"}})
+    );
+    // Who has to do something first is not set up behind their back.
+    let validate =
+        json!({"ineligibleTiers":[{"reasonCode":"VALIDATION_REQUIRED","validationUrl":"https://v.example"}]});
+    upstream.script_path("/v1internal:loadCodeAssist", [json(&validate)]);
+    let before = upstream.requests().len();
+    let again = account("antigravity", json!({"access_token":"a","refresh_token":"refresh-1"}), |_| {});
+    assert_eq!(executor.refresh(&again).await.unwrap().document().text("project_id"), None);
+    assert_eq!(upstream.requests().len(), before + 1);
+}
+
+#[tokio::test]
 async fn a_packed_refresh_token_is_taken_apart() {
     // Source: providers-a.md 7.2 [P].
     let tokens = FakeTokenEndpoint::start(["refresh-0"]).await;
@@ -268,9 +300,19 @@ async fn a_packed_refresh_token_is_taken_apart() {
     }
     let file =
         account("antigravity", json!({"access_token":"a","refresh_token":"refresh-0|own|managed"}), |_| {});
-    executor.refresh(&file).await.unwrap();
+    let fresh = executor.refresh(&file).await.unwrap();
     assert_eq!(tokens.redemptions()[0].refresh_token, "refresh-0");
     assert_eq!(upstream.requests().len(), 2, "its project is known");
+    // Google gave another refresh token: the projects stay behind it.
+    assert_eq!(fresh.document().text("refresh_token"), Some("refresh-1|own|managed"));
+    executor.execute(asked(fresh, BODY, false)).await.unwrap();
+    assert_eq!(sent(&upstream)["project"], "managed");
+    // In Gemini CLI's shape of a file too.
+    let nested = json!({"token":{"access_token":"a","refresh_token":"refresh-1|own|managed"}});
+    let fresh = executor.refresh(&account("antigravity", nested, |_| {})).await.unwrap();
+    assert_eq!(fresh.document().get("token").unwrap()["refresh_token"], "refresh-2|own|managed");
+    executor.execute(asked(fresh, BODY, false)).await.unwrap();
+    assert_eq!(sent(&upstream)["project"], "managed");
 }
 
 #[tokio::test]

@@ -122,6 +122,66 @@ async fn what_google_wants_first_is_said() {
     assert!(error.to_string().contains("-project_id"), "{error}");
 }
 
+fn guarded() -> cliproxy_testkit::Reply {
+    let details =
+        j!([{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "SECURITY_POLICY_VIOLATED"}]);
+    status(403).json(
+        &j!({"error": {"message": "Request is prohibited by organization's policy", "details": details}}),
+    )
+}
+
+#[tokio::test]
+async fn an_account_behind_a_perimeter_has_the_standard_tier_and_names_its_project() {
+    // Source: providers-a.md 5.1 [V] "VPC-SC user, assume standard tier".
+    let scene = scene().await;
+    scene.oauth.page(LOAD, [guarded()]);
+    let login = scene.login("gemini-cli", request().with_answer("project", "mine"), &scene.willing()).await;
+    assert_eq!(document(&login.unwrap())["project_id"], "mine");
+    assert!(sent(&scene, ONBOARD).is_empty());
+    // Without one it is asked which of its projects it is.
+    scene.oauth.page("/projects", [json(&j!({"projects": [{"projectId": "one"}]}))]);
+    let login = scene.login("gemini-cli", request(), &scene.willing()).await.unwrap();
+    assert_eq!(document(&login)["project_id"], "one");
+    // Any other refusal is one.
+    scene.oauth.page(LOAD, [status(403).json(&j!({"error": {"message": "no seat"}}))]);
+    let error = scene.login("gemini-cli", request(), &scene.willing()).await.unwrap_err();
+    assert!(error.kind() == LoginErrorKind::NotEntitled && error.to_string().contains("no seat"), "{error}");
+
+    let scene = self::scene().await.with_secret("antigravity", "s");
+    scene.oauth.page("/onboarding/v1internal:loadCodeAssist", [guarded()]);
+    let person = scene.willing();
+    let login = scene.login("antigravity", request(), &person).await.unwrap();
+    assert_eq!(document(&login).get("project_id"), None);
+    assert!(person.notes().contains("VPC Service Controls"), "{}", person.notes());
+    assert!(person.notes().contains("project_id into the file"), "{}", person.notes());
+}
+
+#[tokio::test]
+async fn a_service_in_trouble_while_an_account_is_set_up_is_asked_a_few_times_more() {
+    let down = || status(503).json(&j!({"error": {"message": "try later"}}));
+    let scene = scene().await;
+    scene.oauth.page(LOAD, [down(), down(), json(&tier("free-tier"))]);
+    let done = j!({"done": true, "response": {"cloudaicompanionProject": "made"}});
+    scene.oauth.page(ONBOARD, [status(500), json(&done)]);
+    let login = scene.login("gemini-cli", request(), &scene.willing()).await.unwrap();
+    assert_eq!(document(&login)["project_id"], "made");
+    assert_eq!((sent(&scene, LOAD).len(), sent(&scene, ONBOARD).len()), (3, 2));
+    // Not for ever.
+    scene.oauth.page(LOAD, [down()]);
+    let error = scene.login("gemini-cli", request(), &scene.willing()).await.unwrap_err();
+    assert_eq!(error.kind(), LoginErrorKind::Unavailable);
+    assert!(error.to_string().contains("try later"), "{error}");
+    assert_eq!(sent(&scene, LOAD).len(), 6);
+
+    let scene = self::scene().await.with_secret("antigravity", "s");
+    scene.oauth.page("/onboarding/v1internal:loadCodeAssist", [json(&tier("free-tier"))]);
+    scene.oauth.page("/onboarding/v1internal:onboardUser", [down()]);
+    let person = scene.willing();
+    scene.login("antigravity", request(), &person).await.unwrap();
+    assert!(person.notes().contains("try later"), "{}", person.notes());
+    assert_eq!(sent(&scene, "/onboarding/v1internal:onboardUser").len(), 5);
+}
+
 #[tokio::test]
 async fn antigravity_wants_a_secret_and_finds_its_project() {
     let bare = scene().await;
