@@ -133,7 +133,8 @@ impl Authenticator for Claude {
         let organization = document.text("organization_uuid").unwrap_or_default();
         let other = format!("{stem}-{}.json", short_hash(organization));
         let login = NewLogin::new(means.provider.clone(), format!("{stem}.json"), document, &IDENTITY);
-        Ok(login.with_other_name(other))
+        // People share organisations: one of them who is not named may be anybody.
+        Ok(login.with_other_name(other).with_exact(&["email"]))
     }
 
     fn endpoints(&self) -> &[Endpoint] {

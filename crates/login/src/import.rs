@@ -272,8 +272,9 @@ fn claude(file: &Map<String, Value>, path: &Path) -> Option<NewLogin> {
     ]);
     let stem = format!("claude-{}", part(email.unwrap_or("imported")));
     let other = document.text("organization_uuid").filter(|_| email.is_some()).map(str::to_owned);
-    let identity = if email.is_some() { &crate::claude::IDENTITY } else { by_token(&document) };
-    Some(named("claude", &stem, document, identity, other.as_deref()))
+    let (identity, exact): (&[_], &[_]) =
+        if email.is_some() { (&crate::claude::IDENTITY, &["email"]) } else { (by_token(&document), &[]) };
+    Some(named("claude", &stem, document, identity, other.as_deref()).with_exact(exact))
 }
 
 fn codex(file: &Map<String, Value>, _path: &Path) -> Option<NewLogin> {

@@ -1,17 +1,19 @@
 //! The executor.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use cliproxy_core::{
-    Attempt, Credential, CredentialKind, Endpoint, ErrorKind, Evidence, ExecutorError, Failure, ModelInfo,
-    Operation, ProviderExecutor, ProviderFormat, ProviderId, Secret, Timestamp, UpstreamModel, WireReply,
-    WireStream,
+    Attempt, Credential, CredentialId, CredentialKind, Endpoint, ErrorKind, Evidence, ExecutorError, Failure,
+    ModelInfo, Operation, ProviderExecutor, ProviderFormat, ProviderId, Secret, Timestamp, UpstreamModel,
+    WireReply, WireStream,
 };
 use cliproxy_transport::oauth::known;
 use http::header::{AUTHORIZATION, HeaderMap};
 use http::{Method, Request, Response};
+use parking_lot::RwLock;
 
 use super::REFUSED_BETAS;
 use super::body::{Prepared, prepare};
@@ -26,11 +28,6 @@ use crate::urls::Base;
 use crate::{egress, hints};
 
 const API: &str = "https://api.githubcopilot.com";
-static CHAT: [ProviderFormat; 1] = [ProviderFormat::OPENAI];
-static RESPONSES: [ProviderFormat; 1] = [ProviderFormat::OPENAI_RESPONSES];
-static BOTH: [ProviderFormat; 2] = [ProviderFormat::OPENAI, ProviderFormat::OPENAI_RESPONSES];
-/// Claude's own words first: there its thinking keeps its signatures.
-static CLAUDES: [ProviderFormat; 2] = [ProviderFormat::CLAUDE, ProviderFormat::OPENAI];
 static ENDPOINTS: [Endpoint; 2] = [Endpoint::new("api", API), known::COPILOT_TOKEN];
 
 /// Serves seats of GitHub Copilot.
@@ -38,14 +35,19 @@ static ENDPOINTS: [Endpoint; 2] = [Endpoint::new("api", API), known::COPILOT_TOK
 pub struct CopilotExecutor {
     service: Service,
     tokens: Minted<Token>,
+    /// What the models of each seat said of their endpoints, when their list came last.
+    spoken: Spoken,
 }
+
+type Spoken = Arc<RwLock<HashMap<CredentialId, HashMap<String, &'static [ProviderFormat]>>>>;
 
 impl CopilotExecutor {
     /// An executor with the built-in URLs.
     #[must_use]
     pub fn new(egress: Egress) -> Self {
         let provider = ProviderId::from_static("github-copilot");
-        Self { service: Service::new(provider, egress, &ENDPOINTS), tokens: Minted::default() }
+        let service = Service::new(provider, egress, &ENDPOINTS);
+        Self { service, tokens: Minted::default(), spoken: Spoken::default() }
     }
 
     /// Replaces a URL (`endpoints.github-copilot.<name>`).
@@ -160,14 +162,20 @@ impl ProviderExecutor for CopilotExecutor {
         &self.service.provider
     }
 
-    // Source: providers-b.md 2.6 "Endpoints", 2.5.4 "[H] model `claude-*`".
     fn wire_formats(&self, model: &UpstreamModel, operation: Operation) -> &[ProviderFormat] {
-        let model = model.as_str();
+        if operation == Operation::Generate { models::by_name(model.as_str()) } else { &[] }
+    }
+
+    /// What the seat's own list says of a model, else what its name does.
+    fn wire_formats_for(
+        &self,
+        credential: &Credential,
+        model: &UpstreamModel,
+        operation: Operation,
+    ) -> &[ProviderFormat] {
+        let said = || self.spoken.read().get(credential.id())?.get(model.as_str()).copied();
         match operation {
-            Operation::Generate if model.contains("codex") => &RESPONSES,
-            Operation::Generate if model.starts_with("gpt-5") => &BOTH,
-            Operation::Generate if model.starts_with("claude-") => &CLAUDES,
-            Operation::Generate => &CHAT,
+            Operation::Generate => said().unwrap_or_else(|| models::by_name(model.as_str())),
             _ => &[],
         }
     }
@@ -181,9 +189,11 @@ impl ProviderExecutor for CopilotExecutor {
         editor(headers);
         apply_credential_headers(headers, credential, &HeaderMap::new());
         let reply = spent.told(self.service.egress.listed(self, credential, request).await)?;
-        models::fetched(&reply.body).ok_or_else(|| {
+        let fetched = models::fetched(&reply.body).ok_or_else(|| {
             ExecutorError::new(ErrorKind::BadReply, "the provider's list of models names none")
-        })
+        })?;
+        self.spoken.write().insert(credential.id().clone(), fetched.formats);
+        Ok(fetched.models)
     }
 
     fn known_models(&self, _credential: &Credential) -> Option<Vec<ModelInfo>> {

@@ -1,7 +1,9 @@
 //! Models: known by heart, and as the API lists them. Source: providers-b.md 2.6.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
-use cliproxy_core::ModelInfo;
+use cliproxy_core::{ModelInfo, ProviderFormat};
 use serde_json::Value;
 
 use crate::service::listed;
@@ -34,8 +36,59 @@ pub(super) fn known() -> Vec<ModelInfo> {
     KNOWN.iter().map(|(id, limits)| listed(id, "github-copilot", *limits)).collect()
 }
 
+/// What a fetched list says of its models.
+#[derive(Debug)]
+pub(super) struct Fetched {
+    pub(super) models: Vec<ModelInfo>,
+    /// The formats of the endpoints that a model says it has, where it says so.
+    pub(super) formats: HashMap<String, &'static [ProviderFormat]>,
+}
+
+/// The formats for each set of endpoints, best first: Claude's own words keep its signatures, and what may be said in
+/// both of OpenAI's passes as it came.
+static CLAUDE: [ProviderFormat; 1] = [ProviderFormat::CLAUDE];
+static CHAT: [ProviderFormat; 1] = [ProviderFormat::OPENAI];
+static RESPONSES: [ProviderFormat; 1] = [ProviderFormat::OPENAI_RESPONSES];
+static CLAUDE_CHAT: [ProviderFormat; 2] = [ProviderFormat::CLAUDE, ProviderFormat::OPENAI];
+static CHAT_RESPONSES: [ProviderFormat; 2] = [ProviderFormat::OPENAI, ProviderFormat::OPENAI_RESPONSES];
+static CLAUDE_RESPONSES: [ProviderFormat; 2] = [ProviderFormat::CLAUDE, ProviderFormat::OPENAI_RESPONSES];
+static ALL: [ProviderFormat; 3] =
+    [ProviderFormat::CLAUDE, ProviderFormat::OPENAI, ProviderFormat::OPENAI_RESPONSES];
+
+/// What may be spoken with a model, by the name that it goes under. Source: providers-b.md 2.6 "Endpoints", 2.5.4 "[H]
+/// model `claude-*`".
+pub(super) fn by_name(model: &str) -> &'static [ProviderFormat] {
+    match model {
+        _ if model.contains("codex") => &RESPONSES,
+        _ if model.starts_with("gpt-5") => &CHAT_RESPONSES,
+        _ if model.starts_with("claude-") => &CLAUDE_CHAT,
+        _ => &CHAT,
+    }
+}
+
+/// What a model itself says (`supported_endpoints`); `None` when it says nothing, or nothing that we speak.
+// Source: providers-b.md 2.5.4 "[H] model whose supported endpoints lack chat but have responses".
+fn supported(model: &Value) -> Option<&'static [ProviderFormat]> {
+    let named =
+        model.get("supported_endpoints").or_else(|| model.pointer("/capabilities/supported_endpoints"))?;
+    let has = |ends: &[&str]| {
+        let mut named = named.as_array().into_iter().flatten().filter_map(Value::as_str);
+        named.any(|one| ends.contains(&one.trim().trim_start_matches("/v1").trim_matches('/')))
+    };
+    match (has(&["messages"]), has(&["chat/completions"]), has(&["responses"])) {
+        (true, true, true) => Some(&ALL),
+        (true, true, false) => Some(&CLAUDE_CHAT),
+        (true, false, true) => Some(&CLAUDE_RESPONSES),
+        (true, false, false) => Some(&CLAUDE),
+        (false, true, true) => Some(&CHAT_RESPONSES),
+        (false, true, false) => Some(&CHAT),
+        (false, false, true) => Some(&RESPONSES),
+        (false, false, false) => None,
+    }
+}
+
 /// The models of a list that take tools and are not switched off for the account. `None` when it is no such list.
-pub(super) fn fetched(body: &Bytes) -> Option<Vec<ModelInfo>> {
+pub(super) fn fetched(body: &Bytes) -> Option<Fetched> {
     let value: Value = serde_json::from_slice(body).ok()?;
     let all = value.get("data")?.as_array()?;
     let usable: Vec<&Value> = all
@@ -49,8 +102,10 @@ pub(super) fn fetched(body: &Bytes) -> Option<Vec<ModelInfo>> {
     };
     let says = usable.iter().any(|model| model.get("model_picker_enabled").is_some());
     let kept: Vec<&Value> = if says { usable.iter().filter(picked).copied().collect() } else { usable };
+    let named = |model: &&Value| Some((model.get("id")?.as_str()?.to_owned(), supported(model)?));
+    let formats = kept.iter().filter_map(named).collect();
     let models: Vec<ModelInfo> = kept.into_iter().filter_map(info).collect();
-    (!models.is_empty()).then_some(models)
+    (!models.is_empty()).then_some(Fetched { models, formats })
 }
 
 fn info(model: &Value) -> Option<ModelInfo> {
@@ -80,10 +135,39 @@ mod tests {
         };
         let body = json!({"data": [model("a", true, "enabled", true), model("b", true, "disabled", true),
             model("c", false, "enabled", true), model("d", true, "enabled", false)]});
-        let models = fetched(&Bytes::from(body.to_string())).unwrap();
+        let models = fetched(&Bytes::from(body.to_string())).unwrap().models;
         assert_eq!(models.len(), 1);
         assert_eq!((models[0].id.as_str(), models[0].context_length), ("a", Some(90_000)));
-        assert_eq!(fetched(&Bytes::from(json!({"data": [{"id": "x"}]}).to_string())).unwrap().len(), 1);
-        assert_eq!(fetched(&Bytes::from_static(b"<html>")), None);
+        assert_eq!(
+            fetched(&Bytes::from(json!({"data": [{"id": "x"}]}).to_string())).unwrap().models.len(),
+            1
+        );
+        assert!(fetched(&Bytes::from_static(b"<html>")).is_none());
+    }
+
+    #[test]
+    fn a_model_that_says_its_endpoints_is_spoken_with_there_and_no_other_says_anything() {
+        let [claude, chat, responses] =
+            [ProviderFormat::CLAUDE, ProviderFormat::OPENAI, ProviderFormat::OPENAI_RESPONSES];
+        for (said, expected) in [
+            (json!(["/chat/completions"]), Some(vec![&chat])),
+            (json!(["/responses", "ws:/responses"]), Some(vec![&responses])),
+            (json!(["/v1/messages"]), Some(vec![&claude])),
+            (json!(["/responses", "/chat/completions"]), Some(vec![&chat, &responses])),
+            (json!(["/chat/completions", "/v1/messages"]), Some(vec![&claude, &chat])),
+            (json!(["/responses", "/v1/messages"]), Some(vec![&claude, &responses])),
+            (
+                json!(["/v1/chat/completions", "/v1/messages", "/v1/responses"]),
+                Some(vec![&claude, &chat, &responses]),
+            ),
+            (json!(["/embeddings"]), None),
+            (json!([]), None),
+            (json!(null), None),
+        ] {
+            let body = json!({"data": [{"id": "m", "supported_endpoints": said}]}).to_string();
+            let formats = fetched(&Bytes::from(body)).unwrap().formats;
+            let found = formats.get("m").map(|formats| formats.iter().collect::<Vec<_>>());
+            assert_eq!(found, expected, "{said}");
+        }
     }
 }

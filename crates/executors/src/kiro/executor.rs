@@ -17,7 +17,7 @@ use http::{HeaderMap, Method as Verb, Request, Response};
 use serde_json::Value;
 
 use super::account::{Account, HOME, Method};
-use super::profiles::{Profiles, fetched};
+use super::profiles::{Places, Profiles, fetched};
 use super::renew::{at, renewed};
 use super::{error, models, request, search, searching, usage};
 use crate::headers::apply_credential_headers;
@@ -111,6 +111,12 @@ impl KiroExecutor {
         }
     }
 
+    /// The root for older calls about the account, which that host knows in one region only.
+    fn legacy_root(&self, account: &Account<'_>) -> String {
+        let own = account.credential.settings().base_url.as_deref().filter(|url| !url.trim().is_empty());
+        own.map_or_else(|| at(&self.urls, "codewhisperer", HOME), str::to_owned)
+    }
+
     /// One reply of the service.
     pub(super) async fn generate(
         &self,
@@ -121,7 +127,8 @@ impl KiroExecutor {
         let root = self.root(&account)?;
         // A key that no call can show is said before any call is made.
         request::authorize(&mut HeaderMap::new(), &account)?;
-        let profile = self.profiles.of(&account, &self.egress, self, Base::new(&root).without(&ENDS)).await;
+        let legacy = self.legacy_root(&account);
+        let profile = self.profiles.of(&account, &self.egress, self, places(&root, &legacy)).await;
         let body = request::body(body, profile.as_deref(), account.task())?;
         let mut failure: Option<ExecutorError> = None;
         for line in self.lines(&account)? {
@@ -163,6 +170,11 @@ impl KiroExecutor {
 fn moves_on(error: &ExecutorError) -> bool {
     let busy = error.status().is_some_and(|status| status.as_u16() == 429);
     busy && error.kind() != ErrorKind::PaymentRequired || error.kind() == ErrorKind::Connect
+}
+
+/// Where profiles are asked for.
+fn places<'p>(root: &'p str, legacy: &'p str) -> Places<'p> {
+    Places { now: Base::new(root).without(&ENDS), legacy: Base::new(legacy).without(&ENDS) }
 }
 
 #[async_trait]
@@ -234,7 +246,8 @@ impl ProviderExecutor for KiroExecutor {
         if account.method == Method::Idc
             && account.profile_arn().is_none()
             && let Ok(root) = self.root(&account)
-            && let Some(arn) = fetched(&account, &self.egress, self, Base::new(&root).without(&ENDS)).await
+            && let legacy = self.legacy_root(&account)
+            && let Some(arn) = fetched(&account, &self.egress, self, places(&root, &legacy)).await
         {
             let named = [("profile_arn".to_owned(), Value::from(arn))].into_iter().collect();
             fresh = fresh.with_document(fresh.document().merged(named));
@@ -245,8 +258,8 @@ impl ProviderExecutor for KiroExecutor {
     async fn quota(&self, credential: &Credential) -> Result<AccountQuota, ExecutorError> {
         let account = Account::of(credential);
         let root = self.root(&account)?;
-        let base = Base::new(&root).without(&ENDS);
-        let profile = self.profiles.of(&account, &self.egress, self, base).await;
+        let legacy = self.legacy_root(&account);
+        let profile = self.profiles.of(&account, &self.egress, self, places(&root, &legacy)).await;
         let profile = profile.map(|arn| format!("&profileArn={}", segment(&arn))).unwrap_or_default();
         let uri = Base::new(&root).without(&ENDS).join(&format!("{}{profile}", usage::PATH))?;
         let request = request::about(Verb::GET, uri, Bytes::new(), &account)?;

@@ -20,6 +20,19 @@ use crate::urls::Base;
 /// How long nobody asks again for a profile that could not be had: every call would wait for it.
 const REST: Duration = Duration::from_secs(60);
 
+/// Where a profile is asked for: Amazon Q, and the older host that knows older calls.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Places<'p> {
+    pub(super) now: Base<'p>,
+    pub(super) legacy: Base<'p>,
+}
+
+/// The older calls, in order, and where their answers name a profile. Source: providers-b.md 1.1.6 "Profile ARN, AWS".
+const LEGACY: [(&str, &[&str]); 2] = [
+    ("AmazonCodeWhispererService.ListProfiles", &["/profileArn", "/profiles/0/arn"]),
+    ("AmazonCodeWhispererService.ListAvailableCustomizations", &["/customizations/0/arn"]),
+];
+
 /// What was asked for, and when.
 #[derive(Clone, Debug)]
 struct Asked {
@@ -38,7 +51,7 @@ impl Profiles {
         account: &Account<'_>,
         egress: &Egress,
         executor: &dyn cliproxy_core::ProviderExecutor,
-        base: Base<'_>,
+        places: Places<'_>,
     ) -> Option<Arc<str>> {
         match account.method {
             // A Builder ID has no profile.
@@ -54,23 +67,37 @@ impl Profiles {
         if let Some(known) = known.filter(|known| known.found.is_some() || known.at.elapsed() < REST) {
             return known.found;
         }
-        let found: Option<Arc<str>> = fetched(account, egress, executor, base).await.map(Arc::from);
+        let found: Option<Arc<str>> = fetched(account, egress, executor, places).await.map(Arc::from);
         self.0.lock().insert(id.clone(), Asked { found: found.clone(), at: Instant::now() });
         found
     }
 }
 
-/// The account's first profile. Without one the call itself says what is wrong.
+/// The account's first profile, from whichever call knows one. Without one the call itself says what is wrong.
 pub(super) async fn fetched(
     account: &Account<'_>,
     egress: &Egress,
     executor: &dyn cliproxy_core::ProviderExecutor,
-    base: Base<'_>,
+    places: Places<'_>,
 ) -> Option<String> {
-    let uri = base.join("/ListAvailableProfiles").ok()?;
+    let uri = places.now.join("/ListAvailableProfiles").ok()?;
     let request = request::about(Verb::POST, uri, Bytes::from_static(b"{}"), account).ok()?;
-    let reply = egress.listed(executor, account.credential, request).await.ok()?;
-    let body: Value = serde_json::from_slice(&reply.body).ok()?;
-    let arn = body.get("profiles")?.as_array()?.iter().find_map(|profile| profile.get("arn")?.as_str())?;
-    Some(arn.to_owned())
+    let reply = egress.listed(executor, account.credential, request).await;
+    let body: Option<Value> = reply.ok().and_then(|reply| serde_json::from_slice(&reply.body).ok());
+    let arn = |profile: &Value| Some(profile.get("arn")?.as_str()?.to_owned());
+    let profiles = body.as_ref().and_then(|body| body.get("profiles")?.as_array());
+    if let Some(found) = profiles.and_then(|all| all.iter().find_map(arn)) {
+        return Some(found);
+    }
+    for (target, at) in LEGACY {
+        let uri = places.legacy.join("/").ok()?;
+        let request = request::legacy(uri, target, account).ok()?;
+        let Ok(reply) = egress.listed(executor, account.credential, request).await else { continue };
+        let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+        let named = at.iter().find_map(|at| body.pointer(at)?.as_str()).filter(|arn| !arn.is_empty());
+        if let Some(found) = named {
+            return Some(found.to_owned());
+        }
+    }
+    None
 }

@@ -75,6 +75,18 @@ pub(super) fn about(
     call(method, uri, body, account, &HeaderMap::new(), None)
 }
 
+/// A request about the account, in the older protocol of AWS. Source: providers-b.md 1.1.6.
+pub(super) fn legacy(
+    uri: Uri,
+    target: &'static str,
+    account: &Account<'_>,
+) -> Result<Request<Bytes>, ExecutorError> {
+    let body = Bytes::from_static(br#"{"origin":"AI_EDITOR"}"#);
+    let mut request = call(Method::POST, uri, body, account, &HeaderMap::new(), Some(target))?;
+    request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
+    Ok(request)
+}
+
 /// The body with the account's profile, and the kind of task that its user wrote down.
 pub(super) fn body(body: &Bytes, profile: Option<&str>, task: Option<&str>) -> Result<Bytes, ExecutorError> {
     let wrong = |error: CodecError| {

@@ -241,6 +241,32 @@ async fn an_identity_center_login_without_a_profile_asks_for_it_once() {
 }
 
 #[tokio::test]
+async fn an_older_call_is_asked_for_a_profile_that_the_newer_one_does_not_name() {
+    // Source: providers-b.md 1.1.6 "Profile ARN, AWS", both rows.
+    let file = json!({"type":"kiro","access_token":"AT","refresh_token":"RT","auth_method":"idc"});
+    for (answers, calls) in [
+        (vec![json(&json!({"profileArn": ARN}))], 1),
+        (vec![json(&json!({"profiles": [{"arn": ARN}]}))], 1),
+        (vec![status(403), json(&json!({"customizations": [{"arn": ARN}]}))], 2),
+        (vec![json(&json!({})), json(&json!({"customizations": [{"arn": ARN}]}))], 2),
+    ] {
+        let stage = Stage::set().await;
+        stage.amazon.script_path("/q/us-east-1/ListAvailableProfiles", [json(&json!({"profiles": []}))]);
+        stage.amazon.script_all([kiro::text("a")]);
+        stage.older.script_all(answers);
+        stage.ask(&account(file.clone())).await.unwrap();
+        assert_eq!(stage.amazon.last().json()["profileArn"], ARN);
+        let asked = stage.older.requests();
+        assert_eq!(asked.len(), calls);
+        assert_eq!(asked[0].header("x-amz-target"), Some("AmazonCodeWhispererService.ListProfiles"));
+        assert_eq!(asked[0].header("content-type"), Some("application/x-amz-json-1.0"));
+        assert_eq!((asked[0].path.as_str(), asked[0].json()), ("/", json!({"origin": "AI_EDITOR"})));
+        let last = asked.last().unwrap().header("x-amz-target").unwrap().to_owned();
+        assert_eq!(last.ends_with("ListAvailableCustomizations"), calls == 2, "{last}");
+    }
+}
+
+#[tokio::test]
 async fn the_vendors_own_file_serves_as_it_is() {
     let file = json!({"type":"kiro","accessToken":"CAMEL","refreshToken":"RT","profileArn":ARN,"authMethod":"social"});
     let stage = Stage::set().await;

@@ -305,6 +305,41 @@ async fn copilot_is_told_who_asks_and_what_its_api_requires() {
 }
 
 #[tokio::test]
+async fn a_model_of_copilot_is_asked_where_the_seats_list_says_and_else_by_its_name() {
+    // Source: providers-b.md 2.5.4, 2.6.
+    let (upstream, executor, seat) = seat(3600).await;
+    let list = json!({"data": [
+        {"id": "gpt-5-mini", "supported_endpoints": ["/responses"]},
+        {"id": "claude-sonnet-9", "supported_endpoints": ["/chat/completions"]},
+        {"id": "new-codex", "supported_endpoints": ["/chat/completions", "/responses"]},
+        {"id": "gpt-5.1"}]});
+    let formats = |seat: &Credential, model: &str| {
+        let model = UpstreamModel::new(model);
+        executor.wire_formats_for(seat, &model, Operation::Generate).to_vec()
+    };
+    let [claude, chat, responses] =
+        [ProviderFormat::CLAUDE, ProviderFormat::OPENAI, ProviderFormat::OPENAI_RESPONSES];
+    assert_eq!(formats(&seat, "claude-sonnet-9"), [claude.clone(), chat.clone()], "nothing is known yet");
+    upstream.script_path("/models", [json(&list)]);
+    assert_eq!(executor.models(&seat).await.unwrap().len(), 4);
+    assert_eq!(formats(&seat, "gpt-5-mini"), [responses.clone()]);
+    assert_eq!(formats(&seat, "claude-sonnet-9"), [chat.clone()]);
+    assert_eq!(formats(&seat, "new-codex"), [chat.clone(), responses.clone()]);
+    assert_eq!(formats(&seat, "gpt-5.1"), [chat.clone(), responses], "it says nothing");
+    // Another seat's list says nothing of this one.
+    let other = login("github-copilot", json!({"access_token": "ghu_2"}));
+    let other = Credential::new(
+        "other".into(),
+        other.provider().clone(),
+        other.kind(),
+        other.origin().clone(),
+        other.document().clone(),
+        other.settings().clone(),
+    );
+    assert_eq!(formats(&other, "claude-sonnet-9"), [claude, chat]);
+}
+
+#[tokio::test]
 async fn claudes_models_of_copilot_are_asked_in_their_own_words() {
     // Source: providers-b.md 2.5.4 "[H] model `claude-*`", "[H] beta".
     let (upstream, executor, account) = seat(3600).await;

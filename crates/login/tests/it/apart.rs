@@ -148,6 +148,45 @@ async fn claudes_plan_of_a_person_and_that_of_an_organisation_keep_a_file_each()
     assert_eq!(stored(&folder, "/refresh_token").await.len(), 3, "{names:?}");
 }
 
+/// A file that says only half of who it is: by the e-mail it is the account's, and by the organisation alone nobody's.
+#[tokio::test]
+async fn a_file_that_names_no_person_is_not_taken_for_a_colleague_and_one_without_an_organisation_is_by_its_address()
+ {
+    let scene = Scene::new().await;
+    let account = j!({"email_address": "me@example.com"});
+    scene.oauth.set_extra(j!({"account": account, "organization": {"uuid": "team"}}));
+    let claude = || async { scene.login("claude", request(), &scene.willing()).await.unwrap() };
+    let home = TempDir::new().unwrap();
+    fs::create_dir_all(home.path().join(".claude")).unwrap();
+    let beside = j!({"oauthAccount": {"emailAddress": "me@example.com", "organizationUuid": "team"}});
+    fs::write(home.path().join(".claude.json"), beside.to_string()).unwrap();
+    let login = j!({"claudeAiOauth": {"accessToken": "at", "refreshToken": "rt"}});
+    fs::write(home.path().join(".claude/.credentials.json"), login.to_string()).unwrap();
+    let import = || found_logins(home.path(), |_| None)[0].read().unwrap();
+    for (file, same) in [
+        (j!({"type": "claude", "organization_uuid": "team", "refresh_token": "a colleague's"}), false),
+        (
+            j!({"type": "claude", "email": "", "organization_uuid": "team", "refresh_token": "a colleague's"}),
+            false,
+        ),
+        (j!({"type": "claude", "email": "you@example.com", "refresh_token": "a colleague's"}), false),
+        (j!({"type": "claude", "refresh_token": "somebody's"}), false),
+        (j!({"type": "claude", "email": "me@example.com", "refresh_token": "mine"}), true),
+        (
+            j!({"type": "claude", "email": "me@example.com", "organization_uuid": "own", "refresh_token": "mine"}),
+            false,
+        ),
+    ] {
+        for login in [claude().await, import()] {
+            let folder = TempDir::new().unwrap();
+            fs::write(folder.path().join("claude-me@example.com.json"), file.to_string()).unwrap();
+            let name = store(&folder, login).await;
+            assert_eq!(name == "claude-me@example.com.json", same, "{file}");
+            assert_eq!(stored(&folder, "/refresh_token").await.len(), if same { 1 } else { 2 }, "{file}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn people_who_share_a_project_of_google_keep_a_file_each_though_nobody_says_who_they_are() {
     let folder = TempDir::new().unwrap();
