@@ -1,6 +1,6 @@
 //! The `payload` section, and the trace of what it and a translation did.
 
-use cliproxy_testkit::{FakeUpstream, TestClient, chat, claude};
+use cliproxy_testkit::{FakeUpstream, TestClient, chat, claude, gemini};
 use serde_json::{Value, json};
 
 use crate::server::{KEY, Server};
@@ -97,4 +97,31 @@ async fn rules_rewrite_what_goes_out_and_a_reload_changes_them() {
     let (sent, told) = ask(&server, &upstream, "/v1/chat/completions", &hello).await;
     assert_eq!(sent, json!({"model": "up", "temperature": 0, "messages": []}));
     assert!(!told.contains("payload"), "{told}");
+}
+
+#[tokio::test]
+async fn an_operator_gives_gemini_requests_without_safety_settings_those_of_a_rule() {
+    let upstream = FakeUpstream::start().await;
+    upstream.answer_with(|_| gemini::Generation::new().text("fine").usage(12, 7).whole());
+    let rule = json!([{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "OFF"}]);
+    let yaml = format!(
+        "gemini-api-key: [{{api-key: g, base-url: '{}', models: [{{name: up, alias: m}}]}}]\n\
+         payload: {{default: [{{models: [{{name: '*', protocol: gemini}}], params: {{safetySettings: {rule}}}}}]}}\n",
+        upstream.url()
+    );
+    let server = Server::with_config(&yaml).await;
+    let contents = json!([{"role": "user", "parts": [{"text": "hi"}]}]);
+    let own = json!([{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}]);
+    for (path, body, expected) in [
+        ("/v1beta/models/m:generateContent", json!({"contents": contents}), &rule),
+        ("/v1beta/models/m:generateContent", json!({"contents": contents, "safetySettings": own}), &own),
+        (
+            "/v1/chat/completions",
+            json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]}),
+            &rule,
+        ),
+    ] {
+        let (sent, _) = ask(&server, &upstream, path, &body).await;
+        assert_eq!(sent["safetySettings"], *expected, "{path}: {sent}");
+    }
 }

@@ -139,8 +139,6 @@ pub struct Profile {
     pub inline_system: bool,
     /// The provider understands `role: developer` (OpenAI proper).
     pub developer_role: bool,
-    /// Safety settings that block nothing go along where the client set none (F46).
-    pub safety_off: bool,
     /// The model takes sampling parameters with reasoning (Claude up to Opus 4.6; F7).
     pub sampling: bool,
     /// The provider takes a router's `reasoning{effort, enabled, exclude}`, which can say whether thoughts are shown

@@ -162,40 +162,21 @@ const MEMBERS: [&str; 1] = ["image_config"];
 /// What only this format has.
 fn write_rest(w: &mut Writer, target: &Target<'_>, losses: &mut Vec<Loss>) {
     let request = target.request;
-    // Antigravity takes no safety settings. Source: translation.md A.15.
-    let safety_off = target.profile.safety_off && !target.dialect.is_antigravity();
     if !target.family {
-        if safety_off {
-            w.field_raw("safetySettings", SAFETY_OFF);
-        }
         return;
     }
     if let Some(tier) = &request.service_tier {
         w.field_text("serviceTier", tier);
     }
-    let mut safety = false;
     for (key, raw) in request.extras.iter().filter(|(key, _)| !key.contains('.') && key != "toolConfig") {
-        let settings = matches!(&**key, "safetySettings" | "safety_settings");
-        if settings && target.dialect.is_antigravity() {
+        // Source: translation.md A.15.
+        if target.dialect.is_antigravity() && matches!(&**key, "safetySettings" | "safety_settings") {
             loss(losses, "safetySettings", "Antigravity takes none");
             continue;
         }
-        safety |= settings;
         w.field_raw(key, raw.get());
     }
-    if safety_off && !safety {
-        w.field_raw("safetySettings", SAFETY_OFF);
-    }
 }
-
-/// Nothing is blocked. Source: providers-a.md 4.2 "Safety"; sent only where the operator wants it (F46).
-pub(super) const SAFETY_OFF: &str = concat!(
-    r#"[{"category":"HARM_CATEGORY_HARASSMENT","threshold":"OFF"},"#,
-    r#"{"category":"HARM_CATEGORY_HATE_SPEECH","threshold":"OFF"},"#,
-    r#"{"category":"HARM_CATEGORY_SEXUALLY_EXPLICIT","threshold":"OFF"},"#,
-    r#"{"category":"HARM_CATEGORY_DANGEROUS_CONTENT","threshold":"OFF"},"#,
-    r#"{"category":"HARM_CATEGORY_CIVIC_INTEGRITY","threshold":"BLOCK_NONE"}]"#
-);
 
 /// The conversation as Gemini takes it: not empty, begun and ended by the user.
 struct Conversation<'c, 'r> {

@@ -81,9 +81,6 @@ fn what_the_backend_refuses_is_left_out() {
     let lost: Vec<_> = encoded.losses.iter().map(|loss| &*loss.what).collect();
     assert_eq!(lost, ["max_output_tokens", "safetySettings"]);
     assert_eq!(sent("gemini", &body, CLAUDE).0["generationConfig"], json!({"topK":3,"maxOutputTokens":9}));
-    let mut profile = Profile::new(GEMINI, false);
-    profile.safety_off = true;
-    assert!(enveloped("openai", &chat(json!({})), &profile).0["request"].get("safetySettings").is_none());
 }
 
 #[test]
