@@ -8,7 +8,8 @@ use super::{Loss, Slots, loss, named, says_nothing};
 use crate::json::Extras;
 use crate::model::request::RESPONSE_SCHEMA;
 use crate::model::{
-    Media, MediaClass, MediaSource, OutputFormat, Part, PartKind, Request, Summary, Tool, ToolResult,
+    Media, MediaClass, MediaSource, Namespace, OutputFormat, Part, PartKind, ReasoningMode, Request, Summary,
+    Tool, ToolResult,
 };
 use crate::pass::turns::Arranged;
 
@@ -87,13 +88,24 @@ impl Scan<'_> {
         self.note(Slots::SERVICE_TIER, request.service_tier.is_some());
         self.note(Slots::PARALLEL_TOOLS, request.parallel_tools == Some(false) && !request.tools.is_empty());
         self.note(Slots::BODY_CACHE, request.cache.is_some());
+        if let Some(options) = &request.stream.options
+            && !self.said.slots.has(Slots::STREAM_OPTIONS)
+        {
+            // Usage is asked for, whatever the client says.
+            super::members(self.losses, "stream_options", options.get(), &["include_usage"], self.said.why);
+        }
         if let Some(OutputFormat::JsonSchema { name, description, strict, .. }) = &output.format {
             self.note(Slots::FORMAT_NAME, name.is_some());
             self.note(Slots::FORMAT_DESCRIPTION, description.is_some());
             self.note(Slots::FORMAT_STRICT, *strict == Some(true));
         }
-        // A Chat client asks for an amount, and that asks to see the thoughts.
-        let asks = request.reasoning.summary != Summary::Unspecified && request.source != "openai";
+        let asks = match &request.reasoning.summary {
+            Summary::Unspecified => false,
+            // A Chat client asks for an amount, and that asks to see the thoughts.
+            Summary::Enabled(Some(_)) => request.source != "openai",
+            Summary::Disabled => request.reasoning.mode != Some(ReasoningMode::Off),
+            Summary::Enabled(None) => true,
+        };
         self.note(Slots::SUMMARY, asks);
         // Claude's is a part of its user's id.
         self.note(Slots::SESSION, identity.session.is_some() && request.source != "claude");
@@ -148,17 +160,26 @@ impl Scan<'_> {
     fn tool(&mut self, tool: &Tool<'_>) {
         match tool {
             Tool::Function(tool) => {
+                self.namespace(tool.namespace.as_ref());
                 self.note(Slots::STRICT_TOOL, tool.strict == Some(true));
                 self.note(Slots::CACHE, tool.cache.is_some());
                 self.own("tools", &tool.extras);
             }
             Tool::Custom(tool) => {
+                self.namespace(tool.namespace.as_ref());
                 self.note(Slots::GRAMMAR, tool.format.is_some());
                 self.own("tools", &tool.extras);
             }
             // What becomes of them is told one by one.
             Tool::Builtin(_) => {}
         }
+    }
+
+    /// Its name is a part of the tool's.
+    fn namespace(&mut self, space: Option<&Namespace<'_>>) {
+        let described =
+            space.and_then(|space| space.description.as_ref()).is_some_and(|text| !text.is_empty());
+        self.note(Slots::NAMESPACE, described);
     }
 
     /// Members that only their own format has.

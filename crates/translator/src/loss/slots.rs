@@ -57,6 +57,8 @@ slots! {
     STRICT_TOOL 36 "tools.strict",
     GRAMMAR 37 "tools.format",
     OWN_MEMBERS 38 "others",
+    NAMESPACE 43 "tools.namespace",
+    STREAM_OPTIONS 44 "stream_options",
     BODY_CACHE 39 "cache_control",
 }
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use serde_json::value::RawValue;
 
 use crate::json::{Text, Writer};
-use crate::loss::Loss;
+use crate::loss::{Loss, loss};
 use crate::model::{CacheMark, Part, PartKind, Request, Role, ToolCall, ToolResult, Turn};
 
 mod merge;
@@ -106,16 +106,22 @@ pub fn arrange<'r>(
     keep: &mut dyn FnMut(Role, &'r Part<'r>) -> Option<OutPart<'r>>,
 ) -> Arranged<'r> {
     let mut arranged = Arranged::default();
+    let mut stripped = false;
     let mut kept = |role, part: &'r Part<'r>| -> Option<OutPart<'r>> {
-        if is_empty(part, policy)
-            || (policy.strip_attribution && role == Role::System && part_is_attribution(part))
-        {
+        if is_empty(part, policy) {
+            return None;
+        }
+        if policy.strip_attribution && role == Role::System && part_is_attribution(part) {
+            stripped = true;
             return None;
         }
         keep(role, part)
     };
     arranged.system.extend(request.instructions.iter().filter_map(|part| kept(Role::System, part)));
     let (sources, answers) = pair_results(&request.turns, &mut kept, &mut arranged.losses);
+    if stripped {
+        loss(&mut arranged.losses, "system.billing", "it is Anthropic's, and changes with every request");
+    }
     let mut assembly = Assembly {
         policy,
         from_claude: request.source == "claude",

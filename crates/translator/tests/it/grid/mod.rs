@@ -3,7 +3,7 @@
 
 pub mod bodies;
 mod replies;
-mod table;
+pub mod table;
 
 use std::sync::LazyLock;
 

@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::bodies::{CLIENTS, TOOL, next_request};
-use super::{Outcome, PROVIDERS, codec, context, model, translate};
+use super::{Outcome, PROVIDERS, REGISTRY, codec, context, model, translate};
 use crate::schema::{assert_valid, assert_valid_bytes};
 
 /// What a reply says, whatever its format.
@@ -276,6 +276,51 @@ pub fn error_outcome(client: &str, provider: &str) -> Outcome {
     match codec(client).decode_error(&out).message.contains("not made of cheese") {
         true => Outcome::Whole,
         false => Outcome::Told,
+    }
+}
+
+/// Where a client's count comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    /// The provider's endpoint.
+    Provider,
+    /// The provider has none.
+    Estimate,
+    /// The client's format has none.
+    None,
+}
+
+/// Whether a provider's count reaches the client in its own shape.
+#[track_caller]
+pub fn count_outcome(client: &str, provider: &str) -> Count {
+    let pair = (client.to_owned().into(), provider.to_owned().into());
+    let Some(told) = REGISTRY.count(&pair.0, &pair.1, 4_711) else { return Count::None };
+    assert_eq!(
+        codec(client).decode_count(&told),
+        Some(4_711),
+        "{client}: {}",
+        String::from_utf8_lossy(&told)
+    );
+    // Codex speaks the format of Responses and has none of its count. Source: providers-a.md 3.5.
+    let body = codec(provider).encode_count(4_711).filter(|_| provider != "codex");
+    match body.and_then(|body| codec(provider).decode_count(&body)) {
+        Some(4_711) => Count::Provider,
+        Some(other) => panic!("{provider} counts {other}"),
+        None => Count::Estimate,
+    }
+}
+
+#[test]
+fn counts_reach_every_client_that_counts() {
+    for client in CLIENTS {
+        for provider in PROVIDERS {
+            let expected = match (client, provider) {
+                ("openai", _) => Count::None,
+                (_, "openai" | "codex" | "kiro") => Count::Estimate,
+                _ => Count::Provider,
+            };
+            assert_eq!(count_outcome(client, provider), expected, "{client} of {provider}");
+        }
     }
 }
 

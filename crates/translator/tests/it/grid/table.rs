@@ -2,13 +2,35 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Mutex;
 
 use super::bodies::CLIENTS;
-use super::replies::{Fate, error_outcome, reply_outcome, state_fate};
+use super::replies::{Count, Fate, count_outcome, error_outcome, reply_outcome, state_fate};
 use super::{Outcome, PROVIDERS, features, request_outcome};
 
 const BEGIN: &str = "<!-- made by the test grid::table -->\n";
 const END: &str = "<!-- end -->\n";
+
+/// Provider formats that some provider of ours speaks: the others are for executors of third parties.
+const BEHIND: [&str; 7] = ["openai", "claude", "codex", "gemini", "gemini-cli", "antigravity", "kiro"];
+
+static WRITING: Mutex<()> = Mutex::new(());
+
+/// Compares what stands in the document behind a mark with what a test found, or writes it there.
+#[track_caller]
+pub fn in_document(begin: &str, found: &str) {
+    // Several tests write to it.
+    let _turn = WRITING.lock();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/translation.md");
+    let document = std::fs::read_to_string(&path).unwrap();
+    let from = document.find(begin).expect("the table's begin") + begin.len();
+    let to = from + document[from..].find(END).expect("the table's end");
+    if std::env::var_os("UPDATE_TABLES").is_some() {
+        std::fs::write(&path, format!("{}{found}{}", &document[..from], &document[to..])).unwrap();
+        return;
+    }
+    assert_eq!(&document[from..to], found, "run this test with UPDATE_TABLES=1 and look at what changed");
+}
 
 /// The groups of the catalogue that prove a pair case by case.
 fn groups(client: &str, provider: &str) -> &'static [&'static str] {
@@ -63,11 +85,11 @@ fn table(cases: &str) -> String {
         writeln!(out, "**{client}** clients\n").unwrap();
         writeln!(
             out,
-            "| provider format | {} | thinking | reply | stream | errors | case by case |",
+            "| provider format | {} | thinking | reply | stream | errors | count | case by case | through the binary |",
             names.join(" | ")
         )
         .unwrap();
-        writeln!(out, "|---{}|", "|---".repeat(names.len() + 5)).unwrap();
+        writeln!(out, "|---{}|", "|---".repeat(names.len() + 7)).unwrap();
         for provider in PROVIDERS {
             write!(out, "| {provider} ").unwrap();
             for (_, conversation) in features() {
@@ -84,6 +106,12 @@ fn table(cases: &str) -> String {
                 write!(out, "| [{}][replies] ", word(outcome)).unwrap();
             }
             write!(out, "| [{}][replies] ", word(error_outcome(client, provider))).unwrap();
+            let count = match count_outcome(client, provider) {
+                Count::Provider => "whole",
+                Count::Estimate => "estimate",
+                Count::None => "no count",
+            };
+            write!(out, "| [{count}][counts] ").unwrap();
             let groups: Vec<String> = groups(client, provider)
                 .iter()
                 .map(|group| {
@@ -96,12 +124,15 @@ fn table(cases: &str) -> String {
                     format!("[{group}](translation-cases.md#{})", anchor(heading))
                 })
                 .collect();
-            writeln!(out, "| {} |", groups.join(", ")).unwrap();
+            let binary = if BEHIND.contains(&provider) { "[every feature][binary]" } else { "" };
+            writeln!(out, "| {} | {binary} |", groups.join(", ")).unwrap();
         }
         out.push('\n');
     }
     out.push_str("[requests]: ../crates/translator/tests/it/grid/mod.rs\n");
     out.push_str("[replies]: ../crates/translator/tests/it/grid/replies.rs\n");
+    out.push_str("[counts]: ../tests/it/counting.rs\n");
+    out.push_str("[binary]: ../tests/it/matrix.rs\n");
     out
 }
 
@@ -109,15 +140,5 @@ fn table(cases: &str) -> String {
 fn the_table_in_the_document_is_what_the_tests_find() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
     let cases = std::fs::read_to_string(docs.join("translation-cases.md")).unwrap();
-    let path = docs.join("translation.md");
-    let document = std::fs::read_to_string(&path).unwrap();
-    let begin = document.find(BEGIN).expect("the table's begin") + BEGIN.len();
-    let end = document.find(END).expect("the table's end");
-    let found = table(&cases);
-    if std::env::var_os("UPDATE_TABLES").is_some() {
-        let updated = format!("{}{found}{}", &document[..begin], &document[end..]);
-        std::fs::write(&path, updated).unwrap();
-        return;
-    }
-    assert_eq!(&document[begin..end], found, "run this test with UPDATE_TABLES=1 and look at what changed");
+    in_document(BEGIN, &table(&cases));
 }

@@ -103,14 +103,19 @@ pub fn needles(value: &Value) -> Option<Vec<String>> {
             let words = text.split(|letter| !is_part(letter)).filter(|word| word.contains("needle"));
             let words: Vec<String> = words.map(str::to_owned).collect();
             // What stands beside the word is text like any other.
-            (!words.is_empty()).then(|| if text.contains(' ') { vec![text.clone()] } else { words })
+            (!words.is_empty()).then(|| if text.contains(' ') { vec![inside(text)] } else { words })
         }
         _ => None,
     }
 }
 
+/// The inside of a string, as it is written.
+fn inside(text: &str) -> String {
+    serde_json::to_string(text).unwrap().trim_matches('"').to_owned()
+}
+
 /// Words of one meaning: what losses are called, and what the formats call it.
-const SAME: [&[&str]; 26] = [
+const SAME: [&[&str]; 28] = [
     &["stop", "stopsequences"],
     &["maxoutputtokens", "maxcompletiontokens", "maxtokens"],
     &["logprobs", "responselogprobs", "toplogprobs", "include", "logprobsresult"],
@@ -126,14 +131,27 @@ const SAME: [&[&str]; 26] = [
         "redactedthinking",
         "outputconfig",
         "reasoningeffort",
+        "reasoningdetails",
         "thinkingconfig",
         "thinkinglevel",
         "effort",
     ],
     &["reasoning", "thinking"],
-    &["summary", "display", "includethoughts"],
+    &["summary", "display", "includethoughts", "includereasoning", "exclude"],
     &["signature", "thoughtsignature", "encryptedcontent"],
-    &["media", "inlinedata", "file", "inputfile", "document", "image", "filedata", "imagegenerationcall"],
+    &[
+        "media",
+        "inlinedata",
+        "file",
+        "inputfile",
+        "document",
+        "image",
+        "filedata",
+        "imagegenerationcall",
+        "imageurl",
+        "inputaudio",
+        "inputimage",
+    ],
     &["filename", "title", "displayname"],
     &["citations", "annotations", "groundingmetadata"],
     &["paralleltoolcalls", "disableparalleltooluse"],
@@ -145,9 +163,11 @@ const SAME: [&[&str]; 26] = [
     &["name"],
     &["servicetier", "speed"],
     &["safetysettings"],
-    &["sessionid"],
+    &["sessionid", "conversation"],
     &["toolcall", "toolcalls", "tooluse", "functioncall"],
     &["candidates", "choices"],
+    &["billing", "system"],
+    &["prefill", "content"],
 ];
 
 fn bare(word: &str) -> String {

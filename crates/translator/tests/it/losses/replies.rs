@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::bodies::{Path, find, is_spoken_of, last_key, needles, paths, shown, without};
 use crate::grid::{REGISTRY, codec, context};
 
-const CLIENTS: [&str; 6] =
+pub const CLIENTS: [&str; 6] =
     ["openai", "openai-completions", "claude", "openai-response", "gemini", "gemini-cli"];
 
 /// A reply that says all that its format can say.
@@ -159,6 +159,22 @@ fn is_bookkeeping(body: &Value, path: &Path) -> bool {
     }
 }
 
+const PROVIDERS: [&str; 4] = ["openai", "claude", "openai-response", "gemini"];
+
+/// Every loss of the rich replies: the client's format, the provider's, and what.
+pub fn all_losses() -> Vec<(&'static str, &'static str, String)> {
+    let mut all = Vec::new();
+    for provider in PROVIDERS {
+        for client in CLIENTS {
+            for searches in [false, true] {
+                let (_, losses) = told(&exchange(client, provider, searches), &rich(provider)).unwrap();
+                all.extend(losses.into_iter().map(|loss| (client, provider, loss.what.into_owned())));
+            }
+        }
+    }
+    all
+}
+
 fn lies(client: &str, provider: &str, searches: bool) -> Vec<String> {
     let exchange = exchange(client, provider, searches);
     let body = rich(provider);
@@ -196,7 +212,7 @@ fn lies(client: &str, provider: &str, searches: bool) -> Vec<String> {
 #[test]
 fn what_a_reply_says_arrives_or_is_told() {
     let mut report = Vec::new();
-    for provider in ["openai", "claude", "openai-response", "gemini"] {
+    for provider in PROVIDERS {
         for client in CLIENTS {
             if codec(client).family() == codec(provider).family() {
                 continue;
@@ -213,7 +229,7 @@ fn what_a_reply_says_arrives_or_is_told() {
 /// What is told of a stream is what is told of the reply that it makes, but for members that no event carries.
 #[test]
 fn a_stream_tells_what_its_whole_reply_tells() {
-    for provider in ["openai", "claude", "openai-response", "gemini"] {
+    for provider in PROVIDERS {
         let text = rich(provider).to_string();
         let response = codec(provider).decode_reply(text.as_bytes(), &context()).unwrap();
         for client in CLIENTS {

@@ -94,7 +94,8 @@ const SAYS: Slots = Slots::all(&[
 ]);
 
 /// What only a client of this format says.
-const OWN: Slots = Slots::all(&[Slots::MODALITIES, Slots::AUDIO, Slots::PREDICTION, Slots::SUMMARY]);
+const OWN: Slots =
+    Slots::all(&[Slots::MODALITIES, Slots::AUDIO, Slots::PREDICTION, Slots::SUMMARY, Slots::STREAM_OPTIONS]);
 
 /// What only some services take.
 const EXTENSIONS: Slots =

@@ -8,7 +8,7 @@ use super::{CLAUDE, hygiene};
 use crate::codec::{CodecError, Encoded, Profile};
 use crate::json::{Raw, Writer};
 use crate::loss::{Loss, Said, Slots, loss, members, tell};
-use crate::model::{OutputFormat, PartKind, Request, Role, Tool};
+use crate::model::{OutputFormat, PartKind, Request, Role, Summary, Tool};
 use crate::names::NameMap;
 use crate::pass::cache::{CachePlan, Place};
 use crate::pass::identity::derive_user_id;
@@ -148,7 +148,8 @@ fn says(request: &Request<'_>, profile: &Profile, thought: &thinking::Said, stru
     let shown =
         thought.mode.is_some_and(|mode| thinking::display(&request.reasoning.summary, false, mode).is_some());
     // Only adaptive models hide thoughts by default.
-    let shows = shown || matches!(thought.mode, Some(thinking::Mode::Enabled(_)));
+    let always = matches!(thought.mode, Some(thinking::Mode::Enabled(_)));
+    let shows = shown || always && request.reasoning.summary != Summary::Disabled;
     // Nobody else names the conversation: the user's id is made of it (B87).
     let nameless = request.identity.user.is_none();
     SAYS.when(shows, Slots::SUMMARY)

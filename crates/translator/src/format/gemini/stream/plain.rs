@@ -52,18 +52,23 @@ struct Seen<'a> {
     text: Option<&'a str>,
     thought: Option<&'a str>,
     usage: Option<&'a str>,
+    /// Whether candidates were named, if none of them: an envelope behind them is none.
+    named: bool,
     /// Whether there is more than is read here.
     more: bool,
 }
 
 impl<'a> Seen<'a> {
     fn any(&self) -> bool {
-        self.text.is_some() || self.usage.is_some()
+        self.named || self.text.is_some() || self.usage.is_some()
     }
 
     fn member(&mut self, walk: &mut Walk<'a>, name: &str) -> Result<(), CodecError> {
         match name {
-            "candidates" => self.only_item(walk, Self::candidate),
+            "candidates" => {
+                self.named = true;
+                self.only_item(walk, Self::candidate)
+            }
             "usageMetadata" | "usage_metadata" | "cpaUsageMetadata" => {
                 let json = walk.raw()?;
                 self.more |= self.usage.replace(json).is_some() || !json.starts_with('{');
@@ -121,5 +126,17 @@ impl<'a> Seen<'a> {
         })?;
         self.more |= !is_array;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_envelope_behind_candidates_is_read_thoroughly() {
+        let chunk = r#"{"candidates":[],"response":{"candidates":[{"content":{"parts":[{"text":"a"}]}}]}}"#;
+        assert!(Plain::of(chunk).is_none());
+        assert!(Plain::of(&chunk.replace(r#""candidates":[],"#, "")).is_some());
     }
 }
