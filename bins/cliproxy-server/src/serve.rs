@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use cliproxy_sdk::config::{Environment, LogLevel, Notice, Overrides, Reason};
+use cliproxy_sdk::config::{Environment, Notice, Overrides, Reason};
 use cliproxy_sdk::{Builder, Service, first_run};
 
 use crate::allocator;
 use crate::commands::{chain, find, load, say};
-use crate::log;
+use crate::log::Log;
 use crate::signals::Signals;
 use crate::tidy::Tidy;
 
@@ -37,7 +37,7 @@ pub(crate) fn run(overrides: &Overrides, environment: Environment) -> Result<(),
         return Err("`auth-dir` is not set, and there is no home directory for its default: set one of them"
             .to_owned());
     }
-    let set_level = log::to_stderr(config.log.level);
+    let log = Log::to_stderr(config.log.level);
     tell(&loaded.notices);
     let tidy = Tidy::default();
     let ended = tidy.clone();
@@ -63,7 +63,7 @@ pub(crate) fn run(overrides: &Overrides, environment: Environment) -> Result<(),
             greet(&service, &made.path, made.api_key.expose(), made.management_key.expose())?;
         }
         tokio::select! {
-            stopped = until_stopped(&service, signals, &set_level) => stopped,
+            stopped = until_stopped(&service, signals, &log) => stopped,
             never = tidy.run() => match never {},
         }
     })
@@ -89,18 +89,14 @@ Add an API key to the file and send SIGHUP: the demo makes way for it.
     ))
 }
 
-async fn until_stopped(
-    service: &Service,
-    signals: Signals,
-    set_level: &dyn Fn(LogLevel),
-) -> Result<(), String> {
+async fn until_stopped(service: &Service, signals: Signals, log: &Log) -> Result<(), String> {
     let Signals { mut hang_up, mut interrupt, mut terminate } = signals;
     loop {
         tokio::select! {
             _ = hang_up.recv() => match service.reload().await {
                 Ok(notices) => {
                     // Source: runtime.md A.2 `debug` "Hot: yes (log level)".
-                    set_level(service.config().log.level);
+                    log.set_level(service.config().log.level);
                     tell(&notices);
                     tracing::info!("reloaded");
                 }

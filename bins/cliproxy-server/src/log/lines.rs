@@ -3,14 +3,11 @@
 
 use std::error::Error;
 use std::fmt::{self, Write as _};
-use std::io::IsTerminal as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use cliproxy_sdk::config::LogLevel;
 use cliproxy_sdk::core::Timestamp;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::{Format, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
@@ -18,32 +15,9 @@ use tracing_subscriber::registry::LookupSpan;
 /// Room for the usual line.
 const LINE: usize = 256;
 
-/// Sends the log to standard error. What it gives back changes the level.
-pub(crate) fn to_stderr(level: LogLevel) -> impl Fn(LogLevel) {
-    // A log that nobody reads any more must not bring the server down.
-    let log = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .log_internal_errors(false)
-        .event_format(Lines::default())
-        .with_env_filter(filter(level))
-        .with_filter_reloading();
-    let handle = log.reload_handle();
-    log.init();
-    move |level| {
-        if let Err(error) = handle.reload(filter(level)) {
-            tracing::error!(%error, "the log level stays as it was");
-        }
-    }
-}
-
-fn filter(level: LogLevel) -> EnvFilter {
-    EnvFilter::try_new(level.as_str()).unwrap_or_else(|_| EnvFilter::new("info"))
-}
-
 /// Writes events without spans and colours; leaves others to the library.
 #[derive(Default)]
-struct Lines {
+pub(super) struct Lines {
     others: Format,
 }
 
