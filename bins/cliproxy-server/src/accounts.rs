@@ -12,7 +12,8 @@ use cliproxy_sdk::login::TerminalUi;
 
 use crate::commands::{chain, complain, find, load, say};
 use crate::flags::Flags;
-use crate::{log, signals};
+use crate::log::Log;
+use crate::signals;
 
 pub(crate) fn login(name: Option<&str>, flags: &Flags, environment: &Environment) -> Result<(), String> {
     let config = config(&flags.overrides, environment.clone())?;
@@ -52,7 +53,7 @@ pub(crate) fn credentials(
 ) -> Result<(), String> {
     let config = config(overrides, environment.clone())?;
     // What could not be saved at once, and why.
-    let _set_level = log::to_stderr(LogLevel::Warn);
+    let _log = Log::to_stderr(LogLevel::Warn);
     run(async {
         let interrupted = signals::interrupted()?;
         let waiting = async {
