@@ -45,6 +45,11 @@ fn e366_usage_without_candidates_counts_no_completion() {
     let value = whole("gemini", "openai", &reply);
     assert_eq!(value["usage"]["completion_tokens"], 0);
     assert_eq!(value["usage"]["prompt_tokens"], 10);
+    // Where the total says that there was more, that is the output (B58).
+    reply["usageMetadata"] = json!({"promptTokenCount":10,"thoughtsTokenCount":3,"totalTokenCount":17});
+    let value = whole("gemini", "openai", &reply);
+    assert_eq!(value["usage"]["completion_tokens"], 7, "E366");
+    assert_eq!(value["usage"]["completion_tokens_details"]["reasoning_tokens"], 3);
 }
 
 #[test]

@@ -227,6 +227,9 @@ fn e396_e397_outputs_have_the_shape_of_what_they_say() {
         ),
         (json!([{"type":"input_text","text":"a"},image]), json!({"output":"a"}), inline.clone()),
         (json!([image]).to_string().into(), json!({"output":""}), inline),
+        // E397: objects stay objects, and plain values are texts.
+        (json!({"a":{"b":1}}), json!({"output":{"a":{"b":1}}}), Value::Null),
+        (json!(["a", "b"]), json!({"output":["a","b"]}), Value::Null),
     ] {
         let contents = contents(vec![user("q"), call("a"), output("a", given.clone()), user("r")]);
         let result = &contents[2]["parts"][0]["functionResponse"];

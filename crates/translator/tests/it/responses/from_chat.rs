@@ -121,6 +121,31 @@ fn e175_calls_of_two_choices_have_places_of_their_own() {
         (&response["output"][0]["call_id"], &response["output"][1]["call_id"]),
         (&json!("a"), &json!("b"))
     );
+    // E175: pieces without an id are those of their own choice.
+    let grow = |index: u32, piece: &str| {
+        json!({"id":"x","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":index,
+            "delta":{"tool_calls":[{"index":0,"function":{"arguments":piece}}]},"finish_reason":null}]})
+    };
+    let open = |index: u32, id: &str| {
+        let mut chunk = choice(index, id);
+        chunk["choices"][0]["delta"]["tool_calls"][0]["function"]["arguments"] = "".into();
+        chunk
+    };
+    let events = [
+        open(0, "a"),
+        open(1, "b"),
+        grow(1, "{\"y\""),
+        grow(0, "{\"x\":"),
+        grow(1, ":2}"),
+        grow(0, "1}"),
+        done(),
+    ];
+    let response = final_response(&response_stream(CC, &context(), &events));
+    assert_eq!(
+        (&response["output"][0]["arguments"], &response["output"][1]["arguments"]),
+        (&json!("{\"x\":1}"), &json!("{\"y\":2}")),
+        "E175"
+    );
 }
 
 fn term() -> Value {

@@ -49,6 +49,15 @@ fn e308_e309_e311_a_body_that_conforms_keeps_its_buffer() {
     );
     let body = Bytes::from(text.to_string());
     assert_eq!(codec(CX).patch_request(&body, &Patch::default()).unwrap().body.as_ptr(), body.as_ptr());
+    // However it is written: an input that is looked into and found fine is not written again.
+    let input = r#"[ {"type":"message", "role":"user","content":[{"type":"input_text","text":"say \"system\" and prompt_cache_breakpoint"}]} ,
+        {"type":"message","role":"developer","content":[ {"type":"input_text","text":"web_search_preview"}]}]"#;
+    let text = conforming().to_string().replacen(&conforming()["input"].to_string(), input, 1);
+    assert!(text.contains(input));
+    let body = Bytes::from(text);
+    let got = codec(CX).patch_request(&body, &Patch::default()).unwrap().body;
+    assert_eq!(got, body, "E308");
+    assert_eq!(got.as_ptr(), body.as_ptr(), "E308");
 }
 
 #[test]

@@ -90,6 +90,11 @@ fn e039_e043_e044_thoughts_that_claude_signed_go_back_to_it() {
             json!({"summary":[{"type":"summary_text","text":"why"}],"content":[{"type":"reasoning_text","text":"why"}]}),
             "why",
         ),
+        // E044: where they differ the summary is what is told.
+        (
+            json!({"summary":[{"type":"summary_text","text":"why"}],"content":[{"type":"reasoning_text","text":"all of it"}]}),
+            "why",
+        ),
     ] {
         let mut item = item;
         item["type"] = "reasoning".into();
@@ -300,6 +305,14 @@ fn e061_e062_namespaces_are_flattened_in_history_and_choice() {
     assert_eq!(got["tool_choice"], json!({"type":"tool","name":"exec"}));
     let got = request(RS, CL, &body(json!({"type":"function","name":"nobody"})));
     assert_eq!(got.get("tool_choice"), None);
+    // E062: of two tools of one name the namespace tells.
+    let got = request(
+        RS,
+        CL,
+        &json!({"model":"m","input":"q","tools":[space("term", json!([named("run","")])), space("shell", json!([named("run","")]))],
+            "tool_choice":{"type":"function","name":"run","namespace":"shell"}}),
+    );
+    assert_eq!(got["tool_choice"], json!({"type":"tool","name":"shell__run"}), "E062");
 }
 
 #[test]

@@ -138,6 +138,21 @@ fn e329_e330_the_end_and_the_text_come_once_in_both_modes() {
     let whole = aggregated(CX, GE, &context(), &events);
     assert_eq!(whole["candidates"][0]["finishReason"], "MAX_TOKENS");
     assert_eq!(whole["candidates"][0]["content"]["parts"], json!([{"text":"hi"}]));
+    // E330: what deltas told the item does not tell again, nor does the end.
+    let delta = json!({"type":"response.output_text.delta","item_id":"m","output_index":0,"content_index":0,"delta":"hi"});
+    let end =
+        json!({"type":"response.completed","response":{"id":"r","status":"completed","output":[message]}});
+    for events in [
+        vec![created(), delta.clone(), done(message.clone()), end.clone()],
+        vec![created(), delta, end.clone()],
+        vec![created(), end],
+    ] {
+        assert_eq!(parts(&chunks(&events)), [json!({"text":"hi"})], "E330: {events:?}");
+        assert_eq!(
+            aggregated(CX, GE, &context(), &events)["candidates"][0]["content"]["parts"],
+            json!([{"text":"hi"}])
+        );
+    }
 }
 
 #[test]

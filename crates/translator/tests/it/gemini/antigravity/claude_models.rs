@@ -69,6 +69,28 @@ fn e452_e453_e454_e455_e475_what_claude_did_not_sign_is_dropped_and_never_told()
 fn e456_what_is_beyond_the_limit_is_nobodys() {
     let value = format!("E{}", "A".repeat(MAX_SIGNATURE));
     assert_eq!(classify(&value), Issuer::Unknown, "E456");
+    // One that would be known were it smaller: field 2 around field 1 around a payload.
+    let of = |size: usize| {
+        let field = |tag: u8, value: Vec<u8>| {
+            let mut out = vec![tag];
+            let mut length = value.len();
+            while length > 0x7f {
+                out.push((length & 0x7f) as u8 | 0x80);
+                length >>= 7;
+            }
+            out.push(length as u8);
+            out.extend(value);
+            out
+        };
+        base64::Engine::encode(
+            &base64::engine::general_purpose::STANDARD,
+            field(0x12, field(0x0a, vec![0xff; size])),
+        )
+    };
+    assert_eq!(classify(&of(1000)), Issuer::Gemini, "E456");
+    let large = of(MAX_SIGNATURE / 4 * 3 + 3);
+    assert!(large.len() > MAX_SIGNATURE && large.starts_with('E'));
+    assert_eq!(classify(&large), Issuer::Unknown, "E456");
 }
 
 #[test]
