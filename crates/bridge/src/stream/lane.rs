@@ -238,7 +238,7 @@ pub(crate) struct HubLane {
     reading: Reading,
     encoder: Box<dyn StreamEncoder>,
     recorder: Option<Recorder>,
-    meter: Box<ReplyMeter>,
+    meter: ReplyMeter,
 }
 
 impl HubLane {
@@ -249,7 +249,7 @@ impl HubLane {
         client: &Arc<dyn Codec>,
         recorder: Option<Recorder>,
     ) -> Self {
-        let meter = Box::new(ReplyMeter::new(Arc::clone(client), context.searches_web));
+        let meter = ReplyMeter::new(Arc::clone(client), context.searches_web);
         let encoder = client.stream_encoder(context);
         Self { reading: Reading::new(wire, context), encoder, recorder, meter }
     }

@@ -42,7 +42,7 @@ enum Way {
         decoder: Box<dyn StreamDecoder>,
         encoder: Box<dyn StreamEncoder>,
         model: Vec<Arc<dyn ModelHook>>,
-        meter: Box<ReplyMeter>,
+        meter: ReplyMeter,
     },
     Hooks(Arc<dyn TranslationHooks>),
     /// The same format on both sides, and one that we have no codec for.
@@ -68,7 +68,7 @@ impl Registry {
                 decoder: hub.provider.stream_decoder(&exchange.context),
                 encoder: hub.client.stream_encoder(&exchange.context),
                 model: self.model_hooks.clone(),
-                meter: Box::new(ReplyMeter::new(Arc::clone(hub.client), exchange.context.searches_web)),
+                meter: ReplyMeter::new(Arc::clone(hub.client), exchange.context.searches_web),
             }
         } else if let Some(hooks) = &self.hooks {
             Way::Hooks(Arc::clone(hooks))
@@ -267,7 +267,7 @@ impl Stage {
             Way::Hub { decoder, encoder, model, meter } => {
                 let (seen, exchange) = (&mut self.seen, &self.exchange);
                 decoder.decode(frame, &mut |event| {
-                    relay(event, exchange, model, seen, (&mut **encoder, &mut **meter), out);
+                    relay(event, exchange, model, seen, (&mut **encoder, meter), out);
                 })
             }
             Way::Hooks(hooks) => {
@@ -308,7 +308,7 @@ impl Stage {
             Way::Hub { decoder, encoder, model, meter } => {
                 let (seen, exchange) = (&mut self.seen, &self.exchange);
                 decoder.finish(&mut |event| {
-                    relay(event, exchange, model, seen, (&mut **encoder, &mut **meter), out);
+                    relay(event, exchange, model, seen, (&mut **encoder, meter), out);
                 })?;
                 if !seen.terminal && seen.error.is_none() {
                     return Err(CodecError::protocol("the stream broke off before its end"));

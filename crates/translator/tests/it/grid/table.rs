@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::sync::Mutex;
+
+use parking_lot::Mutex;
 
 use super::bodies::CLIENTS;
 use super::replies::{Count, Fate, count_outcome, error_outcome, reply_outcome, state_fate};
