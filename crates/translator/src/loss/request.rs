@@ -134,10 +134,12 @@ impl Scan<'_> {
 
     fn media(&mut self, media: &Media<'_>) {
         self.note(Slots::DETAIL, media.detail.as_ref().is_some_and(|detail| *detail != "auto"));
-        if media.name.is_some() {
+        // A text has its title in front.
+        if media.name.is_some() && !matches!(media.source, MediaSource::Text(_)) {
             let slot = match (media.class, &media.source) {
                 (MediaClass::Document, MediaSource::Url(_)) => Slots::LINK_NAME,
                 (MediaClass::Document, MediaSource::File(_)) => Slots::STORED_NAME,
+                (MediaClass::Document, MediaSource::Parts(_)) => Slots::PARTS_NAME,
                 (MediaClass::Document, _) => Slots::FILE_NAME,
                 _ => Slots::IMAGE_NAME,
             };

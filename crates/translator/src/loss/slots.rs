@@ -49,6 +49,7 @@ slots! {
     LINK_NAME 40 "message.filename",
     STORED_NAME 41 "message.filename",
     IMAGE_NAME 42 "message.filename",
+    PARTS_NAME 45 "message.filename",
     CONTEXT 31 "message.context",
     CITED_DOCUMENT 32 "message.document.citations",
     STORED_FILE 33 "message.file_id",

@@ -90,7 +90,7 @@ fn tool(name: &str, description: &str) -> Value {
 
 fn opencode() -> Value {
     json!({
-        "model": "m", "max_tokens": 31_733, "temperature": 0.55, "top_p": 0.93, "stream": true,
+        "model": "m", "max_tokens": 31_733, "temperature": 0.5531, "top_p": 0.9311, "stream": true,
         "stream_options": {"include_usage": true}, "tool_choice": "auto", "reasoning_effort": "low",
         "messages": [
             {"role": "system", "content": "You are a needle agent."},
@@ -122,7 +122,7 @@ fn cline() -> Value {
 
 fn aider() -> Value {
     json!({
-        "model": "m", "temperature": 0.05, "stream": false,
+        "model": "m", "temperature": 0.0547, "stream": false,
         "messages": [
             {"role": "system", "content": "Act as a needle expert."},
             {"role": "user", "content": "needle files"}, {"role": "assistant", "content": "Ok, needle."},
@@ -145,7 +145,7 @@ fn gemini_cli() -> Value {
         "systemInstruction": {"role": "user", "parts": [{"text": "You are a needle agent."}]},
         "tools": [{"functionDeclarations": [{"name": "read_needle", "description": "needle reads", "parametersJsonSchema": parameters("path")}]}],
         "toolConfig": {"functionCallingConfig": {"mode": "AUTO"}},
-        "generationConfig": {"temperature": 0.07, "topP": 0.93, "thinkingConfig": {"includeThoughts": true, "thinkingBudget": 20_011}},
+        "generationConfig": {"temperature": 0.0731, "topP": 0.9311, "thinkingConfig": {"includeThoughts": true, "thinkingBudget": 20_011}},
         "session_id": "needle-session",
     }})
 }

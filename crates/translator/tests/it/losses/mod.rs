@@ -161,24 +161,27 @@ fn lies(client: &str, target: Target, body: &Value) -> Vec<String> {
     let mut all = Vec::new();
     paths(body, &mut all);
     for path in all.iter().filter(|path| !is_bookkeeping(body, path)) {
-        // Without it there is no request any more, or another one.
-        let Ok((other, _)) = send(client, target, &without(body, path)) else { continue };
-        let differs = sent != other;
-        let arrived = match needles(find(body, path)) {
-            Some(needles) => {
-                needles.iter().all(|needle| sent.contains(needle.as_str()))
-                    || differs && last_key(path).is_some_and(|key| RENAMED.contains(&key))
-            }
-            None => differs,
+        let value = find(body, path);
+        // Without it there may be no request any more, or another one.
+        let other = send(client, target, &without(body, path)).ok();
+        let (differs, literally) = match (needles(value), other) {
+            (None, None) => continue,
+            (None, Some((other, _))) => (sent != other, sent != other),
+            (Some(needles), other) => (
+                other.is_none_or(|(other, _)| sent != other),
+                needles.iter().all(|needle| sent.contains(needle.as_str())),
+            ),
         };
+        let arrived = literally || differs && last_key(path).is_some_and(|key| RENAMED.contains(&key));
         // A whole is spoken of by its parts, too.
         let within: Vec<&Path> = all.iter().filter(|part| part.starts_with(path)).collect();
         let mut spoken = false;
         for (loss, told) in losses.iter().zip(&mut told) {
             if within.iter().any(|part| is_spoken_of(&loss.what, body, part)) {
                 spoken = true;
-                // Part of a whole may be gone, or its value another.
-                *told |= !arrived || needles(find(body, path)).is_none();
+                // Of a value without a name of its own nobody can tell whether it is the same.
+                let whole = value.is_object() && last_key(path) != Some("tool_choice") || value.is_array();
+                *told |= !literally || needles(value).is_none() && !whole;
             }
         }
         if !arrived && !spoken && !is_implied(target, body, path) {

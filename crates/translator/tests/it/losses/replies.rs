@@ -28,7 +28,7 @@ fn rich(provider: &str) -> Value {
                         "tool_calls": [{"id": "call_1", "type": "function",
                             "function": {"name": "needle_lookup", "arguments": "{\"city\":\"needle-oslo\"}"}}],
                         "needle_message": "needle-in-message"},
-                    "logprobs": {"content": [{"token": "needle-token", "logprob": -0.77, "bytes": [], "top_logprobs": []}]}},
+                    "logprobs": {"content": [{"token": "needle-token", "logprob": -0.7717, "bytes": [], "top_logprobs": []}]}},
                 {"index": 1, "finish_reason": "stop", "message": {"role": "assistant", "content": "needle second"}},
             ],
             "service_tier": "flex", "system_fingerprint": "needle-fingerprint", "provider": "needle-provider",
@@ -62,7 +62,7 @@ fn rich(provider: &str) -> Value {
                 {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [
                     {"type": "output_text", "text": "needle answer",
                         "annotations": [{"type": "file_citation", "file_id": "needle-file", "filename": "needle-name", "index": 0}],
-                        "logprobs": [{"token": "needle-token", "logprob": -0.77, "bytes": [], "top_logprobs": []}]},
+                        "logprobs": [{"token": "needle-token", "logprob": -0.7717, "bytes": [], "top_logprobs": []}]},
                     {"type": "refusal", "refusal": "needle refusal"}]},
                 {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "needle_lookup", "arguments": "{\"city\":\"needle-oslo\"}"},
                 {"type": "image_generation_call", "id": "ig_1", "status": "completed", "output_format": "png", "result": "iVBORw0KGgoAAAANneedle"},
@@ -83,8 +83,8 @@ fn rich(provider: &str) -> Value {
                     "groundingMetadata": {"webSearchQueries": ["needle query"],
                         "groundingChunks": [{"web": {"uri": "https://needle-page.example", "title": "needle page"}}],
                         "groundingSupports": [{"segment": {"startIndex": 0, "endIndex": 6}, "groundingChunkIndices": [0]}]},
-                    "logprobsResult": {"chosenCandidates": [{"token": "needle-token", "logProbability": -0.77}]},
-                    "safetyRatings": [{"category": "needle-category"}], "avgLogprobs": -0.31},
+                    "logprobsResult": {"chosenCandidates": [{"token": "needle-token", "logProbability": -0.7717}]},
+                    "safetyRatings": [{"category": "needle-category"}], "avgLogprobs": -0.3137},
                 {"index": 1, "finishReason": "STOP", "content": {"role": "model", "parts": [{"text": "needle second"}]}},
             ],
             "modelVersion": "m", "responseId": "r", "needleMember": "needle-in-reply",
@@ -152,7 +152,7 @@ fn is_bookkeeping(body: &Value, path: &Path) -> bool {
         ) => true,
         Some("sources" | "action" | "input" | "page_age" | "title" | "query" | "language" | "name") => true,
         _ => {
-            words.contains("groundingMetadata.")
+            words.contains("groundingMetadata.") && !words.contains("webSearchQueries")
                 || words.contains("sources[")
                 || words.contains("output[1].action")
         }
@@ -194,7 +194,8 @@ fn lies(client: &str, provider: &str, searches: bool) -> Vec<String> {
         for (loss, spoken_of) in losses.iter().zip(&mut spoken_of) {
             if within.iter().any(|part| is_spoken_of(&loss.what, &body, part)) {
                 spoken = true;
-                *spoken_of |= !arrived || needles(find(&body, path)).is_none();
+                let value = find(&body, path);
+                *spoken_of |= !arrived || needles(value).is_none() && !value.is_object() && !value.is_array();
             }
         }
         if !arrived && !spoken {

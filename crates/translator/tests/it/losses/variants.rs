@@ -8,7 +8,7 @@ const PNG: &str = "iVBORw0KGgoneedle";
 pub fn all() -> Vec<(&'static str, Value)> {
     let mut all: Vec<(&'static str, Value)> = Vec::new();
     for more in [
-        json!({"temperature": 1.93, "service_tier": "priority"}),
+        json!({"temperature": 1.9301, "service_tier": "priority"}),
         json!({"service_tier": "auto", "n": 1, "logprobs": false, "parallel_tool_calls": true}),
         json!({"stop": ["needle-1", "needle-2", "needle-3", "needle-4", "needle-5", "needle-6"]}),
         json!({"tools": [{"type": "function", "function": {"name": "needle_f"}}], "tool_choice": {"type": "function", "function": {"name": "needle_f"}}, "reasoning_effort": "low"}),
@@ -35,8 +35,8 @@ pub fn all() -> Vec<(&'static str, Value)> {
     for more in [
         json!({"tools": [{"name": "needle_f", "input_schema": {"type": "object", "properties": {"needle": {"type": "string"}}}}], "tool_choice": {"type": "any"}, "thinking": {"type": "enabled", "budget_tokens": 20_011}}),
         json!({"tools": [{"name": "needle_f", "input_schema": {"type": "object", "properties": {"needle": {"type": "string"}}}}], "tool_choice": {"type": "tool", "name": "needle_f"}, "output_config": {"effort": "low"}}),
-        json!({"temperature": 0.31, "top_p": 0.87}),
-        json!({"thinking": {"type": "enabled", "budget_tokens": 20_011}, "temperature": 0.31, "top_k": 47, "top_p": 0.5}),
+        json!({"temperature": 0.3137, "top_p": 0.8713}),
+        json!({"thinking": {"type": "enabled", "budget_tokens": 20_011}, "temperature": 0.3137, "top_k": 4_703, "top_p": 0.5021}),
         json!({"thinking": {"type": "disabled"}, "speed": "fast", "service_tier": "auto"}),
         json!({"cache_control": {"type": "ephemeral"}, "tools": [{"type": "code_execution_20250825", "name": "code_execution"},
             {"type": "web_fetch_20250910", "name": "web_fetch", "max_content_tokens": 6_007}]}),
@@ -82,7 +82,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
         json!({"tools": [{"functionDeclarations": [{"name": "needle_f", "parameters": {"type": "OBJECT", "properties": {"needle": {"type": "STRING"}}}}]}, {"urlContext": {}}],
             "toolConfig": {"functionCallingConfig": {"mode": "ANY"}}}),
         json!({"contents": [{"role": "user", "parts": [{"text": "needle q"}]}, {"role": "model", "parts": [
-            {"functionCall": {"name": "needle_f", "args": {"a": "needle-arg"}}, "thoughtSignature": "cliproxy:claude:EneedleState"}]},
+            {"functionCall": {"name": "needle_f", "args": {"a": "needle-arg"}}, "thoughtSignature": "Y2xpcHJveHk6Y2xhdWRlOkVuZWVkbGVTdGF0ZQ=="}]},
             {"role": "user", "parts": [{"functionResponse": {"name": "needle_f", "response": {"needle": "needle r"}}}]}]}),
     ] {
         let mut body = json!({"contents": [{"role": "user", "parts": [{"text": "needle q"}]}]});

@@ -85,6 +85,7 @@ const SAYS: Slots = Slots::all(&[
     Slots::SPEAKER,
     Slots::DETAIL,
     Slots::FILE_NAME,
+    Slots::PARTS_NAME,
     Slots::LINK_NAME,
     Slots::STORED_FILE,
     Slots::SOUND,

@@ -46,6 +46,7 @@ const SAYS: Slots = Slots::all(&[
     Slots::PARALLEL_TOOLS,
     Slots::CACHE,
     Slots::FILE_NAME,
+    Slots::PARTS_NAME,
     Slots::LINK_NAME,
     Slots::STORED_NAME,
     Slots::CONTEXT,

@@ -63,6 +63,7 @@ const SAYS: Slots = Slots::all(&[
     Slots::PARALLEL_TOOLS,
     Slots::DETAIL,
     Slots::FILE_NAME,
+    Slots::PARTS_NAME,
     Slots::STORED_NAME,
     Slots::STORED_FILE,
     Slots::SOUND,
