@@ -438,3 +438,46 @@ async fn a_dead_login_is_said_to_be_and_the_next_step_is_named() {
     let (code, said) = world.run(&["credentials", "refresh", "claude-a"]).await;
     assert!(code == 1 && !said.contains("log in again"), "{said}");
 }
+
+#[tokio::test]
+async fn keys_of_the_config_are_listed_and_tested_and_only_changed_where_they_stand() {
+    let world = World::new().await;
+    let api = world.api.url();
+    let yaml = format!(
+        "host: 127.0.0.1\nport: 0\nauth-dir: ./credentials\nclaude-api-key:\n  - {{api-key: sk-ant-CANARY-0001, base-url: '{api}'}}\n\
+         openai-compatibility:\n  - name: mine\n    base-url: '{api}/v1'\n    models: [{{name: m-1, alias: mini}}]\n    \
+         api-key-entries: [{{api-key: CANARY-first-0002}}, {{api-key: CANARY-second-0003}}]\n"
+    );
+    std::fs::write(world.home.path().join("config.yaml"), yaml).unwrap();
+    let (_, listed) = world.run(&["credentials", "--json"]).await;
+    assert!(!listed.contains("CANARY"), "{listed}");
+    let rows: Value = serde_json::from_str(&listed).unwrap();
+    let tokens: Vec<&str> =
+        rows.as_array().unwrap().iter().map(|row| row["token"].as_str().unwrap()).collect();
+    assert_eq!(tokens, ["…0001", "…0002", "…0003"]);
+    let name = |row: usize| rows[row]["name"].as_str().unwrap();
+
+    world.api.script_all([claude::message("from claude")]);
+    let (code, said) = world.run(&["credentials", "test", name(0)]).await;
+    assert!(code == 0 && said.contains("from claude") && !said.contains("CANARY"), "{said}");
+    assert_eq!(world.api.last().key, "sk-ant-CANARY-0001");
+    world.api.script_all([chat::completion("from the second")]);
+    let (code, said) = world.run(&["credentials", "test", name(2), "--json"]).await;
+    assert!(code == 0 && said.contains("\"ok\":true") && !said.contains("CANARY"), "{said}");
+    assert_eq!(world.api.last().key, "CANARY-second-0003", "that one and no other");
+    world.api.script_all([status(401)]);
+    let (code, said) = world.run(&["credentials", "test", name(1)]).await;
+    assert!(code == 1 && !said.contains("CANARY"), "{said}");
+    assert_eq!(world.api.last().key, "CANARY-first-0002");
+    for action in ["remove", "disable", "refresh"] {
+        let (code, said) = world.run(&["credentials", action, name(0)]).await;
+        assert!(code == 1 && said.contains("is an entry of the config file: change it there"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn flags_of_the_reference_without_an_effect_are_taken() {
+    let world = World::new().await;
+    let (code, said) = world.run(&["check-config", "-local-model", "-password", "CANARY"]).await;
+    assert!(code == 0 && said.contains("--password has no effect yet") && !said.contains("CANARY"), "{said}");
+}

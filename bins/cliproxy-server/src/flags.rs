@@ -50,6 +50,8 @@ pub(crate) struct Flags {
     pub(crate) command: Command,
     pub(crate) login: LoginFlags,
     pub(crate) overrides: Overrides,
+    /// What flags that are taken do not do.
+    pub(crate) remarks: Vec<&'static str>,
 }
 
 /// A flag that is a login by itself: the login, and what it answers of the login's questions.
@@ -82,7 +84,12 @@ const LOGINS: [LoginFlag; 17] = [
 const LISTS_WITHIN: Duration = Duration::from_secs(15);
 
 /// Flags of the reference for what this release does not have.
-const NOT_BUILT: [&str; 5] = ["password", "xai-login", "tui", "standalone", "local-model"];
+const NOT_BUILT: [&str; 3] = ["xai-login", "tui", "standalone"];
+
+/// What is said of `-password`: never the password.
+// Source: runtime.md B.3 "`-password P`", http-api.md A.14.
+const PASSWORD: &str = "--password has no effect yet: the management API and /keep-alive are not built, so nobody can \
+                        manage this server with it, and it does not stop by itself without pings";
 
 pub(crate) const USAGE: &str = "usage: cliproxy-server [serve | check-config | endpoints | test MODEL | version] [flags]
        cliproxy-server login [NAME] [flags]          log in; without a name: which logins there are
@@ -125,6 +132,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Flags
     let mut words = Vec::new();
     let mut help = false;
     let mut login = LoginFlags::default();
+    let mut remarks = Vec::new();
     let mut logins: Vec<&str> = Vec::new();
     let (mut private, mut ordinary) = (false, false);
     let (mut json, mut model, mut kiro_import) = (false, None, false);
@@ -199,6 +207,16 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Flags
                     logins.extend(LOGINS.iter().map(|(flag, ..)| *flag).find(|flag| *flag == known));
                 }
             }
+            "password" => {
+                if !value()?.is_empty() {
+                    remarks.push(PASSWORD);
+                }
+            }
+            // The lists of models that are built in are never fetched anew: it is as the flag wants it.
+            // Source: runtime.md B.3 "embedded model catalogue only, no remote refresh".
+            "local-model" => {
+                switch(name, given.as_deref())?;
+            }
             known if NOT_BUILT.contains(&known) => {
                 return Err(format!("--{known} is not built yet in this release"));
             }
@@ -209,7 +227,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Flags
     login.private_window = if private { Some(true) } else { ordinary.then_some(false) };
     let mut words = words.into_iter();
     let command = match words.next().as_deref() {
-        _ if help => return Ok(Flags { command: Command::Help, login, overrides }),
+        _ if help => return Ok(Flags { command: Command::Help, login, overrides, remarks }),
         None | Some("serve") => Command::Serve,
         Some("check-config") => Command::CheckConfig,
         Some("endpoints") => Command::Endpoints,
@@ -247,7 +265,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Flags
         (command, _) => command,
     };
     match words.next() {
-        None => Ok(Flags { command, login, overrides }),
+        None => Ok(Flags { command, login, overrides, remarks }),
         Some(surplus) => Err(format!("unexpected argument {surplus}")),
     }
 }
@@ -304,6 +322,16 @@ mod tests {
             assert_eq!(flags.overrides.config, Some(PathBuf::from("a.yaml")));
             assert_eq!((flags.overrides.port, flags.overrides.debug), (Some(80), Some(true)));
         }
+    }
+
+    #[test]
+    fn flags_of_the_reference_that_have_no_effect_are_taken_and_said_to_have_none() {
+        let flags = read("-password CANARY -local-model -port 80").unwrap();
+        assert_eq!((flags.command, flags.overrides.port), (Command::Serve, Some(80)));
+        assert_eq!(flags.remarks, [PASSWORD]);
+        assert!(!PASSWORD.contains("CANARY"));
+        assert_eq!(read("-local-model=false -password=").unwrap().remarks, [] as [&str; 0]);
+        assert!(read("-password").is_err() && read("-local-model=x").is_err());
     }
 
     #[test]

@@ -29,6 +29,9 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    for remark in &flags.remarks {
+        commands::complain(remark);
+    }
     let environment = Environment::read();
     let done = match &flags.command {
         flags::Command::Help => commands::say(flags::USAGE),

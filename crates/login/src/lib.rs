@@ -32,4 +32,5 @@ pub use authenticators::Authenticators;
 pub use import::{FoundLogin, found_logins};
 pub use kiro_file::KiroTokenFile;
 pub use options::{OauthClient, Options};
+pub use page::callback_elsewhere;
 pub use terminal::TerminalUi;

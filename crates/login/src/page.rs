@@ -20,6 +20,14 @@ pub(crate) enum Page {
     Empty,
     Unknown,
     Method,
+    /// It came to a server that has no login under way.
+    Elsewhere,
+}
+
+/// What a browser sees that a provider sent to a server, and not to the login that waits for it.
+#[must_use]
+pub fn callback_elsewhere() -> Response<OutboundBody> {
+    Page::Elsewhere.reply()
 }
 
 impl Page {
@@ -42,6 +50,14 @@ impl Page {
                 "⚠",
                 "There is no code in this address",
                 "Go back to the page of the provider and agree there.",
+            ),
+            Self::Elsewhere => (
+                501,
+                "⚠",
+                "Your login waits somewhere else",
+                "This server does not log in by itself. Copy the whole address of this tab, and paste it where \
+                 <code>cliproxy-server login</code> waits. If nothing waits there any more, run it again: an address \
+                 is good for one login only.",
             ),
             Self::Unknown => (404, "⚠", "Nothing is here", "This address only takes the answer to a login."),
             Self::Method => (405, "⚠", "Nothing is here", "This address only takes the answer to a login."),

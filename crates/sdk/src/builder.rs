@@ -18,6 +18,7 @@ use cliproxy_translator::registry::Registry;
 use cliproxy_transport::{HttpClient, RouteTable, Routes, Server, Shutdown};
 use tokio_util::task::TaskTracker;
 
+use crate::callbacks::Callbacks;
 use crate::entries::{Entries, Plan};
 use crate::gather::{self, Parts};
 use crate::models::Fetching;
@@ -190,6 +191,7 @@ impl Builder {
         for routes in self.routes {
             table.push(routes);
         }
+        table.push(Arc::new(Callbacks));
         table.push(Arc::new(client_routes.clone()));
 
         let plan = Plan::of(&self.config);

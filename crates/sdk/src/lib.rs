@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod builder;
+mod callbacks;
 mod code_assist;
 pub mod command;
 mod credentials;

@@ -322,8 +322,8 @@ async fn a_model_of_copilot_is_asked_where_the_seats_list_says_and_else_by_its_n
     assert_eq!(formats(&seat, "claude-sonnet-9"), [claude.clone(), chat.clone()], "nothing is known yet");
     upstream.script_path("/models", [json(&list)]);
     assert_eq!(executor.models(&seat).await.unwrap().len(), 4);
-    assert_eq!(formats(&seat, "gpt-5-mini"), [responses.clone()]);
-    assert_eq!(formats(&seat, "claude-sonnet-9"), [chat.clone()]);
+    assert_eq!(formats(&seat, "gpt-5-mini"), std::slice::from_ref(&responses));
+    assert_eq!(formats(&seat, "claude-sonnet-9"), std::slice::from_ref(&chat));
     assert_eq!(formats(&seat, "new-codex"), [chat.clone(), responses.clone()]);
     assert_eq!(formats(&seat, "gpt-5.1"), [chat.clone(), responses], "it says nothing");
     // Another seat's list says nothing of this one.

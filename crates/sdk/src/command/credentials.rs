@@ -10,7 +10,7 @@ use cliproxy_conductor::Conductor;
 use cliproxy_config::{Config, Environment};
 use cliproxy_core::{
     AccountQuota, ClientFormat, ClientRequest, Credential, CredentialKind, CredentialStore, Dispatcher as _,
-    ErrorKind, ModelId, Operation, RequestId, UpstreamReply,
+    ErrorKind, ModelId, Operation, Origin, RequestId, UpstreamReply,
 };
 use cliproxy_executors::Egress;
 use cliproxy_translator::registry::Registry;
@@ -22,7 +22,7 @@ use super::only::Only;
 use crate::credentials::keys;
 use crate::entries::{Entries, Plan};
 use crate::providers::Providers;
-use crate::{Builder, StartError, config_credentials, options, relay};
+use crate::{Builder, StartError, config_credentials, environment_credentials, options, relay};
 
 /// What is to be done. A credential goes by its file name, with or without `.json`, or by a part of it that no other has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,11 +75,12 @@ pub async fn run_credentials(
     match command {
         CredentialCommand::List => work.list(as_json).await,
         CredentialCommand::Test { name, model, lists_within } => {
-            let credential = work.find(name).await?;
+            let credential = work.find_any(name).await?;
             let (model, reply) =
                 work.test(&credential, model.as_deref(), (*lists_within, interrupted)).await?;
             // Read anew: the test may have renewed it.
-            let credential = work.store.load(credential.id()).await?.unwrap_or(credential);
+            let read = if work.is_kept(&credential) { work.store.load(credential.id()).await? } else { None };
+            let credential = read.unwrap_or(credential);
             let (name, usage) = (credential.masked_id(), work.usage(&credential).await?);
             Ok(if as_json {
                 let usage = usage
@@ -132,7 +133,7 @@ impl Work<'_> {
         let listing = self.store.list().await?;
         let mut providers = self.providers()?;
         let stored = listing.credentials.iter();
-        let configured = keys(self.config);
+        let configured = self.keys();
         let mut rows: Vec<Row> = stored.map(|credential| Row::of(credential, &mut providers)).collect();
         rows.extend(configured.iter().map(|credential| Row::of(credential, &mut providers)));
         rows.extend(listing.problems.into_iter().map(|problem| Row::broken(problem.name, problem.reason)));
@@ -161,9 +162,32 @@ impl Work<'_> {
     /// The credential of a name, among those that are stored and the logins of the config.
     async fn find(&self, name: &str) -> Result<Credential, CommandError> {
         let listing = self.store.list().await?;
+        self.named(name, &listing.credentials)
+    }
+
+    /// As [`Self::find`], with the keys of the config and of the environment: these can be tried, not changed.
+    async fn find_any(&self, name: &str) -> Result<Credential, CommandError> {
+        let mut all = self.store.list().await?.credentials;
+        all.extend(self.keys());
+        self.named(name, &all)
+    }
+
+    /// Whether the store has it; keys of the config and of the environment are nowhere else.
+    fn is_kept(&self, credential: &Credential) -> bool {
+        matches!(credential.origin(), Origin::Store(_)) || self.store.has_entry(credential.id())
+    }
+
+    /// The keys that stand in the config, and those of the environment.
+    fn keys(&self) -> Vec<Credential> {
+        let mut all = keys(self.config);
+        all.extend(environment_credentials(&self.config.env_credentials.found));
+        all
+    }
+
+    fn named(&self, name: &str, among: &[Credential]) -> Result<Credential, CommandError> {
         let wanted = name.trim();
         let id = |credential: &Credential| credential.id().as_str().to_owned();
-        let exact = listing.credentials.iter().find(|credential| {
+        let exact = among.iter().find(|credential| {
             let id = id(credential);
             id == wanted || id.strip_suffix(".json") == Some(wanted) || credential.masked_id() == wanted
         });
@@ -171,12 +195,12 @@ impl Work<'_> {
             return Ok(credential.clone());
         }
         let like: Vec<&Credential> =
-            listing.credentials.iter().filter(|credential| id(credential).contains(wanted)).collect();
+            among.iter().filter(|credential| id(credential).contains(wanted)).collect();
         match like.as_slice() {
             [one] if !wanted.is_empty() => Ok((*one).clone()),
             [] => Err(CommandError::Which { message: self.unknown(wanted) }),
             several => {
-                let names: Vec<String> = several.iter().map(|credential| id(credential)).collect();
+                let names: Vec<String> = several.iter().map(|credential| credential.masked_id()).collect();
                 let message = format!("several credentials go by {wanted}: {}", names.join(", "));
                 Err(CommandError::Which { message })
             }
@@ -250,8 +274,11 @@ impl Work<'_> {
         config.env_credentials.found.clear();
         let only =
             Only { store: Arc::clone(&self.store) as Arc<dyn CredentialStore>, id: credential.id().clone() };
-        let builder = Builder::new(config, self.environment.clone())?;
-        let service = builder.store(Arc::new(only)).build().await?;
+        let mut builder = Builder::new(config, self.environment.clone())?.store(Arc::new(only));
+        if !self.is_kept(credential) {
+            builder = builder.credential(credential.clone());
+        }
+        let service = builder.build().await?;
         let asked = async {
             let missing = service.models_fetched(lists_within).await;
             let without: String = missing.iter().map(|list| format!("; {list}")).collect();
