@@ -68,15 +68,30 @@ impl Script {
         self.steps.iter().map(of).sum()
     }
 
-    /// Whether all arguments are objects.
+    /// The arguments of the calls, in their order; `None` for such as are no object.
+    fn arguments(&self) -> Vec<Option<Value>> {
+        let of = |pieces: &[String]| {
+            let text = pieces.concat();
+            let text = if text.is_empty() { "{}" } else { &text };
+            serde_json::from_str::<Value>(text).ok().filter(Value::is_object)
+        };
+        let all = self.steps.iter().flat_map(|step| match step {
+            Step::Think(_) | Step::Say(_) => Vec::new(),
+            Step::Call(one) => vec![of(one)],
+            Step::Calls(one, two) => vec![of(one), of(two)],
+        });
+        all.collect()
+    }
+
+    /// Whether all arguments are objects, or nothing at all.
     pub fn is_sound(&self) -> bool {
-        let sound =
-            |pieces: &[String]| serde_json::from_str::<Value>(&pieces.concat()).is_ok_and(|v| v.is_object());
-        self.steps.iter().all(|step| match step {
-            Step::Think(_) | Step::Say(_) => true,
-            Step::Call(one) => sound(one),
-            Step::Calls(one, two) => sound(one) && sound(two),
-        })
+        self.arguments().iter().all(Option::is_some)
+    }
+
+    /// The calls, where all arguments are objects.
+    pub fn called(&self) -> Vec<(String, Value)> {
+        let known = self.arguments().into_iter().flatten().enumerate();
+        known.map(|(at, arguments)| (name(at), arguments)).collect()
     }
 }
 
@@ -90,6 +105,7 @@ fn arguments() -> impl Strategy<Value = Vec<String>> {
         8 => ("[a-zé\\n\\\\\"]{0,6}", any::<bool>())
             .prop_map(|(text, more)| json!({"city": text, "n": [1, more, null]}).to_string()),
         2 => Just("{}".to_owned()),
+        1 => Just(String::new()),
         1 => "[{}a\",:\\n]{1,6}",
     ];
     (whole, 1_usize..5).prop_map(|(whole, size)| {
@@ -421,11 +437,14 @@ fn kiro(script: &Script) -> Vec<u8> {
                 out.extend(pieces.iter().map(|text| ("assistantResponseEvent", json!({"content":text}))));
             }
             Step::Call(pieces) => {
+                out.push(piece(calls, "", false));
                 out.extend(pieces.iter().map(|input| piece(calls, input, false)));
                 out.push(piece(calls, "", true));
                 calls += 1;
             }
             Step::Calls(one, two) => {
+                out.push(piece(calls, "", false));
+                out.push(piece(calls + 1, "", false));
                 out.extend(mixed(one, two).into_iter().map(|(of, input)| piece(calls + of, input, false)));
                 out.push(piece(calls, "", true));
                 out.push(piece(calls + 1, "", true));
