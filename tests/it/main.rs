@@ -23,6 +23,7 @@ mod entry_keys;
 mod first_run;
 mod keeping;
 mod logins;
+mod losses;
 mod matrix;
 mod model_lists;
 mod openai;
