@@ -97,7 +97,7 @@ pub(crate) fn probe(path: &Path, bytes: usize) -> io::Result<()> {
     }
 }
 
-/// As [`probe`], for files that [`replace_shared`] writes. Blocks.
+/// Finds out whether a file that other programs use too could be replaced now: what is there stays as it is. Blocks.
 ///
 /// # Errors
 /// When it could not be replaced now.

@@ -436,7 +436,7 @@ impl Credential {
         self.document.secret("access_token").or_else(|| self.document.secret("accessToken"))
     }
 
-    /// The refresh token, from `refresh_token`, else `refreshToken`. Source: providers-a.md 2.2 [H].
+    /// The refresh token, from `refresh_token`, else `refreshToken`. Source: providers-a.md 2.2 `[H]`.
     #[must_use]
     pub fn refresh_token(&self) -> Option<Secret> {
         self.document.secret("refresh_token").or_else(|| self.document.secret("refreshToken"))
