@@ -260,7 +260,7 @@ const INCLUDED: [&str; 2] = ["reasoning.encrypted_content", "message.output_text
 /// For requests whose format is the target's own: nothing is told but what the target refuses.
 pub(crate) fn refused(
     extras: &Extras<'_>,
-    refuses: fn(&str) -> bool,
+    refuses: impl Fn(&str) -> bool,
     why: &'static str,
     losses: &mut Vec<Loss>,
 ) {

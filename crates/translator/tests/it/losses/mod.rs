@@ -249,6 +249,12 @@ fn what_a_responses_request_says_arrives_or_is_told() {
     check("openai-response", &requests::responses());
 }
 
+/// A body in Responses format on the route of Chat is said again, to a provider of its own format too.
+#[test]
+fn what_a_responses_request_says_on_the_route_of_chat_arrives_or_is_told() {
+    check("openai", &requests::responses());
+}
+
 #[test]
 fn what_a_gemini_request_says_arrives_or_is_told() {
     check("gemini", &requests::gemini());

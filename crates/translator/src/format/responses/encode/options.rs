@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::Target;
 use crate::codec::CodecError;
+use crate::format::responses::codex::{REFUSES, is_refused};
 use crate::json::{Raw, Text, Writer};
 use crate::loss::{self, Loss, Said, Slots, loss};
 use crate::model::{OutputFormat, ReasoningControl, Request, Summary};
@@ -24,7 +25,7 @@ pub(super) fn write(
 ) -> Result<(), CodecError> {
     one_candidate(request)?;
     if target.native && target.is_codex() {
-        loss::refused(&request.extras, super::super::codex::is_refused, super::super::codex::REFUSES, losses);
+        tell_refused(request, losses);
     }
     write_text(w, target, request);
     write_reasoning(w, target, request)?;
@@ -43,6 +44,23 @@ fn one_candidate(request: &Request<'_>) -> Result<(), CodecError> {
             .with_param("n"));
     }
     Ok(())
+}
+
+/// What Codex refuses of a request of its own format, which came on another's route: as where bodies pass.
+fn tell_refused(request: &Request<'_>, losses: &mut Vec<Loss>) {
+    let goes = |key: &str| is_refused(key) || key == "store";
+    loss::refused(&request.extras, goes, REFUSES, losses);
+    let include = request.extras.iter().find(|(key, _)| key == "include");
+    if include.is_some_and(|(_, raw)| !loss::includes_only(raw.get(), &["reasoning.encrypted_content"])) {
+        loss(losses, "include", "Codex adds encrypted thoughts and nothing else");
+    }
+    let mut parts = request.turns.iter().flat_map(|turn| &turn.parts);
+    if parts.any(|part| part.extras.iter().any(|(key, _)| key == "prompt_cache_breakpoint")) {
+        loss(losses, "message.prompt_cache_breakpoint", REFUSES);
+    }
+    if request.cache.is_some() {
+        loss(losses, "cache_control", REFUSES);
+    }
 }
 
 /// What the format has words for, and what its encoder tells itself.
