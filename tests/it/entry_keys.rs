@@ -187,5 +187,15 @@ async fn disable_image_generation_takes_the_tool_out_of_requests() {
         let allowed = json!({"type": "allowed_tools", "mode": "auto", "tools": [image, {"type": "function", "name": "f"}]});
         let body = sent(&server.client(), &upstream, "/v1/responses", &asked(allowed)).await;
         assert_eq!(list(&body["tool_choice"]["tools"]).count(), if gone { 1 } else { 2 }, "{value}: {body}");
+        // Where nothing else is left, no choice is left either.
+        let image = json!({"type": "image_generation"});
+        let allowed = json!({"type": "allowed_tools", "mode": "required", "tools": [image]});
+        let body = sent(&server.client(), &upstream, "/v1/responses", &asked(allowed)).await;
+        assert_eq!(body.get("tool_choice").is_none(), gone, "{value}: {body}");
+        let alone = json!({"model": "m", "input": "draw", "tools": [image], "tool_choice": "required"});
+        let body = sent(&server.client(), &upstream, "/v1/responses", &alone).await;
+        for member in ["tools", "tool_choice"] {
+            assert_eq!(body.get(member).is_none(), gone, "{value}: {body}");
+        }
     }
 }

@@ -81,7 +81,7 @@ async fn end(child: Child) -> (i32, String) {
 
 #[tokio::test]
 async fn an_interrupt_waits_for_the_answer_and_the_file() {
-    for name in ["INT", "TERM"] {
+    for name in ["INT", "TERM", "HUP", "QUIT"] {
         let world = World::new().await;
         world.tokens.set_delays([Duration::from_millis(400)]);
         let child = world.refresh();

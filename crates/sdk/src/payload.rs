@@ -63,6 +63,18 @@ fn without_image_tools(policy: ImageGeneration) -> Result<Vec<Rule>, String> {
         let rule = rule.and_then(|rule| rule.remove(&format!("tool_choice.tools.{tool}")));
         rules.push(rule.map_err(|error| error.to_string())?);
         rules.push(Rule::new([chosen]).remove("tool_choice").map_err(|error| error.to_string())?);
+        // A choice among no tools is refused, and so is a choice without any.
+        for (emptied, members) in
+            [("tool_choice.tools", &["tool_choice"][..]), ("tools", &["tools", "tool_choice"])]
+        {
+            let emptied =
+                Selector::new("*").protocol(format.as_str()).equal(emptied, Value::Array(Vec::new()));
+            let mut rule = Rule::new([emptied.map_err(|error| error.to_string())?]);
+            for member in members {
+                rule = rule.remove(member).map_err(|error| error.to_string())?;
+            }
+            rules.push(rule);
+        }
     }
     Ok(rules)
 }

@@ -39,3 +39,27 @@ async fn every_login_that_is_out_of_quota_rests_and_comes_back_by_itself() {
         served(&server, login, client, true).await;
     }
 }
+
+#[tokio::test]
+async fn an_account_that_is_out_of_quota_is_not_asked_again_while_it_rests() {
+    let world = World::new(FUTURE).await;
+    world.refuse_below(0);
+    let server = world.server("request-retry: 0\nmax-retry-interval: 0\n").await;
+    let client = clients()[0];
+    for login in &ALL {
+        let terms = &world.terms[login.name];
+        served(&server, login, client, false).await;
+        terms.rest.store(600, Ordering::SeqCst);
+        terms.spent.store(true, Ordering::SeqCst);
+        assert_eq!(ask(&server, login, client, false).await.status(), 429, "{}", login.name);
+        let refused = terms.refused.load(Ordering::SeqCst);
+        assert!(refused > 0, "{}: the provider said it", login.name);
+        for stream in [false, true] {
+            let reply = ask(&server, login, client, stream).await;
+            assert_eq!(reply.status(), 429, "{}: {}", login.name, reply.text().await);
+            let wait: u64 = reply.header("retry-after").and_then(|value| value.parse().ok()).unwrap_or(0);
+            assert!((1..=600).contains(&wait), "{}: it says to come back in {wait} s", login.name);
+        }
+        assert_eq!(terms.refused.load(Ordering::SeqCst), refused, "{}: asked while it rests", login.name);
+    }
+}

@@ -186,6 +186,10 @@ pub struct Terms {
     pub floor: AtomicU32,
     /// The account is out of quota.
     pub spent: AtomicBool,
+    /// For how many seconds, as it says; a second when nothing is set.
+    pub rest: AtomicU32,
+    /// Calls of a model that were refused for it.
+    pub refused: AtomicU32,
     /// Tokens that were exchanged for what is in the file.
     exchanged: AtomicU32,
 }
@@ -302,7 +306,9 @@ fn guarded(all: &BTreeMap<&'static str, Terms>, request: &Received) -> Reply {
     }
     if terms.spent.load(Ordering::SeqCst) {
         let said = json!({"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "too fast"}});
-        return status(429).header("retry-after", "1").json(&said);
+        terms.refused.fetch_add(1, Ordering::SeqCst);
+        let rest = terms.rest.load(Ordering::SeqCst).max(1).to_string();
+        return status(429).header("retry-after", &rest).json(&said);
     }
     (login.answer)(request)
 }

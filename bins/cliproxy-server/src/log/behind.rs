@@ -13,8 +13,9 @@ use parking_lot::{Condvar, Mutex};
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Bytes that may wait; who says more writes them.
-const ROOM: usize = 32 * 1024;
+/// Bytes that may wait, whole lines of them; who says more writes them first. What is written to a pipe in one piece
+/// of this size does not mix with what others write to it. Source: pipe(7), `PIPE_BUF`.
+const ROOM: usize = 4096;
 
 /// Owns the thread that writes.
 pub(crate) struct Behind<W> {
@@ -67,10 +68,13 @@ impl<W: Write + Send + 'static> Behind<W> {
 impl<W: Write> Shared<W> {
     fn say(&self, line: &[u8], at_once: bool) {
         let mut state = self.state.lock();
+        if state.waiting.len() + line.len() > ROOM {
+            state.write_out();
+        }
         let first = state.waiting.is_empty();
         state.waiting.extend_from_slice(line);
-        let lately = || state.written.is_some_and(|written| written.elapsed() < self.pause);
-        if at_once || state.closed || state.waiting.len() >= ROOM || first && !lately() {
+        let lately = state.written.is_some_and(|written| written.elapsed() < self.pause);
+        if at_once || state.closed || state.waiting.len() >= ROOM || first && !lately {
             state.write_out();
         } else if first {
             self.more.notify_one();
@@ -222,12 +226,12 @@ mod tests {
     #[test]
     fn what_waits_has_a_bound() {
         let (log, receiver) = log(FOR_EVER);
-        let line = "x".repeat(1023) + "\n";
-        for _ in 0..=33 {
+        let line = "x".repeat(999) + "\n";
+        for _ in 0..=8 {
             say(&log, &line);
         }
         let sizes: Vec<_> = written(&receiver).iter().map(String::len).collect();
-        assert_eq!(sizes, [1024, ROOM]);
+        assert_eq!(sizes, [1000, 4000], "lines stay whole");
     }
 
     #[test]
