@@ -76,43 +76,40 @@ mod tests {
 
     use super::*;
 
-    /// Source: providers-a.md 2.2 [H].
-    #[test]
-    fn tokens_in_the_vendors_spelling_are_read_and_renewed_under_both_names() {
-        let map = |value: Value| value.as_object().cloned().unwrap_or_default();
-        let stored = map(json!({"type":"claude","refreshToken":"R1","accessToken":"A1","note":1}));
-        let credential = Credential::new(
+    fn map(value: &Value) -> Map<String, Value> {
+        value.as_object().cloned().unwrap_or_default()
+    }
+
+    fn stored(document: &Value) -> Credential {
+        Credential::new(
             CredentialId::from_static("a.json"),
             ProviderId::from_static("claude"),
             CredentialKind::Account,
             Origin::Store("a.json".to_owned()),
-            Document::new(stored),
+            Document::new(map(document)),
             Settings::new("a"),
-        );
+        )
+    }
+
+    /// Source: providers-a.md 2.2 [H].
+    #[test]
+    fn tokens_in_the_vendors_spelling_are_read_and_renewed_under_both_names() {
+        let credential = stored(&json!({"type":"claude","refreshToken":"R1","accessToken":"A1","note":1}));
         let exposed = |secret: Option<Secret>| secret.map(|secret| secret.expose().to_owned());
         assert_eq!(exposed(credential.refresh_token()).as_deref(), Some("R1"));
         assert_eq!(exposed(credential.access_token()).as_deref(), Some("A1"));
-        let fresh = renewed(&credential, map(json!({"access_token":"A2","refresh_token":"R2"})));
+        let fresh = renewed(&credential, map(&json!({"access_token":"A2","refresh_token":"R2"})));
         let expected = json!({"type":"claude","refreshToken":"R2","accessToken":"A2","note":1,"access_token":"A2","refresh_token":"R2"});
-        assert_eq!(*fresh.document().as_map(), map(expected));
+        assert_eq!(*fresh.document().as_map(), map(&expected));
         assert_eq!(exposed(fresh.refresh_token()).as_deref(), Some("R2"));
     }
 
     #[test]
     fn what_a_reply_leaves_blank_replaces_nothing() {
-        let map = |value: Value| value.as_object().cloned().unwrap_or_default();
-        let stored = map(json!({"type":"claude","refresh_token":"R1","access_token":"A1","note":1}));
-        let credential = Credential::new(
-            CredentialId::from_static("a.json"),
-            ProviderId::from_static("claude"),
-            CredentialKind::Account,
-            Origin::Store("a.json".to_owned()),
-            Document::new(stored),
-            Settings::new("a"),
-        );
+        let credential = stored(&json!({"type":"claude","refresh_token":"R1","access_token":"A1","note":1}));
         let brought =
-            map(json!({"access_token":"A2","refresh_token":" ","email":"","note":null,"expired":0}));
+            map(&json!({"access_token":"A2","refresh_token":" ","email":"","note":null,"expired":0}));
         let expected = json!({"type":"claude","refresh_token":"R1","access_token":"A2","note":1,"expired":0});
-        assert_eq!(*renewed(&credential, brought).document().as_map(), map(expected));
+        assert_eq!(*renewed(&credential, brought).document().as_map(), map(&expected));
     }
 }

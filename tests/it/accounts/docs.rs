@@ -31,9 +31,16 @@ fn complaints(cell: &str) -> Vec<String> {
         let Ok(source) = std::fs::read_to_string(project().join("docs").join(path)) else {
             return Some(format!("{path} does not exist"));
         };
-        (!source.contains(&format!("fn {name}("))).then(|| format!("{path} has no test {name}"))
+        (!has_test(&source, name)).then(|| format!("{path} has no test {name}"))
     };
     links.iter().filter_map(absent).collect()
+}
+
+/// Whether there is such a function and it is run as a test: what stands in front of it, up to a blank line, says so.
+fn has_test(source: &str, name: &str) -> bool {
+    let Some((head, _)) = source.split_once(&format!("fn {name}(")) else { return false };
+    let front = head.rsplit("\n\n").next().unwrap_or_default();
+    front.contains("#[test]") || front.contains("#[tokio::test")
 }
 
 /// The rows of the table: the providers that the first cell names, and the other cells.
@@ -85,6 +92,7 @@ fn the_reader_of_the_table_sees_what_is_wrong() {
         (format!("[bare]({here})"), "no test"),
         (link(here, "there_is_none"), "has no test there_is_none"),
         (link("../tests/it/nowhere.rs", "x"), "does not exist"),
+        (link(here, "complaints"), "has no test complaints"),
         (
             format!(
                 "{} {}",
