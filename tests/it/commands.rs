@@ -2,7 +2,8 @@ use tempfile::TempDir;
 
 use crate::server::command;
 
-async fn run(arguments: &[&str], config: Option<&str>) -> (i32, String, String) {
+/// Exit code, standard output and standard error, in a home of its own that has this config file.
+pub async fn run(arguments: &[&str], config: Option<&str>) -> (i32, String, String) {
     let home = TempDir::new().unwrap();
     if let Some(text) = config {
         std::fs::write(home.path().join("config.yaml"), text).unwrap();

@@ -32,6 +32,7 @@ mod payload;
 mod pools;
 mod portable;
 mod provider;
+mod provider_pages;
 mod reload;
 mod renewals;
 mod reply_headers;

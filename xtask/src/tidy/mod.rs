@@ -2,6 +2,7 @@
 //!
 //! Each check is a pure function from facts to findings, so that its tests need no workspace.
 
+mod links;
 mod manifests;
 mod rows;
 mod texts;
@@ -29,11 +30,22 @@ pub(crate) fn run() -> Result<Vec<String>, Box<dyn Error>> {
         let has_readme = manifest.with_file_name("README.md").is_file();
         findings.extend(manifests::missing_readme(package.name.as_str(), has_readme));
     }
-    for path in tracked_files(root)? {
-        // A file that is tracked but gone, or that is not text, has nothing to read.
-        let Ok(text) = std::fs::read_to_string(root.join(&path)) else { continue };
-        findings.extend(texts::too_long(&path, &text));
-        findings.extend(texts::machine_paths(&path, &text));
+    // A file that is tracked but gone, or that is not text, has nothing to read.
+    let texts: Vec<(String, String)> = tracked_files(root)?
+        .into_iter()
+        .filter_map(|path| {
+            let text = std::fs::read_to_string(root.join(&path)).ok()?;
+            Some((path, text))
+        })
+        .collect();
+    let mut tree = links::Tree::default();
+    for (path, text) in &texts {
+        tree.add(path, text);
+    }
+    for (path, text) in &texts {
+        findings.extend(texts::too_long(path, text));
+        findings.extend(texts::machine_paths(path, text));
+        findings.extend(links::broken(path, text, &tree));
     }
     findings.sort();
     Ok(findings)

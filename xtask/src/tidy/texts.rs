@@ -77,7 +77,7 @@ mod tests {
                 (format!("one\n{needle}a\n{needle}b"), 2),
             ];
             for (text, expected) in table {
-                assert_eq!(machine_paths("docs/a.md", &text).len(), expected, "{text}");
+                assert_eq!(machine_paths("README.md", &text).len(), expected, "{text}");
                 assert!(machine_paths("Cargo.lock", &text).is_empty());
             }
         }
