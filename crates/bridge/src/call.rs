@@ -10,7 +10,7 @@ use cliproxy_core::{
 };
 use cliproxy_translator::model::Response;
 use cliproxy_translator::{
-    Codec, CodecError, Framing, Loss, NameMap, ReplyContext, ReplyMeter, registry, replay,
+    Codec, CodecError, Framing, Loss, NameMap, ReplyContext, ReplyMeter, registry, replay, unsaid,
 };
 use http::HeaderMap;
 
@@ -70,15 +70,20 @@ impl Call<'_> {
         let end = StreamEnd::done(turned.usage, turned.finish);
         let body = turned.body;
         let size = body.len();
+        let remarker = self.exchange.remarker(self.route);
         let work = move || {
             let response = client.decode_reply(&body, &context)?;
+            let unsaid =
+                unsaid(&response).into_iter().map(|what| Loss { what: what.into(), why: UNSAID.into() });
+            let remarks = remarker.of_reply(&unsaid.collect::<Vec<_>>());
             let mut encoder = client.stream_encoder(&context);
             let mut out = Vec::with_capacity(body.len() * 2);
             replay(&response, &mut |event| encoder.encode(event, &mut out));
-            Ok::<_, CodecError>(Bytes::from(out))
+            Ok::<_, CodecError>((Bytes::from(out), remarks))
         };
         let frames = self.exchange.shared.pool.run(size, work).await?;
-        let frames = frames.map_err(|error| self.source(&reply.headers).unreadable(error))?;
+        let (frames, remarks) = frames.map_err(|error| self.source(&reply.headers).unreadable(error))?;
+        let end = end.with_remarks(remarks.into_iter().collect());
         Ok(stream_reply(self.exchange.shown(&reply.headers), Canned::new(frames, end)))
     }
 
@@ -139,12 +144,12 @@ impl Call<'_> {
         let context = self.exchange.context(self.target, &prepared);
         let headers = reply.headers.clone();
         let hub = matches!(prepared.way, Way::Hub(_));
-        let (lane, read, context) = match prepared.way.clone() {
+        let (lane, read, context, mut losses) = match prepared.way.clone() {
             Way::Same(wire) | Way::Hub(wire) => {
                 drop(prepared);
                 let lane = AggregateLane::new(&*wire, &context);
                 let (lane, _, read) = self.drained(reply.headers, reply.body, lane).await?;
-                (lane, read, context)
+                (lane, read, context, Vec::new())
             }
             Way::Registered(_) => {
                 // Whole replies always tell their usage, so the stream in between has to.
@@ -152,11 +157,11 @@ impl Call<'_> {
                 between.include_usage = true;
                 let pipe = self.pipe(&prepared, &between)?;
                 drop(prepared);
-                let (_, frames, read) = self.drained(reply.headers, reply.body, pipe).await?;
+                let (pipe, frames, read) = self.drained(reply.headers, reply.body, pipe).await?;
                 let context = turned_context(context);
                 let mut lane = AggregateLane::new(&*self.exchange.client, &context);
                 lane.read_all(&frames).map_err(|error| self.source(&headers).unreadable(error))?;
-                (lane, read, context)
+                (lane, read, context, pipe.losses().to_vec())
             }
         };
         let (response, seen) =
@@ -167,7 +172,7 @@ impl Call<'_> {
             if let Some(recorder) = recorder {
                 recorder.response(&response);
             }
-            let losses = lost(&client, &response, &context);
+            losses.extend(lost(&client, &response, &context));
             (Bytes::from(client.encode_reply(&response, &context)), losses)
         };
         let (body, losses) = self.exchange.shared.pool.run(read, encode).await?;
@@ -296,6 +301,9 @@ impl Call<'_> {
         ReplySource { executor, headers: headers.clone(), now: self.target.now }
     }
 }
+
+/// Why members of a whole reply are not in the stream that is made of it.
+const UNSAID: &str = "no event of a stream carries it";
 
 /// All that the turning of one whole reply needs, beside what is particular to the attempt.
 struct Turning<'t> {

@@ -6,7 +6,9 @@ use std::borrow::Cow;
 use cliproxy_core::Usage;
 use serde_json::value::RawValue;
 
+use crate::format::kiro::is_counted;
 use crate::json::{Raw, Text};
+use crate::loss::Unread;
 use crate::model::{
     Args, BlockKind, Candidate, Delta, Event, Finish, Opaque, Part, PartKind, Reasoning, Response,
     ServerPart, Signature, Start, StreamError, ToolCall, owned_raw,
@@ -28,6 +30,7 @@ pub struct Aggregator {
     logprobs: Vec<(u32, Vec<Raw<'static>>)>,
     grounding: Option<Raw<'static>>,
     error: Option<StreamError<'static>>,
+    unread: Unread,
 }
 
 #[derive(Debug)]
@@ -86,6 +89,10 @@ impl Aggregator {
                 self.response.source = format;
                 self.grounding = Some(owned_raw(data));
             }
+            // A whole reply has no place for an event of its own.
+            Event::Raw { format, name, .. } if format != "kiro" || !is_counted(&name) => {
+                self.unread.name("event", &name);
+            }
             Event::BlockStop { .. } | Event::Ping | Event::End | Event::Raw { .. } => {}
         }
     }
@@ -117,6 +124,7 @@ impl Aggregator {
             first.grounding = self.grounding;
         }
         self.response.candidates = candidates;
+        self.response.unread = self.unread.names().to_vec();
         self.response.usage = Some(self.usage).filter(|usage| !usage.is_empty());
         Ok(self.response)
     }

@@ -368,6 +368,12 @@ pub trait StreamDecoder: Send {
     /// # Errors
     /// When the stream broke off: no terminal event, cut arguments (B68).
     fn finish(&mut self, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), CodecError>;
+
+    /// The names of members and events so far that have no place in the canonical model, each once, as a loss report has
+    /// them: `message.phase`. Only so many of them: they come from a provider.
+    fn unread(&self) -> &[String] {
+        &[]
+    }
 }
 
 /// Turns canonical events into frames for the client.

@@ -26,4 +26,4 @@ pub use codec::{
 pub use frame::{FrameKind, StreamFrame};
 pub use loss::{Bearer, Loss, Rare, ReplyMeter, ReplyScope};
 pub use names::NameMap;
-pub use replay::replay;
+pub use replay::{replay, unsaid};

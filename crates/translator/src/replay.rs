@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::json::Text;
+use crate::loss::Unread;
 use crate::model::{Args, BlockKind, Candidate, Delta, Event, Part, PartKind, Reasoning, Response, Start};
 use crate::pass::args;
 
@@ -37,6 +38,20 @@ pub fn replay(response: &Response<'_>, sink: &mut dyn FnMut(Event<'_>)) {
         }
     }
     sink(Event::End);
+}
+
+/// What of a reply no event carries: its stream is without these, by name.
+#[must_use]
+pub fn unsaid(response: &Response<'_>) -> Vec<String> {
+    let mut unread = Unread::default();
+    unread.members(response.source, "", &response.extras);
+    for candidate in &response.candidates {
+        unread.members(response.source, "", &candidate.extras);
+        for part in &candidate.parts {
+            unread.members(response.source, "message", &part.extras);
+        }
+    }
+    unread.names().to_vec()
 }
 
 /// One part as one block. False when a reply cannot hold such a part.

@@ -271,12 +271,16 @@ fn written(
 impl Lane for HubLane {
     fn push(&mut self, chunk: &Bytes, out: &mut Outbox) -> Result<(), CodecError> {
         let Self { reading, encoder, recorder, meter } = self;
-        reading.push(chunk, &mut |event| written(event, encoder.as_mut(), (recorder, meter), out))
+        let read = reading.push(chunk, &mut |event| written(event, encoder.as_mut(), (recorder, meter), out));
+        meter.unread(reading.decoder.unread());
+        read
     }
 
     fn finish(&mut self, out: &mut Outbox) -> Result<(), CodecError> {
         let Self { reading, encoder, recorder, meter } = self;
-        reading.finish(&mut |event| written(event, encoder.as_mut(), (recorder, meter), out))
+        let read = reading.finish(&mut |event| written(event, encoder.as_mut(), (recorder, meter), out));
+        meter.unread(reading.decoder.unread());
+        read
     }
 
     fn seen(&self) -> &StreamSeen {
@@ -317,7 +321,10 @@ impl AggregateLane {
 
     /// The reply, once the stream ended well.
     pub(crate) fn into_response(self) -> Result<(Response<'static>, StreamSeen), Box<StreamError<'static>>> {
-        Ok((self.aggregator.finish()?, self.reading.seen))
+        let Reading { decoder, seen, .. } = self.reading;
+        let mut response = self.aggregator.finish()?;
+        response.unread.extend_from_slice(decoder.unread());
+        Ok((response, seen))
     }
 }
 

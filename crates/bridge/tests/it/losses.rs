@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use cliproxy_core::ReplyModes;
 use serde_json::json;
 
 use crate::refused_state::bridge;
@@ -94,4 +95,59 @@ async fn nobody_who_does_not_ask_is_told() {
     let exchange = open(&bridge(), asked(false));
     exchange.attempt(target(&executor)).await.unwrap();
     assert_eq!(exchange.remarks(), Vec::<String>::new());
+}
+
+/// A Chat stream whose chunks have what nobody knows.
+fn unknown_chunks() -> String {
+    let chunk_of = |delta: serde_json::Value, finish: serde_json::Value| {
+        json!({"id": "c1", "object": "chat.completion.chunk", "created": 7, "model": "m", "obfuscation": "xyz",
+            "system_fingerprint": "fp", "new_member": {"SECRET": 1}, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
+    };
+    let said = |text: &str| chunk_of(json!({"content": text, "newer": "SECRET"}), json!(null));
+    let events = [said("Hel"), said("lo"), chunk_of(json!({}), json!("stop"))];
+    events.iter().map(|event| format!("data: {event}\n\n")).collect::<String>() + "data: [DONE]\n\n"
+}
+
+const ASKED_IN_CLAUDE: &str =
+    r#"{"model":"asked-model","max_tokens":9,"messages":[{"role":"user","content":"q"}]}"#;
+
+const UNKNOWN: &str = "not carried over from openai: system_fingerprint, new_member, message.newer (the client's format has no \
+    word for it)";
+
+#[tokio::test]
+async fn what_nobody_knows_of_a_stream_is_told_once_at_its_end() {
+    let stream = || streamed([chunk(unknown_chunks())]);
+    let executor = Arc::new(Scripted::new("openai", [stream(), stream()]));
+    let exchange = open(&bridge(), request_in("claude", ASKED_IN_CLAUDE, true));
+    let (said, end) = text(frames(exchange.attempt(target(&executor)).await.unwrap())).await;
+    assert!(said.contains("Hel"), "{said}");
+    assert_eq!(end.remarks, [UNKNOWN]);
+    let exchange = open(&bridge(), request_in("openai", ASKED, true));
+    let (said, end) = text(frames(exchange.attempt(target(&executor)).await.unwrap())).await;
+    assert!(said.contains("new_member"), "{said}");
+    assert_eq!(end.remarks, Vec::<String>::new(), "what passes through is all there");
+}
+
+#[tokio::test]
+async fn what_nobody_knows_of_a_stream_that_is_put_together_is_told() {
+    for (client, asked) in [("claude", ASKED_IN_CLAUDE), ("openai", ASKED)] {
+        let answers = [streamed([chunk(unknown_chunks())])];
+        let executor = Arc::new(Scripted::new("openai", answers).modes(ReplyModes::StreamOnly));
+        let exchange = open(&bridge(), request_in(client, asked, false));
+        exchange.attempt(target(&executor)).await.unwrap();
+        assert_eq!(exchange.remarks(), [UNKNOWN], "{client}");
+    }
+}
+
+#[tokio::test]
+async fn what_no_event_carries_of_a_whole_reply_is_told_at_the_end_of_its_stream() {
+    let reply = json!({"id": "c1", "object": "chat.completion", "created": 7, "model": "m", "new_member": "SECRET",
+        "choices": [{"index": 0, "finish_reason": "stop", "newest": 1, "message": {"role": "assistant", "content": "Hello", "newer": 2}}]});
+    let executor = Arc::new(Scripted::new("openai", [whole(reply.to_string())]).modes(ReplyModes::WholeOnly));
+    let exchange = open(&bridge(), request_in("openai", ASKED, true));
+    let (said, end) = text(frames(exchange.attempt(target(&executor)).await.unwrap())).await;
+    assert!(said.contains("Hello") && !said.contains("SECRET"), "{said}");
+    let told =
+        "not carried over from openai: new_member, newest, message.newer (no event of a stream carries it)";
+    assert_eq!(end.remarks, [told]);
 }

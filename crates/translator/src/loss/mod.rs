@@ -6,6 +6,7 @@
 mod reply;
 mod request;
 mod slots;
+mod unread;
 
 use std::borrow::Cow;
 
@@ -15,6 +16,7 @@ use crate::splice::TopLevel;
 pub use reply::{Bearer, Rare, ReplyMeter, ReplyScope};
 pub(crate) use request::{Said, includes_only, refused, tell};
 pub(crate) use slots::Slots;
+pub(crate) use unread::Unread;
 
 /// Something that a translation could not carry over.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::{Loss, loss, named};
 use crate::aggregate::WHOLE;
 use crate::codec::Codec;
+use crate::format::kiro::is_counted;
 use crate::json::Text;
 use crate::model::{
     BlockKind, Candidate, Delta, Event, Finish, Media, Opaque, Part, PartKind, Response, ServerPart,
@@ -52,6 +53,8 @@ pub enum Rare<'r> {
     Candidate,
     /// A member that its own format has alone.
     Member(&'r str, &'r str),
+    /// Such a member of a part.
+    PartMember(&'r str, &'r str),
     /// An event that its own format has alone.
     Event(&'r str, &'r str, &'r RawValue),
 }
@@ -92,6 +95,8 @@ pub struct ReplyMeter {
     next: usize,
     /// The block whose thoughts were summarised.
     summarised: Option<u32>,
+    /// How many names of a decoder are told.
+    unread: usize,
     losses: Vec<Loss>,
 }
 
@@ -100,7 +105,16 @@ impl ReplyMeter {
     #[must_use]
     pub fn new(client: Arc<dyn Codec>, searches_web: bool) -> Self {
         let scope = ReplyScope { searches_web, stream: false };
-        Self { client, scope, told: 0, bearers: [None; 4], next: 0, summarised: None, losses: Vec::new() }
+        Self {
+            client,
+            scope,
+            told: 0,
+            bearers: [None; 4],
+            next: 0,
+            summarised: None,
+            unread: 0,
+            losses: Vec::new(),
+        }
     }
 
     /// What was lost so far.
@@ -113,6 +127,15 @@ impl ReplyMeter {
     #[must_use]
     pub fn into_losses(self) -> Vec<Loss> {
         self.losses
+    }
+
+    /// Tells what a decoder had no place for, of what [`StreamDecoder::unread`](crate::StreamDecoder::unread) has beyond
+    /// what was told of it before: no format has words for that.
+    pub fn unread(&mut self, names: &[String]) {
+        for name in names.get(self.unread..).unwrap_or_default() {
+            named(&mut self.losses, "", name, WHY);
+        }
+        self.unread = self.unread.max(names.len());
     }
 
     /// Looks at one event.
@@ -139,6 +162,8 @@ impl ReplyMeter {
                 self.finish(finish);
             }
             Event::Raw { name, .. } if *name == WHOLE => {}
+            // Counts and reasons: they are read.
+            Event::Raw { format: "kiro", name, .. } if is_counted(name) => {}
             Event::Raw { format, name, data } => {
                 if !self.says(Rare::Event(format, name, data)) {
                     named(&mut self.losses, "event", name, WHY);
@@ -197,8 +222,9 @@ impl ReplyMeter {
         {
             return;
         }
+        self.unread(&response.unread);
         self.tier(response.service_tier.as_ref());
-        self.members(response.source, "", &response.extras);
+        self.members(response.source, &response.extras);
         for (place, candidate) in response.candidates.iter().enumerate() {
             self.candidate(u32::try_from(place).unwrap_or(u32::MAX));
             self.said(response.source, candidate);
@@ -218,7 +244,7 @@ impl ReplyMeter {
         if let Some(finish) = &candidate.finish {
             self.finish(finish);
         }
-        self.members(source, "", &candidate.extras);
+        self.members(source, &candidate.extras);
     }
 
     fn part(&mut self, source: &str, part: &Part<'_>) {
@@ -230,7 +256,11 @@ impl ReplyMeter {
         if let Some(signature) = &part.signature {
             self.ask(4, "message.signature", Rare::Signature(bearer, signature));
         }
-        self.members(source, "message", &part.extras);
+        for (key, _) in part.extras.iter().filter(|(key, raw)| is_said(source, key, raw)) {
+            if !self.says(Rare::PartMember(source, key)) {
+                named(&mut self.losses, "message", key, WHY);
+            }
+        }
         match &part.kind {
             PartKind::Text { citations: Some(raw), .. } => {
                 let all: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
@@ -298,11 +328,10 @@ impl ReplyMeter {
         }
     }
 
-    fn members(&mut self, source: &str, within: &str, extras: &[(Cow<'_, str>, &RawValue)]) {
-        for (key, raw) in extras {
-            let is_said = !is_bookkeeping(source, key) && raw.get() != "null" && raw.get() != "[]";
-            if is_said && !self.says(Rare::Member(source, key)) {
-                named(&mut self.losses, within, key, WHY);
+    fn members(&mut self, source: &str, extras: &[(Cow<'_, str>, &RawValue)]) {
+        for (key, _) in extras.iter().filter(|(key, raw)| is_said(source, key, raw)) {
+            if !self.says(Rare::Member(source, key)) {
+                named(&mut self.losses, "", key, WHY);
             }
         }
     }
@@ -320,8 +349,13 @@ impl ReplyMeter {
     }
 }
 
+/// Whether a member says anything that its client does not learn otherwise.
+fn is_said(source: &str, key: &str, raw: &RawValue) -> bool {
+    !matches!(raw.get(), "null" | "[]") && !is_bookkeeping(source, key)
+}
+
 /// What a service repeats of the request, what a decoder has read into the model, and what names the reply's pieces.
-fn is_bookkeeping(source: &str, key: &str) -> bool {
+pub(super) fn is_bookkeeping(source: &str, key: &str) -> bool {
     let repeated = [
         "background",
         "billing",
@@ -349,8 +383,8 @@ fn is_bookkeeping(source: &str, key: &str) -> bool {
         "user",
     ];
     matches!(key, "object" | "id" | "status" | "thought" | "extra_content" | "message.reasoning_details")
-        || key.starts_with("functionCall.")
         || matches!(source, "openai-response" | "codex") && repeated.contains(&key)
+        || source == "kiro" && matches!(key, "modelId" | "conversationId" | "messageId" | "utteranceId")
 }
 
 impl fmt::Debug for ReplyMeter {

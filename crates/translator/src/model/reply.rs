@@ -26,6 +26,8 @@ pub struct Response<'a> {
     pub service_tier: Option<Text<'a>>,
     /// Members that we do not know.
     pub extras: Extras<'a>,
+    /// What a stream that the reply was put together from had no place for, by name.
+    pub unread: Vec<String>,
     /// The whole reply as its own format writes it, where a stream carries it (Responses' terminal event): that
     /// format passes it on instead of putting the parts together again.
     pub whole: Option<Opaque<'a>>,

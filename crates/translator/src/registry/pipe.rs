@@ -268,7 +268,9 @@ impl Stage {
                 let (seen, exchange) = (&mut self.seen, &self.exchange);
                 decoder.decode(frame, &mut |event| {
                     relay(event, exchange, model, seen, (&mut **encoder, meter), out);
-                })
+                })?;
+                meter.unread(decoder.unread());
+                Ok(())
             }
             Way::Hooks(hooks) => {
                 let data = Bytes::copy_from_slice(frame.data);
@@ -310,6 +312,7 @@ impl Stage {
                 decoder.finish(&mut |event| {
                     relay(event, exchange, model, seen, (&mut **encoder, meter), out);
                 })?;
+                meter.unread(decoder.unread());
                 if !seen.terminal && seen.error.is_none() {
                     return Err(CodecError::protocol("the stream broke off before its end"));
                 }

@@ -74,10 +74,11 @@ impl Registry {
             .hub(&exchange.client, &exchange.provider)
             .ok_or_else(|| no_route(&exchange.client, &exchange.provider))?;
         let mut aggregator = Aggregator::new();
-        decode_stream(&**hub.provider, exchange, body, &mut aggregator)?;
+        let unread = decode_stream(&**hub.provider, exchange, body, &mut aggregator)?;
         let mut response = aggregator.finish().map_err(|error| {
             CodecError::protocol(format!("the stream carried an error: {}", error.message))
         })?;
+        response.unread.extend(unread);
         let usage = response.usage.unwrap_or_default();
         let finish = response.candidates.first().and_then(|first| first.finish.as_ref()).map(|f| f.reason);
         for hook in &self.model_hooks {
@@ -150,7 +151,7 @@ fn decode_stream(
     exchange: &Exchange,
     body: &[u8],
     aggregator: &mut Aggregator,
-) -> Result<(), CodecError> {
+) -> Result<Vec<String>, CodecError> {
     let mut decoder = codec.stream_decoder(&exchange.context);
     let mut parser = FrameParser::new(codec.framing());
     let mut failure = Ok(());
@@ -162,7 +163,8 @@ fn decode_stream(
     parser.push(body, &mut read)?;
     parser.finish(&mut read)?;
     failure?;
-    decoder.finish(&mut |event| aggregator.push(event))
+    decoder.finish(&mut |event| aggregator.push(event))?;
+    Ok(decoder.unread().to_vec())
 }
 
 pub(super) fn run(

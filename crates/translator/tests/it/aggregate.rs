@@ -281,7 +281,7 @@ proptest! {
             usage,
             service_tier: tier,
             extras: Vec::new(),
-            whole: None,
+            ..Response::default()
         };
         let mut aggregator = Aggregator::new();
         let (mut ended, mut open) = (false, std::collections::HashSet::new());

@@ -259,7 +259,10 @@ wire_struct! {
         usage: &'a RawValue = "usage",
         service_tier: &'a RawValue = "service_tier",
         error: &'a RawValue = "error",
-        repeated: IgnoredAny = "system_fingerprint" | "obfuscation" | "provider",
+        fingerprint: &'a RawValue = "system_fingerprint",
+        provider: &'a RawValue = "provider",
+        /// Random letters that hide the length of a text: nothing that could be lost.
+        padding: IgnoredAny = "obfuscation",
     }
 }
 
@@ -275,7 +278,8 @@ wire_struct! {
         logprobs: &'a RawValue = "logprobs",
         /// Where Moonshot puts it.
         usage: &'a RawValue = "usage",
-        repeated: IgnoredAny = "native_finish_reason",
+        /// A router's, beside its own word.
+        native: &'a RawValue = "native_finish_reason",
     }
 }
 

@@ -37,12 +37,11 @@ pub(super) fn decode(body: &[u8]) -> Result<Response<'_>, CodecError> {
         source: CLAUDE,
         id: wire::plain(wire.id),
         model: wire::plain(wire.model),
-        created: None,
         candidates: vec![Candidate { parts: parts?, finish, ..Candidate::default() }],
         usage: known.then(|| counts.canonical()),
         service_tier,
         extras,
-        whole: None,
+        ..Response::default()
     })
 }
 

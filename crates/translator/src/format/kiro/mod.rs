@@ -26,6 +26,22 @@ mod wire;
 /// The name of the format.
 const KIRO: &str = "kiro";
 
+/// Events of which usage and reason are read. Hooks on the model see them whole.
+pub(crate) fn is_counted(event: &str) -> bool {
+    matches!(
+        event,
+        "contextUsageEvent"
+            | "metadataEvent"
+            | "messageMetadataEvent"
+            | "metricsEvent"
+            | "usageEvent"
+            | "usage"
+            | "messageStopEvent"
+            | "message_stop"
+            | "initial-response"
+    )
+}
+
 /// The codec of Kiro. Whoever sends what it encodes takes the order for web searches out first
 /// ([`search::SearchOrder::take`]): the service refuses members that it does not know.
 ///

@@ -24,9 +24,11 @@ pub(super) fn decode(body: &[u8], context: &ReplyContext) -> Result<Response<'st
     result?;
     parser.finish()?;
     decoder.finish(&mut |event| aggregator.push(event))?;
-    aggregator
+    let mut response = aggregator
         .finish()
-        .map_err(|error| CodecError::protocol(format!("the reply carried an error: {}", error.message)))
+        .map_err(|error| CodecError::protocol(format!("the reply carried an error: {}", error.message)))?;
+    response.unread.extend_from_slice(decoder.unread());
+    Ok(response)
 }
 
 pub(super) fn encode(response: &Response<'_>, context: &ReplyContext) -> Vec<u8> {

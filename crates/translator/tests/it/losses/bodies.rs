@@ -115,7 +115,7 @@ fn inside(text: &str) -> String {
 }
 
 /// Words of one meaning: what losses are called, and what the formats call it.
-const SAME: [&[&str]; 28] = [
+const SAME: [&[&str]; 29] = [
     &["stop", "stopsequences"],
     &["maxoutputtokens", "maxcompletiontokens", "maxtokens"],
     &["logprobs", "responselogprobs", "toplogprobs", "include", "logprobsresult"],
@@ -135,7 +135,9 @@ const SAME: [&[&str]; 28] = [
         "thinkingconfig",
         "thinkinglevel",
         "effort",
+        "reasoningcontentevent",
     ],
+    &["redactedthinking", "redactedcontent"],
     &["reasoning", "thinking"],
     &["summary", "display", "includethoughts", "includereasoning", "exclude"],
     &["signature", "thoughtsignature", "encryptedcontent"],
@@ -164,7 +166,7 @@ const SAME: [&[&str]; 28] = [
     &["servicetier", "speed"],
     &["safetysettings"],
     &["sessionid", "conversation"],
-    &["toolcall", "toolcalls", "tooluse", "functioncall"],
+    &["toolcall", "toolcalls", "tooluse", "functioncall", "tooluseevent", "tooluses"],
     &["candidates", "choices"],
     &["billing", "system"],
     &["prefill", "content"],

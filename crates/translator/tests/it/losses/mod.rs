@@ -8,6 +8,7 @@ mod bodies;
 mod replies;
 mod requests;
 mod table;
+mod unread;
 mod variants;
 
 use bytes::Bytes;

@@ -15,7 +15,7 @@ pub const CLIENTS: [&str; 6] =
     ["openai", "openai-completions", "claude", "openai-response", "gemini", "gemini-cli"];
 
 /// A reply that says all that its format can say.
-fn rich(provider: &str) -> Value {
+pub fn rich(provider: &str) -> Value {
     match provider {
         "openai" => json!({
             "id": "chatcmpl-1", "object": "chat.completion", "created": 1_700_000_000, "model": "m",
@@ -89,8 +89,42 @@ fn rich(provider: &str) -> Value {
             ],
             "modelVersion": "m", "responseId": "r", "needleMember": "needle-in-reply",
         }),
+        // Its frames, each under its event's name.
+        "kiro" => json!({"output": [
+            {"type": "reasoningContentEvent", "text": "needle thought"},
+            {"type": "reasoningContentEvent", "signature": crate::responses::claude_signature()},
+            {"type": "reasoningContentEvent", "redactedContent": "EmwKAhgBEgyneedleredacted"},
+            {"type": "assistantResponseEvent", "content": "needle answer", "modelId": "m",
+                "needle_message": "needle-in-message",
+                "toolUses": [{"toolUseId": "t2", "name": "needle_second", "input": {"city": "needle-lima"}}]},
+            {"type": "toolUseEvent", "toolUseId": "t1", "name": "needle_lookup", "input": "{\"city\":\"needle-oslo\"}", "stop": true},
+            {"type": "codeReferenceEvent", "references": [{"licenseName": "needle-licence"}]},
+            {"type": "citationEvent", "target": "needle-target"},
+            {"type": "followupPromptEvent", "content": "needle next"},
+            {"type": "supplementaryWebLinksEvent", "supplementaryWebLinks": [{"url": "https://needle-page.example"}]},
+            {"type": "invalidStateEvent", "reason": "needle-reason", "message": "needle message"},
+            {"type": "needleEvent", "note": "needle-note"},
+            {"type": "meteringEvent", "unit": "credit", "unitPlural": "credits", "usage": 0.7717},
+            {"type": "contextUsageEvent", "contextUsagePercentage": 1.5},
+            {"type": "metadataEvent", "needle_count": "needle-in-counts",
+                "tokenUsage": {"outputTokens": 4, "totalTokens": 7, "uncachedInputTokens": 3}},
+        ]}),
         other => panic!("{other}"),
     }
+}
+
+/// The reply as its provider sends it.
+fn sent_by(provider: &str, body: &Value) -> Option<Bytes> {
+    if provider != "kiro" {
+        return Some(Bytes::from(body.to_string()));
+    }
+    let mut out = Vec::new();
+    for frame in body["output"].as_array()? {
+        let mut payload = frame.as_object()?.clone();
+        let name = payload.shift_remove("type")?;
+        out.extend(crate::event_stream::event(name.as_str()?, &Value::Object(payload).to_string()));
+    }
+    Some(Bytes::from(out))
 }
 
 /// A request that searches the web, where clients of the format can say so.
@@ -116,7 +150,7 @@ fn asking(client: &str, searches: bool) -> Value {
     body
 }
 
-fn exchange(client: &str, provider: &str, searches: bool) -> Exchange {
+pub fn exchange(client: &str, provider: &str, searches: bool) -> Exchange {
     let bytes = Bytes::from(asking(client, searches).to_string());
     let profile = Profile::new("m", false);
     let (client, provider) =
@@ -127,14 +161,19 @@ fn exchange(client: &str, provider: &str, searches: bool) -> Exchange {
         .exchange
 }
 
-fn told(exchange: &Exchange, body: &Value) -> Option<(String, Vec<Loss>)> {
-    let done = REGISTRY.translate_whole(exchange, &Bytes::from(body.to_string())).ok()?;
+pub fn told(exchange: &Exchange, body: &Value) -> Option<(String, Vec<Loss>)> {
+    let sent = sent_by(exchange.provider.as_str(), body)?;
+    let done = REGISTRY.translate_whole(exchange, &sent).ok()?;
     Some((String::from_utf8(done.body.to_vec()).unwrap(), done.losses))
 }
 
 /// By what pieces find one another, and what clients do not need to know a reply.
 fn is_bookkeeping(body: &Value, path: &Path) -> bool {
     let words = shown(path);
+    // Tokens that are counted count more.
+    if find(body, path)["type"] == "contextUsageEvent" {
+        return true;
+    }
     match last_key(path) {
         Some(
             "id" | "call_id" | "tool_use_id" | "object" | "type" | "role" | "model" | "status" | "index",
@@ -150,6 +189,9 @@ fn is_bookkeeping(body: &Value, path: &Path) -> bool {
         Some(
             "start_index" | "end_index" | "cited_text" | "encrypted_index" | "logprob" | "logProbability",
         ) => true,
+        // How a call of Kiro's ends, and what its usage is made of.
+        Some("stop" | "contextUsagePercentage" | "tokenUsage" | "outputTokens" | "totalTokens") => true,
+        Some("uncachedInputTokens" | "toolUseId" | "modelId" | "unit" | "unitPlural") => true,
         Some("sources" | "action" | "input" | "page_age" | "title" | "query" | "language" | "name") => true,
         _ => {
             words.contains("groundingMetadata.") && !words.contains("webSearchQueries")
@@ -159,7 +201,7 @@ fn is_bookkeeping(body: &Value, path: &Path) -> bool {
     }
 }
 
-const PROVIDERS: [&str; 4] = ["openai", "claude", "openai-response", "gemini"];
+pub const PROVIDERS: [&str; 5] = ["openai", "claude", "openai-response", "gemini", "kiro"];
 
 /// Every loss of the rich replies: the client's format, the provider's, and what.
 pub fn all_losses() -> Vec<(&'static str, &'static str, String)> {
@@ -231,8 +273,8 @@ fn what_a_reply_says_arrives_or_is_told() {
 #[test]
 fn a_stream_tells_what_its_whole_reply_tells() {
     for provider in PROVIDERS {
-        let text = rich(provider).to_string();
-        let response = codec(provider).decode_reply(text.as_bytes(), &context()).unwrap();
+        let text = sent_by(provider, &rich(provider)).unwrap();
+        let response = codec(provider).decode_reply(&text, &context()).unwrap();
         for client in CLIENTS {
             let client = Arc::clone(REGISTRY.codec(client).unwrap());
             let mut whole = ReplyMeter::new(Arc::clone(&client), false);

@@ -8,13 +8,14 @@ use crate::grid::PROVIDERS;
 use crate::grid::table::in_document;
 
 /// How clients and providers are named in cells.
-const LETTERS: [(&str, char); 6] = [
+const LETTERS: [(&str, char); 7] = [
     ("openai", 'C'),
     ("openai-completions", 'L'),
     ("claude", 'A'),
     ("openai-response", 'R'),
     ("gemini", 'G'),
     ("gemini-cli", 'G'),
+    ("kiro", 'K'),
 ];
 
 fn letter(format: &str) -> char {

@@ -132,6 +132,11 @@ fn call_part(call: wire::Call<'_>) -> Part<'_> {
     let custom =
         call.kind.as_ref().map_or(call.function.is_none() && call.custom.is_some(), |kind| *kind == "custom");
     let signature = call.extra_content.and_then(thought_signature);
+    let mut extras = call.extras;
+    let callee = [call.function.as_ref().map(|of| &of.extras), call.custom.as_ref().map(|of| &of.extras)];
+    for (key, raw) in callee.into_iter().flatten().flatten() {
+        extras.push((Cow::Owned(format!("function.{key}")), raw));
+    }
     let tool_call = if custom {
         let custom = call.custom.unwrap_or_default();
         ToolCall {
@@ -143,7 +148,6 @@ fn call_part(call: wire::Call<'_>) -> Part<'_> {
     } else {
         function_call(id, call.function)
     };
-    let mut extras = call.extras;
     if let Some(raw) = call.extra_content {
         extras.push((Cow::Borrowed("extra_content"), raw));
     }

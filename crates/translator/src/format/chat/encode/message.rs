@@ -116,9 +116,10 @@ impl<'r> Messages<'_, 'r> {
         w.field_string("id", &id);
         self.ids.push_back(id);
         let name = self.target.names.wire(&call.name);
+        // Only the call itself has room for what was beside its parts.
         call::write_callee(w, name, &call.args, self.target.is_custom(&call.name));
         if self.target.extensions() {
-            for (key, raw) in &part.extras {
+            for (key, raw) in part.extras.iter().filter(|(key, _)| !key.starts_with("function.")) {
                 w.field_raw(key, raw.get());
             }
         }

@@ -42,7 +42,7 @@ pub(in super::super) fn decode(body: &[u8]) -> Result<Response<'_>, CodecError> 
         usage: used.filter(|usage| !usage.is_empty()),
         service_tier: wire.service_tier.and_then(Text::from_raw),
         extras: wire.extras,
-        whole: None,
+        ..Response::default()
     })
 }
 

@@ -10,6 +10,7 @@ use super::super::{CHAT, wire};
 use super::calls::{Calls, Piece};
 use crate::codec::CodecError;
 use crate::json::{List, Text};
+use crate::loss::Unread;
 use crate::model::{BlockKind, Delta, Event, Finish, PartKind};
 use crate::pass::finish;
 
@@ -52,16 +53,22 @@ impl Choice {
     pub(super) fn take(
         &mut self,
         wire: wire::ChunkChoice<'_>,
+        unread: &mut Unread,
         next: &mut u32,
         sink: Sink<'_>,
     ) -> Result<(), CodecError> {
         if self.finished {
             return Ok(());
         }
+        unread.members(CHAT, "", &wire.extras);
+        if let Some(raw) = wire.native {
+            unread.member(CHAT, "", "native_finish_reason", raw.get());
+        }
         if let Some(delta) = wire.delta {
-            self.delta(delta, false, next, sink);
+            self.delta(delta, false, unread, next, sink);
         } else if let Some(message) = wire.message {
-            self.delta(delta_of(wire::read(message, "choices.message")?)?, true, next, sink);
+            let delta = delta_of(wire::read(message, "choices.message")?)?;
+            self.delta(delta, true, unread, next, sink);
         } else if let Some(text) = wire::filled(wire.text) {
             self.say(Kind::Text, Delta::Text(text), next, sink);
         }
@@ -74,10 +81,18 @@ impl Choice {
         Ok(())
     }
 
-    fn delta(&mut self, delta: wire::Delta<'_>, whole: bool, next: &mut u32, sink: Sink<'_>) {
+    fn delta(
+        &mut self,
+        delta: wire::Delta<'_>,
+        whole: bool,
+        unread: &mut Unread,
+        next: &mut u32,
+        sink: Sink<'_>,
+    ) {
+        note(&delta, unread);
         self.reason(&delta, next, sink);
         if let Some(raw) = delta.content {
-            self.content(raw, next, sink);
+            self.content(raw, unread, next, sink);
         }
         if let Some(annotations) = delta.annotations {
             self.annotate(annotations, next, sink);
@@ -131,7 +146,7 @@ impl Choice {
     }
 
     /// A string, or a list of parts.
-    fn content(&mut self, raw: &RawValue, next: &mut u32, sink: Sink<'_>) {
+    fn content(&mut self, raw: &RawValue, unread: &mut Unread, next: &mut u32, sink: Sink<'_>) {
         if let Some(text) = Text::from_raw(raw) {
             if !text.is_empty() {
                 self.say(Kind::Text, Delta::Text(text), next, sink);
@@ -140,6 +155,7 @@ impl Choice {
         }
         let Ok((parts, _)) = content(raw) else { return };
         for part in parts {
+            unread.members(CHAT, "message", &part.extras);
             match part.kind {
                 PartKind::Text { text, .. } if !text.is_empty() => {
                     self.say(Kind::Text, Delta::Text(text), next, sink);
@@ -149,6 +165,8 @@ impl Choice {
                         self.say(Kind::Reasoning, Delta::Reasoning(text), next, sink);
                     }
                 }
+                PartKind::Media(_) => unread.name("message", "media"),
+                PartKind::Opaque(part) => unread.name("message", &part.kind),
                 _ => {}
             }
         }
@@ -231,8 +249,20 @@ fn delta_of(message: wire::Message<'_>) -> Result<wire::Delta<'_>, CodecError> {
         annotations: message.annotations,
         audio: message.audio,
         images: message.images,
+        extras: message.extras,
         ..wire::Delta::default()
     })
+}
+
+/// Notes what of a delta is not read.
+fn note(delta: &wire::Delta<'_>, unread: &mut Unread) {
+    unread.members(CHAT, "message", &delta.extras);
+    for call in delta.tool_calls.iter().flat_map(|calls| &calls.0) {
+        let inside = [call.function.as_ref().map(|of| &of.extras), call.custom.as_ref().map(|of| &of.extras)];
+        for extras in inside.into_iter().flatten().chain([&call.extras]) {
+            unread.members(CHAT, "message", extras);
+        }
+    }
 }
 
 fn number(next: &mut u32) -> u32 {

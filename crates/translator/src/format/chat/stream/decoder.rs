@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::super::{error, usage, wire};
+use super::super::{CHAT, error, usage, wire};
 use super::choice::Choice;
 use super::is_done;
 use crate::codec::{CodecError, StreamDecoder};
 use crate::frame::StreamFrame;
+use crate::loss::Unread;
 use crate::model::{Event, Start};
 
 /// Reads a stream of chunks.
@@ -17,6 +18,7 @@ pub(in super::super) struct Decoder {
     state: State,
     next_block: u32,
     choices: Vec<Choice>,
+    unread: Unread,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,6 +64,10 @@ impl StreamDecoder for Decoder {
         sink(Event::End);
         Ok(())
     }
+
+    fn unread(&self) -> &[String] {
+        self.unread.names()
+    }
 }
 
 /// Whether a chunk is none, but the failure of a service. Source: providers-b.md 6.3.
@@ -86,6 +92,12 @@ impl Decoder {
     }
 
     fn chunk(&mut self, chunk: wire::Chunk<'_>, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), CodecError> {
+        for (key, raw) in [("system_fingerprint", chunk.fingerprint), ("provider", chunk.provider)] {
+            if let Some(raw) = raw {
+                self.unread.member(CHAT, "", key, raw.get());
+            }
+        }
+        self.unread.members(CHAT, "", &chunk.extras);
         let choices = chunk.choices.unwrap_or_default().0;
         let id = wire::filled(chunk.id);
         // What comes before the reply (Azure's prompt filter results) has neither, nor knows the model yet.
@@ -103,7 +115,7 @@ impl Decoder {
             let index = wire.index.unwrap_or_else(|| u32::try_from(place).unwrap_or(u32::MAX));
             let at = self.place_of(index);
             if let Some(choice) = self.choices.get_mut(at) {
-                choice.take(wire, &mut self.next_block, sink)?;
+                choice.take(wire, &mut self.unread, &mut self.next_block, sink)?;
             }
             if let Some(used) = used {
                 sink(Event::Usage(usage::decode(used)));

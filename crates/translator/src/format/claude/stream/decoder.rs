@@ -10,6 +10,7 @@ use super::super::{CLAUDE, block, carrier, error, reply, usage};
 use crate::codec::{CodecError, StreamDecoder};
 use crate::frame::StreamFrame;
 use crate::json::{self, Progress, Text};
+use crate::loss::Unread;
 use crate::model::{BlockKind, Delta, Event, Opaque, Start, StreamError};
 use crate::pass::finish;
 use crate::splice::Edits;
@@ -53,9 +54,20 @@ pub(in super::super) struct Decoder {
     next: u32,
     started: bool,
     over: bool,
+    unread: Unread,
 }
 
 type Sink<'s> = &'s mut dyn FnMut(Event<'_>);
+
+/// Events that are read member by member.
+const READ: [&str; 6] = [
+    "message_start",
+    "content_block_start",
+    "content_block_delta",
+    "content_block_stop",
+    "message_delta",
+    "message_stop",
+];
 
 impl StreamDecoder for Decoder {
     fn decode(&mut self, frame: StreamFrame<'_>, sink: Sink<'_>) -> Result<(), CodecError> {
@@ -72,6 +84,9 @@ impl StreamDecoder for Decoder {
             None if event.error.is_some() => "error".to_owned(),
             None => frame.event.to_owned(),
         };
+        if !event.extras.is_empty() && READ.contains(&kind.as_str()) {
+            self.unread.members(CLAUDE, "", &event.extras);
+        }
         match kind.as_str() {
             "content_block_delta" => self.delta(event, sink),
             "content_block_start" => self.block_start(&event, sink)?,
@@ -104,6 +119,10 @@ impl StreamDecoder for Decoder {
         // Source: translation.md B68.
         if self.over { Ok(()) } else { Err(CodecError::protocol("the stream ended before message_stop")) }
     }
+
+    fn unread(&self) -> &[String] {
+        self.unread.names()
+    }
 }
 
 impl Decoder {
@@ -113,6 +132,7 @@ impl Decoder {
         }
         self.started = true;
         let message = message.unwrap_or_default();
+        self.unread.members(CLAUDE, "", &message.extras);
         let service_tier = message.usage.as_ref().and_then(|usage| usage.service_tier.clone());
         sink(Event::Start(Start {
             id: plain(message.id),
@@ -133,6 +153,7 @@ impl Decoder {
     }
 
     fn usage(&mut self, usage: &wire::Usage<'_>, sink: Sink<'_>) {
+        self.unread.members(CLAUDE, "usage", &usage.extras);
         self.counts.merge(usage);
         sink(Event::Usage(self.counts.canonical()));
     }
@@ -156,6 +177,7 @@ impl Decoder {
             self.usage(usage, sink);
         }
         let delta = event.delta.unwrap_or_default();
+        self.unread.members(CLAUDE, "", &delta.extras);
         if let Some(reason) = delta.stop_reason {
             let finish = reply::finish(reason, delta.stop_sequence, delta.stop_details.map(Cow::Borrowed));
             self.check(Some(finish.reason))?;
@@ -180,23 +202,23 @@ impl Decoder {
         let state = match &*kind {
             "text" => {
                 sink(start(BlockKind::Text));
-                let block: wire::Block<'_> = wire::read(raw, "content_block")?;
+                let block = read_block(raw, &mut self.unread)?;
                 first_text(id, block, sink);
                 State::Text
             }
             "thinking" => {
                 sink(start(BlockKind::Reasoning));
-                let block: wire::Block<'_> = wire::read(raw, "content_block")?;
+                let block = read_block(raw, &mut self.unread)?;
                 first_thought(id, block, sink);
                 State::Thinking
             }
             "redacted_thinking" => {
-                let block: wire::Block<'_> = wire::read(raw, "content_block")?;
+                let block = read_block(raw, &mut self.unread)?;
                 sink(start(BlockKind::Redacted(block.data.unwrap_or_default())));
                 State::Whole
             }
             "tool_use" => {
-                let block: wire::Block<'_> = wire::read(raw, "content_block")?;
+                let block = read_block(raw, &mut self.unread)?;
                 let call = BlockKind::ToolCall {
                     id: block.id.unwrap_or_default(),
                     name: plain(block.name),
@@ -218,6 +240,7 @@ impl Decoder {
         else {
             return;
         };
+        self.unread.members(CLAUDE, "message", &delta.extras);
         let block = open.block;
         let mut emit = |delta| sink(Event::Delta { block, delta });
         match &mut open.state {
@@ -268,6 +291,13 @@ impl Decoder {
             close(open, sink);
         }
     }
+}
+
+/// A block that is read member by member.
+fn read_block<'a>(raw: &'a RawValue, unread: &mut Unread) -> Result<wire::Block<'a>, CodecError> {
+    let block: wire::Block<'a> = wire::read(raw, "content_block")?;
+    unread.members(CLAUDE, "message", &block.extras);
+    Ok(block)
 }
 
 fn close(open: Open, sink: Sink<'_>) {

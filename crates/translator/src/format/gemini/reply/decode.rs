@@ -78,6 +78,8 @@ fn candidate<'a>(
     let mut extras = wire.extras;
     let mut parts: Vec<Part<'_>> = Vec::new();
     if let Some(content) = wire.content {
+        let own = content.extras.into_iter().map(|(key, raw)| (Cow::Owned(format!("content.{key}")), raw));
+        extras.extend(own);
         let items: List<_> =
             content.parts.map(|raw| read(raw, "content.parts")).transpose()?.unwrap_or_default();
         for (index, raw) in items.0.into_iter().enumerate() {

@@ -1,5 +1,9 @@
 //! Canonical replies for a client of this format. Source: translation.md A.12, B4, B28, B56, B69, B75.
 
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
 use super::super::dialect::{Dialect, is_family};
 use super::super::grounding::Grounds;
 use super::super::{call_id, carrier, shown_id, shown_model, usage};
@@ -60,7 +64,8 @@ fn write_candidate(w: &mut Writer, candidate: &Candidate<'_>, context: &ReplyCon
         {
             grounds.add(server);
         }
-        said |= write_part(w, part, context, (candidate.index, &mut calls));
+        let own: Own<'_> = if family { &part.extras } else { &[] };
+        said |= write_part(w, (part, own), context, (candidate.index, &mut calls));
     }
     if !said {
         // As Google itself says nothing.
@@ -68,6 +73,12 @@ fn write_candidate(w: &mut Writer, candidate: &Candidate<'_>, context: &ReplyCon
     }
     w.end_array();
     w.field_string("role", "model");
+    let own: &[_] = if family { &candidate.extras } else { &[] };
+    for (key, raw) in own {
+        if let Some(key) = key.strip_prefix("content.") {
+            w.field_raw(key, raw.get());
+        }
+    }
     w.end_object();
     write_finish(w, candidate.finish.as_ref());
     w.field_unsigned("index", u64::from(candidate.index));
@@ -81,7 +92,7 @@ fn write_candidate(w: &mut Writer, candidate: &Candidate<'_>, context: &ReplyCon
         if let Some(raw) = &candidate.grounding {
             w.field_raw("groundingMetadata", raw.get());
         }
-        for (key, raw) in &candidate.extras {
+        for (key, raw) in candidate.extras.iter().filter(|(key, _)| !key.starts_with("content.")) {
             w.field_raw(key, raw.get());
         }
     }
@@ -105,7 +116,7 @@ fn is_own_word(word: &str) -> bool {
 /// One part. False for what this format has no part for.
 fn write_part(
     w: &mut Writer,
-    part: &Part<'_>,
+    (part, own): (&Part<'_>, Own<'_>),
     context: &ReplyContext,
     (candidate, calls): (u32, &mut u32),
 ) -> bool {
@@ -116,17 +127,17 @@ fn write_part(
             }
             w.begin_object();
             w.field_text("text", text);
-            end(w, part);
+            end(w, part, own);
         }
-        PartKind::Reasoning(reasoning) => return write_reasoning(w, part, reasoning),
+        PartKind::Reasoning(reasoning) => return write_reasoning(w, (part, own), reasoning),
         PartKind::ToolCall(call) => {
-            write_call(w, part, call, context, &call_id(&call.id, context, candidate, *calls));
+            write_call(w, (part, own), call, context, &call_id(&call.id, context, candidate, *calls));
             *calls += 1;
         }
         PartKind::Media(media) => {
             w.begin_object();
             write_media(w, media);
-            end(w, part);
+            end(w, part, own);
         }
         PartKind::Server(server) if is_family(server.format) => w.raw(server.raw.get()),
         PartKind::Opaque(opaque) if is_family(opaque.format) => w.raw(opaque.raw.get()),
@@ -136,7 +147,7 @@ fn write_part(
 }
 
 /// Thoughts and their signature are one part (E110). Encrypted ones have no place but a signature's.
-fn write_reasoning(w: &mut Writer, part: &Part<'_>, reasoning: &Reasoning<'_>) -> bool {
+fn write_reasoning(w: &mut Writer, (part, own): (&Part<'_>, Own<'_>), reasoning: &Reasoning<'_>) -> bool {
     let texts = if reasoning.summary.is_empty() { &reasoning.raw } else { &reasoning.summary };
     if reasoning.redacted.is_some() || part.signature.is_none() && texts.iter().all(Text::is_empty) {
         return false;
@@ -153,26 +164,48 @@ fn write_reasoning(w: &mut Writer, part: &Part<'_>, reasoning: &Reasoning<'_>) -
     if let Some(signature) = &part.signature {
         w.field_text("thoughtSignature", &carrier::for_client(signature, reasoning.bind));
     }
+    write_own(w, own);
     w.end_object();
     true
 }
 
-fn end(w: &mut Writer, part: &Part<'_>) {
+/// Members that a part had in another dialect.
+type Own<'a> = &'a [(Cow<'a, str>, &'a RawValue)];
+
+fn write_own(w: &mut Writer, own: Own<'_>) {
+    for (key, raw) in own.iter().filter(|(key, _)| !key.contains('.') && key != "thought") {
+        w.field_raw(key, raw.get());
+    }
+}
+
+fn end(w: &mut Writer, part: &Part<'_>, own: Own<'_>) {
     if let Some(signature) = &part.signature {
         w.field_text("thoughtSignature", &carrier::for_client(signature, crate::model::Bind::Own));
     }
+    write_own(w, own);
     w.end_object();
 }
 
-fn write_call(w: &mut Writer, part: &Part<'_>, call: &ToolCall<'_>, context: &ReplyContext, id: &str) {
+fn write_call(
+    w: &mut Writer,
+    (part, own): (&Part<'_>, Own<'_>),
+    call: &ToolCall<'_>,
+    context: &ReplyContext,
+    id: &str,
+) {
     w.begin_object();
     w.key("functionCall");
     w.begin_object();
     w.field_string("id", id);
     w.field_string("name", context.names.declared(&call.name));
     w.field_raw("args", &json_object(&call.args));
+    for (key, raw) in own {
+        if let Some(key) = key.strip_prefix("functionCall.") {
+            w.field_raw(key, raw.get());
+        }
+    }
     w.end_object();
-    end(w, part);
+    end(w, part, own);
 }
 
 /// `inlineData` or `fileData`, within a part.

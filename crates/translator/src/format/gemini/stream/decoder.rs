@@ -17,6 +17,7 @@ use crate::codec::{CodecError, Invented, StreamDecoder};
 use crate::frame::StreamFrame;
 use crate::json::read::{plain, read};
 use crate::json::{List, Raw, Text};
+use crate::loss::Unread;
 use crate::model::{Bind, BlockKind, Delta, Event, Finish, Part, PartKind, Start};
 use crate::pass::args::json_text;
 use crate::pass::finish::settle;
@@ -30,6 +31,7 @@ pub(in super::super) struct Decoder {
     candidates: Vec<Candidate>,
     next: u32,
     invented: Vec<Invented>,
+    unread: Unread,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,6 +100,10 @@ impl StreamDecoder for Decoder {
             State::Started => self.end(false, sink),
         }
     }
+
+    fn unread(&self) -> &[String] {
+        self.unread.names()
+    }
 }
 
 impl Decoder {
@@ -107,6 +113,9 @@ impl Decoder {
 
     /// A piece of text, as [`Self::chunk`] tells it.
     fn plain(&mut self, plain: Plain<'_>, sink: Sink<'_>) {
+        for (within, name) in plain.unread.into_iter().flatten() {
+            self.unread.member(GEMINI, within, name, "");
+        }
         if let Some(used) = plain.usage.map(usage::read).filter(|usage| !usage.is_empty()) {
             sink(Event::Usage(used));
         }
@@ -133,6 +142,10 @@ impl Decoder {
             Some(inner) if outer.candidates.is_none() => read(inner, "response")?,
             _ => outer,
         };
+        self.unread.members(GEMINI, "", &wire.extras);
+        if let Some(raw) = wire.prompt_feedback {
+            self.unread.member(GEMINI, "", "promptFeedback", raw.get());
+        }
         let blocked = blocked(&wire)?;
         let candidates = wire.candidates.unwrap_or_default().0;
         // What holds only trace data is no chunk of the reply. Source: providers-a.md 5.7.
@@ -171,8 +184,17 @@ impl Decoder {
     ) -> Result<(), CodecError> {
         let index = wire.index.unwrap_or_else(|| u32::try_from(place).unwrap_or(u32::MAX));
         let at = self.place_of(index);
-        let Self { candidates, next, invented, .. } = self;
+        let Self { candidates, next, invented, unread, .. } = self;
         let Some(candidate) = candidates.get_mut(at) else { return Ok(()) };
+        unread.members(GEMINI, "", &wire.extras);
+        for (key, raw) in [("finishMessage", wire.finish_message), ("logprobs", wire.logprobs)] {
+            if let Some(raw) = raw {
+                unread.member(GEMINI, "", key, raw.get());
+            }
+        }
+        if let Some(content) = &wire.content {
+            unread.members(GEMINI, "content", &content.extras);
+        }
         let parts: List<&RawValue> = match wire.content.and_then(|content| content.parts) {
             Some(raw) => read(raw, "candidates.content.parts")?,
             None => List::default(),
@@ -186,6 +208,7 @@ impl Decoder {
         for raw in parts.0 {
             let mut part =
                 part(raw, &mut |text| carrier::of_provider(text).map(|signature| (signature, Bind::Own)))?;
+            unread.members(GEMINI, "message", &part.extras);
             if matches!(part.kind, PartKind::ToolCall(_)) {
                 match Partial::take(&mut candidate.partial, raw, part)? {
                     Some(whole) => part = whole,
@@ -387,6 +410,9 @@ mod tests {
                 false => decoder.decode(StreamFrame::of(chunk.as_bytes()), sink)?,
             }
         }
+        let mut unread = decoder.unread().to_vec();
+        unread.sort();
+        told.extend(unread);
         Ok(told)
     }
 
@@ -420,17 +446,26 @@ mod tests {
             ("thoughtSignature", prop_oneof![5 => Just(None), 1 => one_of(json!(["AAAA", null]))].boxed()),
             ("functionCall", prop_oneof![5 => Just(None), 1 => Just(Some(json!({"name":"f"})))].boxed()),
         ]);
-        let content = object(vec![("role", one_of(json!(["model"]))), ("parts", list(part))]);
+        let rare = || prop_oneof![4 => Just(None), 1 => one_of(json!([1, "a", [], null, {}]))].boxed();
+        let content =
+            object(vec![("role", one_of(json!(["model"]))), ("parts", list(part)), ("inContent", rare())]);
         let candidate = object(vec![
             ("content", content.prop_map(Some).boxed()),
             ("index", one_of(json!([0, 1, null, "0", -1]))),
             ("finishReason", prop_oneof![3 => Just(None), 1 => one_of(json!(["STOP", null]))].boxed()),
             ("groundingMetadata", prop_oneof![5 => Just(None), 1 => one_of(json!([{}, null]))].boxed()),
+            ("safetyRatings", rare()),
+            ("finishMessage", rare()),
+            ("logprobsResult", rare()),
         ]);
         object(vec![
             ("candidates", list(candidate)),
             ("usageMetadata", one_of(json!([{"promptTokenCount":1,"totalTokenCount":3}, {}, null]))),
             ("modelVersion", one_of(json!(["m"]))),
+            ("traceId", rare()),
+            ("a", rare()),
+            ("b", rare()),
+            ("c", rare()),
             ("error", prop_oneof![8 => Just(None), 1 => one_of(json!([{"code":500}, null]))].boxed()),
         ])
     }

@@ -1,5 +1,7 @@
 //! Chunks that say a piece of text and nothing else, which nearly all are. Source: translation.md A.14.
 
+use std::borrow::Cow;
+
 use crate::codec::CodecError;
 use crate::json::Text;
 use crate::splice::{Walk, text_in};
@@ -12,7 +14,12 @@ pub(super) struct Plain<'a> {
     pub(super) is_thought: bool,
     /// The counts so far.
     pub(super) usage: Option<&'a str>,
+    /// What else is said, and where.
+    pub(super) unread: [Option<(&'static str, &'a str)>; MOST_ELSE],
 }
+
+/// So many members that are not read may stand in such a chunk.
+const MOST_ELSE: usize = 4;
 
 impl<'a> Plain<'a> {
     /// Reads a chunk in one pass. `None` when there is anything else in it that matters, or anything twice.
@@ -20,15 +27,17 @@ impl<'a> Plain<'a> {
         let mut walk = Walk::new(chunk);
         let mut seen = Seen::default();
         let mut is_wrapped = false;
-        let is_object = walk.object(|walk, name| match name {
+        let is_object = walk.members(|walk, name| match &*name {
             "response" => {
                 seen.more |= is_wrapped || seen.any();
                 is_wrapped = true;
-                walk.object(|walk, name| seen.member(walk, name)).map(|is_object| seen.more |= !is_object)
+                // What stands in front of it is the envelope's.
+                seen.unread = [None; MOST_ELSE];
+                walk.members(|walk, name| seen.member(walk, name)).map(|is_object| seen.more |= !is_object)
             }
             // Beside a reply in an envelope only these would matter.
             _ if is_wrapped => {
-                seen.more |= matches!(name, "candidates" | "error");
+                seen.more |= matches!(&*name, "candidates" | "error");
                 walk.skip()
             }
             _ => seen.member(walk, name),
@@ -42,7 +51,8 @@ impl<'a> Plain<'a> {
             Some("true") => true,
             Some(_) => return None,
         };
-        Some(Self { index, text: text_in(seen.text?)?, is_thought, usage: seen.usage })
+        let text = text_in(seen.text?)?;
+        Some(Self { index, text, is_thought, usage: seen.usage, unread: seen.unread })
     }
 }
 
@@ -56,6 +66,7 @@ struct Seen<'a> {
     named: bool,
     /// Whether there is more than is read here.
     more: bool,
+    unread: [Option<(&'static str, &'a str)>; MOST_ELSE],
 }
 
 impl<'a> Seen<'a> {
@@ -63,8 +74,25 @@ impl<'a> Seen<'a> {
         self.named || self.text.is_some() || self.usage.is_some()
     }
 
-    fn member(&mut self, walk: &mut Walk<'a>, name: &str) -> Result<(), CodecError> {
-        match name {
+    /// Skips a member that is not read; what it is called is told if it says anything.
+    fn pass(
+        &mut self,
+        walk: &mut Walk<'a>,
+        within: &'static str,
+        name: Cow<'a, str>,
+    ) -> Result<(), CodecError> {
+        if matches!(walk.raw()?, "null" | "[]") {
+            return Ok(());
+        }
+        match (self.unread.iter_mut().find(|place| place.is_none()), name) {
+            (Some(place), Cow::Borrowed(name)) => *place = Some((within, name)),
+            _ => self.more = true,
+        }
+        Ok(())
+    }
+
+    fn member(&mut self, walk: &mut Walk<'a>, name: Cow<'a, str>) -> Result<(), CodecError> {
+        match &*name {
             "candidates" => {
                 self.named = true;
                 self.only_item(walk, Self::candidate)
@@ -78,30 +106,35 @@ impl<'a> Seen<'a> {
                 self.more |= walk.said()?.is_some();
                 Ok(())
             }
-            _ => walk.skip(),
+            "modelVersion" | "model_version" | "responseId" | "response_id" | "createTime"
+            | "create_time" => walk.skip(),
+            _ => self.pass(walk, "", name),
         }
     }
 
-    fn candidate(&mut self, walk: &mut Walk<'a>, name: &str) -> Result<(), CodecError> {
-        match name {
+    fn candidate(&mut self, walk: &mut Walk<'a>, name: Cow<'a, str>) -> Result<(), CodecError> {
+        match &*name {
             "content" => {
-                let is_object = walk.object(|walk, name| match name {
+                let is_object = walk.members(|walk, name| match &*name {
                     "parts" => self.only_item(walk, Self::part),
-                    _ => walk.skip(),
+                    "role" => walk.skip(),
+                    _ => self.pass(walk, "content", name),
                 })?;
                 self.more |= !is_object;
             }
             "index" => self.more |= self.index.replace(walk.raw()?).is_some(),
-            "finishReason" | "finish_reason" | "groundingMetadata" | "grounding_metadata" => {
+            "finishReason" | "finish_reason" | "groundingMetadata" | "grounding_metadata"
+            | "finishMessage" | "finish_message" | "logprobsResult" | "logprobs_result" => {
                 self.more |= walk.said()?.is_some();
             }
-            _ => walk.skip()?,
+            _ => self.pass(walk, "", name)?,
         }
         Ok(())
     }
 
-    fn part(&mut self, walk: &mut Walk<'a>, name: &str) -> Result<(), CodecError> {
-        let seen = match name {
+    #[expect(clippy::needless_pass_by_value, reason = "as every reader of members takes it")]
+    fn part(&mut self, walk: &mut Walk<'a>, name: Cow<'a, str>) -> Result<(), CodecError> {
+        let seen = match &*name {
             "text" => &mut self.text,
             "thought" => &mut self.thought,
             _ => {
@@ -117,10 +150,10 @@ impl<'a> Seen<'a> {
     fn only_item(
         &mut self,
         walk: &mut Walk<'a>,
-        member: impl Fn(&mut Self, &mut Walk<'a>, &str) -> Result<(), CodecError>,
+        member: impl Fn(&mut Self, &mut Walk<'a>, Cow<'a, str>) -> Result<(), CodecError>,
     ) -> Result<(), CodecError> {
         let is_array = walk.array(|walk, place| {
-            let is_object = walk.object(|walk, name| member(self, walk, name))?;
+            let is_object = walk.members(|walk, name| member(self, walk, name))?;
             self.more |= place > 0 || !is_object;
             Ok(())
         })?;

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::super::search::{SEARCHED, Searched};
 use super::super::usage::Meter;
 use super::super::wire::{Payload, ToolUse};
-use super::super::{KIRO, error};
+use super::super::{KIRO, error, is_counted};
 use super::calls::{Arguments, Calls};
 use super::tags::{Piece, Tags};
 use crate::codec::{CodecError, ReplyContext, StreamDecoder};
@@ -17,6 +17,7 @@ use crate::format::responses::RESPONSES;
 use crate::frame::{FrameKind, StreamFrame};
 use crate::json::read::filled;
 use crate::json::{List, Text};
+use crate::loss::Unread;
 use crate::model::{BlockKind, Delta, Event, Finish, ServerPart, Signature, Start};
 use crate::pass::finish::{from_claude, settle};
 use crate::pass::searches::{CALL, Search};
@@ -39,6 +40,7 @@ pub(in super::super) struct Decoder {
     cut: bool,
     /// Anything went out that a client sees.
     said: bool,
+    unread: Unread,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +69,7 @@ impl Decoder {
             called: false,
             cut: false,
             said: false,
+            unread: Unread::default(),
         }
     }
 }
@@ -122,6 +125,10 @@ impl StreamDecoder for Decoder {
         sink(Event::End);
         Ok(())
     }
+
+    fn unread(&self) -> &[String] {
+        self.unread.names()
+    }
 }
 
 /// Events that a reply is made of: those must be readable.
@@ -159,6 +166,10 @@ impl Decoder {
         raw: &RawValue,
         sink: Sink<'_>,
     ) -> Result<(), CodecError> {
+        if is_read(name) || is_counted(name) {
+            let within = if is_read(name) { "message" } else { "usage" };
+            self.unread.members(KIRO, within, &payload.extras);
+        }
         match name {
             "assistantResponseEvent" => {
                 if let Some(text) = filled(payload.content) {
@@ -179,7 +190,10 @@ impl Decoder {
             | "intentsEvent"
             | "interactionComponentsEvent"
             | "dryRunSucceedEvent"
-            | "toolResultEvent" => return Ok(()),
+            | "toolResultEvent" => {
+                self.unread.name("event", name);
+                return Ok(());
+            }
             _ => {
                 // Credits, links and states have no place of their own: hooks on the model see them.
                 sink(Event::Raw { format: KIRO, name: Cow::Borrowed(name), data: Cow::Borrowed(raw) });

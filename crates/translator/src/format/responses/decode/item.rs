@@ -194,7 +194,12 @@ pub(in super::super) fn output_part<'a>(
             let id = filled(item.id);
             let content = item.content.map(|raw| part::content(raw, "content")).transpose()?;
             let (said, _) = content.unwrap_or_default();
+            let first = parts.len();
             parts.extend(said.into_iter().map(|part| Part { id: id.clone(), ..part }));
+            // An item of a reply has no turn of its own: what is not read of it stands with the first of its parts.
+            if let Some(part) = parts.get_mut(first) {
+                part.extras.extend(item.extras);
+            }
             return Ok(());
         }
         "reasoning" => match reasoning(item) {
@@ -223,7 +228,9 @@ pub(in super::super) fn output_part<'a>(
             server(raw, &item)
         }
         "image_generation_call" => match image(&item) {
-            Some(media) => Part { id: filled(item.id), ..Part::new(PartKind::Media(media)) },
+            Some(media) => {
+                Part { id: filled(item.id), extras: item.extras, ..Part::new(PartKind::Media(media)) }
+            }
             None => return Ok(()),
         },
         _ => opaque(raw, kind),

@@ -51,7 +51,7 @@ pub(in super::super) fn response(mut wire: wire::Response<'_>) -> Result<Respons
         usage: used.filter(|usage| !usage.is_empty()),
         service_tier: filled(wire.service_tier),
         extras: wire.extras,
-        whole: None,
+        ..Response::default()
     })
 }
 

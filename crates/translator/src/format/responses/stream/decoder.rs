@@ -15,6 +15,7 @@ use crate::format::responses::{RESPONSES, error, ids, usage, wire};
 use crate::frame::StreamFrame;
 use crate::json::Text;
 use crate::json::read::{filled, misread, plain};
+use crate::loss::Unread;
 use crate::model::{
     BlockKind, Delta, Event, Finish, Media, MediaClass, MediaSource, Part, PartKind, Start, StreamError,
 };
@@ -31,6 +32,7 @@ pub(in super::super) struct Decoder {
     called: bool,
     refused: bool,
     searches: u64,
+    unread: Unread,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,6 +73,10 @@ impl StreamDecoder for Decoder {
             return Ok(());
         }
         Err(CodecError::protocol("the stream broke off before its end"))
+    }
+
+    fn unread(&self) -> &[String] {
+        self.unread.names()
     }
 }
 
@@ -116,16 +122,23 @@ impl Decoder {
             "response.image_generation_call.partial_image" => self.picture(event, sink),
             "response.created" | "response.in_progress" | "response.queued" => {
                 let response = event.response.and_then(|raw| serde_json::from_str(raw.get()).ok());
-                self.start(&response.unwrap_or_default(), sink);
+                let response: wire::Response<'_> = response.unwrap_or_default();
+                self.unread.members(RESPONSES, "", &response.extras);
+                self.start(&response, sink);
             }
             // The websocket's word for it. Source: providers-a.md 3.7.
             "response.completed" | "response.incomplete" | "response.done" => {
                 self.end(event.response, sink)?;
             }
             "response.failed" | "error" => return self.fail(text, sink),
-            // Progress of server tools, handshakes, and what is new: nothing that other formats could say.
-            _ => {}
+            // Progress of what its item tells whole, and handshakes: nothing that could be lost.
+            kind if is_progress(kind) => return Ok(()),
+            kind => {
+                self.unread.name("event", kind);
+                return Ok(());
+            }
         }
+        self.unread.members(RESPONSES, "", &event.extras);
         Ok(())
     }
 
@@ -306,6 +319,9 @@ impl Decoder {
         self.begun(sink);
         let kind = plain(item.kind.clone());
         let class = class_of(&kind);
+        if let Some(raw) = event.item {
+            self.note(&item, raw);
+        }
         let id = of_raw(item.id);
         if self.find(&id, event.output_index, Some(class)).is_some() {
             return;
@@ -330,6 +346,7 @@ impl Decoder {
         let item: wire::Item<'_> =
             serde_json::from_str(raw.get()).map_err(|error| misread(&error, "item"))?;
         self.begun(sink);
+        self.note(&item, raw);
         let kind = plain(item.kind.clone());
         let class = class_of(&kind);
         let id = of_raw(item.id);
@@ -364,6 +381,20 @@ impl Decoder {
             item.closed = true;
         }
         Ok(())
+    }
+
+    /// Notes what of an item is not read. Items of other kinds ride along whole.
+    fn note(&mut self, item: &wire::Item<'_>, raw: &RawValue) {
+        let kind = item.kind.as_ref().map(Text::decoded).unwrap_or_default();
+        if !matches!(&*kind, "message" | "reasoning" | "function_call" | "custom_tool_call") {
+            return;
+        }
+        self.unread.members(RESPONSES, "message", &item.extras);
+        if kind == "message" {
+            for part in parts_of(raw) {
+                self.unread.members(RESPONSES, "message", &part.extras);
+            }
+        }
     }
 
     /// A call that was announced under another id, or none (E241).
@@ -500,6 +531,7 @@ impl Decoder {
             None => wire::Response::default(),
         };
         self.start(&response, sink);
+        self.unread.members(RESPONSES, "", &response.extras);
         let finish = finish_of(&response);
         let output = response.output.take().unwrap_or_default().0;
         let has_output = !output.is_empty();
@@ -551,6 +583,7 @@ impl Decoder {
                         && filled(item.call_id).is_some_and(|id| id == known.call.call_id.as_str()))
         };
         if self.items.iter().any(|item| known(item) && item.closed) {
+            self.note(&item, raw);
             return Ok(());
         }
         self.done(raw, Some(index), sink)
@@ -583,6 +616,37 @@ fn learn(known: &mut Item, item: &wire::Item<'_>, kind: &str) {
         let local = of_raw(item.name);
         let space = filled(item.namespace).map(Text::into_decoded);
         call.name = crate::pass::names::qualified(&local, space.as_deref()).into_owned();
+    }
+}
+
+/// Whether an event tells how far a piece of the reply is, that it begins or that it is whole, or brings pieces of what
+/// its item has whole: other events have what there is to know of it.
+fn is_progress(kind: &str) -> bool {
+    match kind.rsplit_once('.') {
+        // Sound is in no item.
+        _ if kind.starts_with("response.audio.") => false,
+        Some((of, "delta")) => matches!(
+            of,
+            "response.code_interpreter_call_code"
+                | "response.mcp_call_arguments"
+                | "response.shell_call_command"
+                | "response.shell_call_output_content"
+        ),
+        Some((_, last)) => matches!(
+            last,
+            "added"
+                | "done"
+                | "in_progress"
+                | "searching"
+                | "interpreting"
+                | "generating"
+                | "compacting"
+                | "completed"
+                | "failed"
+                | "rate_limits"
+                | "metadata"
+        ),
+        None => matches!(kind, "keepalive" | "ping"),
     }
 }
 
