@@ -57,6 +57,8 @@ struct Ledger {
     reuse: Reuse,
     /// How long the answers wait, in turn; the tokens are spent before.
     delays: Vec<Duration>,
+    /// JSON in camelCase, both ways, and nothing else is understood.
+    camel_case: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -91,6 +93,12 @@ impl FakeTokenEndpoint {
     /// Members to add to every successful reply, such as an `account` or an `id_token`.
     pub fn set_extra(&self, members: Value) {
         self.ledger.lock().extra = members;
+    }
+
+    /// Speaks as AWS's OIDC and Kiro's own service do: JSON in camelCase, both ways, and forms are not understood.
+    // Source: providers-b.md 1.4.
+    pub fn set_camel_case(&self) {
+        self.ledger.lock().camel_case = true;
     }
 
     /// What becomes of a refresh token that is presented again.
@@ -129,12 +137,7 @@ impl FakeTokenEndpoint {
 
 impl Ledger {
     fn redeem(&mut self, request: &Received) -> Reply {
-        let from_json = || {
-            let body: Value = serde_json::from_slice(&request.body).ok()?;
-            let token = body.get("refresh_token").or_else(|| body.get("refreshToken"))?;
-            Some(token.as_str()?.to_owned())
-        };
-        let Some(presented) = from_json().or_else(|| request.form("refresh_token")) else {
+        let Some(presented) = self.presented(request) else {
             return oauth_error("invalid_request", "refresh_token is missing");
         };
         let Some(state) = self.known.get(&presented).copied() else {
@@ -160,12 +163,12 @@ impl Ledger {
         self.known.entry(next.clone()).or_default();
         let redemption = Redemption { refresh_token: presented, next: Some(next.clone()), reused: false };
         self.redemptions.push(redemption);
-        let mut body = json!({
-            "token_type": "Bearer",
-            "access_token": format!("access-{number}"),
-            "refresh_token": next,
-            "expires_in": self.lifetime,
-        });
+        let access = format!("access-{number}");
+        let mut body = if self.camel_case {
+            json!({"tokenType": "Bearer", "accessToken": access, "refreshToken": next, "expiresIn": self.lifetime})
+        } else {
+            json!({"token_type": "Bearer", "access_token": access, "refresh_token": next, "expires_in": self.lifetime})
+        };
         if let (Some(body), Some(extra)) = (body.as_object_mut(), self.extra.as_object()) {
             body.extend(extra.clone());
         }
@@ -176,6 +179,16 @@ impl Ledger {
             Some(delay) => reply.slow_head(delay),
             None => reply,
         }
+    }
+
+    /// The refresh token of a request.
+    fn presented(&self, request: &Received) -> Option<String> {
+        let body: Option<Value> = serde_json::from_slice(&request.body).ok();
+        let member = |name: &str| Some(body.as_ref()?.get(name)?.as_str()?.to_owned());
+        if self.camel_case {
+            return member("refreshToken");
+        }
+        member("refresh_token").or_else(|| member("refreshToken")).or_else(|| request.form("refresh_token"))
     }
 
     /// Whether the answer with this number may be given once more: nobody has shown yet to have had it.

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::world::ALL;
+use super::table::ALL;
 use crate::provider::pages;
 
 const HEADING: &str = "## What is proven of every login";

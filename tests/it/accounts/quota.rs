@@ -1,65 +1,146 @@
-//! Out of quota, and back.
+//! Out of quota, and back: in each provider's own words, with a second account that answers meanwhile.
 
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::world::{ALL, FUTURE, World, ask, served};
+use super::refusals::{Refusal, Rest, of};
+use super::table::{ALL, Login};
+use super::world::{Asked, FUTURE, Terms, Whose, World, ask, served};
 use crate::client::clients;
+use crate::server::Server;
 
-#[tokio::test]
-async fn every_login_that_is_out_of_quota_rests_and_comes_back_by_itself() {
-    let world = World::new(FUTURE).await;
-    world.refuse_below(0);
-    let server = world.server("request-retry: 0\nmax-retry-interval: 0\n").await;
-    let client = clients()[0];
-    for login in &ALL {
-        served(&server, login, client, false).await;
-        world.terms[login.name].spent.store(true, Ordering::SeqCst);
-    }
-    for login in &ALL {
-        let refused = ask(&server, login, client, false).await;
-        assert_eq!(refused.status(), 429, "{}: {}", login.name, refused.text().await);
-        assert!(
-            refused.header("retry-after").is_some(),
-            "{}: the client learns when to come back",
-            login.name
-        );
-        world.terms[login.name].spent.store(false, Ordering::SeqCst);
-    }
-    for login in &ALL {
-        // It says when to come back, and then it serves.
-        loop {
-            let reply = ask(&server, login, client, false).await;
-            if reply.status() == 200 {
-                break;
-            }
-            assert_eq!(reply.status(), 429, "{}: {}", login.name, reply.text().await);
-            tokio::time::sleep(Duration::from_millis(100)).await;
+/// Hints are believed however long they are.
+const BELIEVED: &str = "request-retry: 0\nmax-retry-interval: 0\nmax-cooldown: 900h\n";
+
+/// One way after the other of each provider, all providers at once: those that have so many, with two accounts each.
+struct Round {
+    world: World,
+    server: Server,
+    rows: Vec<(&'static Login, &'static Refusal)>,
+}
+
+impl Round {
+    async fn new(number: usize) -> Option<Self> {
+        let rows: Vec<_> =
+            ALL.iter().filter_map(|login| Some((login, of(login.provider).get(number)?))).collect();
+        if rows.is_empty() {
+            return None;
         }
-        served(&server, login, client, true).await;
+        let world = World::new(FUTURE).await;
+        for login in &ALL {
+            world.add_other(login, FUTURE, &serde_json::json!({}));
+        }
+        world.refuse_below(0);
+        let server = world.server(BELIEVED).await;
+        Some(Self { world, server, rows })
+    }
+
+    fn terms(&self, login: &Login) -> &Terms {
+        &self.world.terms[login.name]
+    }
+
+    /// My account is asked and is out of quota; the client is served by the other. Gives the moment of the refusal.
+    async fn refused(&self, login: &Login, refusal: &Refusal, wait: u64) -> Instant {
+        let terms = self.terms(login);
+        terms.refuse(Whose::Mine, Some((refusal.reply)(wait)));
+        for _ in 0..20 {
+            served(&self.server, login, clients()[0], false).await;
+            if let Some(last) = last(&terms.asked(Whose::Mine)).filter(|last| last.refused) {
+                return last.at;
+            }
+        }
+        panic!("{}: the two accounts do not take turns: {}", login.name, refusal.what);
+    }
+}
+
+fn last(asked: &[Asked]) -> Option<Asked> {
+    asked.last().copied()
+}
+
+/// How long it rests at least, told to wait so long: a moment is told in whole seconds.
+fn least(refusal: &Refusal, wait: u64) -> Duration {
+    match refusal.rest {
+        Rest::AsTold => Duration::from_secs(wait - 1),
+        Rest::HalfAnHour => Duration::from_secs(1799),
+        Rest::Ladder => Duration::from_secs(1),
     }
 }
 
 #[tokio::test]
-async fn an_account_that_is_out_of_quota_is_not_asked_again_while_it_rests() {
-    let world = World::new(FUTURE).await;
-    world.refuse_below(0);
-    let server = world.server("request-retry: 0\nmax-retry-interval: 0\n").await;
-    let client = clients()[0];
-    for login in &ALL {
-        let terms = &world.terms[login.name];
-        served(&server, login, client, false).await;
-        terms.rest.store(600, Ordering::SeqCst);
-        terms.spent.store(true, Ordering::SeqCst);
-        assert_eq!(ask(&server, login, client, false).await.status(), 429, "{}", login.name);
-        let refused = terms.refused.load(Ordering::SeqCst);
-        assert!(refused > 0, "{}: the provider said it", login.name);
-        for stream in [false, true] {
-            let reply = ask(&server, login, client, stream).await;
-            assert_eq!(reply.status(), 429, "{}: {}", login.name, reply.text().await);
-            let wait: u64 = reply.header("retry-after").and_then(|value| value.parse().ok()).unwrap_or(0);
-            assert!((1..=600).contains(&wait), "{}: it says to come back in {wait} s", login.name);
+async fn an_account_rests_as_long_as_its_provider_says_in_its_own_words_while_another_serves() {
+    const HOURS: u64 = 5 * 3600 + 7;
+    let mut number = 0;
+    while let Some(round) = Round::new(number).await {
+        number += 1;
+        for &(login, refusal) in &round.rows {
+            let name = format!("{}: {}", login.name, refusal.what);
+            let before = Instant::now();
+            let refused_at = round.refused(login, refusal, HOURS).await;
+            let terms = round.terms(login);
+            let refused = terms.refused(Whose::Mine);
+            for client in clients() {
+                for stream in [false, true] {
+                    served(&round.server, login, client, stream).await;
+                }
+            }
+            // Nobody asked it again before its time.
+            let asked = terms.asked(Whose::Mine);
+            for again in asked.iter().skip_while(|asked| !asked.refused).skip(refused) {
+                assert!(again.at - refused_at >= least(refusal, HOURS), "{name}: asked while it rests");
+            }
+            if refusal.rest == Rest::Ladder {
+                continue;
+            }
+            assert_eq!(terms.refused(Whose::Mine), refused, "{name}: asked while it rests");
+
+            // The other one is told to wait longer: the client learns when the first comes back, to the second.
+            terms.refuse(Whose::Other, Some((refusal.reply)(2 * HOURS)));
+            let reply = ask(&round.server, login, clients()[0], false).await;
+            let wait = reply.header("retry-after").and_then(|text| text.parse::<u64>().ok());
+            let wait = wait.unwrap_or_else(|| panic!("{name}: {}: it says no time", reply.status()));
+            let passed = before.elapsed().as_secs() + 1;
+            let (code, rests) = match refusal.rest {
+                Rest::AsTold => (429, HOURS + 1),
+                _ => (503, 1800),
+            };
+            assert_eq!(reply.status(), code, "{name}: {}", reply.text().await);
+            assert!(
+                wait <= rests && wait + passed + 1 >= rests,
+                "{name}: back in {wait} s, {passed} s after it was told {rests} s"
+            );
         }
-        assert_eq!(terms.refused.load(Ordering::SeqCst), refused, "{}: asked while it rests", login.name);
     }
+    assert!(number > 2, "every way of every provider was tried");
+}
+
+#[tokio::test]
+async fn an_account_whose_time_has_come_serves_again_by_itself() {
+    const WAIT: u64 = 2;
+    let mut number = 0;
+    while let Some(round) = Round::new(number).await {
+        number += 1;
+        let mut resting = Vec::new();
+        for &(login, refusal) in round.rows.iter().filter(|(_, refusal)| refusal.rest != Rest::HalfAnHour) {
+            let refused_at = round.refused(login, refusal, WAIT).await;
+            round.terms(login).refuse(Whose::Mine, None);
+            resting.push((login, refusal, refused_at));
+        }
+        for (login, refusal, refused_at) in resting {
+            let back = async {
+                loop {
+                    served(&round.server, login, clients()[0], false).await;
+                    let last = last(&round.terms(login).asked(Whose::Mine)).filter(|last| !last.refused);
+                    if let Some(last) = last.filter(|last| last.at > refused_at) {
+                        return last.at;
+                    }
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            };
+            let name = format!("{}: {}", login.name, refusal.what);
+            let back = tokio::time::timeout(Duration::from_secs(60), back).await;
+            let rested = back.unwrap_or_else(|_| panic!("{name}: it does not come back")) - refused_at;
+            assert!(rested >= least(refusal, WAIT), "{name}: asked after {rested:?}");
+            served(&round.server, login, clients()[0], true).await;
+        }
+    }
+    assert!(number > 2, "every way of every provider was tried");
 }

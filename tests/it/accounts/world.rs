@@ -3,195 +3,138 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
+use cliproxy_core::Timestamp;
 use cliproxy_testkit::{
-    FakeServiceAccount, FakeTokenEndpoint, FakeUpstream, Received, Reply, chat, claude, gemini,
-    json as reply, kiro, responses, status,
+    FakeServiceAccount, FakeTokenEndpoint, FakeUpstream, Received, Reply, json as reply, status,
 };
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::table::{ALL, Filling, Login, Renewal, number_of};
 use crate::client::{Client, said};
 use crate::matrix::hello;
 use crate::server::Server;
 
-/// A provider's login.
-pub struct Login {
-    pub name: &'static str,
-    pub model: &'static str,
-    /// Whether it has a refresh token that works once; else its short-lived tokens stay in memory.
-    pub rotates: bool,
-    /// Members of its file beside `type`, `prefix` and `note`; `$access`, `$refresh` and `$expired` are filled in.
-    file: fn() -> Value,
-    /// `endpoints.<name>`, in which `$api` and `$token` are filled in.
-    endpoints: &'static str,
-    answer: fn(&Received) -> Reply,
+/// Whose call it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    Mine,
+    /// That of a second account ([`World::add_other`]).
+    Other,
 }
 
-/// A file's tokens where most have them.
-fn plain(more: &Value) -> Value {
-    let mut file = json!({"access_token": "$access", "refresh_token": "$refresh", "expired": "$expired"});
-    file.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    file
-}
-
-pub const ALL: [Login; 10] = [
-    Login {
-        name: "claude",
-        model: "claude-haiku-4-5-20251001",
-        rotates: true,
-        file: || plain(&json!({"email": "me@example.com"})),
-        endpoints: "{api: '$api', token: '$token'}",
-        answer: chat_or_claude,
-    },
-    Login {
-        name: "codex",
-        model: "gpt-5.4",
-        rotates: true,
-        file: || plain(&json!({"email": "me@example.com", "account_id": "acc"})),
-        endpoints: "{backend: '$api', token: '$token'}",
-        answer: |_| responses::Response::new().text("served").usage(12, 7).stream(),
-    },
-    Login {
-        name: "gemini-cli",
-        model: "gemini-2.5-flash",
-        rotates: true,
-        file: || {
-            json!({"type": "gemini", "email": "me@example.com", "project_id": "p-1", "token": {
-                "access_token": "$access", "refresh_token": "$refresh", "expiry": "$expired", "scopes": ["s"]}})
-        },
-        endpoints: "{api: '$api', onboarding: '$api', token: '$token'}",
-        answer: in_envelope,
-    },
-    Login {
-        name: "antigravity",
-        model: "gemini-3-flash",
-        rotates: true,
-        file: || plain(&json!({"email": "me@example.com", "project_id": "p-1"})),
-        endpoints: "{api: '$api', onboarding: '$api', token: '$token'}",
-        answer: in_envelope,
-    },
-    Login {
-        name: "github-copilot",
-        model: "gpt-4.1",
-        rotates: false,
-        file: || json!({"access_token": "github", "username": "me"}),
-        endpoints: "{api: '$api', copilot-token: '$api/exchange'}",
-        answer: chat_or_claude,
-    },
-    Login {
-        name: "qwen",
-        model: "qwen3-coder-plus",
-        rotates: true,
-        file: || plain(&json!({"email": "me"})),
-        endpoints: "{api: '$api', token: '$token'}",
-        answer: chat_or_claude,
-    },
-    Login {
-        name: "iflow",
-        model: "kimi-k2-0905",
-        rotates: true,
-        file: || plain(&json!({"email": "me", "api_key": "key-of-$access"})),
-        endpoints: "{api: '$api', token: '$token', userinfo: '$api/userinfo'}",
-        answer: chat_or_claude,
-    },
-    Login {
-        name: "kimi",
-        model: "kimi-k2",
-        rotates: true,
-        file: || plain(&json!({"device_id": "d"})),
-        endpoints: "{api: '$api', token: '$token'}",
-        answer: chat_or_claude,
-    },
-    Login {
-        name: "kiro",
-        model: "kiro-claude-sonnet-4-5",
-        rotates: true,
-        file: || {
-            json!({"access_token": "$access", "refresh_token": "$refresh", "expires_at": "$expired", "email": "me@example.com",
-                "auth_method": "social", "profile_arn": "arn:aws:codewhisperer:us-east-1:1:profile/X"})
-        },
-        endpoints: "{amazonq: '$api', codewhisperer: '$api', social: '$token'}",
-        answer: |_| kiro::Answer::new().text("served").usage(12, 0, 7).stream(),
-    },
-    Login {
-        name: "vertex",
-        model: "gemini-2.5-flash",
-        rotates: false,
-        file: || json!({"project_id": "proj-1", "location": "us-central1", "email": "svc@proj-1.example"}),
-        endpoints: "{regional: '$api'}",
-        answer: |request| {
-            let made = gemini::Generation::new().text("served").usage(12, 7);
-            if request.path.contains(":stream") { made.stream() } else { made.whole() }
-        },
-    },
-];
-
-fn streams(request: &Received) -> bool {
-    request.body.windows(13).any(|part| part == b"\"stream\":true")
-}
-
-fn chat_or_claude(request: &Received) -> Reply {
-    let message = claude::Message::new().text("served").usage(12, 7);
-    let completion = chat::Completion::new().text("served").usage(12, 7);
-    match (request.path.ends_with("/messages"), streams(request)) {
-        (true, true) => message.stream(),
-        (true, false) => message.whole(),
-        (false, true) => completion.stream(),
-        (false, false) => completion.whole(),
+impl Whose {
+    fn of(key: &str) -> Self {
+        if key.contains("other") { Self::Other } else { Self::Mine }
     }
 }
 
-fn in_envelope(request: &Received) -> Reply {
-    let made = gemini::Generation::new().text("served").usage(12, 7);
-    if request.path.contains(":stream") { made.stream_in_envelope() } else { made.whole_in_envelope() }
-}
-
-impl Login {
-    pub fn file_name(&self) -> String {
-        format!("{}-me.json", self.name)
-    }
-
-    /// Its file, with these tokens.
-    fn document(&self, access: &str, expired: &str) -> Value {
-        let text = (self.file)().to_string();
-        let text =
-            text.replace("$access", access).replace("$refresh", "refresh-0").replace("$expired", expired);
-        let mut file: Value = serde_json::from_str(&text).unwrap();
-        let members = file.as_object_mut().unwrap();
-        members.entry("type").or_insert_with(|| json!(self.name));
-        members.insert("prefix".to_owned(), json!(self.name));
-        members.insert("note".to_owned(), json!({"mine": ["kept", 1]}));
-        file
-    }
-
-    /// A token in a file.
-    pub fn token_in<'f>(&self, file: &'f Value, name: &str) -> &'f str {
-        let place = if self.name == "gemini-cli" { &file["token"] } else { file };
-        place[name].as_str().unwrap_or_else(|| panic!("{}: no {name}: {file}", self.name))
-    }
-
-    /// The name that clients use: models of several providers have one.
-    pub fn public_model(&self) -> String {
-        format!("{}/{}", self.name, self.model)
-    }
+/// A call of a model with a token that was let in.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    pub whose: Whose,
+    pub at: Instant,
+    /// Whether it was refused for the account's quota.
+    pub refused: bool,
 }
 
 /// What the upstream thinks of one provider's tokens.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Terms {
     /// Tokens with a lower number are refused.
     pub floor: AtomicU32,
-    /// The account is out of quota.
-    pub spent: AtomicBool,
-    /// For how many seconds, as it says; a second when nothing is set.
-    pub rest: AtomicU32,
-    /// Calls of a model that were refused for it.
-    pub refused: AtomicU32,
-    /// Tokens that were exchanged for what is in the file.
-    exchanged: AtomicU32,
+    /// How many calls were refused for their token.
+    pub strangers: AtomicU32,
+    /// Tokens and keys that were exchanged for what is in the file.
+    pub exchanged: AtomicU32,
+    /// For how many seconds keys are good that are asked for.
+    lifetime: AtomicU64,
+    accounts: Mutex<Accounts>,
+}
+
+#[derive(Debug, Default)]
+struct Accounts {
+    /// What my account is told while it is out of quota, and what the other is.
+    mine: Option<Reply>,
+    other: Option<Reply>,
+    asked: Vec<Asked>,
+    /// What those are told who ask for a key.
+    key_trouble: Option<Reply>,
+}
+
+impl Terms {
+    fn new() -> Self {
+        Self {
+            floor: AtomicU32::new(0),
+            strangers: AtomicU32::new(0),
+            exchanged: AtomicU32::new(0),
+            lifetime: AtomicU64::new(LONG),
+            accounts: Mutex::default(),
+        }
+    }
+
+    /// An account is out of quota, and this is how the provider says it; or it is not any more.
+    pub fn refuse(&self, whose: Whose, reply: Option<Reply>) {
+        let mut accounts = self.accounts.lock();
+        match whose {
+            Whose::Mine => accounts.mine = reply,
+            Whose::Other => accounts.other = reply,
+        }
+    }
+
+    /// The calls so far, of one account.
+    pub fn asked(&self, whose: Whose) -> Vec<Asked> {
+        self.accounts.lock().asked.iter().filter(|asked| asked.whose == whose).copied().collect()
+    }
+
+    /// How often an account was refused for its quota.
+    pub fn refused(&self, whose: Whose) -> usize {
+        self.asked(whose).iter().filter(|asked| asked.refused).count()
+    }
+
+    /// Whoever asks for a key is told this.
+    pub fn trouble_keys(&self, reply: Reply) {
+        self.accounts.lock().key_trouble = Some(reply);
+    }
+
+    /// A key for a cookie. Source: providers-b.md 4.2, 4.5.
+    fn key(&self, request: &Received) -> Reply {
+        if let Some(trouble) = self.accounts.lock().key_trouble.clone() {
+            return trouble;
+        }
+        if !request.header("cookie").is_some_and(|cookie| cookie.starts_with("BXAuth=")) {
+            return reply(&json!({"success": false, "message": "no cookie"}));
+        }
+        let number = self.exchanged.fetch_add(1, Ordering::SeqCst) + 1;
+        // Its times have no seconds.
+        let until = from_now(self.lifetime.load(Ordering::SeqCst)).replace('T', " ");
+        let until = until.get(..16).unwrap();
+        reply(
+            &json!({"success": true, "data": {"apiKey": format!("key-of-access-{number}"), "expireTime": until}}),
+        )
+    }
+
+    /// Lets nobody in but with a token that is new enough, and whose account has something left.
+    fn guard(&self, login: &Login, request: &Received) -> Reply {
+        let floor = self.floor.load(Ordering::SeqCst);
+        if number_of(&request.key).is_none_or(|number| number < floor) {
+            self.strangers.fetch_add(1, Ordering::SeqCst);
+            return status(401)
+                .json(&json!({"error": {"code": 401, "status": "UNAUTHENTICATED", "message": "expired"}}));
+        }
+        let whose = Whose::of(&request.key);
+        let mut accounts = self.accounts.lock();
+        let refusal = match whose {
+            Whose::Mine => accounts.mine.clone(),
+            Whose::Other => accounts.other.clone(),
+        };
+        accounts.asked.push(Asked { whose, at: Instant::now(), refused: refusal.is_some() });
+        refusal.unwrap_or_else(|| (login.answer)(request))
+    }
 }
 
 pub struct World {
@@ -200,6 +143,8 @@ pub struct World {
     pub api: FakeUpstream,
     pub tokens: BTreeMap<&'static str, FakeTokenEndpoint>,
     pub service_accounts: FakeServiceAccount,
+    /// That of the other account.
+    other_service_account: FakeServiceAccount,
     pub terms: Arc<BTreeMap<&'static str, Terms>>,
 }
 
@@ -209,24 +154,44 @@ pub const LONG: u64 = 30 * 86_400;
 pub const FUTURE: &str = "2099-01-01T00:00:00Z";
 pub const PAST: &str = "2020-01-01T00:00:00Z";
 
+/// This many seconds from now, as files tell it.
+pub fn from_now(seconds: u64) -> String {
+    now().plus(Duration::from_secs(seconds)).to_rfc3339()
+}
+
+pub fn now() -> Timestamp {
+    Timestamp::from_system_time(SystemTime::now())
+}
+
 impl World {
     /// Every login, with tokens that end at this time; the upstream refuses those of the files.
     pub async fn new(expired: &str) -> Self {
+        Self::ending(|_| expired.to_owned()).await
+    }
+
+    /// As [`Self::new`], each with its own end.
+    pub async fn ending(expired: impl Fn(&Login) -> String) -> Self {
         let api = FakeUpstream::start().await;
         let terms: Arc<BTreeMap<&'static str, Terms>> =
-            Arc::new(ALL.iter().map(|login| (login.name, Terms::default())).collect());
+            Arc::new(ALL.iter().map(|login| (login.name, Terms::new())).collect());
         let known = Arc::clone(&terms);
-        api.answer_with(move |request| guarded(&known, request));
+        api.answer_with(move |request| answered(&known, request));
         let mut tokens = BTreeMap::new();
-        for login in ALL.iter().filter(|login| login.rotates) {
+        for login in ALL.iter().filter(|login| login.rotates()) {
             let endpoint = FakeTokenEndpoint::start(["refresh-0"]).await;
-            endpoint.set_lifetime(LONG);
+            if login.renewal == Renewal::RotatesInCamelCase {
+                endpoint.set_camel_case();
+            }
             tokens.insert(login.name, endpoint);
         }
-        let service_accounts = FakeServiceAccount::start().await;
-        let world = Self { folder: TempDir::new().unwrap(), api, tokens, service_accounts, terms };
+        let (service_accounts, other_service_account) =
+            (FakeServiceAccount::start().await, FakeServiceAccount::start().await);
+        other_service_account.set_token("other-access-1");
+        let folder = TempDir::new().unwrap();
+        let world = Self { folder, api, tokens, service_accounts, other_service_account, terms };
+        world.set_lifetime(LONG);
         for login in &ALL {
-            let mut file = login.document("access-0", expired);
+            let mut file = world.document(login, "me", "access-0", &expired(login));
             if login.name == "vertex" {
                 file["service_account"] = world.service_accounts.key_file();
             }
@@ -236,12 +201,37 @@ impl World {
         world
     }
 
+    /// A second account, whose tokens end at this time, with more members in its file.
+    pub fn add_other(&self, login: &Login, expired: &str, more: &Value) {
+        let mut file = self.document(login, "other", "other-access-0", expired);
+        if login.name == "vertex" {
+            file["service_account"] = self.other_service_account.key_file();
+        }
+        file.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        std::fs::write(self.folder.path().join(login.file_of("other")), file.to_string()).unwrap();
+    }
+
+    fn document(&self, login: &Login, account: &str, access: &str, expired: &str) -> Value {
+        let (api, token) = self.places(login);
+        login.document(&Filling { account, access, expired, api: &api, token: &token })
+    }
+
+    /// Where a login's API and its token endpoint are.
+    fn places(&self, login: &Login) -> (String, String) {
+        let token = self.tokens.get(login.name).map(FakeTokenEndpoint::url).unwrap_or_default();
+        (format!("{}/{}", self.api.url(), login.name), token)
+    }
+
     pub fn path(&self, login: &Login) -> PathBuf {
         self.folder.path().join(login.file_name())
     }
 
     pub fn stored(&self, login: &Login) -> Value {
-        let text = std::fs::read_to_string(self.path(login)).unwrap();
+        self.stored_of(login, "me")
+    }
+
+    pub fn stored_of(&self, login: &Login, account: &str) -> Value {
+        let text = std::fs::read_to_string(self.folder.path().join(login.file_of(account))).unwrap();
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{} is torn ({error}): {text}", login.name))
     }
 
@@ -252,15 +242,38 @@ impl World {
         }
     }
 
+    /// How long what a renewal brings is good.
+    pub fn set_lifetime(&self, seconds: u64) {
+        for tokens in self.tokens.values() {
+            tokens.set_lifetime(seconds);
+        }
+        for terms in self.terms.values() {
+            terms.lifetime.store(seconds, Ordering::SeqCst);
+        }
+    }
+
+    /// How often a login whose file changes was renewed.
+    pub fn renewals(&self, login: &Login) -> usize {
+        match self.tokens.get(login.name) {
+            Some(tokens) => tokens.redemptions().len(),
+            None => usize::try_from(self.terms[login.name].exchanged.load(Ordering::SeqCst)).unwrap(),
+        }
+    }
+
     pub fn yaml(&self) -> String {
+        let mut providers: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for login in &ALL {
+            let (api, token) = self.places(login);
+            let rows = providers.entry(login.provider).or_default();
+            for (name, place) in login.endpoints {
+                rows.push(format!("{name}: '{}'", place.replace("$api", &api).replace("$token", &token)));
+            }
+        }
         let mut yaml = "oauth-clients: {antigravity: {client-secret: CANARY-secret}, iflow: {client-secret: CANARY-secret}}\n\
                         endpoints:\n"
             .to_owned();
-        for login in &ALL {
-            let api = format!("{}/{}", self.api.url(), login.name);
-            let token = self.tokens.get(login.name).map(FakeTokenEndpoint::url).unwrap_or_default();
-            let endpoints = login.endpoints.replace("$api", &api).replace("$token", &token);
-            yaml.push_str(&format!("  {}: {endpoints}\n", login.name));
+        for (provider, rows) in providers {
+            yaml.push_str(&format!("  {provider}: {{{}}}\n", rows.join(", ")));
         }
         yaml
     }
@@ -275,8 +288,8 @@ impl World {
     }
 }
 
-/// Lets nobody in but with a token that is new enough.
-fn guarded(all: &BTreeMap<&'static str, Terms>, request: &Received) -> Reply {
+/// What the upstream says.
+fn answered(all: &BTreeMap<&'static str, Terms>, request: &Received) -> Reply {
     let (name, path) = request.path.trim_start_matches('/').split_once('/').unwrap_or_default();
     let Some((login, terms)) = ALL.iter().find(|login| login.name == name).zip(all.get(name)) else {
         return status(599).json(&json!({"nobody": request.path}));
@@ -285,8 +298,12 @@ fn guarded(all: &BTreeMap<&'static str, Terms>, request: &Received) -> Reply {
     match path {
         "exchange" => {
             let number = terms.exchanged.fetch_add(1, Ordering::SeqCst) + 1;
-            return reply(&json!({"token": format!("access-{number}"), "expires_at": 4_102_444_800_i64}));
+            let whose = if request.key.contains("other") { "other-" } else { "" };
+            return reply(
+                &json!({"token": format!("{whose}access-{number}"), "expires_at": 4_102_444_800_i64}),
+            );
         }
+        "key" => return terms.key(request),
         "userinfo" => {
             let token = request.query.strip_prefix("accessToken=").unwrap_or_default();
             return reply(&json!({"success": true, "data": {"apiKey": format!("key-of-{token}")}}));
@@ -299,18 +316,7 @@ fn guarded(all: &BTreeMap<&'static str, Terms>, request: &Received) -> Reply {
         _ if path.ends_with(":loadCodeAssist") => return reply(&json!({"cloudaicompanionProject": "p-1"})),
         _ => {}
     }
-    let number = request.key.rsplit_once("access-").and_then(|(_, number)| number.parse::<u32>().ok());
-    if number.is_none_or(|number| number < terms.floor.load(Ordering::SeqCst)) {
-        return status(401)
-            .json(&json!({"error": {"code": 401, "status": "UNAUTHENTICATED", "message": "expired"}}));
-    }
-    if terms.spent.load(Ordering::SeqCst) {
-        let said = json!({"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "too fast"}});
-        terms.refused.fetch_add(1, Ordering::SeqCst);
-        let rest = terms.rest.load(Ordering::SeqCst).max(1).to_string();
-        return status(429).header("retry-after", &rest).json(&said);
-    }
-    (login.answer)(request)
+    terms.guard(login, request)
 }
 
 /// Asks for one word, and waits while the list of models that has it is still on its way.
@@ -320,10 +326,20 @@ pub async fn ask(
     client: &dyn Client,
     stream: bool,
 ) -> cliproxy_testkit::TestReply {
-    let (model, feature) = (login.public_model(), hello());
+    ask_model(server, &login.public_model(), client, stream).await
+}
+
+/// As [`ask`], under a name of one's own.
+pub async fn ask_model(
+    server: &Server,
+    model: &str,
+    client: &dyn Client,
+    stream: bool,
+) -> cliproxy_testkit::TestReply {
+    let feature = hello();
     loop {
-        let body = client.body(&model, &feature.ask, stream);
-        let reply = server.client().post(&client.path(&model, stream), &body).await;
+        let body = client.body(model, &feature.ask, stream);
+        let reply = server.client().post(&client.path(model, stream), &body).await;
         if reply.status() != 404 {
             return reply;
         }
@@ -333,16 +349,20 @@ pub async fn ask(
 
 /// As [`ask`], and it is served.
 pub async fn served(server: &Server, login: &Login, client: &dyn Client, stream: bool) {
-    let reply = ask(server, login, client, stream).await;
+    served_model(server, &login.public_model(), client, stream).await;
+}
+
+/// As [`served`], under a name of one's own.
+pub async fn served_model(server: &Server, model: &str, client: &dyn Client, stream: bool) {
+    let reply = ask_model(server, model, client, stream).await;
     if reply.status() != 200 {
         panic!(
-            "{} {} {stream}: {}: {}\n{}",
-            login.name,
+            "{model} {} {stream}: {}: {}\n{}",
             client.name(),
             reply.status(),
             reply.text().await,
             server.log()
         );
     }
-    assert_eq!(said(client, stream, reply).await.text, "served", "{} {} {stream}", login.name, client.name());
+    assert_eq!(said(client, stream, reply).await.text, "served", "{model} {} {stream}", client.name());
 }

@@ -16,15 +16,18 @@ fn cause(state: Availability) -> Option<CooldownCause> {
 
 #[tokio::test(start_paused = true)]
 async fn a_cooldown_ends_by_itself() {
-    let world = world(Options::default());
-    world.keys(&["a"]);
-    world.script.next("a", [Play::Reply(429, Some(10), "{}")]);
-    assert!(world.ask("m").await.result.is_err());
-    sleep(9).await;
-    assert!(world.ask("m").await.result.is_err());
-    sleep(1).await;
-    assert!(world.ask("m").await.result.is_ok());
-    assert_eq!(world.script.tried(), ["a", "a"]);
+    // As long as the provider says; an account that has to pay rests half an hour.
+    for (status, said, rests) in [(429, Some(10), 10), (402, None, 1800)] {
+        let world = world(Options::default());
+        world.keys(&["a"]);
+        world.script.next("a", [Play::Reply(status, said, "{}")]);
+        assert!(world.ask("m").await.result.is_err());
+        sleep(rests - 1).await;
+        assert!(world.ask("m").await.result.is_err());
+        sleep(1).await;
+        assert!(world.ask("m").await.result.is_ok(), "{status}");
+        assert_eq!(world.script.tried(), ["a", "a"]);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -165,6 +165,14 @@ async fn a_token_is_fetched_once_for_all_and_again_before_it_ends() {
     }
     assert_eq!(scene.tokens.judged().len(), 1);
 
+    // More than five minutes are left: nobody fetches another.
+    scene.tokens.set_lifetime(360);
+    pass(LATER).await;
+    scene.executor.refresh(&credential).await.unwrap();
+    pass(LATER).await;
+    scene.executor.execute(ask(&credential)).await.unwrap();
+    assert_eq!(scene.tokens.judged().len(), 2);
+
     // Less than five minutes are left: the next call brings a new one, and a token endpoint that fails takes nothing away.
     scene.tokens.set_lifetime(200);
     pass(LATER).await;
@@ -174,7 +182,7 @@ async fn a_token_is_fetched_once_for_all_and_again_before_it_ends() {
     for _ in 0..2 {
         scene.executor.execute(ask(&credential)).await.unwrap();
     }
-    assert_eq!(scene.api.keys_seen().split_off(8), ["access-2", "access-3"]);
+    assert_eq!(scene.api.keys_seen().split_off(9), ["access-3", "access-4"]);
 
     // One that is over is never sent.
     scene.tokens.set_lifetime(30);
@@ -183,7 +191,7 @@ async fn a_token_is_fetched_once_for_all_and_again_before_it_ends() {
     scene.tokens.fail_with([status(503)]);
     scene.executor.execute(ask(&credential)).await.unwrap_err();
     scene.executor.execute(ask(&credential)).await.unwrap();
-    assert_eq!(scene.api.keys_seen().split_off(10), ["access-5"]);
+    assert_eq!(scene.api.keys_seen().split_off(11), ["access-6"]);
 }
 
 #[tokio::test]

@@ -33,6 +33,20 @@ async fn a_refresh_token_works_once_and_brings_the_next() {
 }
 
 #[tokio::test]
+async fn a_token_endpoint_in_camel_case_understands_and_says_nothing_else() {
+    let endpoint = FakeTokenEndpoint::start(["first"]).await;
+    endpoint.set_camel_case();
+    assert_eq!(redeem(&endpoint, "first").await.0, 400, "a form");
+    let client = TestClient::new(endpoint.upstream().url());
+    let spent = json!({"refreshToken": "first", "grantType": "refresh_token"});
+    let body = client.post("/token", &spent).await.json().await;
+    assert_eq!(
+        body,
+        json!({"tokenType": "Bearer", "accessToken": "access-1", "refreshToken": "refresh-1", "expiresIn": 3600})
+    );
+}
+
+#[tokio::test]
 async fn a_failure_on_purpose_spends_no_token() {
     let endpoint = FakeTokenEndpoint::start(["first"]).await;
     endpoint.fail_with([status(503).json(&json!({"error": "temporarily_unavailable"}))]);
