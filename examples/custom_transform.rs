@@ -19,7 +19,7 @@ use cliproxy_sdk::translator::registry::{
     Exchange, RequestCall, RequestTransform, ResponseNonStreamTransform, ResponseStream,
     ResponseStreamTransform, ResponseTransforms,
 };
-use cliproxy_sdk::translator::{CodecError, StreamFrame};
+use cliproxy_sdk::translator::{CodecError, Loss, StreamFrame};
 use cliproxy_sdk::{Builder, Bytes, Service, async_trait, http::HeaderMap};
 use serde_json::{Value, json};
 
@@ -41,6 +41,18 @@ impl RequestTransform for ChatToAcme {
         let prompt =
             prompt.ok_or_else(|| CodecError::inexpressible("the service takes one text, nothing else"))?;
         Ok(json!({"prompt": prompt}).to_string().into())
+    }
+
+    /// What is left behind is told to clients that ask with `x-cliproxy-explain: 1`.
+    fn transform_telling(
+        &self,
+        call: &RequestCall<'_>,
+        losses: &mut Vec<Loss>,
+    ) -> Result<Bytes, CodecError> {
+        if read(call.body)?["messages"].as_array().is_some_and(|turns| turns.len() > 1) {
+            losses.push(Loss::new("messages", "the service takes the last of them"));
+        }
+        RequestTransform::transform(self, call)
     }
 }
 

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 pub mod bodies;
+pub mod callgrind;
 pub mod format;
 pub mod replies;

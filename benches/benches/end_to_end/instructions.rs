@@ -1,11 +1,10 @@
-//! Instructions of the whole server per request and per event, counted by callgrind. Unlike times they repeat on a busy
-//! machine: the difference between many requests and few is what one costs, start and warm-up left out.
+//! Instructions of the whole server per request and per event, counted by callgrind.
 
-use std::fs::{self, File};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::fs::File;
+use std::process::Command;
 
 use cliproxy_benches::bodies::Size;
+use cliproxy_benches::callgrind;
 use cliproxy_benches::format::Format;
 use tokio::runtime::Runtime;
 
@@ -14,10 +13,8 @@ use crate::load::{self, Job};
 use crate::report::{Report, Row};
 
 pub(crate) fn measure(binaries: &Binaries, report: &mut Report) {
-    let known = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status();
-    if !known.is_ok_and(|status| status.success()) {
-        return report
-            .note("valgrind is not installed (Debian: the package valgrind): no instructions are counted");
+    if !callgrind::is_installed() {
+        return report.note(callgrind::MISSING);
     }
     let counter = Counter { binaries, provider: children::provider(), runtime: load::runtime() };
     let plain = children::ours(binaries, counter.provider.address, 1);
@@ -89,9 +86,7 @@ impl Counter<'_> {
         let plain = children::command(which, self.binaries, address, self.provider.address, directory.path())
             .expect("it is installed");
         let log = File::create(directory.path().join("log")).expect("the log can be written");
-        let mut child = Command::new("valgrind")
-            .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-            .arg(format!("--log-file={}", counts.display()))
+        let mut child = callgrind::command(&counts)
             .arg(plain.get_program())
             .args(plain.get_args())
             .env_clear()
@@ -105,13 +100,6 @@ impl Counter<'_> {
         let stopped = Command::new("kill").arg("-TERM").arg(child.id().to_string()).status();
         assert!(stopped.expect("kill runs").success());
         child.wait().expect("it ends");
-        collected(&counts)
+        callgrind::collected(&counts).expect("a count")
     }
-}
-
-/// Source: Valgrind manual, "Callgrind", the summary at the end of a run: `Collected : 12345`.
-fn collected(log: &Path) -> u64 {
-    let text = fs::read_to_string(log).expect("valgrind wrote its summary");
-    let line = text.lines().find_map(|line| line.split_once("Collected : "));
-    line.and_then(|(_, count)| count.split_whitespace().next()?.parse().ok()).expect("a count")
 }

@@ -3,7 +3,12 @@
 
 use std::sync::Arc;
 
+use cliproxy_bridge::{Bridge, Options};
 use cliproxy_core::ReplyModes;
+use cliproxy_translator::registry::{
+    Registry, RequestEnvelope, RequestMiddleware, ResponseEnvelope, ResponseMiddleware,
+};
+use cliproxy_translator::{CodecError, Loss};
 use serde_json::json;
 
 use crate::refused_state::bridge;
@@ -150,4 +155,63 @@ async fn what_no_event_carries_of_a_whole_reply_is_told_at_the_end_of_its_stream
     let told =
         "not carried over from openai: new_member, newest, message.newer (no event of a stream carries it)";
     assert_eq!(end.remarks, [told]);
+}
+
+/// Leaves something behind, and says so.
+#[derive(Debug)]
+struct Censor;
+
+impl RequestMiddleware for Censor {
+    fn handle(
+        &self,
+        envelope: RequestEnvelope,
+        next: &mut dyn FnMut(RequestEnvelope) -> Result<RequestEnvelope, CodecError>,
+    ) -> Result<RequestEnvelope, CodecError> {
+        let mut done = next(envelope)?;
+        done.losses.push(Loss::new("attachments", "the house forbids them"));
+        Ok(done)
+    }
+}
+
+impl ResponseMiddleware for Censor {
+    fn handle(
+        &self,
+        envelope: ResponseEnvelope,
+        next: &mut dyn FnMut(ResponseEnvelope) -> Result<ResponseEnvelope, CodecError>,
+    ) -> Result<ResponseEnvelope, CodecError> {
+        let mut done = next(envelope)?;
+        done.losses.push(Loss::new("links", "the house forbids them"));
+        Ok(done)
+    }
+}
+
+#[tokio::test]
+async fn what_middleware_leaves_behind_is_told_of_requests_replies_and_streams() {
+    let mut registry = Registry::with_builtin();
+    registry.use_request(Arc::new(Censor));
+    registry.use_response(Arc::new(Censor));
+    let bridge = Bridge::new(Arc::new(registry), Options::default());
+    let sent = "not carried over into claude: attachments (the house forbids them)";
+    let came = "stop_sequence (the client's format has no word for it)";
+    let gone = "links (the house forbids them)";
+
+    let executor = Arc::new(Scripted::new("claude", [whole(message()), streamed([chunk(events())])]));
+    let exchange = open(&bridge, request_in("openai", ASKED, false));
+    exchange.attempt(target(&executor)).await.unwrap();
+    let told = exchange.remarks();
+    assert_eq!(told.first().map(String::as_str), Some(sent));
+    assert!(told.iter().any(|line| line.contains(gone)), "{told:?}");
+
+    let exchange = open(&bridge, request_in("openai", ASKED, true));
+    let (_, end) = text(frames(exchange.attempt(target(&executor)).await.unwrap())).await;
+    assert_eq!(exchange.remarks(), [sent]);
+    assert_eq!(end.remarks, [format!("not carried over from claude: {gone}; {came}")]);
+
+    // A stream that is put together.
+    let answers = [streamed([chunk(events())])];
+    let executor = Arc::new(Scripted::new("claude", answers).modes(ReplyModes::StreamOnly));
+    let exchange = open(&bridge, request_in("openai", ASKED, false));
+    exchange.attempt(target(&executor)).await.unwrap();
+    let told = exchange.remarks();
+    assert!(told.iter().any(|line| line.contains(gone) && line.contains("stop_sequence")), "{told:?}");
 }

@@ -27,6 +27,14 @@ pub struct Loss {
     pub why: Cow<'static, str>,
 }
 
+impl Loss {
+    /// Something, and why.
+    #[must_use]
+    pub fn new(what: impl Into<Cow<'static, str>>, why: impl Into<Cow<'static, str>>) -> Self {
+        Self { what: what.into(), why: why.into() }
+    }
+}
+
 /// Names of members come from clients: so many of them are told one by one.
 const MOST_NAMED: usize = 64;
 
@@ -46,6 +54,19 @@ pub(crate) fn named(losses: &mut Vec<Loss>, within: &str, name: &str, why: &'sta
     let name: String = name.chars().take(LONGEST_NAME).collect();
     let what = if within.is_empty() { name } else { format!("{within}.{name}") };
     note(losses, Cow::Owned(what), why);
+}
+
+/// Takes over what a third party tells: each kind once, and only so many.
+pub(crate) fn told(losses: &mut Vec<Loss>, more: Vec<Loss>) {
+    for Loss { what, why } in more {
+        if losses.len() > MOST_NAMED {
+            return loss(losses, "others", "more than are told one by one");
+        }
+        let is_known = |known: &Loss| known.what == what && known.why == why;
+        if !losses.iter().any(is_known) {
+            losses.push(Loss { what, why });
+        }
+    }
 }
 
 fn note(losses: &mut Vec<Loss>, what: Cow<'static, str>, why: &'static str) {

@@ -207,6 +207,8 @@ pub enum Summary {
 pub struct Identity<'a> {
     /// The end user's id (Claude `metadata.user_id`, OpenAI `user`).
     pub user: Option<Text<'a>>,
+    /// `user`, where the metadata names another one: that one goes first.
+    pub user_beside: Option<Text<'a>>,
     /// `safety_identifier`
     pub safety_identifier: Option<Text<'a>>,
     /// `prompt_cache_key`

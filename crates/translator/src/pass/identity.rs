@@ -28,6 +28,20 @@ pub fn derive_user_id(request: &Request<'_>) -> Option<String> {
     Some(hex(&hash.finalize()))
 }
 
+/// Who is behind a request: whom its metadata names, and who else `user` does. (E570.)
+pub(crate) fn users<'a>(
+    in_metadata: Option<Text<'a>>,
+    user: Option<Text<'a>>,
+) -> (Option<Text<'a>>, Option<Text<'a>>) {
+    match in_metadata {
+        Some(first) => {
+            let other = user.filter(|user| !user.is_empty() && user.decoded() != first.decoded());
+            (Some(first), other)
+        }
+        None => (user, None),
+    }
+}
+
 fn given(text: Option<&Text<'_>>) -> Option<String> {
     text.map(|text| text.decoded().trim().to_owned()).filter(|text| !text.is_empty())
 }

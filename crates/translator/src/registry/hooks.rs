@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::{Exchange, RequestCall, RequestEnvelope, ResponseEnvelope};
 use crate::codec::CodecError;
+use crate::loss::Loss;
 use crate::model::{Event, Request, Response};
 
 /// Hooks on the bytes. All methods have defaults that change nothing.
@@ -26,6 +27,17 @@ pub trait TranslationHooks: fmt::Debug + Send + Sync + 'static {
         None
     }
 
+    /// As [`Self::translate_request`], and tells what it leaves behind. This is what the registry calls.
+    fn translate_request_telling(
+        &self,
+        call: &RequestCall<'_>,
+        body: &Bytes,
+        losses: &mut Vec<Loss>,
+    ) -> Option<Bytes> {
+        let _ = losses;
+        self.translate_request(call, body)
+    }
+
     /// Changes what the provider sent, before it is translated.
     fn normalize_response_before(&self, exchange: &Exchange, body: Bytes) -> Bytes {
         let _ = exchange;
@@ -36,6 +48,18 @@ pub trait TranslationHooks: fmt::Debug + Send + Sync + 'static {
     fn translate_response(&self, exchange: &Exchange, body: &Bytes) -> Option<Bytes> {
         let _ = (exchange, body);
         None
+    }
+
+    /// As [`Self::translate_response`], and tells what it leaves behind: of a stream each kind is told once. This is what the
+    /// registry calls.
+    fn translate_response_telling(
+        &self,
+        exchange: &Exchange,
+        body: &Bytes,
+        losses: &mut Vec<Loss>,
+    ) -> Option<Bytes> {
+        let _ = losses;
+        self.translate_response(exchange, body)
     }
 
     /// Changes what the client gets: a whole body, or frames with their framing.
@@ -56,9 +80,29 @@ pub trait ModelHook: fmt::Debug + Send + Sync + 'static {
         Ok(())
     }
 
+    /// As [`Self::on_request`], and tells what it takes out. This is what the registry calls.
+    ///
+    /// # Errors
+    /// As [`Self::on_request`].
+    fn on_request_telling(
+        &self,
+        call: &RequestCall<'_>,
+        request: &mut Request<'_>,
+        losses: &mut Vec<Loss>,
+    ) -> Result<(), CodecError> {
+        let _ = losses;
+        self.on_request(call, request)
+    }
+
     /// Sees a whole reply between decode and encode.
     fn on_response(&self, exchange: &Exchange, response: &mut Response<'_>) {
         let _ = (exchange, response);
+    }
+
+    /// As [`Self::on_response`], and tells what it takes out. This is what the registry calls.
+    fn on_response_telling(&self, exchange: &Exchange, response: &mut Response<'_>, losses: &mut Vec<Loss>) {
+        let _ = losses;
+        self.on_response(exchange, response);
     }
 
     /// Sees one event of a stream; `None` keeps it from the client. Must be quick: it runs for every event.
@@ -66,9 +110,20 @@ pub trait ModelHook: fmt::Debug + Send + Sync + 'static {
         let _ = exchange;
         Some(event)
     }
+
+    /// As [`Self::on_event`], and tells what it takes out: each kind is told once. This is what the registry calls.
+    fn on_event_telling<'e>(
+        &self,
+        exchange: &Exchange,
+        event: Event<'e>,
+        losses: &mut Vec<Loss>,
+    ) -> Option<Event<'e>> {
+        let _ = losses;
+        self.on_event(exchange, event)
+    }
 }
 
-/// Wraps the translation of requests.
+/// Wraps the translation of requests. What it leaves behind it adds to [`RequestEnvelope::losses`].
 pub trait RequestMiddleware: fmt::Debug + Send + Sync + 'static {
     /// Changes the envelope before or after `next`, or answers without it.
     ///
@@ -81,7 +136,8 @@ pub trait RequestMiddleware: fmt::Debug + Send + Sync + 'static {
     ) -> Result<RequestEnvelope, CodecError>;
 }
 
-/// Wraps the translation of replies, and of each piece of a stream.
+/// Wraps the translation of replies, and of each piece of a stream. What it leaves behind it adds to
+/// [`ResponseEnvelope::losses`].
 pub trait ResponseMiddleware: fmt::Debug + Send + Sync + 'static {
     /// Changes the envelope before or after `next`, or answers without it.
     ///

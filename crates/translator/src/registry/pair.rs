@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::{Exchange, RequestCall};
 use crate::codec::{CodecError, StreamSeen};
 use crate::frame::StreamFrame;
+use crate::loss::Loss;
 
 /// Turns requests of one client format into those of one provider format.
 ///
@@ -19,6 +20,16 @@ pub trait RequestTransform: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// When the request cannot be read, or not be said in the provider's format.
     fn transform(&self, call: &RequestCall<'_>) -> Result<Bytes, CodecError>;
+
+    /// As [`Self::transform`], and tells what of the request it leaves behind. This is what the registry calls; without it
+    /// nothing is told.
+    ///
+    /// # Errors
+    /// As [`Self::transform`].
+    fn transform_telling(&self, call: &RequestCall<'_>, losses: &mut Vec<Loss>) -> Result<Bytes, CodecError> {
+        let _ = losses;
+        self.transform(call)
+    }
 }
 
 /// Turns whole replies of one provider format into those of one client format. As pure as [`RequestTransform`].
@@ -28,6 +39,21 @@ pub trait ResponseNonStreamTransform: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// When the reply cannot be read.
     fn transform(&self, exchange: &Exchange, body: &Bytes) -> Result<Bytes, CodecError>;
+
+    /// As [`Self::transform`], and tells what of the reply it leaves behind. This is what the registry calls; without it
+    /// nothing is told.
+    ///
+    /// # Errors
+    /// As [`Self::transform`].
+    fn transform_telling(
+        &self,
+        exchange: &Exchange,
+        body: &Bytes,
+        losses: &mut Vec<Loss>,
+    ) -> Result<Bytes, CodecError> {
+        let _ = losses;
+        self.transform(exchange, body)
+    }
 }
 
 /// Turns streams of one provider format into those of one client format.
@@ -54,6 +80,12 @@ pub trait ResponseStream: Send {
     /// What is known of the stream. The default takes whatever came for a good reply.
     fn seen(&self) -> Option<&StreamSeen> {
         None
+    }
+
+    /// What of the stream it left behind so far, each kind once. Asked after every chunk of bytes, so it must be at hand; by
+    /// default nothing is told.
+    fn losses(&self) -> &[Loss] {
+        &[]
     }
 }
 
@@ -122,13 +154,15 @@ pub struct RequestEnvelope {
     pub stream: bool,
     /// The body.
     pub body: Bytes,
+    /// What middleware left behind of the request: it adds to these. What the translation loses is told beside them.
+    pub losses: Vec<Loss>,
 }
 
 impl RequestEnvelope {
     /// An envelope.
     #[must_use]
     pub fn new(format: impl Into<String>, model: impl Into<String>, stream: bool, body: Bytes) -> Self {
-        Self { format: format.into(), model: model.into(), stream, body }
+        Self { format: format.into(), model: model.into(), stream, body, losses: Vec::new() }
     }
 }
 
@@ -144,12 +178,14 @@ pub struct ResponseEnvelope {
     pub stream: bool,
     /// The body, or the piece.
     pub body: Bytes,
+    /// What middleware left behind of it: it adds to these. Of a stream each kind is told once.
+    pub losses: Vec<Loss>,
 }
 
 impl ResponseEnvelope {
     /// An envelope.
     #[must_use]
     pub fn new(format: impl Into<String>, model: impl Into<String>, stream: bool, body: Bytes) -> Self {
-        Self { format: format.into(), model: model.into(), stream, body }
+        Self { format: format.into(), model: model.into(), stream, body, losses: Vec::new() }
     }
 }

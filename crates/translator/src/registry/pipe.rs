@@ -12,7 +12,7 @@ use super::{TranslationHooks, no_route};
 use crate::codec::{CodecError, Framing, Observed, StreamDecoder, StreamEncoder, StreamObserver, StreamSeen};
 use crate::frame::StreamFrame;
 use crate::framing::{FrameParser, write_frame, write_sse};
-use crate::loss::{Loss, ReplyMeter};
+use crate::loss::{Loss, ReplyMeter, told};
 use crate::model::Event;
 
 /// One stream of one attempt. Bytes may be cut anywhere. Frames behind the terminal one are dropped (B68).
@@ -32,6 +32,10 @@ struct Stage {
     /// What was seen where no observer keeps it.
     seen: StreamSeen,
     piece: Vec<u8>,
+    /// What was lost so far, whoever tells it.
+    losses: Vec<Loss>,
+    /// How much of what its way tells is among them.
+    told: usize,
     failed: bool,
 }
 
@@ -84,6 +88,8 @@ impl Registry {
             middleware: self.response_middleware.clone(),
             seen: StreamSeen::default(),
             piece: Vec::new(),
+            losses: Vec::new(),
+            told: 0,
             failed: false,
         };
         Ok(StreamPipe { parser: FrameParser::new(framing), stage })
@@ -98,11 +104,13 @@ impl StreamPipe {
     pub fn push(&mut self, bytes: &Bytes, out: &mut Vec<u8>) -> Result<(), CodecError> {
         let stage = &mut self.stage;
         let mut result = Ok(());
-        self.parser.push_raw(bytes, &mut |frame, raw| {
+        let read = self.parser.push_raw(bytes, &mut |frame, raw| {
             if result.is_ok() {
                 result = stage.frame(frame, &raw, out);
             }
-        })?;
+        });
+        stage.tell();
+        read?;
         result
     }
 
@@ -119,7 +127,9 @@ impl StreamPipe {
             }
         })?;
         result?;
-        stage.end(out)
+        let ended = stage.end(out);
+        stage.tell();
+        ended
     }
 
     /// Bytes that end the stream validly with this error. Nothing follows.
@@ -148,10 +158,7 @@ impl StreamPipe {
     /// What of the stream the client's format could not say so far.
     #[must_use]
     pub fn losses(&self) -> &[Loss] {
-        match &self.stage.way {
-            Way::Hub { meter, .. } => meter.losses(),
-            Way::Pair(_) | Way::Pass(_) | Way::Hooks(_) | Way::Unread => &[],
-        }
+        &self.stage.losses
     }
 
     /// What is known so far. Before [`StreamSeen::semantic`] nothing has committed the stream: what was appended
@@ -167,6 +174,22 @@ impl StreamPipe {
 }
 
 impl Stage {
+    /// Takes over what its way tells of what was lost.
+    fn tell(&mut self) {
+        let losses = match &mut self.way {
+            Way::Hub { decoder, meter, .. } => {
+                meter.unread(decoder.unread());
+                meter.losses()
+            }
+            Way::Pair(stream) => stream.losses(),
+            Way::Pass(_) | Way::Hooks(_) | Way::Unread => return,
+        };
+        if losses.len() > self.told {
+            told(&mut self.losses, losses.get(self.told..).unwrap_or_default().to_vec());
+            self.told = losses.len();
+        }
+    }
+
     fn frame(&mut self, frame: StreamFrame<'_>, raw: &Bytes, out: &mut Vec<u8>) -> Result<(), CodecError> {
         if self.failed {
             return Ok(());
@@ -218,7 +241,8 @@ impl Stage {
             Ok(envelope)
         });
         self.middleware = chain;
-        let body = result?.body;
+        let ResponseEnvelope { body, losses, .. } = result?;
+        told(&mut self.losses, losses);
         Ok(match &self.hooks {
             // What was suppressed stays suppressed (E668).
             Some(hooks) if !body.is_empty() => hooks.normalize_response_after(&self.exchange, body),
@@ -266,15 +290,19 @@ impl Stage {
             }
             Way::Hub { decoder, encoder, model, meter } => {
                 let (seen, exchange) = (&mut self.seen, &self.exchange);
-                decoder.decode(frame, &mut |event| {
-                    relay(event, exchange, model, seen, (&mut **encoder, meter), out);
-                })?;
-                meter.unread(decoder.unread());
-                Ok(())
+                let mut taken = Vec::new();
+                let read = decoder.decode(frame, &mut |event| {
+                    relay(event, exchange, (model, &mut taken), seen, (&mut **encoder, meter), out);
+                });
+                told(&mut self.losses, taken);
+                read
             }
             Way::Hooks(hooks) => {
                 let data = Bytes::copy_from_slice(frame.data);
-                if let Some(translated) = hooks.translate_response(&self.exchange, &data) {
+                let mut losses = Vec::new();
+                let translated = hooks.translate_response_telling(&self.exchange, &data, &mut losses);
+                told(&mut self.losses, losses);
+                if let Some(translated) = translated {
                     self.seen.semantic = true;
                     write_sse(out, Some(frame.event).filter(|event| !event.is_empty()), &translated);
                 }
@@ -309,10 +337,12 @@ impl Stage {
             }
             Way::Hub { decoder, encoder, model, meter } => {
                 let (seen, exchange) = (&mut self.seen, &self.exchange);
-                decoder.finish(&mut |event| {
-                    relay(event, exchange, model, seen, (&mut **encoder, meter), out);
-                })?;
-                meter.unread(decoder.unread());
+                let mut taken = Vec::new();
+                let ended = decoder.finish(&mut |event| {
+                    relay(event, exchange, (model, &mut taken), seen, (&mut **encoder, meter), out);
+                });
+                told(&mut self.losses, taken);
+                ended?;
                 if !seen.terminal && seen.error.is_none() {
                     return Err(CodecError::protocol("the stream broke off before its end"));
                 }
@@ -330,7 +360,7 @@ impl Stage {
 fn relay(
     event: Event<'_>,
     exchange: &Exchange,
-    model: &[Arc<dyn ModelHook>],
+    (model, taken): (&[Arc<dyn ModelHook>], &mut Vec<Loss>),
     seen: &mut StreamSeen,
     (encoder, meter): (&mut dyn StreamEncoder, &mut ReplyMeter),
     out: &mut Vec<u8>,
@@ -340,7 +370,7 @@ fn relay(
     }
     let mut event = event;
     for hook in model {
-        match hook.on_event(exchange, event) {
+        match hook.on_event_telling(exchange, event, taken) {
             Some(next) => event = next,
             None => return,
         }

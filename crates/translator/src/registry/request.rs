@@ -7,7 +7,7 @@ use cliproxy_core::{ClientFormat, ProviderFormat};
 
 use super::{Hub, Registry, RequestEnvelope, RequestMiddleware, Route, no_route};
 use crate::codec::{CodecError, CodecErrorKind, Patch, Profile, ReplyContext, StateGate};
-use crate::loss::{Loss, loss};
+use crate::loss::{Loss, loss, told};
 use crate::model::ReasoningControl;
 use crate::pass::recall::{self, Recall};
 use crate::pass::signature::{REFUSED_STATE, withhold};
@@ -152,7 +152,7 @@ impl Registry {
         } else {
             let envelope =
                 RequestEnvelope::new(call.client.as_str(), &profile.model, profile.stream, call.body.clone());
-            run(&self.request_middleware, envelope, &mut |mut envelope| {
+            let mut done = run(&self.request_middleware, envelope, &mut |mut envelope| {
                 let mut profile = profile.clone();
                 profile.model.clone_from(&envelope.model);
                 profile.stream = envelope.stream;
@@ -161,8 +161,9 @@ impl Registry {
                 envelope.body = body;
                 envelope.format = provider.as_str().to_owned();
                 Ok(envelope)
-            })?
-            .body
+            })?;
+            told(&mut state.losses, std::mem::take(&mut done.losses));
+            done.body
         };
         let exchange = Exchange {
             client: call.client.clone(),
@@ -180,7 +181,9 @@ impl Registry {
     fn translate(&self, call: &RequestCall<'_>, state: &mut State) -> Result<Bytes, CodecError> {
         if let Some(transform) = self.request_transform(call.client, call.provider) {
             state.route = Route::Pair;
-            let body = transform.transform(call)?;
+            let mut losses = Vec::new();
+            let body = transform.transform_telling(call, &mut losses)?;
+            told(&mut state.losses, losses);
             self.note_context(call, state);
             return Ok(self.normalized(call, body));
         }
@@ -208,7 +211,10 @@ impl Registry {
         let hooks = self.hooks.as_ref().ok_or_else(|| no_route(call.client, call.provider))?;
         state.route = Route::Hooks;
         let body = hooks.normalize_request(call, call.body.clone());
-        hooks.translate_request(call, &body).ok_or_else(|| no_route(call.client, call.provider))
+        let mut losses = Vec::new();
+        let body = hooks.translate_request_telling(call, &body, &mut losses);
+        told(&mut state.losses, losses);
+        body.ok_or_else(|| no_route(call.client, call.provider))
     }
 
     /// The same format on both sides: only what must change does (C.10 rule 2).
@@ -251,8 +257,9 @@ impl Registry {
             state.context.question = recall::restore(&mut request, recall);
         }
         let withheld = call.gate.is_some_and(|gate| withhold(&mut request, &**gate));
+        let mut taken = Vec::new();
         for hook in &self.model_hooks {
-            hook.on_request(call, &mut request)?;
+            hook.on_request_telling(call, &mut request, &mut taken)?;
         }
         hub.client.check_portable(&request)?;
         hub.client.reply_context(&request, &mut state.context);
@@ -261,6 +268,7 @@ impl Registry {
         state.context.invented = encoded.invented;
         state.context.prompt_estimate = encoded.prompt_estimate;
         state.losses = encoded.losses;
+        told(&mut state.losses, taken);
         if withheld {
             loss(&mut state.losses, "message.thinking", REFUSED_STATE);
         }

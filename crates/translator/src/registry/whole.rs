@@ -9,7 +9,7 @@ use super::{Exchange, Registry, ResponseEnvelope, ResponseMiddleware, no_route};
 use crate::aggregate::Aggregator;
 use crate::codec::{Codec, CodecError};
 use crate::framing::FrameParser;
-use crate::loss::{Loss, ReplyMeter};
+use crate::loss::{Loss, ReplyMeter, told};
 
 /// A whole reply for the client, with what it cost and why it ended as far as was read.
 type Whole = (Bytes, Usage, Option<FinishReason>);
@@ -61,6 +61,7 @@ impl Registry {
             envelope.format = exchange.client.as_str().to_owned();
             Ok(envelope)
         })?;
+        told(&mut end.losses, done.losses);
         Ok(TranslatedReply { body: done.body, ..end })
     }
 
@@ -82,7 +83,8 @@ impl Registry {
         let usage = response.usage.unwrap_or_default();
         let finish = response.candidates.first().and_then(|first| first.finish.as_ref()).map(|f| f.reason);
         for hook in &self.model_hooks {
-            hook.on_response(exchange, &mut response);
+            // Nothing is told here: whoever wants to know asks for the reply's own losses.
+            hook.on_response_telling(exchange, &mut response, &mut Vec::new());
         }
         let body = Bytes::from(hub.client.encode_reply(&response, &exchange.context));
         Ok((self.after(exchange, body), usage, finish))
@@ -103,7 +105,9 @@ impl Registry {
         if let Some(transform) = self.response_transforms(client, provider).whole {
             // Cost and end are read where the provider's codec can.
             let (usage, finish) = self.cost(exchange, body);
-            return Ok((transform.transform(exchange, body)?, usage, finish).into());
+            let mut losses = Vec::new();
+            let body = transform.transform_telling(exchange, body, &mut losses)?;
+            return Ok(TranslatedReply { body, usage, finish, losses: bounded(losses) });
         }
         if self.passes(client, provider) && !exchange.rewritten {
             return match self.codec(provider.as_str()) {
@@ -113,8 +117,9 @@ impl Registry {
         }
         if let Some(hub) = self.hub(client, provider) {
             let mut response = hub.provider.decode_reply(body, &exchange.context)?;
+            let mut taken = Vec::new();
             for hook in &self.model_hooks {
-                hook.on_response(exchange, &mut response);
+                hook.on_response_telling(exchange, &mut response, &mut taken);
             }
             let usage = response.usage.unwrap_or_default();
             let finish =
@@ -122,12 +127,15 @@ impl Registry {
             let mut meter = ReplyMeter::new(Arc::clone(hub.client), exchange.context.searches_web);
             meter.response(&response);
             let body = Bytes::from(hub.client.encode_reply(&response, &exchange.context));
-            return Ok(TranslatedReply { body, usage, finish, losses: meter.into_losses() });
+            let mut losses = meter.into_losses();
+            told(&mut losses, taken);
+            return Ok(TranslatedReply { body, usage, finish, losses });
         }
+        let mut losses = Vec::new();
         self.hooks
             .as_ref()
-            .and_then(|hooks| hooks.translate_response(exchange, body))
-            .map(|body| (body, Usage::default(), None).into())
+            .and_then(|hooks| hooks.translate_response_telling(exchange, body, &mut losses))
+            .map(|body| TranslatedReply { body, losses: bounded(losses), ..TranslatedReply::default() })
             .ok_or_else(|| no_route(client, provider))
     }
 
@@ -144,6 +152,12 @@ impl Registry {
             None => body,
         }
     }
+}
+
+fn bounded(losses: Vec<Loss>) -> Vec<Loss> {
+    let mut all = Vec::new();
+    told(&mut all, losses);
+    all
 }
 
 fn decode_stream(

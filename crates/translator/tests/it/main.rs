@@ -32,5 +32,6 @@ mod registry;
 mod responses;
 mod schema;
 mod splice;
+mod telling;
 mod toy;
 mod wire;

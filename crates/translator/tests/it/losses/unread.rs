@@ -294,3 +294,46 @@ fn a_member_that_nobody_knows_of_a_whole_reply_arrives_or_is_told() {
     }
     assert!(lies.is_empty(), "{}", lies.concat());
 }
+
+/// The model is called as the client asked for it, wherever a reply names it.
+fn renamed(mut value: Value, shown: &str) -> Value {
+    for pointer in ["/model", "/modelVersion", "/message/model", "/response/model", "/response/modelVersion"]
+    {
+        if let Some(model) = value.pointer_mut(pointer) {
+            *model = shown.into();
+        }
+    }
+    value
+}
+
+/// Nothing of a reply is lost where its bytes pass: nothing has to be told.
+#[test]
+fn a_reply_that_passes_through_is_all_there_but_for_the_name_of_its_model() {
+    let everywhere =
+        |value: &Value| objects(value).iter().fold(value.clone(), |value, path| with(&value, path));
+    for (client, provider) in [
+        ("openai", "openai"),
+        ("claude", "claude"),
+        ("openai-response", "openai-response"),
+        ("openai-response", "codex"),
+        ("gemini", "gemini"),
+    ] {
+        let rich_in = if provider == "codex" { "openai-response" } else { provider };
+        let mut exchange = exchange(client, provider, false);
+        exchange.context.shown_model = Some("shown".to_owned());
+        let reply = everywhere(&rich(rich_in));
+        let (sent, losses) = told(&exchange, &reply).unwrap();
+        let sent: Value = serde_json::from_str(&sent).unwrap();
+        assert_eq!(sent, renamed(reply, "shown"), "{client} to {provider}");
+        assert_eq!(losses, [], "{client} to {provider}");
+
+        let frames: Vec<Value> = frames(rich_in).iter().map(everywhere).collect();
+        let (sent, losses) = streamed(&exchange, rich_in, &frames);
+        let data =
+            sent.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|data| *data != "[DONE]");
+        let sent: Vec<Value> = data.map(|data| serde_json::from_str(data).unwrap()).collect();
+        let expected: Vec<Value> = frames.into_iter().map(|frame| renamed(frame, "shown")).collect();
+        assert_eq!(sent, expected, "{client} to {provider}");
+        assert_eq!(losses, [] as [String; 0], "{client} to {provider}");
+    }
+}

@@ -17,6 +17,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
         json!({"reasoning": {"max_tokens": 20_011, "exclude": true}}),
         json!({"response_format": {"type": "json_object"}, "session_id": "needle-session"}),
         json!({"metadata": {"user_id": "needle-user", "needle": "needle-more"}}),
+        json!({"user": "needle-other", "metadata": {"user_id": "needle-user"}}),
         json!({"image_config": {"aspect_ratio": "needle-ratio", "image_size": "needle-size"}, "modalities": ["image", "text"]}),
     ] {
         let mut body = json!({"model": "m", "messages": [{"role": "user", "content": "needle q"}]});
@@ -57,6 +58,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
         all.push(("claude", body));
     }
     for more in [
+        json!({"user": "needle-other", "metadata": {"user_id": "needle-user"}}),
         json!({"stream": true, "stream_options": {"reasoning_summary_delivery": "needle-delivery", "needle_option": "needle-in-options"}}),
         json!({"tools": [{"type": "function", "name": "needle_f"}, {"type": "function", "name": "needle_g"}],
             "tool_choice": {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "needle_f"}]}}),

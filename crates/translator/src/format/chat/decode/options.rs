@@ -8,6 +8,7 @@ use super::super::wire::{self, wrong};
 use crate::codec::CodecError;
 use crate::json::{Extras, List, Text, kind_of};
 use crate::model::{Identity, OutputFormat, ReasoningControl, ReasoningMode, StreamSpec, Summary};
+use crate::pass::identity::users;
 use crate::pass::reasoning::{of_budget, of_effort};
 use crate::splice::TopLevel;
 
@@ -54,13 +55,14 @@ pub(super) fn identity<'a>(wire: &mut wire::Request<'a>, extras: &Extras<'a>) ->
     let metadata = wire.metadata.and_then(|raw| TopLevel::scan(raw.get().as_bytes()).ok());
     let in_metadata = |key: &str| metadata.as_ref().and_then(|metadata| text_of(metadata, key));
     // Only strings name a user; other values are ignored (E571). The metadata's goes first (E570).
-    let user = in_metadata("user_id").or_else(|| wire.user.and_then(Text::from_raw));
+    let (user, user_beside) = users(in_metadata("user_id"), wire.user.and_then(Text::from_raw));
     let session = SESSION_KEYS
         .iter()
         .find_map(|key| extras.iter().rev().find(|(name, _)| name == key).and_then(|(_, raw)| id_of(raw)))
         .or_else(|| SESSION_KEYS.iter().find_map(|key| in_metadata(key)));
     Identity {
         user,
+        user_beside,
         safety_identifier: wire.safety_identifier.take(),
         prompt_cache_key: wire.prompt_cache_key.take(),
         session,

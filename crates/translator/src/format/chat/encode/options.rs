@@ -184,7 +184,7 @@ fn write_reasoning_object(w: &mut Writer, resolved: &Resolved) {
 /// Source: translation.md A.11, B87.
 fn write_identity(w: &mut Writer, target: &Target<'_>, request: &Request<'_>, losses: &mut Vec<Loss>) {
     let identity = &request.identity;
-    if let Some(user) = &identity.user {
+    if let Some(user) = identity.user_beside.as_ref().or(identity.user.as_ref()) {
         let name = user.decoded();
         match !target.own && name.len() > MAX_USER {
             false => w.field_text("user", user),

@@ -374,6 +374,9 @@ impl Body<'_> {
             .and_then(|metadata| TopLevel::scan(metadata.get().as_bytes()).ok())
             .and_then(|metadata| metadata.string("user_id").ok().flatten().map(Cow::into_owned))
             .filter(|user| !user.trim().is_empty());
+        if identity.user_beside.is_some() {
+            loss(losses, "user", "the metadata names another user, and Claude is told one");
+        }
         if let Some(user) = own.or_else(|| derive_user_id(self.request)) {
             w.key("metadata");
             w.begin_object();

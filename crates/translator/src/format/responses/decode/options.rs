@@ -9,6 +9,7 @@ use crate::codec::CodecError;
 use crate::json::read::{plain, read, wrong};
 use crate::json::{Extras, List, Text, kind_of};
 use crate::model::{Identity, OutputFormat, OutputSpec, ReasoningControl, StreamSpec, Summary};
+use crate::pass::identity::users;
 use crate::pass::reasoning::of_effort;
 use crate::splice::TopLevel;
 
@@ -117,11 +118,13 @@ fn text_of<'a>(object: &TopLevel<'a>, key: &str) -> Option<Text<'a>> {
 /// Who is behind it, and what names the conversation (A.11, B87, E570 to E572).
 pub(super) fn identity<'a>(wire: &mut wire::Request<'a>, extras: &Extras<'a>) -> Identity<'a> {
     let metadata = wire.metadata.and_then(|raw| TopLevel::scan(raw.get().as_bytes()).ok());
-    let user = metadata.as_ref().and_then(|metadata| text_of(metadata, "user_id"));
+    let in_metadata = metadata.as_ref().and_then(|metadata| text_of(metadata, "user_id"));
+    // Only strings name a user; the metadata's goes first.
+    let (user, user_beside) = users(in_metadata, wire.user.and_then(Text::from_raw));
     let last = |key: &str| extras.iter().rev().find(|(name, _)| name == key).map(|(_, raw)| *raw);
     Identity {
-        // Only strings name a user; the metadata's goes first.
-        user: user.or_else(|| wire.user.and_then(Text::from_raw)),
+        user,
+        user_beside,
         safety_identifier: wire.safety_identifier.take(),
         prompt_cache_key: wire.prompt_cache_key.take(),
         session: session(&mut |key| last(key)),

@@ -243,7 +243,8 @@ fn write_identity(w: &mut Writer, target: &Target<'_>, request: &Request<'_>, lo
     let metadata_names_user =
         identity.metadata.as_ref().is_some_and(|metadata| metadata.get().contains("\"user_id\""));
     if !target.is_codex() && vendor {
-        if let Some(user) = identity.user.as_ref().filter(|_| !(target.native && metadata_names_user)) {
+        let user = identity.user.as_ref().filter(|_| !(target.native && metadata_names_user));
+        if let Some(user) = identity.user_beside.as_ref().or(user) {
             w.field_text("user", user);
         }
         if let Some(id) = &identity.safety_identifier {
