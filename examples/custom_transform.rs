@@ -44,11 +44,7 @@ impl RequestTransform for ChatToAcme {
     }
 
     /// What is left behind is told to clients that ask with `x-cliproxy-explain: 1`.
-    fn transform_telling(
-        &self,
-        call: &RequestCall<'_>,
-        losses: &mut Vec<Loss>,
-    ) -> Result<Bytes, CodecError> {
+    fn transform_telling(&self, call: &RequestCall<'_>, losses: &mut Vec<Loss>) -> Result<Bytes, CodecError> {
         if read(call.body)?["messages"].as_array().is_some_and(|turns| turns.len() > 1) {
             losses.push(Loss::new("messages", "the service takes the last of them"));
         }
