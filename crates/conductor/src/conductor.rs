@@ -1,6 +1,6 @@
 //! The front: what the service wires and the HTTP edge calls.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -222,7 +222,13 @@ impl Conductor {
     /// Makes the registered credentials exactly these: new ones come, missing ones go, the rest keep their
     /// cooldowns. Those of [`cliproxy_core::Origin::Runtime`] stay whether listed or not.
     pub fn sync(&self, all: Vec<Registration>) {
-        self.inner.sync(all);
+        self.inner.sync(all, &BTreeSet::new());
+    }
+
+    /// As [`Self::sync`], but what is known of those that cannot be read right now goes on as it is: a file that is
+    /// being edited is no reason to drop a login, nor what its last renewal brought.
+    pub fn sync_readable(&self, all: Vec<Registration>, unreadable: &BTreeSet<CredentialId>) {
+        self.inner.sync(all, unreadable);
     }
 
     /// All credentials, by id.

@@ -1,6 +1,7 @@
 //! Renewal: never lose a credential. Source: design.md §5.
 
 mod due;
+mod lease;
 mod once;
 mod queue;
 mod save;

@@ -141,8 +141,9 @@ impl Inner {
         removed
     }
 
-    /// Makes the registered credentials exactly these, apart from those made while running.
-    pub(crate) fn sync(&self, all: Vec<Registration>) {
+    /// Makes the registered credentials exactly these, apart from those made while running and those that cannot be
+    /// read right now.
+    pub(crate) fn sync(&self, all: Vec<Registration>, unreadable: &BTreeSet<CredentialId>) {
         let wanted: BTreeSet<CredentialId> = all.iter().map(|one| one.credential.id().clone()).collect();
         for registration in all {
             self.register(registration);
@@ -152,6 +153,7 @@ impl Inner {
             .iter()
             .filter(|entry| !wanted.contains(entry.id()))
             .filter(|entry| !matches!(entry.credential().origin(), Origin::Runtime))
+            .filter(|entry| !unreadable.contains(entry.id()))
             .map(|entry| entry.id().clone())
             .collect();
         for id in gone {

@@ -1,12 +1,12 @@
 //! Everything that may serve: credentials of the configuration, the store, the embedder and the environment, and the
 //! demo, each with its executor and its models.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cliproxy_conductor::{Conductor, Registration};
 use cliproxy_config::Config;
-use cliproxy_core::{Credential, ProviderExecutor, StoreError};
+use cliproxy_core::{Credential, CredentialId, ProviderExecutor, StoreError};
 use cliproxy_executors::{Egress, demo_credential};
 use cliproxy_relay::Relay;
 use cliproxy_transport::Shutdown;
@@ -42,6 +42,8 @@ pub(crate) struct Gathered {
     /// Those whose providers have a longer list than what is known by heart.
     open: Vec<Registration>,
     executors: Vec<Arc<dyn ProviderExecutor>>,
+    /// What is there and cannot be read: it may be being edited.
+    unreadable: BTreeSet<CredentialId>,
 }
 
 impl Gathered {
@@ -56,7 +58,7 @@ impl Gathered {
         for executor in self.executors {
             conductor.register_executor(executor);
         }
-        fetching.load(self.registrations, self.open, tasks, &shutdown.draining_token());
+        fetching.load((self.registrations, &self.unreadable), self.open, tasks, &shutdown.draining_token());
     }
 }
 
@@ -74,6 +76,8 @@ pub(crate) async fn all(
     for problem in &listing.problems {
         tracing::warn!(credential = problem.name, reason = problem.reason, "skipped a credential");
     }
+    // Some name what is wrong inside one that can be read; those are registered all the same.
+    let unreadable = listing.problems.iter().map(|problem| CredentialId::new(&problem.name)).collect();
     found.extend(listing.credentials);
     found.extend(parts.credentials.iter().cloned());
     let held = found.len();
@@ -104,7 +108,7 @@ pub(crate) async fn all(
         }
     }
     tell(&registrations);
-    Ok(Gathered { registrations, open, executors: providers.into_executors() })
+    Ok(Gathered { registrations, open, executors: providers.into_executors(), unreadable })
 }
 
 /// One line a provider: a pool may hold thousands.

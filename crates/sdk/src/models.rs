@@ -1,13 +1,13 @@
 //! Lists of models that have to be fetched. A service does not wait for them: it starts with what its executors know by
 //! heart, and each list takes its place when it has come. Who sends one request and goes, as `test MODEL` does, waits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cliproxy_conductor::{Conductor, Registration};
-use cliproxy_core::{Credential, ExecutorError, ModelInfo, ProviderExecutor, ProviderId};
+use cliproxy_core::{Credential, CredentialId, ExecutorError, ModelInfo, ProviderExecutor, ProviderId};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -100,11 +100,11 @@ impl Fetching {
         self.lists.borrow().iter().filter_map(List::missing).collect()
     }
 
-    /// Makes `all` the conductor's credentials, then asks for the lists of `open`, once a service: with one of its
+    /// Makes `all` the conductor's credentials, beside those that cannot be read right now, then asks for the lists of `open`, once a service: with one of its
     /// keys, for all of them.
     pub(crate) fn load(
         &self,
-        all: Vec<Registration>,
+        (all, unreadable): (Vec<Registration>, &BTreeSet<CredentialId>),
         open: Vec<Registration>,
         tasks: &TaskTracker,
         stop: &CancellationToken,
@@ -113,7 +113,7 @@ impl Fetching {
         let mine = {
             let mut load = self.load.lock();
             *load += 1;
-            self.conductor.sync(all);
+            self.conductor.sync_readable(all, unreadable);
             self.lists.send_replace(groups.iter().filter_map(|group| List::of(group)).collect());
             *load
         };

@@ -4,16 +4,21 @@ use std::time::Duration;
 
 use cliproxy_core::{Credential, CredentialKind, Renewal, Timestamp};
 
+use super::state::RenewState;
 use crate::pool::Entry;
 
 /// When the next automatic renewal is due; `None` when there is none.
 pub(crate) fn due(entry: &Entry, now: Timestamp) -> Option<Timestamp> {
+    due_in(&entry.renewal.lock(), entry, now)
+}
+
+/// As [`due`], for who has the lock and acts on the answer under it.
+pub(crate) fn due_in(state: &RenewState, entry: &Entry, now: Timestamp) -> Option<Timestamp> {
     let credential = entry.credential();
     if credential.kind() == CredentialKind::ApiKey || credential.settings().disabled {
         return None;
     }
     let shape = entry.shape();
-    let state = entry.renewal.lock();
     // Permanent until the document changes (Source: providers-a.md 1.4 "Our rule").
     if state.unsupported || state.dead.is_some() {
         return None;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cliproxy_core::{Credential, ErrorKind, ExecutorError, Mask, ProviderExecutor, RefreshLease};
+use cliproxy_core::{Credential, ErrorKind, ExecutorError, Mask, ProviderExecutor};
 
 use super::RenewError;
 use super::due::due;
@@ -15,7 +15,7 @@ use crate::pool::Entry;
 const FRUITLESS: Duration = Duration::from_secs(30);
 /// The longest that a store or a token endpoint is waited for. What hangs longer than this must not hold the turn,
 /// the lease and a worker for good; what it brings after this is lost, so it is long.
-const GIVE_UP: Duration = Duration::from_secs(600);
+pub(super) const GIVE_UP: Duration = Duration::from_secs(600);
 
 impl Inner {
     /// Renews a credential, unless somebody did since `seen` was read. Runs to its end even if the caller goes.
@@ -82,6 +82,8 @@ impl Inner {
         match error {
             // Nothing was tried.
             RenewError::Stopping => {}
+            // Nothing will be, until it is enabled.
+            RenewError::Gone if entry.credential().settings().disabled => {}
             RenewError::NotRenewable => entry.renewal.lock().unsupported = true,
             RenewError::NeedsLogin { message } => {
                 entry.renewal.lock().dead = Some((Arc::clone(current), message.clone()));
@@ -117,7 +119,7 @@ impl Inner {
         mut current: Arc<Credential>,
     ) -> Result<Arc<Credential>, RenewError> {
         let entry = &entry;
-        let lease = self.lease(&current).await?;
+        let leased = self.lease(entry, &current).await?;
         if let Some(stored) = self.reread(entry, &current).await? {
             let rotated = tokens_differ(stored.document(), current.document());
             current = self.publish(entry, &stored, true);
@@ -127,7 +129,7 @@ impl Inner {
             }
         }
         let executor = Arc::clone(&entry.shape().executor);
-        if lease.is_some() && executor.renewal_spends(&current) {
+        if leased.is_some() && executor.renewal_spends(&current) {
             self.probe(&current).await?;
         }
         if self.stop.is_cancelled() {
@@ -149,8 +151,8 @@ impl Inner {
             }
             Err(error) => return Err(failed(&current, &error)),
         };
-        let renewed = self.keep(entry, &fresh, lease.is_some()).await;
-        drop(lease);
+        let renewed = self.keep(entry, (&current, &fresh), leased.is_some()).await;
+        drop(leased);
         let now = self.now();
         if due(entry, now).is_some_and(|at| at <= now) {
             entry.renewal.lock().not_before = Some(now.plus(FRUITLESS));
@@ -164,30 +166,12 @@ impl Inner {
         credential.document().expiry().is_none_or(|expiry| expiry > self.now())
     }
 
-    async fn lease(&self, credential: &Credential) -> Result<Option<Box<dyn RefreshLease>>, RenewError> {
-        let Some(store) = self.store.as_ref().filter(|store| store.keeps(credential)) else {
-            return Ok(None);
-        };
-        let lease = tokio::time::timeout(GIVE_UP, store.lease(credential.id()));
-        // At the end nobody waits for a turn.
-        let Some(lease) = self.stop.run_until_cancelled(lease).await else {
-            return Err(RenewError::Stopping);
-        };
-        match lease {
-            Ok(lease) => lease.map(Some).map_err(|error| store_failed(&error)),
-            Err(_) => Err(RenewError::Store { message: "somebody else holds the lease".to_owned() }),
-        }
-    }
-
     /// A token that works once is not spent while what it brings could not be kept: the old access token lives on.
     async fn probe(&self, credential: &Credential) -> Result<(), RenewError> {
         let Some(store) = &self.store else { return Ok(()) };
-        match tokio::time::timeout(GIVE_UP, store.probe(credential)).await {
-            Ok(probed) => probed.map_err(|error| RenewError::Store {
-                message: format!("{}; the refresh token was not spent", told(&error)),
-            }),
-            Err(_) => Err(RenewError::Store { message: "it does not answer".to_owned() }),
-        }
+        self.in_time(store.probe(credential)).await.map_err(|error| RenewError::Store {
+            message: format!("{}; the refresh token was not spent", told(&error)),
+        })
     }
 
     /// What the store has, when that is not what we know it to have: another process or a person changed it.
@@ -197,9 +181,13 @@ impl Inner {
         current: &Credential,
     ) -> Result<Option<Arc<Credential>>, RenewError> {
         let Some(store) = self.store.as_ref().filter(|store| store.keeps(current)) else { return Ok(None) };
-        let stored = store.load(current.id()).await.map_err(|error| store_failed(&error))?;
+        let stored = self.in_time(store.load(current.id())).await.map_err(|error| store_failed(&error))?;
         // Gone from the store: to renew it would be to bring it back.
         let stored = stored.ok_or(RenewError::Gone)?;
+        if stored.settings().disabled {
+            self.rest(entry);
+            return Err(RenewError::Gone);
+        }
         let state = entry.renewal.lock();
         if stored.document() == state.base.document() {
             return Ok(None);
@@ -221,7 +209,7 @@ async fn refresh(
     tokio::time::timeout(GIVE_UP, executor.refresh(credential)).await.unwrap_or_else(late)
 }
 
-fn store_failed(error: &cliproxy_core::StoreError) -> RenewError {
+pub(super) fn store_failed(error: &cliproxy_core::StoreError) -> RenewError {
     RenewError::Store { message: told(error) }
 }
 

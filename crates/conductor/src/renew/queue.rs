@@ -9,7 +9,7 @@ use cliproxy_core::{CredentialId, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore};
 
-use super::due::due;
+use super::due::{due, due_in};
 use crate::inner::Inner;
 use crate::pool::Entry;
 
@@ -30,12 +30,12 @@ impl Queue {
 impl Inner {
     /// Queues a credential's next renewal, if it has one.
     pub(crate) fn schedule(&self, entry: &Entry) {
-        let now = self.now();
-        let Some(at) = due(entry, now) else {
-            entry.renewal.lock().queued = None;
+        let mut state = entry.renewal.lock();
+        // Under the lock: who looked earlier must not write later, over a newer answer.
+        let Some(at) = due_in(&state, entry, self.now()) else {
+            state.queued = None;
             return;
         };
-        let mut state = entry.renewal.lock();
         if state.queued == Some(at) {
             return;
         }
@@ -49,11 +49,13 @@ impl Inner {
     pub(crate) async fn renewal_loop(self: Arc<Self>) {
         let workers = Arc::new(Semaphore::new(self.settled.load().options.renewal.workers.max(1)));
         loop {
-            while let Some(entry) = self.next_due() {
+            loop {
                 let permit = tokio::select! {
                     () = self.stop.cancelled() => return,
                     permit = Arc::clone(&workers).acquire_owned() => permit,
                 };
+                // Asked only now: while a worker was awaited, a request may have renewed it.
+                let Some(entry) = self.next_due() else { break };
                 let inner = Arc::clone(&self);
                 self.tasks.spawn(async move {
                     // Held until the renewal is over: that is what bounds the workers.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cliproxy_core::{Credential, Document, StoreError};
+use cliproxy_core::{Credential, Settings, StoreError};
 
 use super::RenewError;
 use super::once::told;
+use super::state::{carried, secrets_differ};
 use crate::inner::Inner;
 use crate::pool::Entry;
 
@@ -16,54 +17,89 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const LAST_TRIES: u32 = 5;
 const LAST_PAUSE: Duration = Duration::from_secs(1);
 
+/// What became of a renewed credential.
+enum Saving {
+    /// The store has it, with what others changed beside the tokens.
+    Done(Arc<Credential>),
+    /// The store has other tokens by now, of a login or of another program: these count.
+    Theirs(Arc<Credential>),
+    /// The store has none any more: to save it would be to bring it back.
+    Gone,
+}
+
 impl Inner {
     /// Saves a renewed credential, then publishes it. One that was `leased` is the store's to keep, whatever the
     /// store says of it by now: its configuration may have been reloaded while the provider answered.
     pub(super) async fn keep(
         self: &Arc<Self>,
         entry: &Arc<Entry>,
-        fresh: &Credential,
+        (old, fresh): (&Credential, &Credential),
         leased: bool,
     ) -> Arc<Credential> {
-        // Settings may have been edited while the provider answered: they are the entry's, the document is new.
-        let fresh = Arc::new(entry.credential().with_document(fresh.document().clone()));
+        let current = entry.credential();
+        if secrets_differ(current.document(), old.document()) {
+            tell_theirs(&current);
+            return current;
+        }
+        // Other members may have been edited while the provider answered.
+        let document = carried(old.document(), fresh.document(), current.document());
+        let fresh = Arc::new(current.with_document(document));
         if !leased {
             return self.publish(entry, &fresh, true);
         }
         match self.save(entry, &fresh).await {
-            Ok(saved) => self.publish(entry, &saved, true),
-            Err(error) => {
-                tracing::error!(
-                    credential = %fresh.masked_id(),
-                    error = %told(&error),
-                    "renewed credential cannot be saved, it lives in memory until it can"
-                );
-                let published = self.publish(entry, &fresh, false);
-                let (inner, entry) = (Arc::clone(self), Arc::clone(entry));
-                self.tasks.spawn(async move { inner.save_later(&entry).await });
-                published
+            Ok(Saving::Done(saved)) => return self.publish(entry, &saved, true),
+            Ok(Saving::Theirs(theirs)) => {
+                tell_theirs(&theirs);
+                return self.publish(entry, &theirs, true);
             }
+            // It may be on its way back, as when an editor writes it anew: that is looked for.
+            Ok(Saving::Gone) => {}
+            Err(error) => tracing::error!(
+                credential = %fresh.masked_id(),
+                error = %told(&error),
+                "renewed credential cannot be saved, it lives in memory until it can"
+            ),
         }
+        let published = self.publish(entry, &fresh, false);
+        if !std::mem::replace(&mut entry.renewal.lock().saving, true) {
+            let (inner, entry) = (Arc::clone(self), Arc::clone(entry));
+            self.tasks.spawn(async move { inner.save_later(&entry).await });
+        }
+        published
     }
 
     /// Writes what changed since the store was last read over what it has now, so that a person's edits survive.
-    async fn save(&self, entry: &Entry, fresh: &Arc<Credential>) -> Result<Arc<Credential>, StoreError> {
-        let Some(store) = &self.store else { return Ok(Arc::clone(fresh)) };
+    async fn save(&self, entry: &Entry, fresh: &Arc<Credential>) -> Result<Saving, StoreError> {
+        let Some(store) = &self.store else { return Ok(Saving::Done(Arc::clone(fresh))) };
         let base = Arc::clone(&entry.renewal.lock().base);
-        let stored = store.load(fresh.id()).await?;
-        let edited = stored.filter(|stored| stored.document() != base.document());
-        let merged = match edited {
-            Some(stored) => Arc::new(
-                fresh.with_document(stored.document().merged(changes(base.document(), fresh.document()))),
-            ),
-            None => Arc::clone(fresh),
-        };
-        store.save(&merged).await?;
-        Ok(merged)
+        let Some(stored) = self.in_time(store.load(fresh.id())).await? else { return Ok(Saving::Gone) };
+        let (theirs, ours) = (stored.document(), fresh.document());
+        let mut settings = Settings::clone(fresh.settings());
+        if stored.settings().disabled != base.settings().disabled {
+            settings.disabled = stored.settings().disabled;
+        }
+        let known = Credential::new(
+            fresh.id().clone(),
+            fresh.provider().clone(),
+            fresh.kind(),
+            fresh.origin().clone(),
+            theirs.clone(),
+            settings,
+        );
+        // What changes from here on is ours; all else is whose it was.
+        let known = if fresh.changed_members().is_some() { known.into_stored() } else { known };
+        if secrets_differ(theirs, base.document()) && secrets_differ(theirs, ours) {
+            return Ok(Saving::Theirs(Arc::new(known)));
+        }
+        let merged = Arc::new(known.with_document(carried(base.document(), ours, theirs)));
+        self.in_time(store.save(&merged)).await?;
+        Ok(Saving::Done(merged))
     }
 
-    /// Tries to save until it works; at the end a few times more.
-    async fn save_later(&self, entry: &Entry) {
+    /// Tries to save until it works; at the end a few times more. Goes on where the credential is not registered any
+    /// more: what it replaced in the store is spent.
+    async fn save_later(&self, entry: &Arc<Entry>) {
         let (mut pause, mut last_tries) = (FIRST_PAUSE, LAST_TRIES);
         loop {
             let stopping = self.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none();
@@ -71,39 +107,101 @@ impl Inner {
                 tokio::time::sleep(LAST_PAUSE).await;
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
+            let is_last = stopping && last_tries <= 1;
+            last_tries -= u32::from(stopping && !is_last);
             let _turn = entry.turn.lock().await;
-            let unsaved = entry.renewal.lock().unsaved;
-            if !unsaved || self.entry(entry.id()).is_none() {
+            if self.save_again(entry, is_last).await {
                 return;
-            }
-            let credential = entry.credential();
-            match self.save_under_lease(entry, &credential).await {
-                Ok(saved) => {
-                    self.publish(entry, &saved, true);
-                    tracing::info!(credential = %saved.masked_id(), "renewed credential saved at last");
-                    return;
-                }
-                Err(error) if stopping && last_tries <= 1 => {
-                    let error = told(&error);
-                    tracing::error!(
-                        credential = %credential.masked_id(),
-                        %error,
-                        "renewed credential is lost: it could not be saved before the end"
-                    );
-                    entry.renewal.lock().lost = Some(error);
-                    entry.settled.notify_waiters();
-                    return;
-                }
-                Err(error) => {
-                    last_tries -= u32::from(stopping);
-                    let error = told(&error);
-                    tracing::error!(credential = %credential.masked_id(), %error, "still cannot be saved");
-                }
             }
         }
     }
 
-    /// Waits until what was renewed is saved, or given up at the end.
+    /// One more try; whether it was the last that is needed.
+    async fn save_again(&self, entry: &Arc<Entry>, is_last: bool) -> bool {
+        let credential = entry.credential();
+        let leased = self.lease_again(entry).await;
+        if !entry.renewal.lock().unsaved {
+            // A login has replaced it meanwhile.
+            entry.renewal.lock().saving = false;
+            return true;
+        }
+        let saved = match &leased {
+            Ok(_) => self.save(entry, &credential).await,
+            Err(error) => Err(StoreError::new(error.kind(), told(error))),
+        };
+        let masked = credential.masked_id();
+        let lost = match saved {
+            Ok(Saving::Done(saved)) => {
+                tracing::info!(credential = %masked, "renewed credential saved at last");
+                self.settle(entry, &saved);
+                None
+            }
+            Ok(Saving::Theirs(theirs)) => {
+                tell_theirs(&theirs);
+                self.settle(entry, &theirs);
+                None
+            }
+            Ok(Saving::Gone) => {
+                let mut state = entry.renewal.lock();
+                if state.lost.is_none() {
+                    tracing::warn!(credential = %masked, "renewed credential is gone from the store: it is not brought back");
+                }
+                state.lost = Some(RenewError::Gone);
+                drop(state);
+                entry.settled.notify_waiters();
+                // While it serves, its place may come back: a volume that is mounted again.
+                if !is_last && self.is_registered(entry) {
+                    return false;
+                }
+                Some(RenewError::Gone)
+            }
+            Err(error) if is_last => {
+                let message = told(&error);
+                tracing::error!(
+                    credential = %masked,
+                    error = %message,
+                    "renewed credential is lost: it could not be saved before the end"
+                );
+                Some(RenewError::Lost { message })
+            }
+            Err(error) => {
+                tracing::error!(credential = %masked, error = %told(&error), "still cannot be saved");
+                return false;
+            }
+        };
+        {
+            let mut state = entry.renewal.lock();
+            state.saving = false;
+            state.lost = lost;
+        }
+        entry.settled.notify_waiters();
+        true
+    }
+
+    fn is_registered(&self, entry: &Arc<Entry>) -> bool {
+        self.entry(entry.id()).is_some_and(|known| Arc::ptr_eq(&known, entry))
+    }
+
+    /// Puts what the store has in force. Where the credential was taken away and has come back meanwhile, it is
+    /// another entry's.
+    fn settle(&self, entry: &Arc<Entry>, stored: &Arc<Credential>) {
+        if self.is_registered(entry) {
+            self.publish(entry, stored, true);
+            self.schedule(entry);
+            return;
+        }
+        {
+            let mut state = entry.renewal.lock();
+            state.unsaved = false;
+            state.base = Arc::clone(stored);
+        }
+        if let Some(other) = self.entry(entry.id()) {
+            let handed = other.credential().with_document(stored.document().clone());
+            self.update(&Arc::new(handed));
+        }
+    }
+
+    /// Waits until what was renewed is saved, or given up.
     pub(crate) async fn until_saved(&self, entry: &Entry) -> Result<(), RenewError> {
         loop {
             let settled = entry.settled.notified();
@@ -112,21 +210,11 @@ impl Inner {
                 (state.unsaved, state.lost.clone())
             };
             match lost {
-                Some(message) => return Err(RenewError::Lost { message }),
+                Some(error) => return Err(error),
                 None if !unsaved => return Ok(()),
                 None => settled.await,
             }
         }
-    }
-
-    async fn save_under_lease(
-        &self,
-        entry: &Entry,
-        credential: &Arc<Credential>,
-    ) -> Result<Arc<Credential>, StoreError> {
-        let Some(store) = &self.store else { return Ok(Arc::clone(credential)) };
-        let _lease = store.lease(credential.id()).await?;
-        self.save(entry, credential).await
     }
 
     /// Makes a credential the current one. `stored` says that the store has it.
@@ -136,12 +224,15 @@ impl Inner {
         credential: &Arc<Credential>,
         stored: bool,
     ) -> Arc<Credential> {
-        {
+        let newly_disabled = {
             let mut state = entry.renewal.lock();
             let before = entry.credential();
-            // An edit of the settings meanwhile stays.
+            let newly_disabled = credential.settings().disabled && !before.settings().disabled;
+            // An edit of the settings meanwhile stays, and so does the word of the store that it is disabled.
             if before.settings() != credential.settings() {
-                entry.set_credential(Arc::new(before.with_document(credential.document().clone())));
+                let mut settings = Settings::clone(before.settings());
+                settings.disabled |= newly_disabled;
+                entry.set_credential(Arc::new(credential.with_settings(settings)));
             } else {
                 entry.set_credential(Arc::clone(credential));
             }
@@ -152,25 +243,48 @@ impl Inner {
             }
             state.lost = None;
             state.refreshed();
-        }
+            newly_disabled
+        };
         entry.settled.notify_waiters();
         let current = entry.credential();
         let now = self.now();
         let mut board = self.board.lock();
         board.replace(&current);
-        board.change(entry.id(), now, cliproxy_quota::Ledger::renewed);
+        board.change(entry.id(), now, |ledger| {
+            ledger.renewed();
+            if newly_disabled {
+                ledger.set_disabled(true);
+            }
+        });
         drop(board);
         self.observers.tell(|hook| hook.updated(&current));
         current
     }
+
+    /// Takes a credential out of use that its store says is disabled, before a reload does.
+    pub(super) fn rest(&self, entry: &Entry) {
+        let state = entry.renewal.lock();
+        let before = entry.credential();
+        if before.settings().disabled {
+            return;
+        }
+        let mut settings = Settings::clone(before.settings());
+        settings.disabled = true;
+        entry.set_credential(Arc::new(before.with_settings(settings)));
+        drop(state);
+        tracing::info!(credential = %before.masked_id(), "it was disabled in the store: it is not used any more");
+        let current = entry.credential();
+        let mut board = self.board.lock();
+        board.replace(&current);
+        board.change(entry.id(), self.now(), |ledger| ledger.set_disabled(true));
+        drop(board);
+        self.observers.tell(|hook| hook.updated(&current));
+    }
 }
 
-/// The members that differ.
-pub(super) fn changes(before: &Document, after: &Document) -> serde_json::Map<String, serde_json::Value> {
-    after
-        .as_map()
-        .iter()
-        .filter(|(key, value)| before.get(key) != Some(*value))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect()
+fn tell_theirs(credential: &Credential) {
+    tracing::warn!(
+        credential = %credential.masked_id(),
+        "other tokens were stored while it was renewed: those are used"
+    );
 }

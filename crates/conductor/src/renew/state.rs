@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cliproxy_core::{Credential, Document, ErrorKind, Timestamp};
+use cliproxy_core::{Credential, Document, ErrorKind, RefreshLease, Timestamp};
 
 use crate::RenewalOptions;
 
@@ -69,8 +69,12 @@ pub(crate) struct RenewState {
     pub(crate) handed: Arc<Credential>,
     /// In memory only: saving failed and is being retried.
     pub(crate) unsaved: bool,
-    /// Why it could not be saved up to the end: it is not retried any more.
-    pub(crate) lost: Option<String>,
+    /// The lease of what is unsaved: while the store has the spent token, nobody else may renew with it.
+    pub(crate) held: Option<Box<dyn RefreshLease>>,
+    /// Whether a task is at it.
+    pub(crate) saving: bool,
+    /// Why nobody need wait for it to be saved: it was given up at the end, or its place in the store is gone.
+    pub(crate) lost: Option<RenewError>,
     /// Failures in a row.
     pub(crate) failures: u32,
     /// No automatic renewal before.
@@ -92,6 +96,8 @@ impl RenewState {
             handed: credential,
             superseded: None,
             unsaved: false,
+            held: None,
+            saving: false,
             lost: None,
             failures: 0,
             not_before: None,
@@ -133,23 +139,42 @@ impl RenewState {
     }
 }
 
+/// What opens the account.
+const SECRETS: [&str; 11] = [
+    "access_token",
+    "accessToken",
+    "refresh_token",
+    "refreshToken",
+    "id_token",
+    "token",
+    "Token",
+    "api_key",
+    "cookie",
+    "session_key",
+    "github_token",
+];
+/// How long it does.
+const EXPIRIES: [&str; 3] = ["expired", "expires_at", "expiresAt"];
+
 /// Whether two documents carry different tokens: other members may be edited by hand.
 pub(crate) fn tokens_differ(a: &Document, b: &Document) -> bool {
-    const KEYS: [&str; 14] = [
-        "access_token",
-        "accessToken",
-        "refresh_token",
-        "refreshToken",
-        "id_token",
-        "token",
-        "Token",
-        "api_key",
-        "cookie",
-        "session_key",
-        "github_token",
-        "expired",
-        "expires_at",
-        "expiresAt",
-    ];
-    KEYS.iter().any(|key| a.get(key) != b.get(key))
+    secrets_differ(a, b) || EXPIRIES.iter().any(|key| a.get(key) != b.get(key))
+}
+
+/// As [`tokens_differ`], whatever is said of when they end.
+pub(crate) fn secrets_differ(a: &Document, b: &Document) -> bool {
+    SECRETS.iter().any(|key| a.get(key) != b.get(key))
+}
+
+/// A document with what changed between two others: members that came, changed or went. All else stays, in order.
+pub(crate) fn carried(before: &Document, after: &Document, onto: &Document) -> Document {
+    let mut map = onto.as_map().clone();
+    for (key, value) in after.as_map().iter().filter(|(key, value)| before.get(key) != Some(*value)) {
+        map.insert(key.clone(), value.clone());
+    }
+    for key in before.as_map().keys().filter(|key| after.get(key).is_none()) {
+        // `remove` would put the last member in its place.
+        map.shift_remove(key);
+    }
+    Document::new(map)
 }

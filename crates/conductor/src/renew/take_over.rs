@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use cliproxy_core::{Credential, Document, Origin};
 
-use super::save::changes;
-use super::state::{RenewState, tokens_differ};
+use super::state::{RenewState, carried, tokens_differ};
 use crate::inner::Inner;
 use crate::pool::Entry;
 
@@ -30,8 +29,7 @@ impl Inner {
             let known = known_with_these_tokens(&state, credential, stored).filter(|_| new_tokens);
             state.handed = Arc::clone(credential);
             if let Some(known) = known {
-                let edits = changes(&known, credential.document());
-                let document = current.document().merged(edits);
+                let document = carried(&known, credential.document(), current.document());
                 entry.set_credential(Arc::new(credential.with_document(document)));
                 false
             } else {
@@ -42,6 +40,7 @@ impl Inner {
                 }
                 if new_tokens {
                     state.unsaved = false;
+                    state.held = None;
                     state.superseded = None;
                     state.refreshed();
                 }

@@ -16,6 +16,7 @@ mod failover;
 mod healing;
 mod keeping;
 mod load;
+mod meanwhile;
 mod observers;
 mod on_disk;
 mod registry;

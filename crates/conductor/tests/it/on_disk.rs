@@ -275,3 +275,14 @@ async fn a_token_that_a_stranger_rotated_is_read_from_the_file_again() {
         "{\"refresh_token\":\"refresh-8\",\"type\":\"p\",\"access_token\":\"access-8\",\"theirs\":true}\n"
     );
 }
+
+#[tokio::test]
+async fn a_file_that_was_disabled_is_not_renewed_and_stays_disabled() {
+    let (directory, tokens) = (directory(), Tokens::start());
+    let conductor = conductor(directory.path(), tokens.address).await;
+    let off = r#"{"type":"p","disabled":true,"access_token":"access-1","refresh_token":"refresh-1"}"#;
+    std::fs::write(directory.path().join(ID), off).unwrap();
+    assert_eq!(renew(&conductor).await.unwrap_err(), RenewError::Gone);
+    assert_eq!(std::fs::read_to_string(directory.path().join(ID)).unwrap(), off);
+    assert_eq!(tokens.given(), 1);
+}

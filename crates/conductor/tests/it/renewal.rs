@@ -21,6 +21,8 @@ pub struct MemoryStore {
     /// It says beforehand that it is full.
     pub unwritable: AtomicBool,
     broken: AtomicBool,
+    /// It never answers.
+    pub hangs: AtomicBool,
     /// Its configuration was reloaded, and nothing in it is the store's any more.
     emptied: AtomicBool,
     saves: AtomicUsize,
@@ -38,8 +40,18 @@ impl MemoryStore {
         Arc::new(store)
     }
 
-    fn put(&self, credential: Credential) {
+    pub fn put(&self, credential: Credential) {
         self.held.lock().insert(credential.id().clone(), credential);
+    }
+
+    pub fn get(&self, id: &CredentialId) -> Option<Credential> {
+        self.held.lock().get(id).cloned()
+    }
+
+    async fn answers(&self) {
+        if self.hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
     }
 
     pub fn text(&self, id: &str, key: &str) -> Option<String> {
@@ -55,6 +67,7 @@ impl CredentialStore for MemoryStore {
     }
 
     async fn load(&self, id: &CredentialId) -> Result<Option<Credential>, StoreError> {
+        self.answers().await;
         if self.broken.load(Ordering::SeqCst) {
             return Err(StoreError::new(StoreErrorKind::Storage, "unreachable"));
         }
@@ -62,6 +75,7 @@ impl CredentialStore for MemoryStore {
     }
 
     async fn save(&self, credential: &Credential) -> Result<(), StoreError> {
+        self.answers().await;
         let takes = *self.saving_takes.lock();
         tokio::time::sleep(takes).await;
         if self.full.load(Ordering::SeqCst) {
@@ -96,12 +110,12 @@ impl CredentialStore for MemoryStore {
 /// A provider whose refresh tokens work once: `refresh-1` gives `access-2` and `refresh-2`, and so on.
 #[derive(Debug, Default)]
 pub struct Provider {
-    used: Mutex<Vec<String>>,
+    pub used: Mutex<Vec<String>>,
     pub valid_for: Mutex<u64>,
 }
 
 impl Provider {
-    fn wire(self: &Arc<Self>, world: &World) {
+    pub fn wire(self: &Arc<Self>, world: &World) {
         self.wire_to(&world.executor);
     }
 
@@ -153,7 +167,7 @@ fn expiring_in(secs: i64) -> String {
     format!(r#"{{"access_token":"access-1","refresh_token":"refresh-1","expired":{expired}}}"#)
 }
 
-fn token(world: &World) -> String {
+pub fn token(world: &World) -> String {
     let status = world.conductor.credential(&CredentialId::new("x.json")).unwrap();
     status.credential.access_token().unwrap().expose().to_owned()
 }

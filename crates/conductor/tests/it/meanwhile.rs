@@ -1,0 +1,348 @@
+//! What others do to a login while its renewal is under way, and while what it brought is unsaved. Source: design.md §5.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use cliproxy_conductor::{Availability, Options, Registration, RenewError};
+use cliproxy_core::*;
+
+use crate::fakes::{World, account, settle, sleep, world_with};
+use crate::renewal::{FIRST, MemoryStore, stored_world, token};
+
+static ID: CredentialId = CredentialId::from_static("x.json");
+
+/// A login of a person, in place of the one that is renewed.
+const LOGIN: &str = r#"{"access_token":"access-9","refresh_token":"refresh-9"}"#;
+
+fn disabled(document: &str) -> Credential {
+    let mut settings = Settings::new("x.json");
+    settings.disabled = true;
+    account("x.json", document).with_settings(settings)
+}
+
+fn refresh_token(store: &MemoryStore) -> Option<String> {
+    store.text("x.json", "refresh_token")
+}
+
+/// Has the store full, and renews.
+async fn unsaved(world: &World, store: &MemoryStore) {
+    store.full.store(true, Ordering::SeqCst);
+    world.conductor.renew(&ID).await.unwrap();
+    assert!(world.conductor.credential(&ID).unwrap().unsaved);
+}
+
+/// While the provider answers, which takes it 100 ms.
+async fn renewed_while(world: &World, happens: impl FnOnce()) -> Result<Arc<Credential>, RenewError> {
+    let (renewed, ()) = tokio::join!(world.conductor.renew(&ID), async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        happens();
+    });
+    renewed
+}
+
+fn registration(world: &World, document: &str) -> Registration {
+    let executor = Arc::clone(&world.executor) as Arc<dyn ProviderExecutor>;
+    Registration::new(executor, Arc::new(account("x.json", document)), vec![ModelInfo::new("m")])
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_was_disabled_in_the_store_is_not_renewed_and_serves_no_more() {
+    let (world, store, _) = stored_world(FIRST);
+    store.put(disabled(r#"{"access_token":"access-1","refresh_token":"refresh-1","disabled":true}"#));
+    assert_eq!(world.conductor.renew(&ID).await.unwrap_err(), RenewError::Gone);
+    assert_eq!(world.executor.refreshes(), 0);
+    assert!(store.get(&ID).unwrap().settings().disabled);
+    assert_eq!(world.state("x.json", "m"), Availability::Disabled);
+    assert!(world.ask("m").await.result.is_err());
+    assert!(world.script.tried().is_empty());
+    // And again, when it is enabled.
+    store.put(account("x.json", FIRST));
+    assert!(world.conductor.update(Arc::new(account("x.json", FIRST))));
+    assert!(world.conductor.renew(&ID).await.is_ok());
+    assert!(world.ask("m").await.result.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_is_disabled_while_the_provider_answers_gets_its_tokens_and_stays_disabled() {
+    let (world, store, _) = stored_world(FIRST);
+    let off = r#"{"access_token":"access-1","refresh_token":"refresh-1","disabled":true}"#;
+    renewed_while(&world, || store.put(disabled(off))).await.unwrap();
+    let stored = store.get(&ID).unwrap();
+    assert_eq!(refresh_token(&store).as_deref(), Some("refresh-2"));
+    assert!(stored.settings().disabled && stored.document().flag("disabled") == Some(true));
+    assert_eq!(world.state("x.json", "m"), Availability::Disabled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_is_disabled_while_its_tokens_are_unsaved_stays_disabled() {
+    let (world, store, _) = stored_world(FIRST);
+    unsaved(&world, &store).await;
+    store.put(disabled(r#"{"access_token":"access-1","refresh_token":"refresh-1","disabled":true}"#));
+    store.full.store(false, Ordering::SeqCst);
+    world.conductor.until_saved(&ID).await.unwrap();
+    assert_eq!(refresh_token(&store).as_deref(), Some("refresh-2"));
+    assert!(store.get(&ID).unwrap().settings().disabled);
+    assert_eq!(world.state("x.json", "m"), Availability::Disabled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edit_that_is_taken_over_while_the_provider_answers_survives() {
+    let (world, store, _) =
+        stored_world(r#"{"access_token":"access-1","refresh_token":"refresh-1","a":1,"b":1}"#);
+    let edited = account("x.json", r#"{"access_token":"access-1","refresh_token":"refresh-1","a":2}"#);
+    renewed_while(&world, || {
+        store.put(edited.clone());
+        world.conductor.update(Arc::new(edited));
+    })
+    .await
+    .unwrap();
+    let stored = store.get(&ID).unwrap();
+    let text = serde_json::to_string(stored.document().as_map()).unwrap();
+    assert_eq!(text, r#"{"access_token":"access-2","refresh_token":"refresh-2","a":2}"#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_else_renews_while_the_store_has_the_spent_token() {
+    let (first, store, provider) = stored_world(FIRST);
+    let second = world_with(Options::default(), |builder| {
+        builder.store(Arc::clone(&store) as Arc<dyn CredentialStore>)
+    });
+    provider.wire(&second);
+    second.add(account("x.json", FIRST));
+    unsaved(&first, &store).await;
+    // There is room again before the first tries again: it is not the second's turn.
+    store.full.store(false, Ordering::SeqCst);
+    let renewed = second.conductor.renew(&ID).await.unwrap();
+    assert_eq!(renewed.refresh_token().unwrap().expose(), "refresh-2");
+    assert_eq!((second.executor.refreshes(), provider.used.lock().len()), (0, 1));
+    // And the lease is free again.
+    assert!(store.lease(&ID).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_unsaved_is_renewed_again_under_the_same_lease() {
+    let (world, store, _) = stored_world(FIRST);
+    unsaved(&world, &store).await;
+    let began = tokio::time::Instant::now();
+    for _ in 0..3 {
+        world.conductor.renew(&ID).await.unwrap();
+    }
+    assert!(began.elapsed() < Duration::from_secs(5), "it waited for itself: {:?}", began.elapsed());
+    assert_eq!(token(&world), "access-5");
+    store.full.store(false, Ordering::SeqCst);
+    world.conductor.until_saved(&ID).await.unwrap();
+    assert_eq!(refresh_token(&store).as_deref(), Some("refresh-5"));
+    assert!(store.lease(&ID).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_came_while_tokens_were_unsaved_is_not_written_over() {
+    let (world, store, _) = stored_world(FIRST);
+    unsaved(&world, &store).await;
+    store.put(account("x.json", LOGIN));
+    store.full.store(false, Ordering::SeqCst);
+    world.conductor.until_saved(&ID).await.unwrap();
+    assert_eq!((refresh_token(&store).as_deref(), token(&world).as_str()), (Some("refresh-9"), "access-9"));
+    assert!(store.lease(&ID).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_came_while_the_provider_answered_is_not_written_over() {
+    for reloaded in [false, true] {
+        let (world, store, _) = stored_world(FIRST);
+        let login = account("x.json", LOGIN);
+        let renewed = renewed_while(&world, || {
+            store.put(login.clone());
+            if reloaded {
+                world.conductor.update(Arc::new(login));
+            }
+        });
+        assert_eq!(renewed.await.unwrap().refresh_token().unwrap().expose(), "refresh-9");
+        assert_eq!(
+            (refresh_token(&store).as_deref(), token(&world).as_str()),
+            (Some("refresh-9"), "access-9")
+        );
+        assert!(!world.conductor.credential(&ID).unwrap().unsaved);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_date_of_expiry_in_the_store_is_no_other_login() {
+    let (world, store, _) = stored_world(FIRST);
+    unsaved(&world, &store).await;
+    store.put(account("x.json", r#"{"access_token":"access-1","refresh_token":"refresh-1","expired":7}"#));
+    store.full.store(false, Ordering::SeqCst);
+    world.conductor.until_saved(&ID).await.unwrap();
+    assert_eq!(refresh_token(&store).as_deref(), Some("refresh-2"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_was_removed_while_its_tokens_were_unsaved_does_not_come_back() {
+    let (world, store, _) = stored_world(FIRST);
+    unsaved(&world, &store).await;
+    store.delete(&ID).await.unwrap();
+    store.full.store(false, Ordering::SeqCst);
+    assert_eq!(world.conductor.until_saved(&ID).await, Err(RenewError::Gone));
+    sleep(600).await;
+    assert_eq!(refresh_token(&store), None);
+    // Unless its file does: a volume that was not mounted for a while.
+    store.put(account("x.json", FIRST));
+    sleep(61).await;
+    assert_eq!(refresh_token(&store).as_deref(), Some("refresh-2"));
+    assert_eq!(world.conductor.until_saved(&ID).await, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_is_removed_while_the_provider_answers_does_not_come_back() {
+    let (world, store, _) = stored_world(FIRST);
+    let (renewed, ()) = tokio::join!(world.conductor.renew(&ID), async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        store.delete(&ID).await.unwrap();
+    });
+    renewed.unwrap();
+    assert_eq!(world.conductor.until_saved(&ID).await, Err(RenewError::Gone));
+    // The next reload takes it out, and whoever looked for its file stops.
+    world.conductor.sync(Vec::new());
+    sleep(100).await;
+    assert!(store.lease(&ID).await.is_ok());
+    world.conductor.shutdown().await;
+    assert_eq!(refresh_token(&store), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_while_the_file_cannot_be_read_keeps_the_login_and_its_unsaved_tokens() {
+    let (world, store, _) = stored_world(FIRST);
+    unsaved(&world, &store).await;
+    world.conductor.sync_readable(Vec::new(), &BTreeSet::from([ID.clone()]));
+    assert_eq!(token(&world), "access-2");
+    // The file was mended, and is read again before the tokens are in it.
+    world.conductor.sync(vec![registration(&world, FIRST)]);
+    assert_eq!(token(&world), "access-2");
+    store.full.store(false, Ordering::SeqCst);
+    world.conductor.until_saved(&ID).await.unwrap();
+    assert_eq!(refresh_token(&store).as_deref(), Some("refresh-2"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_are_saved_although_their_login_is_not_registered_any_more() {
+    let (world, store, _) = stored_world(FIRST);
+    unsaved(&world, &store).await;
+    world.conductor.sync(Vec::new());
+    sleep(30).await;
+    store.full.store(false, Ordering::SeqCst);
+    sleep(61).await;
+    assert_eq!(refresh_token(&store).as_deref(), Some("refresh-2"));
+    assert!(store.lease(&ID).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_was_registered_anew_gets_the_tokens_that_were_unsaved() {
+    let (world, store, provider) = stored_world(FIRST);
+    unsaved(&world, &store).await;
+    world.conductor.remove(&ID);
+    world.add(account("x.json", FIRST));
+    assert_eq!(token(&world), "access-1");
+    store.full.store(false, Ordering::SeqCst);
+    sleep(61).await;
+    assert_eq!((refresh_token(&store).as_deref(), token(&world).as_str()), (Some("refresh-2"), "access-2"));
+    assert!(world.conductor.renew(&ID).await.is_ok());
+    assert_eq!(*provider.used.lock(), ["refresh-1", "refresh-2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_never_answers_holds_neither_the_renewal_nor_the_end() {
+    let (world, store, _) = stored_world(FIRST);
+    store.hangs.store(true, Ordering::SeqCst);
+    let hour = Duration::from_secs(3600);
+    let renewed = tokio::time::timeout(hour, world.conductor.renew(&ID)).await.expect("it gives up");
+    assert!(matches!(renewed, Err(RenewError::Store { .. })), "{renewed:?}");
+    assert_eq!(world.executor.refreshes(), 0);
+    tokio::time::timeout(hour, world.conductor.shutdown()).await.expect("nothing is waited for");
+
+    // It hangs from when the token is spent: the end says what is lost.
+    let (world, store, _) = stored_world(FIRST);
+    let (renewed, ()) = tokio::join!(world.conductor.renew(&ID), async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        store.hangs.store(true, Ordering::SeqCst);
+        sleep(1).await;
+        let began = tokio::time::Instant::now();
+        world.conductor.shutdown().await;
+        assert!(began.elapsed() < Duration::from_secs(120), "{:?}", began.elapsed());
+    });
+    renewed.unwrap();
+    let lost = Err(RenewError::Lost { message: "it does not answer".to_owned() });
+    assert_eq!(world.conductor.until_saved(&ID).await, lost);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_request_renewed_while_a_worker_was_awaited_is_not_renewed_again() {
+    let mut options = Options::default();
+    options.renewal = options.renewal.with_workers(1);
+    let world = crate::fakes::world(options);
+    *world.executor.lead.lock() = Renewal::Lead(Duration::from_secs(60));
+    *world.executor.takes.lock() = Duration::from_secs(10);
+    world.executor.refreshes_with(|credential| {
+        let mut changes = serde_json::Map::new();
+        changes.insert("expired".to_owned(), 9_999_999_999_i64.into());
+        Ok(credential.with_document(credential.document().merged(changes)))
+    });
+    let due =
+        format!(r#"{{"access_token":"a","refresh_token":"r","expired":{}}}"#, crate::fakes::WALL.as_secs());
+    for id in ["x.json", "y.json"] {
+        world.add(account(id, &due));
+    }
+    world.conductor.start();
+    sleep(1).await;
+    assert_eq!(world.executor.refreshes(), 1, "the other waits for the one worker");
+    *world.executor.takes.lock() = Duration::from_secs(1);
+    assert!(world.conductor.renew(&CredentialId::new("y.json")).await.is_ok());
+    sleep(60).await;
+    assert_eq!(world.executor.refreshes(), 2);
+    world.conductor.shutdown().await;
+}
+
+/// Two threads at once, again and again: one may be overtaken between looking and writing down.
+#[tokio::test(start_paused = true)]
+async fn whoever_looks_at_a_credential_first_does_not_have_the_last_word_on_its_next_renewal() {
+    const ROUNDS: usize = 3_000;
+    let world = Arc::new(crate::fakes::world(Options::default()));
+    *world.executor.lead.lock() = Renewal::Lead(Duration::from_secs(60));
+    world.executor.refreshes_with(|_| Err(ExecutorError::new(ErrorKind::InvalidGrant, "asked")));
+    let due = |round: usize| {
+        let now = crate::fakes::WALL.as_secs();
+        format!(r#"{{"access_token":"a","refresh_token":"r-{round}","expired":{now}}}"#)
+    };
+    world.add(disabled(&due(ROUNDS)));
+    world.conductor.start();
+    let (begun, done) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let threads = [true, false].map(|off| {
+        let (world, begun, done) = (Arc::clone(&world), Arc::clone(&begun), Arc::clone(&done));
+        std::thread::spawn(move || {
+            for round in 0..ROUNDS {
+                let document = due(round);
+                let edited = Arc::new(if off { disabled(&document) } else { account("x.json", &document) });
+                while begun.load(Ordering::SeqCst) <= round {
+                    std::thread::yield_now();
+                }
+                world.conductor.update(edited);
+                done.fetch_add(1, Ordering::SeqCst);
+            }
+        })
+    });
+    let mut expected = 0;
+    for round in 0..ROUNDS {
+        begun.store(round + 1, Ordering::SeqCst);
+        while done.load(Ordering::SeqCst) < 2 * (round + 1) {
+            std::thread::yield_now();
+        }
+        expected += usize::from(!world.conductor.credential(&ID).unwrap().credential.settings().disabled);
+        settle().await;
+        assert_eq!(world.executor.refreshes(), expected, "round {round}");
+    }
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    world.conductor.shutdown().await;
+}
