@@ -20,13 +20,61 @@ pub trait Client: Sync {
     fn whole(&self, body: &Value) -> Said;
     /// Reads a stream that ended well, checking its order and its end.
     fn stream(&self, events: &[SseEvent]) -> Said;
-    /// The message of an error, after checking its shape.
-    fn error(&self, status: u16, body: &Value) -> String;
+    /// An error, after checking every member of its shape.
+    fn refusal(&self, status: u16, body: &Value) -> Refusal;
+    /// The words that the format has for a status: one, or those that differ by whose fault it is.
+    fn kinds(&self, status: u16) -> &'static [&'static str];
+    /// The message of an error, after checking its shape and its kind.
+    fn error(&self, status: u16, body: &Value) -> String {
+        let refusal = self.refusal(status, body);
+        assert!(self.kinds(status).contains(&&*refusal.kind), "{} {status}: {body}", self.name());
+        refusal.message
+    }
     /// The message of the error that a broken stream ends with; `None` when it claims to have ended well.
     fn broken(&self, events: &[SseEvent]) -> Option<String>;
     /// Whether it comes in without a key, as a program of this machine.
     fn is_local(&self) -> bool {
         false
+    }
+}
+
+/// What a client is told of a failure.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub message: String,
+    /// `error.type`, or the status word of Google's APIs.
+    pub kind: String,
+    pub code: Option<String>,
+}
+
+/// What OpenAI's two formats have in common. Source: http-api.md A.8.
+pub fn openai_refusal(body: &Value) -> Refusal {
+    let only = |value: &Value, names: &[&str]| {
+        let members = value.as_object().unwrap_or_else(|| panic!("no object: {body}"));
+        assert!(members.keys().all(|name| names.contains(&name.as_str())), "{body}");
+    };
+    only(body, &["error"]);
+    let error = &body["error"];
+    // The last four are told of a cooldown.
+    only(error, &["message", "type", "param", "code", "model", "provider", "reset_time", "reset_seconds"]);
+    for name in ["param", "code"] {
+        assert!(error.get(name).is_some_and(|value| value.is_null() || value.is_string()), "{name}: {body}");
+    }
+    Refusal {
+        message: text_of(&error["message"]),
+        kind: text_of(&error["type"]),
+        code: error["code"].as_str().map(str::to_owned),
+    }
+}
+
+/// Source: http-api.md A.8.
+pub fn openai_kinds(status: u16) -> &'static [&'static str] {
+    match status {
+        401 => &["authentication_error"],
+        403 => &["permission_error"],
+        429 => &["rate_limit_error"],
+        400..=499 => &["invalid_request_error"],
+        _ => &["server_error"],
     }
 }
 

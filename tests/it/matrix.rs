@@ -128,22 +128,42 @@ pub fn hello() -> Feature {
     Feature { name: "hello", ask, answer }
 }
 
+/// A status of a provider, and what each format says of it: the status for the client, OpenAI's type and code, Claude's
+/// type, Google's word. Source: translation.md B76; http-api.md A.8.
+type Told = (u16, u16, (&'static str, Option<&'static str>), &'static str, &'static str);
+
+const TOLD: [Told; 9] = [
+    (400, 400, ("invalid_request_error", None), "invalid_request_error", "INVALID_ARGUMENT"),
+    // Our credential, not the client's: it could do nothing about it.
+    (401, 503, ("server_error", Some("internal_server_error")), "api_error", "UNAVAILABLE"),
+    (403, 503, ("server_error", Some("internal_server_error")), "api_error", "UNAVAILABLE"),
+    (404, 404, ("invalid_request_error", Some("model_not_found")), "not_found_error", "NOT_FOUND"),
+    (413, 413, ("invalid_request_error", None), "request_too_large", "INVALID_ARGUMENT"),
+    (429, 429, ("rate_limit_error", Some("rate_limit_exceeded")), "rate_limit_error", "RESOURCE_EXHAUSTED"),
+    (500, 500, ("server_error", Some("internal_server_error")), "api_error", "INTERNAL"),
+    (503, 503, ("server_error", Some("internal_server_error")), "overloaded_error", "UNAVAILABLE"),
+    (529, 529, ("server_error", Some("internal_server_error")), "overloaded_error", "UNAVAILABLE"),
+];
+
+/// What a client of a format is told of a provider's failure, beside the words.
+fn told(client: &dyn Client, provider: &dyn Provider, row: &Told) -> (String, Option<String>) {
+    let (status, expected, (kind, code), claude, google) = row;
+    // What a service of OpenAI's make calls it, is worth more than our word for the status.
+    let named = status == expected && ["openai-compatibility", "codex"].contains(&provider.name());
+    let code = if named { Some("some_code") } else { *code };
+    match client.name() {
+        "chat" | "responses" => ((*kind).to_owned(), code.map(str::to_owned)),
+        "claude" => ((*claude).to_owned(), None),
+        _ => ((*google).to_owned(), None),
+    }
+}
+
 #[tokio::test]
-async fn every_providers_failure_has_the_right_status_in_every_clients_shape() {
-    // Status of the provider, status for the client.
-    let cases = [
-        (400, 400),
-        // Our credential, not the client's: it could do nothing about it.
-        (401, 503),
-        (403, 503),
-        (404, 404),
-        (413, 413),
-        (429, 429),
-        (500, 500),
-        (503, 503),
-    ];
+async fn every_providers_failure_has_the_right_status_and_kind_in_every_clients_shape() {
     let feature = hello();
-    for (status, expected) in cases {
+    let mut wrong = Vec::new();
+    for row in &TOLD {
+        let (status, expected) = (row.0, row.1);
         for client in clients() {
             // One server each: what one client learns must not cool anything for the next, nor open a breaker.
             let (server, all) = world("disable-cooling: true\nrequest-retry: 0\n").await;
@@ -159,13 +179,18 @@ async fn every_providers_failure_has_the_right_status_in_every_clients_shape() {
                     assert_eq!(reply.status(), expected, "{case}: {}", reply.text().await);
                     assert_eq!(reply.header("content-type"), Some("application/json"), "{case}");
                     let body = reply.json().await;
-                    let message = client.error(expected, &body);
-                    assert!(message.contains("these words"), "{case}: {body}");
+                    println!("{case}");
+                    let refusal = client.refusal(expected, &body);
+                    assert!(refusal.message.contains("these words"), "{case}: {body}");
                     assert!(!body.to_string().contains("CANARY"), "{case}: {body}");
+                    if (refusal.kind, refusal.code) != told(client, behind.provider, row) {
+                        wrong.push(format!("{case}: {body}"));
+                    }
                 }
             }
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[tokio::test]

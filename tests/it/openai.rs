@@ -1,9 +1,14 @@
 //! What only OpenAI's interfaces have: compaction, stored responses, and requests of the one at the route of the other.
 
+use cliproxy_testkit::Reply;
 use serde_json::{Value, json};
 
-use crate::client::{clients, said};
+use crate::client::{Client, clients, said};
 use crate::matrix::{hello, world};
+
+fn responses() -> &'static dyn Client {
+    clients().into_iter().find(|client| client.name() == "responses").unwrap()
+}
 
 #[tokio::test]
 async fn a_conversation_is_compacted_by_who_can_and_refused_by_who_cannot() {
@@ -19,21 +24,20 @@ async fn a_conversation_is_compacted_by_who_can_and_refused_by_who_cannot() {
                 json!({"model": behind.alias, "stream": false, "input": [{"role": "user", "content": "hi"}]});
             let reply = server.client().post(path, &body).await;
             let sent = &behind.upstream.requests()[before..];
-            if behind.provider.name() == "codex" {
+            if ["codex", "openai-compatibility"].contains(&behind.provider.name()) {
                 assert_eq!(reply.status(), 200, "{case}");
                 assert_eq!(reply.json().await, compacted, "{case}: as it is");
                 assert_eq!(sent.len(), 1, "{case}");
-                assert_eq!(sent[0].path, "/responses/compact", "{case}");
+                assert!(sent[0].path.ends_with("/responses/compact"), "{case}: {}", sent[0].path);
+                assert_eq!(sent[0].key, format!("key-{}-CANARY", behind.provider.name()), "{case}");
+                assert_eq!(sent[0].json()["input"], body["input"], "{case}: as it came");
                 assert_eq!(sent[0].json()["model"], behind.model.as_str(), "{case}");
                 assert!(sent[0].json().get("stream").is_none(), "{case}: {}", sent[0].json());
-            } else if behind.provider.name() != "openai-compatibility" {
+            } else {
                 assert_eq!((reply.status(), sent.len()), (501, 0), "{case}");
                 assert_eq!(reply.header("x-should-retry"), Some("false"), "{case}");
                 let error = reply.json().await;
-                assert!(
-                    error["error"]["message"].is_string() && error["error"]["type"].is_string(),
-                    "{case}: {error}"
-                );
+                assert!(responses().error(501, &error).contains("compact"), "{case}: {error}");
             }
         }
         let body = json!({"model": "m-codex", "stream": true, "input": []});
@@ -42,6 +46,46 @@ async fn a_conversation_is_compacted_by_who_can_and_refused_by_who_cannot() {
         let error: Value = reply.json().await;
         assert_eq!(error["error"]["message"], "Streaming not supported for compact responses");
     }
+}
+
+/// Most services that speak Chat Completions have no compaction. Source: runtime.md D.7 "`/responses/compact` and
+/// count-tokens endpoint 404: availability neutral".
+#[tokio::test]
+async fn a_service_without_compaction_says_so_and_goes_on_to_serve() {
+    let (server, all) = world("request-retry: 0\n").await;
+    let behind = all.iter().find(|behind| behind.provider.name() == "openai-compatibility").unwrap();
+    let asked = json!({"model": behind.alias, "input": [{"role": "user", "content": "hi"}]});
+    for (status, expected) in [(404, 404), (400, 400), (500, 500)] {
+        behind.upstream.answer_with(move |_| behind_error(status));
+        for path in ["/v1/responses/compact", "/backend-api/codex/responses/compact"] {
+            let reply = server.client().post(path, &asked).await;
+            assert_eq!(reply.status(), expected, "{path}");
+            let error = reply.json().await;
+            assert!(responses().error(expected, &error).contains("there is no such thing"), "{error}");
+            if status == 500 {
+                break; // a failure of the service itself rests the key
+            }
+            let (provider, answer) = (behind.provider, hello().answer);
+            behind.upstream.answer_with(move |request| {
+                if request.path.ends_with("/compact") {
+                    behind_error(status)
+                } else {
+                    provider.answer(&answer, false)
+                }
+            });
+            let body = responses().body(&behind.alias, &hello().ask, false);
+            let reply = server.client().post("/v1/responses", &body).await;
+            assert_eq!(
+                said(responses(), false, reply).await,
+                hello().answer.expected(&behind.alias),
+                "{path}: {status} of compaction takes nothing from the model"
+            );
+        }
+    }
+}
+
+fn behind_error(status: u16) -> Reply {
+    crate::provider::providers()[1].error(status, "there is no such thing")
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Pools of three keys survive what befalls one of them, of every kind of provider, with every client.
 
-use cliproxy_testkit::{FakeUpstream, Received, Reply, cut, html, refuse};
+use cliproxy_testkit::{FakeUpstream, Received, Reply, TestReply, cut, html, refuse};
+use serde_json::Value;
 
 use crate::ask::Feature;
 use crate::client::{Client, clients, data_events, said};
@@ -106,30 +107,69 @@ async fn a_stream_that_breaks_after_its_first_word_is_never_sent_again_and_never
     }
 }
 
+/// How long the three keys have to rest by what the provider says; the second is back first.
+const HINTS: [&str; 3] = ["300", "120", "600"];
+
+/// The seconds after which a client is asked to come back.
+#[track_caller]
+fn wait(case: &str, reply: &TestReply) -> u64 {
+    reply.header("retry-after").expect(case).parse().expect(case)
+}
+
+/// What the body of an error says of it, where the format has a place for it.
+fn told_wait(client: &dyn Client, error: &Value) -> Option<u64> {
+    let delay = error["error"]["details"]
+        .as_array()
+        .and_then(|all| all.iter().find_map(|one| one["retryDelay"].as_str()));
+    match client.name() {
+        "chat" | "responses" => error["error"]["reset_seconds"].as_u64(),
+        "claude" => None,
+        _ => delay?.strip_suffix('s')?.parse().ok(),
+    }
+}
+
 #[tokio::test]
 async fn when_every_key_is_refused_the_client_learns_when_to_come_back() {
     for provider in providers() {
         for client in clients() {
-            for (status, expected, stream) in
-                [(429, 429, false), (401, 503, false), (429, 429, true), (401, 503, true)]
-            {
+            for (status, expected, stream, rest) in [
+                (429, 429, false, 120),
+                (429, 429, true, 120),
+                // No hint of a provider makes a key good that it refused: half an hour. Source: runtime.md D.6.
+                (401, 503, false, 1800),
+                (401, 503, true, 1800),
+            ] {
                 let case = format!("{} → {}, {status}, stream={stream}", client.name(), provider.name());
                 println!("{case}");
+                // A slow machine takes some of them.
+                let rest = rest - 10..=rest;
                 let (server, upstream) = pool(provider).await;
-                upstream.answer_with(move |_| provider.error(status, "no").header("retry-after", "120"));
+                upstream.answer_with(move |request: &Received| {
+                    let at = KEYS.iter().position(|key| *key == request.key).unwrap();
+                    provider.error(status, "no").header("retry-after", HINTS[at])
+                });
                 let body = client.body("m", &hello().ask, stream);
                 let path = client.path("m", stream);
                 let reply = server.client().post(&path, &body).await;
                 assert_eq!(reply.status(), expected, "{case}");
+                assert!(rest.contains(&wait(&case, &reply)), "{case}: {}", wait(&case, &reply));
                 client.error(expected, &reply.json().await);
                 let tried = upstream.requests().len();
                 assert_eq!(tried, 3, "{case}: every key was tried once");
                 // Now they cool: nobody is asked, and the answer says for how long.
                 let reply = server.client().post(&path, &body).await;
                 assert_eq!(reply.status(), expected, "{case}");
-                let wait: u64 = reply.header("retry-after").expect(&case).parse().unwrap();
-                assert!((1..=1800).contains(&wait), "{case}: {wait}");
-                client.error(expected, &reply.json().await);
+                let waits = wait(&case, &reply);
+                assert!(rest.contains(&waits), "{case}: {waits}");
+                let error = reply.json().await;
+                client.error(expected, &error);
+                if expected == 429 && client.name() != "claude" {
+                    assert_eq!(told_wait(client, &error), Some(waits), "{case}: {error}");
+                }
+                // As the Go program prints it. Source: http-api.md A.8.
+                if let Some(time) = error["error"].get("reset_time") {
+                    assert_eq!(*time, format!("{}m{}s", waits / 60, waits % 60), "{case}: {error}");
+                }
                 assert_eq!(upstream.requests().len(), tried, "{case}: nobody is asked while all cool");
             }
         }

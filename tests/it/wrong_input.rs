@@ -5,6 +5,7 @@ use http::Method;
 use serde_json::Value;
 
 use crate::client::{Client, clients};
+use crate::counting::count_routes;
 use crate::matrix::{hello, world};
 use crate::server::Server;
 
@@ -168,6 +169,76 @@ async fn a_wrong_base_url_is_explained() {
         }
     }
     assert_eq!(server.client().get("/nowhere").await.status(), 404);
+}
+
+/// Paths that are nobody's, as clients of a format may come to ask for them, and the header that betrays the format where
+/// the path does not.
+fn nowhere(client: &dyn Client) -> (Option<&'static str>, &'static [&'static str]) {
+    match client.name() {
+        "claude" => {
+            (Some("anthropic-version"), &["/nowhere", "/v1/nothing", "/v1/messages/nothing", "/v2/messages"])
+        }
+        "gemini" => {
+            (Some("x-goog-api-client"), &["/nowhere", "/v1/nothing", "/v1beta/nothing", "/v1alpha/nothing"])
+        }
+        "gemini-cli" => (None, &["/v1internal", "/v1internally"]),
+        "responses" => (None, &["/nowhere", "/v2/responses", "/backend-api/nothing"]),
+        _ => (None, &["/nowhere", "/v1/nothing", "/v1/chat", "/v1/chat/completions/nothing"]),
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_route_is_told_in_every_clients_shape() {
+    let server = Server::with_config("").await;
+    for client in clients() {
+        let (betrays, paths) = nowhere(client);
+        for path in paths {
+            for method in [Method::GET, Method::POST, Method::PUT, Method::DELETE] {
+                let case = format!("{} {method} {path}", client.name());
+                // A stranger learns no more and no less.
+                for mut caller in [server.client(), TestClient::new(format!("http://{}", server.address))] {
+                    if let Some(header) = betrays {
+                        caller = caller.header(header, "x");
+                    }
+                    let reply = caller.call(method.clone(), path, "{}").await;
+                    assert_eq!(reply.header("content-type"), Some("application/json"), "{case}");
+                    assert!(reply.header("x-request-id").is_some(), "{case}");
+                    refused(&case, client, reply, 404, "").await;
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_method_is_told_in_every_clients_shape_with_the_right_one() {
+    let (server, all) = world("").await;
+    for client in clients() {
+        for stream in [false, true] {
+            let path = client.path(&all[0].alias, stream);
+            for method in [Method::GET, Method::PUT, Method::PATCH, Method::DELETE] {
+                let case = format!("{} {method} {path}", client.name());
+                let reply = server.client().call(method, &path, "{}").await;
+                assert_eq!(reply.header("content-type"), Some("application/json"), "{case}");
+                let allow = reply.header("allow").map(str::to_owned);
+                assert!(allow.is_some_and(|allow| allow.contains("POST")), "{case}");
+                refused(&case, client, reply, 405, "POST").await;
+            }
+            // Without a body, as the method wants it.
+            let reply = server.client().call(Method::HEAD, &path, "").await;
+            assert_eq!((reply.status(), &*reply.bytes().await), (405, &b""[..]), "{path}");
+        }
+    }
+    for route in count_routes() {
+        let client = clients().into_iter().find(|client| client.name() == route.client).unwrap();
+        let path = (route.path)(&all[0].alias);
+        for method in [Method::GET, Method::PUT, Method::DELETE] {
+            let case = format!("{method} {path}");
+            let reply = server.client().call(method, &path, "{}").await;
+            refused(&case, client, reply, 405, "POST").await;
+        }
+    }
+    assert!(all.iter().all(|behind| behind.upstream.requests().is_empty()), "nobody was asked");
 }
 
 #[tokio::test]

@@ -59,7 +59,9 @@ impl Teller {
         if blames_credential(error.kind()) {
             return Box::new(told);
         }
-        told.code = said.code.as_deref().filter(|code| !code.is_empty()).map(text);
+        // Google's `code` is the status over again, and says nothing to clients that look for a word there.
+        let is_word = |code: &&str| !code.bytes().all(|byte| byte.is_ascii_digit());
+        told.code = said.code.as_deref().filter(is_word).map(text);
         told.param = said.param.as_deref().map(text).or_else(|| param(error));
         if matches!(kind, ClientErrorKind::ModelNotFound) {
             told.model = Some(self.model.clone());

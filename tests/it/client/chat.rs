@@ -3,7 +3,7 @@
 use cliproxy_testkit::SseEvent;
 use serde_json::{Value, json};
 
-use super::{Calls, Client, count_of, list, parsed, text_of};
+use super::{Calls, Client, Refusal, count_of, list, openai_kinds, openai_refusal, parsed, text_of};
 use crate::ask::{Ask, Finish, PDF, PNG, Part, Said, Turn, schema};
 
 pub struct Chat;
@@ -93,19 +93,22 @@ impl Client for Chat {
         said
     }
 
-    fn error(&self, _status: u16, body: &Value) -> String {
-        let error = &body["error"];
-        assert!(
-            error["type"].is_string() && body.get("choices").is_none() && body.get("type").is_none(),
-            "{body}"
-        );
-        text_of(&error["message"])
+    fn refusal(&self, _status: u16, body: &Value) -> Refusal {
+        openai_refusal(body)
+    }
+
+    fn kinds(&self, status: u16) -> &'static [&'static str] {
+        openai_kinds(status)
     }
 
     fn broken(&self, events: &[SseEvent]) -> Option<String> {
         let last = events.last().filter(|event| event.data != "[DONE]")?.json();
         assert!(events.iter().all(|event| event.data != "[DONE]"));
-        Some(text_of(&last["error"]["message"]))
+        let refusal = openai_refusal(&last);
+        assert!(openai_kinds(500).contains(&&*refusal.kind), "{last}");
+        let codes = ["internal_server_error", "server_error"]; // ours, and what a service of the format wrote
+        assert!(refusal.code.is_some_and(|code| codes.contains(&&*code)), "{last}");
+        Some(refusal.message)
     }
 }
 

@@ -3,7 +3,7 @@
 use cliproxy_testkit::SseEvent;
 use serde_json::{Value, json};
 
-use super::{Calls, Client, count_of, list, text_of};
+use super::{Calls, Client, Refusal, count_of, list, text_of};
 use crate::ask::{Ask, Finish, PDF, PNG, Part, Said, Turn, schema};
 
 pub struct Claude;
@@ -114,17 +114,43 @@ impl Client for Claude {
         said
     }
 
-    fn error(&self, _status: u16, body: &Value) -> String {
+    fn refusal(&self, _status: u16, body: &Value) -> Refusal {
         assert_eq!(body["type"], "error", "{body}");
-        assert!(body["error"]["type"].is_string(), "{body}");
-        text_of(&body["error"]["message"])
+        let members = body.as_object().unwrap();
+        assert!(
+            members.keys().all(|name| ["type", "error", "request_id"].contains(&name.as_str())),
+            "{body}"
+        );
+        let error = &body["error"];
+        assert_eq!(error.as_object().map(serde_json::Map::len), Some(2), "a type and a message: {body}");
+        Refusal { message: text_of(&error["message"]), kind: text_of(&error["type"]), code: None }
+    }
+
+    /// Source: translation.md B76.
+    fn kinds(&self, status: u16) -> &'static [&'static str] {
+        match status {
+            401 => &["authentication_error"],
+            402 => &["billing_error"],
+            403 => &["permission_error"],
+            404 => &["not_found_error"],
+            413 => &["request_too_large"],
+            429 => &["rate_limit_error"],
+            408 | 504 => &["timeout_error"],
+            529 => &["overloaded_error"],
+            // The provider has no room, or none of our credentials serves.
+            503 => &["overloaded_error", "api_error"],
+            400..=499 => &["invalid_request_error"],
+            _ => &["api_error"],
+        }
     }
 
     fn broken(&self, events: &[SseEvent]) -> Option<String> {
         assert!(events.iter().filter(|event| event.event == "error").count() <= 1);
         let last = events.last().filter(|event| event.event == "error")?.json();
         assert!(events.iter().all(|event| event.event != "message_stop"));
-        Some(self.error(0, &last))
+        let refusal = self.refusal(0, &last);
+        assert!(self.kinds(503).contains(&&*refusal.kind), "{last}");
+        Some(refusal.message)
     }
 }
 

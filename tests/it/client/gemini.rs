@@ -3,7 +3,7 @@
 use cliproxy_testkit::SseEvent;
 use serde_json::{Value, json};
 
-use super::{Client, count_of, list, text_of};
+use super::{Client, Refusal, count_of, list, text_of};
 use crate::ask::{Ask, Finish, PDF, PNG, Part, Said, Turn, schema};
 
 pub struct Gemini;
@@ -60,18 +60,40 @@ impl Client for Gemini {
         said
     }
 
-    fn error(&self, status: u16, body: &Value) -> String {
+    fn refusal(&self, status: u16, body: &Value) -> Refusal {
+        assert_eq!(body.as_object().map(serde_json::Map::len), Some(1), "an error and nothing else: {body}");
         let error = &body["error"];
         assert_eq!(error["code"], status, "{body}");
-        assert!(error["status"].is_string(), "{body}");
-        text_of(&error["message"])
+        let members = error.as_object().unwrap();
+        assert!(
+            members.keys().all(|name| ["code", "message", "status", "details"].contains(&name.as_str())),
+            "{body}"
+        );
+        Refusal { message: text_of(&error["message"]), kind: text_of(&error["status"]), code: None }
+    }
+
+    /// Source: translation.md B76; google.rpc.Code.
+    fn kinds(&self, status: u16) -> &'static [&'static str] {
+        match status {
+            401 => &["UNAUTHENTICATED"],
+            403 => &["PERMISSION_DENIED"],
+            404 => &["NOT_FOUND"],
+            408 | 504 => &["DEADLINE_EXCEEDED"],
+            429 => &["RESOURCE_EXHAUSTED"],
+            501 => &["UNIMPLEMENTED"],
+            502 | 503 | 529 => &["UNAVAILABLE"],
+            400..=499 => &["INVALID_ARGUMENT"],
+            _ => &["INTERNAL"],
+        }
     }
 
     fn broken(&self, events: &[SseEvent]) -> Option<String> {
         let finished = |event: &SseEvent| event.json()["candidates"][0]["finishReason"].is_string();
         assert!(!events.iter().any(finished), "{events:?}");
         let last = events.last()?.json();
-        last["error"]["message"].as_str().map(str::to_owned)
+        let status = u16::try_from(last["error"]["code"].as_u64()?).expect("a status");
+        assert!(status >= 500, "{last}");
+        Some(self.error(status, &last))
     }
 }
 

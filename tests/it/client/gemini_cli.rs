@@ -3,8 +3,8 @@
 use cliproxy_testkit::SseEvent;
 use serde_json::{Value, json};
 
-use super::Client;
 use super::gemini::Gemini;
+use super::{Client, Refusal};
 use crate::ask::{Ask, Said};
 
 pub struct GeminiCli;
@@ -39,8 +39,12 @@ impl Client for GeminiCli {
         Gemini.stream(&bare)
     }
 
-    fn error(&self, status: u16, body: &Value) -> String {
-        Gemini.error(status, body)
+    fn refusal(&self, status: u16, body: &Value) -> Refusal {
+        Gemini.refusal(status, body)
+    }
+
+    fn kinds(&self, status: u16) -> &'static [&'static str] {
+        Gemini.kinds(status)
     }
 
     fn broken(&self, events: &[SseEvent]) -> Option<String> {
@@ -48,7 +52,9 @@ impl Client for GeminiCli {
             |event: &SseEvent| event.json()["response"]["candidates"][0]["finishReason"].is_string();
         assert!(!events.iter().any(finished), "{events:?}");
         let last = events.last()?.json();
-        last["error"]["message"].as_str().map(str::to_owned)
+        let status = u16::try_from(last["error"]["code"].as_u64()?).expect("a status");
+        assert!(status >= 500, "{last}");
+        Some(self.error(status, &last))
     }
 
     fn is_local(&self) -> bool {

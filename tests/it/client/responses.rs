@@ -3,7 +3,7 @@
 use cliproxy_testkit::SseEvent;
 use serde_json::{Value, json};
 
-use super::{Client, count_of, list, parsed, text_of};
+use super::{Client, Refusal, count_of, list, openai_kinds, openai_refusal, parsed, text_of};
 use crate::ask::{Ask, Finish, PDF, PNG, Part, Said, Turn, schema};
 
 pub struct Responses;
@@ -108,10 +108,12 @@ impl Client for Responses {
         said
     }
 
-    fn error(&self, _status: u16, body: &Value) -> String {
-        let error = &body["error"];
-        assert!(error["type"].is_string() && body.get("type").is_none(), "{body}");
-        text_of(&error["message"])
+    fn refusal(&self, _status: u16, body: &Value) -> Refusal {
+        openai_refusal(body)
+    }
+
+    fn kinds(&self, status: u16) -> &'static [&'static str] {
+        openai_kinds(status)
     }
 
     fn broken(&self, events: &[SseEvent]) -> Option<String> {
@@ -119,8 +121,21 @@ impl Client for Responses {
         let last = events.last()?;
         let data = last.json();
         match last.event.as_str() {
-            "error" => Some(text_of(&data["message"])),
-            "response.failed" => Some(text_of(&data["response"]["error"]["message"])),
+            "error" => {
+                assert_eq!(
+                    (&data["type"], &data["code"]),
+                    (&json!("error"), &json!("server_error")),
+                    "{data}"
+                );
+                Some(text_of(&data["message"]))
+            }
+            "response.failed" => {
+                let response = &data["response"];
+                assert_eq!(response["status"], "failed", "{data}");
+                let code = text_of(&response["error"]["code"]);
+                assert!(["server_error", "server_is_overloaded"].contains(&&*code), "{data}");
+                Some(text_of(&response["error"]["message"]))
+            }
             _ => None,
         }
     }

@@ -1,6 +1,6 @@
 //! An OpenAI-compatible service.
 
-use cliproxy_testkit::{Received, Reply, chat, data};
+use cliproxy_testkit::{Received, Reply, chat, data, status};
 use serde_json::json;
 
 use super::{Provider, data_url, texts};
@@ -77,7 +77,7 @@ impl Provider for Chat {
     }
 
     fn error(&self, status: u16, message: &str) -> Reply {
-        chat::error(status, "some_code", message)
+        openai_error(status, message)
     }
 
     fn broken_stream(&self, message: &str) -> Reply {
@@ -88,4 +88,11 @@ impl Provider for Chat {
     fn preamble(&self) -> usize {
         1 // the role
     }
+}
+
+/// The error of a service of OpenAI's make, with a code that nobody else has.
+pub fn openai_error(code: u16, message: &str) -> Reply {
+    let kind = crate::client::openai_kinds(code)[0];
+    let error = json!({"message": message, "type": kind, "param": null, "code": "some_code"});
+    status(code).header("x-request-id", "req_testkit").json(&json!({"error": error}))
 }

@@ -74,7 +74,7 @@ impl Provider for Codex {
     }
 
     fn error(&self, status: u16, message: &str) -> Reply {
-        responses::error(status, "some_code", message)
+        super::chat::openai_error(status, message)
     }
 
     fn broken_stream(&self, message: &str) -> Reply {

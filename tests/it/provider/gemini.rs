@@ -121,7 +121,8 @@ pub fn error(status: u16, message: &str) -> Reply {
         403 => "PERMISSION_DENIED",
         404 => "NOT_FOUND",
         429 => "RESOURCE_EXHAUSTED",
-        503 => "UNAVAILABLE",
+        413 => "INVALID_ARGUMENT",
+        503 | 529 => "UNAVAILABLE",
         _ => "INTERNAL",
     };
     gemini::error(status, kind, message)

@@ -86,6 +86,17 @@ pub fn chat_status(kind: &str, code: &str) -> Option<u16> {
     })
 }
 
+/// A duration as the reference prints it: `1h2m3s`, `2m0s`, `5s`.
+#[must_use]
+pub fn duration(seconds: u64) -> String {
+    let (hours, minutes, rest) = (seconds / 3600, seconds % 3600 / 60, seconds % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{rest}s"),
+        (0, _) => format!("{minutes}m{rest}s"),
+        _ => format!("{hours}h{minutes}m{rest}s"),
+    }
+}
+
 /// The status word of Google's APIs for a status. Source: translation.md B76; google.rpc.Code.
 #[must_use]
 pub fn google_word(status: u16) -> &'static str {

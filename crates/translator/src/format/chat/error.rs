@@ -9,7 +9,7 @@ use super::CHAT;
 use crate::framing::write_sse;
 use crate::json::Writer;
 use crate::model::StreamError;
-use crate::pass::errors::{chat_code, chat_status, chat_type, probe_error};
+use crate::pass::errors::{chat_code, chat_status, chat_type, duration, probe_error};
 use crate::splice::TopLevel;
 
 /// Whether a body is an error as Chat Completions services write it: not Claude's envelope, nor Google's, which have
@@ -57,7 +57,9 @@ pub(super) fn encode_event(error: &ClientError, out: &mut Vec<u8>) {
 pub(super) fn relay_event(error: &StreamError<'_>, out: &mut Vec<u8>) {
     let status = error.status.or_else(|| chat_status(&error.kind, &error.code)).unwrap_or(500);
     let kind = if error.kind.is_empty() { chat_type(status) } else { &*error.kind };
-    let code = Some(&*error.code).filter(|code| !code.is_empty()).or_else(|| chat_code(status));
+    // Google's `code` is the status over again.
+    let is_word = |code: &&str| !code.bytes().all(|byte| byte.is_ascii_digit());
+    let code = Some(&*error.code).filter(is_word).or_else(|| chat_code(status));
     // Message fallback chain: message, code, type (B77).
     let message = [&error.message, &error.code, &error.kind].into_iter().find(|text| !text.is_empty());
     let mut w = Writer::new(Vec::with_capacity(128 + error.message.len()));
@@ -104,6 +106,8 @@ fn cooldown(error: &ClientError) -> Vec<u8> {
     w.field_string("code", "model_cooldown");
     w.field_string("message", &error.message);
     w.field_string("type", "rate_limit_error");
+    w.key("param");
+    w.null();
     if let Some(model) = &error.model {
         w.field_string("model", model);
     }
@@ -114,25 +118,17 @@ fn cooldown(error: &ClientError) -> Vec<u8> {
     w.into_bytes()
 }
 
-/// A duration as the reference prints it: `1h2m3s`, `2m0s`, `5s`.
-fn duration(seconds: u64) -> String {
-    let (hours, minutes, rest) = (seconds / 3600, seconds % 3600 / 60, seconds % 60);
-    match (hours, minutes) {
-        (0, 0) => format!("{rest}s"),
-        (0, _) => format!("{minutes}m{rest}s"),
-        _ => format!("{hours}h{minutes}m{rest}s"),
-    }
-}
-
+/// All four members, as OpenAI's own errors have them: typed clients read an absent one as a broken reply.
 fn write_inner(w: &mut Writer, message: &str, kind: &str, code: Option<&str>, param: Option<&str>) {
     w.begin_object();
     w.field_string("message", message);
     w.field_string("type", kind);
-    if let Some(param) = param {
-        w.field_string("param", param);
-    }
-    if let Some(code) = code {
-        w.field_string("code", code);
+    for (name, value) in [("param", param), ("code", code)] {
+        w.key(name);
+        match value {
+            Some(text) => w.string(text),
+            None => w.null(),
+        }
     }
     w.end_object();
 }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::is_family;
 use crate::json::Writer;
 use crate::model::StreamError;
-use crate::pass::errors::{chat_code, chat_status, chat_type, probe_error};
+use crate::pass::errors::{chat_code, chat_status, chat_type, duration, probe_error};
 use crate::splice::TopLevel;
 
 /// Whether a body is an error as OpenAI services write it: not Claude's envelope, nor Google's, which have an
@@ -68,11 +68,13 @@ fn code_of(error: &ClientError) -> Option<&str> {
 fn write_cooldown(w: &mut Writer, error: &ClientError) {
     let seconds = error.retry_after.map_or(0, |after| after.as_secs() + u64::from(after.subsec_nanos() > 0));
     w.field_string("type", "rate_limit_error");
+    w.key("param");
+    w.null();
     w.field_string("code", "model_cooldown");
     if let Some(model) = &error.model {
         w.field_string("model", model);
     }
-    w.field_string("reset_time", &format!("{seconds}s"));
+    w.field_string("reset_time", &duration(seconds));
     w.field_unsigned("reset_seconds", seconds);
 }
 

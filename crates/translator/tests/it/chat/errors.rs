@@ -28,10 +28,8 @@ fn b76_each_status_has_its_type_and_code() {
     ] {
         let status = StatusCode::from_u16(status).unwrap();
         let error = ClientError::new(ClientErrorKind::from_status(status), "m").with_status(status);
-        let mut expected = json!({"error":{"message":"m","type":kind}});
-        if let Some(code) = code {
-            expected["error"]["code"] = code.into();
-        }
+        // All four members, as OpenAI's schema requires them.
+        let expected = json!({"error": {"message": "m", "type": kind, "param": null, "code": code}});
         assert_eq!(encoded(&error), expected, "{status}");
         assert!(codec().is_own_error(&codec().encode_error(&error, "")));
     }
@@ -52,7 +50,7 @@ fn a_cooldown_says_how_long() {
         error.retry_after = Some(Duration::from_secs(seconds));
         assert_eq!(
             encoded(&error),
-            json!({"error":{"code":"model_cooldown","message":"all cool","type":"rate_limit_error","model":"gpt-x","reset_time":shown,"reset_seconds":seconds}})
+            json!({"error":{"code":"model_cooldown","message":"all cool","type":"rate_limit_error","param":null,"model":"gpt-x","reset_time":shown,"reset_seconds":seconds}})
         );
     }
 }
@@ -83,7 +81,7 @@ fn b78_what_a_service_of_this_format_said_passes_untouched_and_other_words_are_d
         let got = encoded(&error(format, body));
         assert_eq!(
             got["error"],
-            json!({"message":message,"type":"rate_limit_error","code":"rate_limit_exceeded"}),
+            json!({"message":message,"type":"rate_limit_error","param":null,"code":"rate_limit_exceeded"}),
             "{body}"
         );
     }
@@ -124,6 +122,6 @@ fn b77_a_stream_fails_once_and_nothing_follows() {
     let values = check_stream(&out);
     assert_eq!(
         values[1],
-        json!({"error":{"message":"busy","type":"server_error","code":"internal_server_error"}})
+        json!({"error":{"message":"busy","type":"server_error","param":null,"code":"internal_server_error"}})
     );
 }

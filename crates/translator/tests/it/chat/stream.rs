@@ -542,6 +542,23 @@ fn e036_b85_what_the_format_cannot_say_is_silent_and_citations_name_their_place(
     );
 }
 
+/// Google's `code` is the status over again; clients look for a word there.
+#[test]
+fn b77_a_number_is_no_code_of_an_error() {
+    for (code, told) in
+        [("503", "internal_server_error"), ("", "internal_server_error"), ("server_busy", "server_busy")]
+    {
+        let error = Event::Error(StreamError {
+            status: Some(503),
+            code: code.into(),
+            message: "busy".into(),
+            ..StreamError::default()
+        });
+        let values = written([start(), open(0, BlockKind::Text), error], &context());
+        assert_eq!(values.last().unwrap()["error"]["code"], told, "{code}");
+    }
+}
+
 #[test]
 fn b77_an_error_ends_the_stream_without_done() {
     let error = || {
@@ -556,12 +573,15 @@ fn b77_an_error_ends_the_stream_without_done() {
         written([start(), open(0, BlockKind::Text), text(0, "a"), error(), error(), Event::End], &context());
     assert_eq!(
         values.last().unwrap()["error"],
-        json!({"message":"busy","type":"overloaded_error","code":"internal_server_error"})
+        json!({"message":"busy","type":"overloaded_error","param":null,"code":"internal_server_error"})
     );
     // Before anything else too, and the message falls back to what there is.
     let values =
         written([Event::Error(StreamError { code: "boom".into(), ..StreamError::default() })], &context());
-    assert_eq!(values[0]["error"], json!({"message":"boom","type":"server_error","code":"boom"}));
+    assert_eq!(
+        values[0]["error"],
+        json!({"message":"boom","type":"server_error","param":null,"code":"boom"})
+    );
 }
 
 /// A reply cut into the chunks of a stream: texts at the given places, calls one after the other or in turn.
