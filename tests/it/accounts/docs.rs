@@ -1,12 +1,14 @@
-//! `docs/providers.md` has a table of what is proven of every login. Each of its cells leads to a test, and here it is
-//! checked that the test is there, and that no row and no cell is missing.
+//! `docs/providers.md` has tables of what is proven of every login, and of every way to log in. Each of their cells leads
+//! to a test, and here it is checked that the test is there, and that no row and no cell is missing.
 
 use std::path::{Path, PathBuf};
 
+use super::flows::{BY_CODE, PASTED};
 use super::table::ALL;
 use crate::provider::pages;
 
 const HEADING: &str = "## What is proven of every login";
+const WAYS: &str = "## What is proven of every way to log in";
 
 fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -43,9 +45,9 @@ fn has_test(source: &str, name: &str) -> bool {
     front.contains("#[test]") || front.contains("#[tokio::test")
 }
 
-/// The rows of the table: the providers that the first cell names, and the other cells.
-fn rows(document: &str) -> Vec<(Vec<&str>, Vec<&str>)> {
-    let section = document.split_once(HEADING).expect("the table's heading").1;
+/// The rows of the tables below a heading: the providers that the first cell names, and the other cells.
+fn rows<'d>(document: &'d str, heading: &str) -> Vec<(Vec<&'d str>, Vec<&'d str>)> {
+    let section = document.split_once(&format!("{heading}\n")).expect("the table's heading").1;
     let section = section.split_once("\n## ").map_or(section, |(section, _)| section);
     let table = section.lines().filter(|line| line.starts_with("| `"));
     table
@@ -57,21 +59,19 @@ fn rows(document: &str) -> Vec<(Vec<&str>, Vec<&str>)> {
         .collect()
 }
 
-#[test]
-fn every_cell_of_the_table_of_logins_leads_to_a_test() {
+/// What is wrong with the tables below a heading, which have rows for all of these and so many cells behind them.
+fn wrong<'w>(heading: &str, wanted: impl IntoIterator<Item = &'w str>, count: usize) -> Vec<String> {
     let document = std::fs::read_to_string(project().join("docs/providers.md")).unwrap();
-    let rows = rows(&document);
+    let rows = rows(&document, heading);
     let mut wrong = Vec::new();
-    let pages = pages();
-    let wanted = ALL.iter().map(|login| login.name).chain(pages.iter().map(|page| page.name()));
     for name in wanted {
         if !rows.iter().any(|(names, _)| names.contains(&name)) {
             wrong.push(format!("{name} has no row"));
         }
     }
     for (names, cells) in &rows {
-        if cells.len() != 7 {
-            wrong.push(format!("{names:?} has {} cells in place of 7", cells.len()));
+        if cells.len() != count {
+            wrong.push(format!("{names:?} has {} cells in place of {count}", cells.len()));
         }
         for (column, cell) in cells.iter().enumerate() {
             wrong.extend(
@@ -79,6 +79,20 @@ fn every_cell_of_the_table_of_logins_leads_to_a_test() {
             );
         }
     }
+    wrong
+}
+
+#[test]
+fn every_cell_of_the_table_of_logins_leads_to_a_test() {
+    let pages = pages();
+    let wanted = ALL.iter().map(|login| login.name).chain(pages.iter().map(|page| page.name()));
+    let wrong = wrong(HEADING, wanted, 7);
+    assert!(wrong.is_empty(), "docs/providers.md:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_cell_of_the_tables_of_ways_to_log_in_leads_to_a_test() {
+    let wrong = wrong(WAYS, PASTED.iter().chain(&BY_CODE).map(|flow| flow.login), 4);
     assert!(wrong.is_empty(), "docs/providers.md:\n{}", wrong.join("\n"));
 }
 
@@ -108,6 +122,6 @@ fn the_reader_of_the_table_sees_what_is_wrong() {
     assert!(complaints(&link(here, "the_reader_of_the_table_sees_what_is_wrong")).is_empty());
     let document =
         format!("{HEADING}\n\n| a | b |\n|---|---|\n| `x`, `y` | 1 | 2 |\n\n## Next\n| `z` | 3 |\n");
-    let rows = rows(&document);
+    let rows = rows(&document, HEADING);
     assert_eq!(rows, [(vec!["x", "y"], vec!["1", "2"])]);
 }

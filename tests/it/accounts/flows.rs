@@ -14,8 +14,8 @@ use crate::logins::{base64, free_port};
 use crate::server::{Server, command};
 
 /// One way to log in.
-struct Flow {
-    login: &'static str,
+pub struct Flow {
+    pub login: &'static str,
     more: &'static [&'static str],
     prepare: fn(&FakeOAuth),
     /// What its file's name begins with, and members that it has to have.
@@ -36,7 +36,7 @@ fn google(oauth: &FakeOAuth, place: &str) {
     oauth.page(&format!("{place}/v1internal:loadCodeAssist"), [reply(&loaded)]);
 }
 
-const PASTED: [Flow; 7] = [
+pub const PASTED: [Flow; 7] = [
     Flow {
         login: "claude",
         more: &[],
@@ -100,7 +100,7 @@ fn pending() -> Reply {
     status(400).json(&json!({"error": "authorization_pending"}))
 }
 
-const BY_CODE: [Flow; 6] = [
+pub const BY_CODE: [Flow; 6] = [
     Flow {
         login: "qwen",
         more: &["--email", "work"],

@@ -1,4 +1,4 @@
-//! What comes back to the listener, and what does not belong there.
+//! Ports, pasted addresses, waits and trouble on the way. What browsers bring is in `flows`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,61 +15,6 @@ async fn scene() -> Scene {
     let scene = Scene::new().await;
     scene.oauth.set_extra(j!({"account": {"email_address": "me@example.com"}}));
     scene
-}
-
-#[tokio::test]
-async fn callbacks_of_other_tabs_get_a_page_and_do_not_end_the_flow() {
-    let scene = scene().await;
-    let oauth = Arc::clone(&scene.oauth);
-    let person = Person::with_browser(move |url| {
-        let good = oauth.consent(url);
-        let foreign = good.split("&state=").next().unwrap().to_owned();
-        vec![
-            format!("{foreign}&state=ffffffffffffffffffffffffffffffff"),
-            foreign,
-            "http://localhost:1/callback?error=access_denied&state=other".to_owned(),
-            "http://localhost:1/callback".to_owned(),
-            "http://localhost:1/favicon.ico".to_owned(),
-            format!("http://localhost:1/callback?code={}", "x".repeat(60_000)),
-            good,
-        ]
-    });
-    scene.login("claude", request(), &person).await.unwrap();
-    let statuses: Vec<u16> = person.pages.lock().iter().map(|(status, _)| *status).collect();
-    assert_eq!(statuses, [400, 400, 400, 400, 404, 431, 200]);
-    let pages = person.pages.lock();
-    assert!(pages[0].1.contains("belongs to another login"), "{}", pages[0].1);
-    assert!(!pages.iter().any(|(_, page)| page.contains("ffff")), "nothing of the request is repeated");
-}
-
-#[tokio::test]
-async fn a_refusal_ends_the_flow_in_the_providers_words() {
-    let scene = scene().await;
-    let oauth = Arc::clone(&scene.oauth);
-    let person = Person::with_browser(move |url| vec![oauth.deny(url)]);
-    let error = scene.login("claude", request(), &person).await.unwrap_err();
-    assert_eq!(error.kind(), LoginErrorKind::Denied);
-    assert!(error.to_string().contains("access_denied: The user said no"), "{error}");
-    assert!(person.pages.lock()[0].1.contains("refused"));
-    assert!(scene.oauth.exchanges().is_empty(), "there was no code to exchange");
-}
-
-#[tokio::test]
-async fn a_code_that_was_used_already_is_refused_and_said_to_be() {
-    let scene = scene().await;
-    let oauth = Arc::clone(&scene.oauth);
-    let used = Arc::new(parking_lot::Mutex::new(None::<String>));
-    let person = Person::with_browser(move |url| {
-        let state = url.split("&state=").nth(1).unwrap();
-        let mut used = used.lock();
-        let callback = used.get_or_insert_with(|| oauth.consent(url)).clone();
-        let (code, _) = callback.split_once("&state=").unwrap();
-        vec![format!("{code}&state={state}")]
-    });
-    scene.login("claude", request(), &person).await.unwrap();
-    let error = scene.login("claude", request(), &person).await.unwrap_err();
-    assert_eq!(error.kind(), LoginErrorKind::Refused);
-    assert!(error.to_string().contains("used already or is too old"), "{error}");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Qwen and Kimi.
 
-use cliproxy_core::{LoginErrorKind, LoginStep};
+use cliproxy_core::LoginStep;
 use cliproxy_testkit::{html, json, status};
 use serde_json::json as j;
 
@@ -40,17 +40,7 @@ async fn an_account_without_a_name_is_named_by_the_time() {
 }
 
 #[tokio::test]
-async fn device_logins_end_by_denial_and_expiry_in_words() {
-    for (reply, kind, words) in [
-        (status(400).json(&j!({"error": "access_denied"})), LoginErrorKind::Denied, "denied"),
-        (json(&j!({"error": "expired_token"})), LoginErrorKind::TimedOut, "log in again"),
-    ] {
-        let scene = Scene::new().await;
-        scene.oauth.before_consent([reply]);
-        let error = scene.login("kimi", request(), &Person::answering([])).await.unwrap_err();
-        assert_eq!(error.kind(), kind);
-        assert!(error.to_string().contains(words), "{error}");
-    }
+async fn a_page_in_place_of_a_code_is_said_to_be_one() {
     let scene = Scene::new().await;
     scene.oauth.page("/device", [html(200)]);
     let error = scene.login("qwen", request(), &Person::answering([])).await.unwrap_err();

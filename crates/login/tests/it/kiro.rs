@@ -9,7 +9,7 @@ use serde_json::{Value, json as j};
 use crate::support::{Person, Scene, Typing, document, request};
 
 /// A request by this way.
-fn by(method: &str, flow: &str) -> LoginRequest {
+pub fn by(method: &str, flow: &str) -> LoginRequest {
     let request = request().with_answer("method", method).with_answer("flow", flow);
     match method {
         "idc" => request.with_answer("start-url", "https://d-1234.awsapps.com/start"),
@@ -399,46 +399,7 @@ async fn denial_expiry_and_trouble_are_said_in_words() {
 }
 
 #[tokio::test]
-async fn a_refusal_a_foreign_tab_a_replayed_code_and_an_oversized_callback_end_nothing_or_say_so() {
-    for method in ["builder-id", "idc"] {
-        let scene = Scene::new().await;
-        let oauth = Arc::clone(&scene.oauth);
-        let person = Person::with_browser(move |url| vec![oauth.deny(url)]);
-        let error = scene.login("kiro", by(method, "authcode"), &person).await.unwrap_err();
-        assert_eq!(error.kind(), LoginErrorKind::Denied, "{error}");
-        assert!(scene.oauth.exchanges().is_empty(), "there was no code to exchange");
-
-        let oauth = Arc::clone(&scene.oauth);
-        let person = Person::with_browser(move |url| {
-            let good = oauth.consent(url);
-            let (address, _) = good.split_once('?').unwrap();
-            vec![
-                format!("{address}?code=x&state=ffffffffffffffffffffff").replace("127.0.0.1", "localhost"),
-                format!("{address}?code={}", "x".repeat(60_000)),
-                good,
-            ]
-        });
-        scene.login("kiro", by(method, "authcode"), &person).await.unwrap();
-        let pages: Vec<u16> = person.pages.lock().iter().map(|(status, _)| *status).collect();
-        assert_eq!(pages, [400, 431, 200]);
-
-        // The code of the login before, in the tab of the next one.
-        let used = Arc::new(parking_lot::Mutex::new(None::<String>));
-        let oauth = Arc::clone(&scene.oauth);
-        let person = Person::with_browser(move |url| {
-            let fresh = oauth.consent(url);
-            let (address, state) = (fresh.split_once('?').unwrap().0, fresh.split("&state=").nth(1).unwrap());
-            let mut used = used.lock();
-            let code = used.get_or_insert_with(|| {
-                fresh.split("code=").nth(1).unwrap().split('&').next().unwrap().to_owned()
-            });
-            vec![format!("{address}?code={code}&state={state}")]
-        });
-        scene.login("kiro", by(method, "authcode"), &person).await.unwrap();
-        let error = scene.login("kiro", by(method, "authcode"), &person).await.unwrap_err();
-        assert_eq!(error.kind(), LoginErrorKind::Refused);
-        assert!(error.to_string().contains("used already or is too old"), "{error}");
-    }
+async fn what_is_pasted_of_another_login_or_without_a_state_ends_nothing_and_a_refusal_does() {
     // Pasted: of another login, without a state, a refusal.
     let scene = Scene::new().await;
     let person =

@@ -15,6 +15,7 @@ mod claude;
 mod codex;
 mod copilot;
 mod device;
+mod flows;
 mod google;
 mod iflow;
 mod imports;
