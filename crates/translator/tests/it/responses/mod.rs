@@ -331,3 +331,31 @@ pub fn claude_signature() -> String {
     outer.extend(middle);
     base64::engine::general_purpose::STANDARD.encode(outer)
 }
+
+/// Items behind one that stays whole are read as they are in front of it.
+#[test]
+fn an_item_that_stays_whole_changes_nothing_about_the_others() {
+    let message = json!({"type": "message", "role": "user", "content": "q"});
+    let call = json!({"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"});
+    let output = json!({"type": "function_call_output", "call_id": "c1", "output": "done"});
+    let whole = json!({"type": "local_shell_call", "call_id": "c2", "action": {"n": 1}});
+    let turns = |items: &[&Value]| -> Vec<String> {
+        let body = json!({"model": "m", "input": items}).to_string();
+        let request = crate::grid::codec("openai-response").decode_request(body.as_bytes()).unwrap();
+        request.turns.iter().map(|turn| format!("{turn:?}")).collect()
+    };
+    let plain = turns(&[&message, &call, &output]);
+    for at in 0..=3 {
+        let mut items = vec![&message, &call, &output];
+        items.insert(at, &whole);
+        let mut all = turns(&items);
+        assert!(all.remove(at).contains("local_shell_call"), "{at}");
+        assert_eq!(all, plain, "{at}");
+    }
+    for items in [json!([message, {"role": "nobody"}]), json!([whole, message, {"role": "nobody"}])] {
+        let body = json!({"model": "m", "input": items}).to_string();
+        let error = crate::grid::codec("openai-response").decode_request(body.as_bytes()).unwrap_err();
+        let place = format!("input[{}].role", items.as_array().unwrap().len() - 1);
+        assert_eq!(error.param(), Some(place.as_str()), "{error}");
+    }
+}

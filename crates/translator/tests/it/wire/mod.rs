@@ -318,6 +318,23 @@ fn arguments_that_are_no_json_fail_a_reply_that_says_that_it_is_whole() {
     }
 }
 
+/// Where bytes pass, what a provider wrote is its client's to judge: nothing is held, looked into or failed.
+#[test]
+fn arguments_go_as_they_came_where_bytes_pass() {
+    for provider in ["openai", "claude", "openai-response", "gemini"] {
+        let step = Step::Call(vec!["{\"a\":1,}".to_owned(), "{}".to_owned()]);
+        let script = Script { steps: vec![step], end: End::Stop, counts: None, repeats: true };
+        let bytes = stream(provider, &script);
+        let mut observer = codec(provider).stream_observer(&context());
+        let mut parser = FrameParser::new(codec(provider).framing());
+        let mut verdicts = Vec::new();
+        parser.push(&bytes, &mut |frame| verdicts.push(observer.observe(frame))).unwrap();
+        parser.finish(&mut |_| {}).unwrap();
+        assert!(verdicts.iter().all(|verdict| *verdict == Observed::Pass), "{provider}: {verdicts:?}");
+        assert!(observer.seen().error.is_none() && observer.seen().finish.is_some(), "{provider}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(20) })]
 

@@ -17,30 +17,43 @@ use crate::model::{
 use crate::pass::media::sniff;
 use crate::pass::names::qualified;
 
-/// Reads an item. `whole` is asked for its text where it has to stay whole. Tools that it declares are handed over; the
-/// item stays, for the way back.
-pub(super) fn turn<'a>(
-    mut item: wire::Item<'a>,
-    whole: impl FnOnce() -> Result<&'a RawValue, CodecError>,
-    late: &mut Vec<&'a RawValue>,
-) -> Result<Turn<'a>, CodecError> {
+/// One item as a turn; `None` for one that has to stay whole.
+pub(super) fn known<'a>(kind: &str, item: wire::Item<'a>) -> Result<Option<Turn<'a>>, CodecError> {
+    let (role, part) = match kind {
+        "message" => return message(item).map(Some),
+        "" if item.role.is_some() => return message(item).map(Some),
+        "" => return Err(wrong("type", "missing")),
+        "reasoning" => {
+            return Ok(Some(Turn::new(Role::Assistant, reasoning(item).into_iter().collect())));
+        }
+        "function_call" | "custom_tool_call" => (Role::Assistant, call(item, kind)),
+        "function_call_output" | "custom_tool_call_output" => (Role::Tool, result(item)?),
+        _ => return Ok(None),
+    };
+    Ok(Some(Turn::new(role, vec![part])))
+}
+
+/// One item as a turn, from its text; the tools that it declares are `late`.
+pub(super) fn turn<'a>(raw: &'a RawValue, late: &mut Vec<&'a RawValue>) -> Result<Turn<'a>, CodecError> {
+    let mut item: wire::Item<'a> = read(raw, "")?;
     let kind = plain(item.kind.take());
     let (role, part) = match &*kind {
-        "message" => return message(item),
-        "" if item.role.is_some() => return message(item),
-        "" => return Err(wrong("type", "missing")),
-        "reasoning" => return Ok(Turn::new(Role::Assistant, reasoning(item).into_iter().collect())),
-        "function_call" | "custom_tool_call" => (Role::Assistant, call(item, &kind)),
-        "function_call_output" | "custom_tool_call_output" => (Role::Tool, result(item)?),
-        "web_search_call" => (Role::Assistant, server(whole()?, &item)),
+        "web_search_call" => (Role::Assistant, server(raw, &item)),
         "additional_tools" => {
-            let raw = whole()?;
             let tools: wire::Tool<'a> = read(raw, "")?;
             late.extend(tools.tools.unwrap_or_default().0);
             (Role::Developer, opaque(raw, kind))
         }
-        _ if kind.ends_with("_output") || kind.ends_with("_response") => (Role::Tool, opaque(whole()?, kind)),
-        _ => (Role::Assistant, opaque(whole()?, kind)),
+        _ => {
+            if let Some(turn) = known(&kind, item)? {
+                return Ok(turn);
+            }
+            let role = match kind.ends_with("_output") || kind.ends_with("_response") {
+                true => Role::Tool,
+                false => Role::Assistant,
+            };
+            (role, opaque(raw, kind))
+        }
     };
     Ok(Turn::new(role, vec![part]))
 }

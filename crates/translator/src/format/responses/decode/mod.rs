@@ -99,25 +99,32 @@ fn input(raw: Option<&RawValue>) -> Result<(Vec<Turn<'_>>, Vec<&RawValue>), Code
 
 /// The turns of a list of items, and the tools that are declared among them.
 fn items<'a>(raw: &'a RawValue, place: &str) -> Result<(Vec<Turn<'a>>, Vec<&'a RawValue>), CodecError> {
-    let mut late = Vec::new();
     let list: List<wire::Item<'a>> = read(raw, place)?;
-    // Few items have to stay whole: their texts are looked for when one comes.
-    let mut texts: Option<List<&'a RawValue>> = None;
     let mut turns: Vec<Turn<'a>> = Vec::with_capacity(list.0.len());
-    for (index, item) in list.0.into_iter().enumerate() {
-        let whole = || {
-            let texts = match &mut texts {
-                Some(texts) => texts,
-                none => none.insert(read(raw, place)?),
-            };
-            texts.0.get(index).copied().ok_or_else(|| wrong("", "changed while it was read"))
-        };
-        let turn =
-            item::turn(item, whole, &mut late).map_err(|error| at(&format!("{place}[{index}]"), &error))?;
-        match turns.last_mut().and_then(|before| item::bearer(before, &turn)) {
-            Some(part) => part.signature = turn.parts.into_iter().find_map(|carrier| carrier.signature),
-            None => turns.push(turn),
+    let mut late = Vec::new();
+    let within = |index: usize, error: CodecError| at(&format!("{place}[{index}]"), &error);
+    for (index, mut item) in list.0.into_iter().enumerate() {
+        let kind = plain(item.kind.take());
+        match item::known(&kind, item).map_err(|error| within(index, error))? {
+            Some(turn) => push(&mut turns, turn),
+            // Few have to stay whole: from here on the text of each is needed.
+            None => {
+                let texts: List<&'a RawValue> = read(raw, place)?;
+                for (index, raw) in texts.0.into_iter().enumerate().skip(index) {
+                    let turn = item::turn(raw, &mut late).map_err(|error| within(index, error))?;
+                    push(&mut turns, turn);
+                }
+                break;
+            }
         }
     }
     Ok((turns, late))
+}
+
+/// Adds a turn; one that only carries the state of the part before it is none.
+fn push<'a>(turns: &mut Vec<Turn<'a>>, turn: Turn<'a>) {
+    match turns.last_mut().and_then(|before| item::bearer(before, &turn)) {
+        Some(part) => part.signature = turn.parts.into_iter().find_map(|carrier| carrier.signature),
+        None => turns.push(turn),
+    }
 }
