@@ -234,6 +234,95 @@ mod tests {
         assert!(Progress::default().take(Text::plain(" \n")).is_none(), "nothing is said yet");
     }
 
+    /// JSON of every kind, white space, escapes and halves of surrogate pairs included.
+    fn json_text() -> impl Strategy<Value = String> {
+        let space = || "[ \n\t\r]{0,2}";
+        let string =
+            || r#""([a-zé世\u{1f600} ]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4}|\\u[dD][89a-fA-F][0-9a-f]{2}){0,4}""#;
+        let leaf = prop_oneof![
+            3 => "-?(0|[1-9][0-9]{0,3})(\\.[0-9]{1,3})?([eE][+-]?[0-9]{1,2})?",
+            3 => string(),
+            2 => "true|false|null",
+            1 => "\\[[ \n]?\\]|\\{[ \n]?\\}",
+        ];
+        let nested = leaf.prop_recursive(12, 40, 4, move |inner| {
+            let around = |value: BoxedStrategy<String>| {
+                (space(), value, space()).prop_map(|(before, value, after)| format!("{before}{value}{after}"))
+            };
+            let member = (space(), string(), space(), around(inner.clone().boxed()))
+                .prop_map(|(before, name, after, value)| format!("{before}{name}{after}:{value}"));
+            prop_oneof![
+                prop::collection::vec(around(inner.boxed()), 1..4)
+                    .prop_map(|items| format!("[{}]", items.join(","))),
+                prop::collection::vec(member, 1..4).prop_map(|members| format!("{{{}}}", members.join(","))),
+            ]
+        });
+        (space(), nested, space()).prop_map(|(before, value, after)| format!("{before}{value}{after}"))
+    }
+
+    /// Cut at any characters.
+    fn pieces<'t>(text: &'t str, cuts: &[prop::sample::Index]) -> Vec<&'t str> {
+        let ends: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| *cut.get(&ends)).collect();
+        cuts.sort_unstable();
+        let mut from = 0;
+        let mut pieces = Vec::new();
+        for cut in cuts.into_iter().chain([text.len()]) {
+            pieces.push(&text[from..cut]);
+            from = cut;
+        }
+        pieces
+    }
+
+    fn is_json(text: &str) -> bool {
+        text.trim().is_empty() || serde_json::from_str::<IgnoredAny>(text).is_ok()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_json_is_taken_however_it_is_cut_and_what_is_not_is_refused(
+            text in json_text(),
+            cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+            spoiled in any::<prop::sample::Index>(),
+            spoil in prop_oneof![Just(None), "[\\[\\]{}:,\"\\\\0-9.eE+a-z \n\u{1}]".prop_map(Some)],
+            replaces in any::<bool>(),
+        ) {
+            let mut progress = Progress::default();
+            let mut escaped = Progress::default();
+            let mut so_far = String::new();
+            for piece in pieces(&text, &cuts) {
+                so_far.push_str(piece);
+                let _ = progress.take(Text::plain(piece));
+                // As it travels: in a string, with escapes of its own.
+                let raw = serde_json::value::to_raw_value(piece).unwrap();
+                let _ = escaped.take(Text::from_raw(&raw).unwrap());
+                for progress in [&progress, &escaped] {
+                    prop_assert!(progress.is_open(), "{so_far:?} of {text:?}");
+                    prop_assert_eq!(progress.is_json(), is_json(&so_far), "{:?} of {:?}", so_far, text);
+                }
+            }
+            prop_assert!(progress.is_json() && escaped.is_json(), "{text:?}");
+
+            // One character more, less, or another.
+            let ends: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+            let at = *spoiled.get(&ends);
+            let (before, behind) = text.split_at(at);
+            let behind = match (&spoil, replaces) {
+                (Some(_), false) => behind,
+                _ => behind.char_indices().nth(1).map_or("", |(next, _)| &behind[next..]),
+            };
+            let other = format!("{before}{}{behind}", spoil.unwrap_or_default());
+            let mut progress = of(&pieces(&other, &cuts));
+            prop_assert_eq!(progress.is_json(), is_json(&other), "{:?}", other);
+            prop_assert!(progress.is_open() || !is_json(&other), "{other:?}");
+            // What is wrong stays wrong.
+            if !progress.is_open() {
+                let _ = progress.take(Text::plain(text.as_str()));
+                prop_assert!(!progress.is_json() && !progress.is_open(), "{other:?}");
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn it_says_what_a_parser_says_however_the_text_is_cut(
