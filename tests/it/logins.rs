@@ -356,7 +356,9 @@ fn any_format(request: &Received) -> Reply {
     let streams = request.body.windows(13).any(|part| part == b"\"stream\":true");
     match (request.path.as_str(), streams) {
         ("/exchange", _) => json_reply(&json!({"token": "tid=1", "expires_at": 4_102_444_800_i64})),
-        ("/models", _) => json_reply(&json!({"data": [{"id": "gpt-4.1"}]})),
+        ("/models", _) => json_reply(&json!({"data": [{"id": "gpt-4.1"}, {"id": "gpt-5-codex"}]})),
+        (path, true) if path.ends_with("/responses") => responses::stream("served"),
+        (path, false) if path.ends_with("/responses") => responses::response("served"),
         (path, true) if path.ends_with("/messages") => claude::stream("served"),
         (path, false) if path.ends_with("/messages") => claude::message("served"),
         (_, true) => chat::stream("served"),
@@ -371,6 +373,8 @@ async fn accounts_of_every_subscription_serve_every_client() {
         ("kimi", json!({"access_token": "t", "device_id": "d"}), "kimi-k2"),
         ("iflow", json!({"access_token": "t", "api_key": "k", "email": "me"}), "kimi-k2-0905"),
         ("github-copilot", json!({"access_token": "t", "username": "me"}), "gpt-4.1"),
+        // Which speaks Responses, to every client.
+        ("github-copilot", json!({"access_token": "t", "username": "me"}), "gpt-5-codex"),
     ] {
         let (home, api) = (TempDir::new().unwrap(), FakeUpstream::start().await);
         api.answer_with(any_format);
@@ -390,12 +394,15 @@ async fn accounts_of_every_subscription_serve_every_client() {
         let ask = json!([{"role": "user", "content": "hi"}]);
         for stream in [false, true] {
             let gemini = if stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
+            let internal = format!("/v1internal:{gemini}");
             let gemini = format!("/v1beta/models/{model}:{gemini}");
+            let contents = json!([{"role": "user", "parts": [{"text": "hi"}]}]);
             for (path, body) in [
                 ("/v1/chat/completions", json!({"model": model, "messages": ask, "stream": stream})),
                 ("/v1/messages", json!({"model": model, "max_tokens": 9, "messages": ask, "stream": stream})),
                 ("/v1/responses", json!({"model": model, "input": ask, "stream": stream})),
-                (gemini.as_str(), json!({"contents": [{"role": "user", "parts": [{"text": "hi"}]}]})),
+                (gemini.as_str(), json!({"contents": contents})),
+                (internal.as_str(), json!({"model": model, "request": {"contents": contents}})),
             ] {
                 let reply = client.post(path, &body).await;
                 let status = reply.status();
@@ -408,6 +415,7 @@ async fn accounts_of_every_subscription_serve_every_client() {
         }
         let asked = api.last();
         assert!(asked.header("user-agent").unwrap().starts_with("cliproxy/"), "{provider}");
+        assert_eq!(asked.path.ends_with("/responses"), model.ends_with("codex"), "{model}: {}", asked.path);
     }
 }
 

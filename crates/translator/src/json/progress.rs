@@ -268,7 +268,7 @@ mod tests {
         let mut from = 0;
         let mut pieces = Vec::new();
         for cut in cuts.into_iter().chain([text.len()]) {
-            pieces.push(&text[from..cut]);
+            pieces.push(text.get(from..cut).unwrap());
             from = cut;
         }
         pieces
@@ -309,7 +309,7 @@ mod tests {
             let (before, behind) = text.split_at(at);
             let behind = match (&spoil, replaces) {
                 (Some(_), false) => behind,
-                _ => behind.char_indices().nth(1).map_or("", |(next, _)| &behind[next..]),
+                _ => behind.char_indices().nth(1).map_or("", |(next, _)| behind.get(next..).unwrap()),
             };
             let other = format!("{before}{}{behind}", spoil.unwrap_or_default());
             let mut progress = of(&pieces(&other, &cuts));

@@ -2,7 +2,9 @@
 //! group has a gap, when a named test does not exist, or when it does not carry the number of its case.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use crate::proof::{complaint_about_file, complaint_about_test, project};
 
 /// What a row says of its cases.
 enum Proof<'d> {
@@ -42,10 +44,6 @@ fn row(text: &str) -> Option<Row<'_>> {
         None => Proof::Test(proof.trim_matches('`')),
     };
     Some(Row { cases, proof })
-}
-
-fn project() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 /// The file of a test path: `claude::with_chat::name`, or `bridge/streaming::name` in another crate.
@@ -88,6 +86,9 @@ fn complaint(row: &Row<'_>, case: &str) -> Option<String> {
     let Ok(text) = std::fs::read_to_string(&file) else {
         return Some(format!("{} does not exist", file.display()));
     };
+    if let Some(what) = complaint_about_file(&file).or_else(|| complaint_about_test(&text, name)) {
+        return Some(format!("{path}: {what}"));
+    }
     let Some(body) = function(&text, name) else { return Some(format!("{path} does not exist")) };
     (!carries(name, body, case)).then(|| format!("{path} does not carry {case}"))
 }

@@ -28,6 +28,7 @@ mod losses;
 mod official;
 mod passes;
 mod payload;
+mod proof;
 mod registry;
 mod responses;
 mod schema;

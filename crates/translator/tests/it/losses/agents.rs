@@ -16,6 +16,10 @@ pub fn all() -> Vec<(&'static str, &'static str, Value)> {
         ("opencode", "openai", opencode()),
         ("Cline", "openai", cline()),
         ("aider", "openai", aider()),
+        ("Qwen Code", "openai", qwen_code()),
+        ("Copilot CLI", "openai", copilot_cli()),
+        ("Copilot CLI, Responses", "openai-response", copilot_cli_in_responses()),
+        ("Copilot CLI, Messages", "claude", copilot_cli_in_messages()),
         ("Gemini CLI", "gemini-cli", gemini_cli()),
         ("Gemini CLI with a key", "gemini", gemini_cli()["request"].clone()),
     ]
@@ -129,6 +133,68 @@ fn aider() -> Value {
             {"role": "user", "content": "change the needle"},
         ],
         "extra_headers": {"needle": "needle-header"},
+    })
+}
+
+fn qwen_code() -> Value {
+    json!({
+        "model": "m", "stream": true, "stream_options": {"include_usage": true}, "max_tokens": 31_733,
+        "messages": [
+            {"role": "system", "content": "You are a needle agent."},
+            {"role": "user", "content": [{"type": "text", "text": "This is the needle setup."}]},
+            {"role": "assistant", "content": "Got the needle context."},
+            {"role": "user", "content": [{"type": "text", "text": "read the needle"}]},
+            {"role": "assistant", "content": null, "tool_calls": [
+                {"id": "call_1", "type": "function", "function": {"name": "read_needle", "arguments": "{\"path\":\"needle-file\"}"}},
+                {"id": "call_2", "type": "function", "function": {"name": "edit_needle", "arguments": "{\"path\":\"needle-other\"}"}}]},
+            {"role": "tool", "tool_call_id": "call_1", "content": "needle lines"},
+            {"role": "tool", "tool_call_id": "call_2", "content": "needle edited"},
+        ],
+        "tools": [tool("read_needle", "needle reads"), tool("edit_needle", "needle edits")],
+    })
+}
+
+fn copilot_cli() -> Value {
+    json!({
+        "model": "m", "stream": true, "stream_options": {"include_usage": true}, "parallel_tool_calls": true,
+        "messages": [
+            {"role": "system", "content": "You are the needle CLI."},
+            {"role": "user", "content": "<current_datetime>needle time</current_datetime> list the needle"},
+            {"role": "assistant", "content": "needle look", "tool_calls": [
+                {"id": "call_1", "type": "function", "function": {"name": "bash_needle", "arguments": "{\"path\":\"needle-ls\"}"}}]},
+            {"role": "tool", "tool_call_id": "call_1", "content": "needle listing"},
+        ],
+        "tools": [tool("bash_needle", "needle runs")],
+    })
+}
+
+fn copilot_cli_in_responses() -> Value {
+    json!({
+        "model": "m", "instructions": "You are the needle CLI.", "stream": true, "store": false,
+        "input": [
+            {"role": "user", "content": [{"type": "input_text", "text": "list the needle"}]},
+            {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "needle thought"}],
+                "encrypted_content": crate::responses::gpt_signature()},
+            {"type": "function_call", "call_id": "call_1", "name": "bash_needle", "arguments": "{\"path\":\"needle-ls\"}"},
+            {"type": "function_call_output", "call_id": "call_1", "output": "needle listing"},
+        ],
+        "tools": [{"type": "function", "name": "bash_needle", "description": "needle runs", "strict": false, "parameters": parameters("path")}],
+        "reasoning": {"effort": "low", "summary": "auto"}, "include": ["reasoning.encrypted_content"],
+    })
+}
+
+fn copilot_cli_in_messages() -> Value {
+    json!({
+        "model": "m", "max_tokens": 31_733, "stream": true,
+        "system": [{"type": "text", "text": "You are the needle CLI.", "cache_control": {"type": "ephemeral"}}],
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "list the needle"}]},
+            {"role": "assistant", "content": [
+                {"type": "tool_use", "id": "toolu_01", "name": "bash_needle", "input": {"path": "needle-ls"}}]},
+            {"role": "user", "content": [
+                {"type": "tool_result", "tool_use_id": "toolu_01", "content": "needle listing", "cache_control": {"type": "ephemeral"}}]},
+        ],
+        "tools": [{"name": "bash_needle", "description": "needle runs", "input_schema": parameters("path")}],
     })
 }
 

@@ -13,7 +13,7 @@ mod variants;
 
 use bytes::Bytes;
 use cliproxy_core::{ClientFormat, ProviderFormat};
-use cliproxy_translator::registry::RequestCall;
+use cliproxy_translator::registry::{Exchange, RequestCall, Translated};
 use cliproxy_translator::{CodecError, CodecErrorKind, Loss, Profile};
 use serde_json::Value;
 
@@ -42,7 +42,17 @@ fn targets() -> Vec<Target> {
     all
 }
 
+fn target(name: &str) -> Target {
+    targets().into_iter().find(|target| target.name == name).unwrap()
+}
+
 fn send(client: &str, target: Target, body: &Value) -> Result<(String, Vec<Loss>), CodecError> {
+    let (done, _) = sent(client, target, body)?;
+    Ok((String::from_utf8(done.body.to_vec()).unwrap(), done.losses))
+}
+
+/// The request as it goes out, and what its reply will need.
+fn sent(client: &str, target: Target, body: &Value) -> Result<(Translated, Exchange), CodecError> {
     let bytes = Bytes::from(body.to_string());
     let mut profile = Profile::new(target.model, body["stream"] == Value::Bool(true));
     profile.strict = target.strict;
@@ -50,7 +60,8 @@ fn send(client: &str, target: Target, body: &Value) -> Result<(String, Vec<Loss>
         (ClientFormat::from(client.to_owned()), ProviderFormat::from(target.name.to_owned()));
     let call = RequestCall::new(&client, &provider, &bytes, &profile);
     let done = REGISTRY.translate_request(&call, context())?;
-    Ok((String::from_utf8(done.body.to_vec()).unwrap(), done.losses))
+    let exchange = done.exchange.clone();
+    Ok((done, exchange))
 }
 
 /// What says nothing where it is missing, and so cannot be lost: how the formats spell what the parts of a body are,

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{agents, replies, requests, send, targets, variants};
+use super::{agents, replies, requests, send, target, targets, variants};
 use crate::grid::PROVIDERS;
 use crate::grid::table::in_document;
+use crate::proof::defined;
 
 /// How clients and providers are named in cells.
 const LETTERS: [(&str, char); 7] = [
@@ -74,6 +75,28 @@ fn the_table_of_what_requests_lose_is_what_the_tests_find() {
         }
     }
     in_document("<!-- made by the test losses::table, of requests -->\n", &losses.table(&PROVIDERS));
+}
+
+#[test]
+fn the_table_of_coding_agents_is_what_the_tests_find() {
+    let mut out = String::new();
+    writeln!(out, "| | {} |", PROVIDERS.join(" | ")).unwrap();
+    writeln!(out, "|---{}|", "|---".repeat(PROVIDERS.len())).unwrap();
+    for (agent, client, body) in agents::all() {
+        write!(out, "| {agent} ").unwrap();
+        for provider in PROVIDERS {
+            let (_, losses) = send(client, target(provider), &body).unwrap();
+            let word = match losses.len() {
+                0 => "whole".to_owned(),
+                count => format!("{count} told"),
+            };
+            write!(out, "| [{word}][agents] ").unwrap();
+        }
+        out.push_str("|\n");
+    }
+    out.push_str("\nWhich tests the links lead to, and which look at what comes back:\n\n");
+    out.push_str(&defined(&["agents", "back"]));
+    in_document("<!-- made by the test losses::table, of agents -->\n", &out);
 }
 
 #[test]
