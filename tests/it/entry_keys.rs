@@ -65,6 +65,49 @@ async fn is_compat_gives_thoughts_back_that_nobody_has_signed() {
     }
 }
 
+/// Source: runtime.md A.10 "model `is-compat`": it is said of the entry that was asked for.
+#[tokio::test]
+async fn is_compat_is_about_the_alias_that_was_asked_for() {
+    let upstream = FakeUpstream::start().await;
+    upstream.answer_with(|request| match request.path.as_str() {
+        "/v1/messages" => claude::message("fine"),
+        _ => chat::completion("fine"),
+    });
+    let url = upstream.url();
+    // In either order, with a suffix behind the provider's name, and as the second model of a pool.
+    let models = "[{name: up, alias: plain}, {name: up, alias: kept, is-compat: true}, {name: up, alias: gone, is-compat: false}, \
+                  {name: up(high), alias: high, is-compat: true}, {name: one, alias: pool}, {name: two, alias: pool, is-compat: true}]";
+    let yaml = format!(
+        "claude-api-key: [{{api-key: c, base-url: '{url}', prefix: c, models: {models}}}]\n\
+         openai-compatibility: [{{name: r, base-url: '{url}', prefix: o, api-key-entries: [{{api-key: o}}], models: {models}}}]\n\
+         force-model-prefix: true\n"
+    );
+    let server = Server::with_config(&yaml).await;
+    let client = server.client();
+    for (alias, kept) in
+        [("plain", false), ("kept", true), ("gone", false), ("kept", true), ("plain", false), ("high", true)]
+    {
+        let body = sent(&client, &upstream, "/v1/messages", &thought(&format!("o/{alias}"))).await;
+        assert_eq!(body["messages"][1]["reasoning_content"] == "Hm.", kept, "{alias}: {body}");
+        assert_eq!(body["model"], "up", "{alias}");
+        let asked = json!({"model": format!("c/{alias}"), "messages": [
+            {"role": "user", "content": "Hello"},
+            {"role": "assistant", "content": "Yes?", "reasoning_content": "Hm."},
+            {"role": "user", "content": "Bye"},
+        ]});
+        let body = sent(&client, &upstream, "/v1/chat/completions", &asked).await;
+        let mut blocks = list(&body["messages"][1]["content"]);
+        assert_eq!(blocks.any(|block| block["thinking"] == "Hm."), kept, "{alias}: {body}");
+    }
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        let body = sent(&client, &upstream, "/v1/messages", &thought("o/pool")).await;
+        assert_eq!(body["messages"][1]["reasoning_content"] == "Hm.", body["model"] == "two", "{body}");
+        seen.push(body["model"].to_string());
+    }
+    assert!(seen.contains(&"\"one\"".to_owned()) && seen.contains(&"\"two\"".to_owned()), "{seen:?}");
+}
+
 #[tokio::test]
 async fn is_compat_false_takes_back_what_is_known_of_a_provider() {
     let upstream = FakeUpstream::start().await;
@@ -120,6 +163,96 @@ async fn system_messages_inside_a_conversation_are_rebuilt_where_the_entry_says_
             assert_eq!((told.text.as_str(), told.model.as_str()), ("fine", "m-claude"), "{entry} {stream}");
         }
     }
+}
+
+/// All that hangs on a conversation beside its words: what the model may call, what the provider keeps cached, and what it
+/// signed. Without them a rebuilt request would be another one, and dearer.
+fn laden() -> Value {
+    let marked = json!({"type": "ephemeral"});
+    let hour = json!({"type": "ephemeral", "ttl": "1h"});
+    json!({"model": "m-claude", "max_tokens": 4000, "temperature": 1, "stop_sequences": ["END"],
+    "thinking": {"type": "enabled", "budget_tokens": 2000}, "metadata": {"user_id": "u-1"},
+    "system": [{"type": "text", "text": "Top rule", "cache_control": hour}],
+    "tools": [
+        {"name": "weather", "description": "The weather", "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}}},
+        {"name": "clock", "description": "The time", "input_schema": {"type": "object"}, "cache_control": hour},
+        {"type": "web_search_20250305", "name": "web_search", "max_uses": 3},
+    ],
+    "tool_choice": {"type": "auto", "disable_parallel_tool_use": true},
+    "messages": [
+        {"role": "user", "content": [{"type": "text", "text": "Hello", "cache_control": marked}]},
+        {"role": "system", "content": [{"type": "text", "text": "Mid rule"}]},
+        {"role": "assistant", "content": [
+            {"type": "thinking", "thinking": "Hm.", "signature": SIGNATURE},
+            {"type": "redacted_thinking", "data": "EmwKAhgBEgy3va3pzix/LafPsn4aDFIT2Xlxh0L5L8rLVyIwxtE3rAFBa8cr3qpP"},
+            {"type": "text", "text": "I look."},
+            {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {"city": "Oslo", "n": 1.50}},
+        ]},
+        {"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": "toolu_1", "content": "rain", "cache_control": marked},
+        ]},
+    ]})
+}
+
+/// As Claude writes one: a protobuf message in base64.
+const SIGNATURE: &str =
+    "EuYBCkQYAiJAVbJNBoH7HQiDcMwwAMhWqNyoe4G2xHRprK8ICM8gZzu16i7Se4EiEbmlKqNH1GtwcX1BMK6iLu8bxWn5wPVIFBIM";
+
+#[tokio::test]
+async fn a_rebuilt_conversation_keeps_tools_cache_marks_and_signed_thoughts() {
+    let (server, upstream) = world(", rebuild-mid-system-message: true", "").await;
+    let asked = laden();
+    let body = sent(&server.client(), &upstream, "/v1/messages", &asked).await;
+    for member in ["tools", "tool_choice", "thinking", "metadata", "system", "stop_sequences", "max_tokens"] {
+        assert_eq!(body[member], asked[member], "{member}: {body}");
+    }
+    let messages: Vec<&Value> = list(&body["messages"]).collect();
+    let roles: Vec<&Value> = messages.iter().map(|message| &message["role"]).collect();
+    assert_eq!(roles, ["user", "assistant", "user"], "{body}");
+    // The user's turn is as it was, with the rule behind it; the others are the very same.
+    assert_eq!(messages[0]["content"][0], asked["messages"][0]["content"][0], "{body}");
+    assert!(
+        messages[0]["content"][1]["text"].as_str().is_some_and(|text| text.contains("Mid rule")),
+        "{body}"
+    );
+    assert_eq!(messages[0]["content"].as_array().map(Vec::len), Some(2), "{body}");
+    assert_eq!(*messages[1], asked["messages"][2], "{body}");
+    assert_eq!(*messages[2], asked["messages"][3], "{body}");
+}
+
+#[tokio::test]
+async fn a_mark_on_a_rebuilt_system_message_stays_at_its_place() {
+    let (server, upstream) = world(", rebuild-mid-system-message: true", "").await;
+    let mut asked = laden();
+    asked["messages"][1]["content"][0]["cache_control"] = json!({"type": "ephemeral"});
+    let body = sent(&server.client(), &upstream, "/v1/messages", &asked).await;
+    let reminder = &body["messages"][0]["content"][1];
+    assert!(reminder["text"].as_str().is_some_and(|text| text.contains("Mid rule")), "{body}");
+    assert_eq!(reminder["cache_control"], json!({"type": "ephemeral"}), "{body}");
+}
+
+/// Anthropic counts at its own address; elsewhere nobody is asked, and a conversation with such messages is estimated.
+#[tokio::test]
+async fn tokens_of_a_conversation_that_would_be_rebuilt_are_counted() {
+    let client = clients()[1];
+    let counted = async |entry: &str, asked: &Value| {
+        let (server, upstream) = world(entry, "").await;
+        let reply = server.client().post("/v1/messages/count_tokens", asked).await;
+        assert_eq!(reply.status(), 200, "{}: {}", client.name(), reply.text().await);
+        assert!(upstream.requests().is_empty(), "a gateway is not asked");
+        reply.json().await["input_tokens"].as_u64().unwrap()
+    };
+    let mut asked = laden();
+    asked
+        .as_object_mut()
+        .unwrap()
+        .retain(|name, _| ["model", "messages", "system", "tools"].contains(&name.as_str()));
+    let (plain, rebuilt) =
+        (counted("", &asked).await, counted(", rebuild-mid-system-message: true", &asked).await);
+    asked["messages"].as_array_mut().unwrap().remove(1);
+    let without = counted(", rebuild-mid-system-message: true", &asked).await;
+    assert!(rebuilt > without, "the rule counts: {rebuilt}, {without}");
+    assert!(rebuilt.abs_diff(plain) < 40, "{rebuilt}, {plain}");
 }
 
 #[tokio::test]

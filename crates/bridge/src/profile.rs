@@ -31,8 +31,7 @@ impl ProfileHints {
     /// With what the credential's entry says, which beats rules for many.
     fn of_entry(mut self, target: &Target) -> Self {
         let settings = target.credential.settings();
-        let model = settings.models.iter().find(|entry| entry.name == target.model.as_str());
-        self.keeps_reasoning_text = model.and_then(|entry| entry.compat).or(self.keeps_reasoning_text);
+        self.keeps_reasoning_text = target.compat.or(self.keeps_reasoning_text);
         self.inline_system = settings.no_inner_system.then_some(false).or(self.inline_system);
         self.names_prompt_cache = settings.names_prompt_cache.then_some(true).or(self.names_prompt_cache);
         self

@@ -27,6 +27,9 @@ pub struct Target {
     pub suffix: Option<String>,
     /// What is known of the model.
     pub info: Option<Arc<ModelInfo>>,
+    /// Whether the model takes thoughts back that nobody has signed, as the entry that was asked for says: two entries for
+    /// one model may differ. `None` leaves it to what is known of the provider.
+    pub compat: Option<bool>,
     /// The model name that replies have to show; `None` leaves the provider's.
     pub shown_model: Option<String>,
     /// Which attempt of the request this is, from 1.
@@ -44,7 +47,17 @@ impl Target {
         model: UpstreamModel,
         now: Timestamp,
     ) -> Self {
-        Self { executor, credential, model, suffix: None, info: None, shown_model: None, attempt: 1, now }
+        Self {
+            executor,
+            credential,
+            model,
+            suffix: None,
+            info: None,
+            compat: None,
+            shown_model: None,
+            attempt: 1,
+            now,
+        }
     }
 }
 

@@ -32,13 +32,15 @@ pub(crate) struct UpstreamRoute {
     pub(crate) model: UpstreamModel,
     /// A thinking suffix that the configuration put behind the name; it wins over the client's.
     pub(crate) suffix: Option<String>,
+    /// What the entry that leads here says of unsigned thoughts: two entries for one model may differ.
+    pub(crate) compat: Option<bool>,
 }
 
 impl UpstreamRoute {
     fn new(name: &str) -> Self {
         match suffix::split(name).filter(|(_, value)| suffix::is_known(value)) {
-            Some((base, value)) => Self { model: base.into(), suffix: Some(value.to_owned()) },
-            None => Self { model: name.into(), suffix: None },
+            Some((base, value)) => Self { model: base.into(), suffix: Some(value.to_owned()), compat: None },
+            None => Self { model: name.into(), suffix: None, compat: None },
         }
     }
 }
@@ -82,7 +84,11 @@ pub(crate) fn list_fingerprint(models: &[ModelInfo]) -> u64 {
 fn from_executor(info: &ModelInfo) -> OfferedModel {
     OfferedModel {
         id: info.id.clone(),
-        upstreams: vec![UpstreamRoute { model: UpstreamModel::new(info.upstream_name()), suffix: None }],
+        upstreams: vec![UpstreamRoute {
+            model: UpstreamModel::new(info.upstream_name()),
+            suffix: None,
+            compat: None,
+        }],
         info: Arc::new(info.clone()),
         shown: true,
     }
@@ -95,6 +101,7 @@ fn from_entries(entries: &[ModelEntry], own: &[ModelInfo]) -> Vec<OfferedModel> 
         .iter()
         .map(|entry| {
             let mut route = UpstreamRoute::new(&entry.name);
+            route.compat = entry.compat;
             let known = own.iter().find(|info| info.id.as_str().eq_ignore_ascii_case(route.model.as_str()));
             if let Some(upstream) = known.and_then(|known| known.upstream.clone()) {
                 route.model = upstream;
@@ -185,11 +192,11 @@ fn applies(alias: &ChannelAlias, model: &OfferedModel) -> Option<UpstreamRoute> 
     let route = UpstreamRoute::new(&alias.name);
     let value = route.suffix?;
     let first = model.upstreams.first()?;
-    route
-        .model
-        .as_str()
-        .eq_ignore_ascii_case(model.id.as_str())
-        .then(|| UpstreamRoute { model: first.model.clone(), suffix: Some(value) })
+    route.model.as_str().eq_ignore_ascii_case(model.id.as_str()).then(|| UpstreamRoute {
+        model: first.model.clone(),
+        suffix: Some(value),
+        compat: first.compat,
+    })
 }
 
 /// Source: runtime.md E.6 3: `prefix/id`, and the bare id too unless prefixes are forced.
@@ -215,7 +222,9 @@ fn collapse(models: Vec<OfferedModel>) -> Vec<OfferedModel> {
         let known = by_id.get(&model.id).and_then(|at| out.get_mut(*at));
         if let Some(known) = known {
             for route in model.upstreams {
-                if !known.upstreams.contains(&route) {
+                let same =
+                    |other: &UpstreamRoute| (&other.model, &other.suffix) == (&route.model, &route.suffix);
+                if !known.upstreams.iter().any(same) {
                     known.upstreams.push(route);
                 }
             }

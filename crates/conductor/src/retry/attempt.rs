@@ -87,6 +87,7 @@ impl Run {
         // A suffix in the configuration wins over the client's (Source: runtime.md E.6, L.3 34).
         target.suffix = picked.upstream.suffix.clone().or_else(|| self.resolution.suffix.clone());
         target.info = Some(Arc::clone(&picked.info));
+        target.compat = picked.upstream.compat;
         target.shown_model = picked.shown.then(|| self.resolution.shown.clone());
         target.attempt = self.attempts;
         target
