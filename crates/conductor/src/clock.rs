@@ -11,6 +11,9 @@ use tokio::time::Instant;
 /// signatures that are minutes old.
 const TOLERANCE: Duration = Duration::from_secs(30);
 
+/// How long the system's clock is not asked again. A busy server asks for the time many times within it.
+const TRUST: Duration = Duration::from_millis(100);
+
 /// Elapsed time stands still while the machine sleeps, and a machine without a battery wakes up in the past until it
 /// has asked the network. So a clock that follows the system catches up when that is ahead. It never goes back: what
 /// ends at a time would last longer by as much.
@@ -22,6 +25,8 @@ pub(crate) struct Clock {
     system: Option<fn() -> Timestamp>,
     /// Milliseconds caught up so far.
     caught_up: AtomicU64,
+    /// Elapsed milliseconds until which the system's clock need not be asked.
+    trusted: AtomicU64,
     /// Wakes who sleeps until a time that has come nearer.
     pub(crate) jumped: Notify,
 }
@@ -34,6 +39,7 @@ impl Clock {
             start: Instant::now(),
             system: None,
             caught_up: AtomicU64::new(0),
+            trusted: AtomicU64::new(0),
             jumped: Notify::new(),
         }
     }
@@ -50,13 +56,19 @@ impl Clock {
 
     pub(crate) fn now(&self) -> Timestamp {
         let caught_up = self.caught_up.load(Ordering::Relaxed);
-        let now = self.wall.plus(self.start.elapsed()).plus(Duration::from_millis(caught_up));
+        let elapsed = self.start.elapsed();
+        let now = self.wall.plus(elapsed).plus(Duration::from_millis(caught_up));
         let Some(system) = self.system else { return now };
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        if millis(elapsed) < self.trusted.load(Ordering::Relaxed) {
+            return now;
+        }
+        self.trusted.store(millis(elapsed + TRUST), Ordering::Relaxed);
         let ahead = system().since(now);
         if ahead <= TOLERANCE {
             return now;
         }
-        let more = u64::try_from(ahead.as_millis()).unwrap_or(0);
+        let more = millis(ahead);
         // Whoever sees the jump first takes it; the others see it done.
         let known = self.caught_up.compare_exchange(
             caught_up,
@@ -113,7 +125,17 @@ mod tests {
             assert_eq!(clock.now(), Timestamp::from_secs(now), "{says}");
             assert_eq!(clock.now(), Timestamp::from_secs(now), "{says}");
         }
-        assert_eq!(clock.instant(Timestamp::from_secs(90_005)), Instant::now() + Duration::from_secs(5));
+        // Asked again when the answer is a tenth of a second old.
+        SYSTEM.store(100_000, Ordering::Relaxed);
+        for (passes, now) in [(60, 90_000), (60, 100_000)] {
+            tokio::time::advance(Duration::from_millis(passes)).await;
+            assert_eq!(clock.now().as_secs(), now);
+        }
+        SYSTEM.store(90_000, Ordering::Relaxed);
+        assert_eq!(
+            clock.instant(clock.now().plus(Duration::from_secs(5))),
+            Instant::now() + Duration::from_secs(5)
+        );
         tokio::time::timeout(Duration::ZERO, clock.jumped.notified()).await.expect("sleepers are woken");
     }
 

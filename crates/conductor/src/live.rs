@@ -78,6 +78,10 @@ impl Live {
         }
     }
 
+    pub(crate) fn began(&self) -> Instant {
+        self.began
+    }
+
     pub(crate) fn settled(&self) -> &Settled {
         &self.settled
     }

@@ -1,5 +1,6 @@
 //! Wall time as a plain number. This crate has no clock: whoever has one passes "now" in.
 
+use std::cell::Cell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since the Unix epoch.
@@ -101,29 +102,40 @@ impl Timestamp {
         String::from_utf8(text.into()).unwrap_or_default()
     }
 
-    /// The same without signs between the digits, as names of things have it: `20261127182123`.
-    #[must_use]
-    pub fn to_compact(self) -> String {
-        String::from_utf8(self.digits().into()).unwrap_or_default()
+    /// Writes the same without signs between the digits, as names of things have it: `20261127182123`.
+    pub fn push_compact(self, text: &mut String) {
+        text.push_str(std::str::from_utf8(&self.digits()).unwrap_or_default());
     }
 
     /// Year, month, day, hour, minute, second. Every reply names its time, and every line of the log: digits are made
     /// by hand, which costs a tenth of the formatting machinery.
     fn digits(self) -> [u8; 14] {
-        let secs = self.as_secs();
-        let (days, rest) = (secs.div_euclid(86_400), secs.rem_euclid(86_400));
-        let (year, month, day) = civil_from_days(days);
-        let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
-        let mut digits = [b'0'; 14];
-        let (pairs, _) = digits.as_chunks_mut::<2>();
-        for ([tens, ones], number) in
-            pairs.iter_mut().zip([year / 100, year, month, day, hour, minute, second])
-        {
-            *tens += u8::try_from(number / 10 % 10).unwrap_or(0);
-            *ones += u8::try_from(number % 10).unwrap_or(0);
+        thread_local! {
+            /// A busy server asks for the same second again and again.
+            static LAST: Cell<(i64, [u8; 14])> = const { Cell::new((0, *b"19700101000000")) };
         }
+        let secs = self.as_secs();
+        let (last, digits) = LAST.get();
+        if last == secs {
+            return digits;
+        }
+        let digits = digits_of(secs);
+        LAST.set((secs, digits));
         digits
     }
+}
+
+fn digits_of(secs: i64) -> [u8; 14] {
+    let (days, rest) = (secs.div_euclid(86_400), secs.rem_euclid(86_400));
+    let (year, month, day) = civil_from_days(days);
+    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
+    let mut digits = [b'0'; 14];
+    let (pairs, _) = digits.as_chunks_mut::<2>();
+    for ([tens, ones], number) in pairs.iter_mut().zip([year / 100, year, month, day, hour, minute, second]) {
+        *tens += u8::try_from(number / 10 % 10).unwrap_or(0);
+        *ones += u8::try_from(number % 10).unwrap_or(0);
+    }
+    digits
 }
 
 /// `2026-11-23T10:00:00.5+02:00`, with `T` or a blank, seconds and zone optional.

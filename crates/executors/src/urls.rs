@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
 use cliproxy_core::{Credential, Endpoint, ErrorKind, ExecutorError};
 use http::Uri;
+
+mod read;
 
 /// A provider's URLs by name.
 #[derive(Clone, Debug, Default)]
@@ -97,16 +98,14 @@ impl<'a> Base<'a> {
 
     /// As [`Self::join`], of a path in pieces.
     pub(crate) fn join_all(&self, path: &[&str]) -> Result<Uri, ExecutorError> {
-        let length: usize = path.iter().map(|piece| piece.len()).sum();
-        let mut url = String::with_capacity(self.root.len() + length + self.query.len() + 1);
-        url.push_str(self.root);
-        path.iter().for_each(|piece| url.push_str(piece));
-        if !self.query.is_empty() {
-            let asks = path.iter().any(|piece| piece.contains('?'));
-            url.push(if asks { '&' } else { '?' });
-            url.push_str(self.query);
-        }
-        Uri::from_maybe_shared(Bytes::from(url)).map_err(|_| {
+        let asks = path.iter().any(|piece| piece.contains('?'));
+        let separator = match (self.query.is_empty(), asks) {
+            (true, _) => "",
+            (false, true) => "&",
+            (false, false) => "?",
+        };
+        let parts = || [self.root].into_iter().chain(path.iter().copied()).chain([separator, self.query]);
+        read::uri(parts).ok_or_else(|| {
             ExecutorError::new(
                 ErrorKind::Misconfigured,
                 "the base URL of this credential is not a URL: correct `base-url`",

@@ -93,10 +93,22 @@ impl Endpoint {
     #[must_use]
     pub fn find(path: &str) -> Option<Self> {
         let bare = path.strip_suffix('/').unwrap_or(path);
-        if let Some(found) = gemini::find(bare) {
+        // No path of Gemini's is one of these; to look for its parts in the others takes longer.
+        if let Some(found) = Self::named(bare).or_else(|| gemini::find(bare)) {
             return Some(found);
         }
         Some(match bare {
+            other if other.starts_with("/v1/models/") => Self::Model,
+            other if is_stored_response(other) => Self::StoredResponse,
+            other if NOT_BUILT.iter().any(|route| begins_with(other, route)) => Self::NotBuilt,
+            other if NOT_OFFERED.iter().any(|route| begins_with(other, route)) => Self::NotOffered,
+            _ => return None,
+        })
+    }
+
+    /// Paths that are what they are, with nothing in them.
+    fn named(path: &str) -> Option<Self> {
+        Some(match path {
             "" => Self::Root,
             "/healthz" => Self::Health,
             "/v1/chat/completions" => Self::ChatCompletions,
@@ -110,10 +122,6 @@ impl Endpoint {
             "/v1/models" | "/backend-api/codex/models" => Self::Models,
             "/api/event_logging/batch" => Self::EventLogging,
             "/v1/ws" => Self::Relay,
-            other if other.starts_with("/v1/models/") => Self::Model,
-            other if is_stored_response(other) => Self::StoredResponse,
-            other if NOT_BUILT.iter().any(|route| begins_with(other, route)) => Self::NotBuilt,
-            other if NOT_OFFERED.iter().any(|route| begins_with(other, route)) => Self::NotOffered,
             _ => return None,
         })
     }

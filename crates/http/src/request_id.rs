@@ -45,7 +45,7 @@ fn is_plain(text: &str) -> bool {
 pub(crate) fn trace_id(now: Timestamp, credential: Option<&str>, id: &RequestId) -> String {
     let credential = credential.unwrap_or("none");
     let mut text = String::with_capacity(16 + credential.len() + id.as_str().len());
-    text.push_str(&now.to_compact());
+    now.push_compact(&mut text);
     text.push('-');
     if credential.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'@') {
         text.push_str(credential);

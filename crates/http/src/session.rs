@@ -17,10 +17,24 @@ static HEADERS: [HeaderName; 6] = [
 
 /// The strongest name of the conversation, and whether it is a weak one.
 pub(crate) fn find(headers: &HeaderMap, peek: &Peek<'_>) -> Option<(SessionKey, bool)> {
-    let header = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let (claude, others) = HEADERS.split_at_checked(1)?;
-    let strong =
-        claude.iter().find_map(header).or(peek.session.as_deref()).or_else(|| others.iter().find_map(header));
+    // One look at what there is: most clients send none of them.
+    let mut said: [Option<&str>; HEADERS.len()] = [None; HEADERS.len()];
+    for (name, value) in headers {
+        let place = HEADERS.iter().position(|known| known == name);
+        if let Some(said) = place.and_then(|place| said.get_mut(place))
+            && said.is_none()
+        {
+            *said = value.to_str().ok();
+        }
+    }
+    let (claude, others) = said.split_at_checked(1)?;
+    let strong = claude
+        .iter()
+        .flatten()
+        .next()
+        .copied()
+        .or(peek.session.as_deref())
+        .or_else(|| others.iter().flatten().next().copied());
     match (strong.filter(|text| is_usable(text)), peek.cache_key.as_deref()) {
         (Some(text), _) => Some((SessionKey::new(text), false)),
         (None, Some(text)) if is_usable(text) => Some((SessionKey::new(text), true)),

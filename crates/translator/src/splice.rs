@@ -340,6 +340,13 @@ pub(crate) fn text_of(json: &str) -> Option<Cow<'_, str>> {
     decoded(json).ok()
 }
 
+/// Whether a JSON string says this text.
+pub(crate) fn says(json: &str, text: &str) -> bool {
+    let inner = json.strip_prefix('"').and_then(|json| json.strip_suffix('"'));
+    // Without a backslash the text is written as it is.
+    (inner == Some(text) && !text.contains('\\')) || text_of(json).as_deref() == Some(text)
+}
+
 /// A member's name that has an escape. Half a surrogate pair is U+FFFD, to compare names by: the text itself stays.
 fn escaped_name(json: &str) -> Option<Cow<'static, str>> {
     serde_json::from_str::<Text<'_>>(json).ok().map(|name| Cow::Owned(name.decoded().into_owned()))
@@ -481,21 +488,32 @@ impl<'a> Scan<'a> {
                 self.string().map(|_| ())
             }
             Some(b'{' | b'[') => self.container(),
-            Some(b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
-                let start = self.at;
-                while matches!(self.peek(), Some(b'-' | b'+' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'E')) {
-                    self.at += 1;
-                }
-                let scalar = self.body.get(start..self.at).unwrap_or_default();
-                // Most are words or small whole numbers, which need no parser to be told.
-                let known = matches!(scalar, b"true" | b"false" | b"null" | b"0")
-                    || (scalar.first() != Some(&b'0') && scalar.iter().all(u8::is_ascii_digit));
-                if known || serde_json::from_slice::<serde::de::IgnoredAny>(scalar).is_ok() {
-                    return Ok(());
-                }
-                Err(self.broken("expected a value"))
-            }
+            Some(b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => self.scalar(),
             _ => Err(self.broken("expected a value")),
+        }
+    }
+
+    /// Skips a number or a word. Most are small whole numbers or `null`, which need no parser to be told.
+    fn scalar(&mut self) -> Result<(), CodecError> {
+        let rest = self.body.get(self.at..).unwrap_or_default();
+        let goes_on =
+            |at: usize| matches!(rest.get(at), Some(b'-' | b'+' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'E'));
+        let usual = match rest {
+            [b'n', b'u', b'l', b'l', ..] | [b't', b'r', b'u', b'e', ..] => 4,
+            [b'f', b'a', b'l', b's', b'e', ..] => 5,
+            [b'0', ..] => 1,
+            _ => rest.iter().take_while(|byte| byte.is_ascii_digit()).count(),
+        };
+        let mut end = usual;
+        while goes_on(end) {
+            end += 1;
+        }
+        let scalar = rest.get(..end).unwrap_or_default();
+        self.at += end;
+        if (usual > 0 && end == usual) || serde_json::from_slice::<serde::de::IgnoredAny>(scalar).is_ok() {
+            Ok(())
+        } else {
+            Err(self.broken("expected a value"))
         }
     }
 
@@ -573,5 +591,45 @@ impl Brackets {
         self.objects
             .get(self.depth / 64)
             .is_some_and(|word| (word >> (self.depth % 64) & 1 == 1) == (bracket == b'}'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_string_says_a_text_however_it_is_escaped() {
+        for (json, text, expected) in [
+            (r#""a/b""#, "a/b", true),
+            (r#""\u0061\/b""#, "a/b", true),
+            (r#""a\\b""#, r"a\b", true),
+            (r#""a\\b""#, r"a\\b", false),
+            (r#""a\nb""#, r"a\nb", false),
+            (r#""a""#, "b", false),
+            ("5", "5", false),
+            ("null", "null", false),
+            ("\"a", "a", false),
+            ("\"", "", false),
+        ] {
+            assert_eq!(says(json, text), expected, "{json} {text}");
+        }
+    }
+
+    #[test]
+    fn numbers_and_words_are_told_from_what_only_begins_like_them() {
+        for json in ["0", "7", "1795428000", "-1", "-0.5e+3", "1E2", "1.25", "true", "false", "null"] {
+            for behind in ["", " ", ",", "]", "}"] {
+                let body = format!("{json}{behind}");
+                let mut scan = Scan { body: body.as_bytes(), at: 0 };
+                scan.value().unwrap();
+                assert_eq!(scan.at, json.len(), "{body}");
+            }
+        }
+        for json in
+            ["01", "-", "1.", "1e", ".5", "+1", "truex", "tru", "nulll", "falsE", "n", "1-", "00", "1.e"]
+        {
+            assert!(Scan { body: json.as_bytes(), at: 0 }.value().is_err(), "{json}");
+        }
     }
 }

@@ -4,11 +4,12 @@
 //! sit in a heap that is drained whenever somebody looks, so that nothing has to wake up.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use cliproxy_core::{Credential, CredentialId, Scope, Timestamp, UpstreamModel};
 use cliproxy_quota::{Availability, BackoffPolicy, Fault, Ledger, Mark, Probe};
+use foldhash::HashMap;
 
 use super::{Entry, Snapshot, Tier, bits};
 use crate::registry::{OfferedModel, Route};
@@ -243,7 +244,7 @@ impl TierBits {
         Self {
             ready: vec![0; bits::words_for(tier.entries.len())],
             noted: vec![0; bits::words_for(tier.entries.len())],
-            blocked: HashMap::new(),
+            blocked: HashMap::default(),
             slots: Arc::new(tier.entries.iter().map(|entry| entry.credential()).collect()),
         }
     }

@@ -43,7 +43,7 @@ impl Run {
                 self.attempts,
                 now,
             );
-            let began = Instant::now();
+            let began = live.began();
             let result = exchange.attempt(target.clone()).await;
             if self.trace.wanted {
                 for remark in exchange.remarks() {

@@ -115,6 +115,11 @@ impl<'a> Walk<'a> {
         self.scan.at
     }
 
+    /// Goes back to a place.
+    pub(crate) fn back_to(&mut self, place: usize) {
+        self.scan.at = place;
+    }
+
     /// How much was read.
     pub(crate) fn read(&self) -> usize {
         self.scan.at

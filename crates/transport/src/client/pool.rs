@@ -1,9 +1,9 @@
 //! The pool: idle HTTP/1.1 connections and shared HTTP/2 ones, per destination and proxy.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use foldhash::HashMap;
 use http::HeaderValue;
 use parking_lot::Mutex;
 use tokio::sync::Notify;

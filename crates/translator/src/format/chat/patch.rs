@@ -12,7 +12,7 @@ use crate::json::read::wrong;
 use crate::loss::{Loss, loss};
 use crate::pass::finish;
 use crate::pass::reasoning::{Amount, of_effort, resolve};
-use crate::splice::{Edits, TopLevel, Walk, text_of};
+use crate::splice::{Edits, TopLevel, Walk, says, text_of};
 
 const USAGE_ONLY: &str = r#"{"include_usage":true}"#;
 
@@ -117,21 +117,22 @@ pub(super) fn reply(
             return Err(reply::error_of(body).unwrap_or_else(none));
         }
     };
-    let usage = seen.usage.or(first.usage).map(usage::read).unwrap_or_default();
+    let finish = first.finish();
+    let usage = seen.usage.or_else(|| first.usage.map(usage::read)).unwrap_or_default();
     let renamed = match &context.shown_model {
-        Some(shown) if seen.model.and_then(text_of).as_deref() != Some(shown) => {
+        Some(shown) if !seen.model.is_some_and(|model| says(model, shown)) => {
             Edits::new().set_string("model", shown).apply(body)?
         }
         _ => body.clone(),
     };
-    Ok((renamed, usage, first.finish()))
+    Ok((renamed, usage, finish))
 }
 
 /// What a reply says of itself, found in one pass; the last of repeated members counts.
 #[derive(Default)]
 struct Seen<'a> {
     choices: Choices<'a>,
-    usage: Option<&'a str>,
+    usage: Option<Usage>,
     model: Option<&'a str>,
     is_error: bool,
 }
@@ -161,7 +162,7 @@ impl<'a> Seen<'a> {
         let is_object = walk.object(|walk, name| {
             match name {
                 "choices" => seen.choices = Choices::read(walk)?,
-                "usage" => seen.usage = walk.said()?,
+                "usage" => seen.usage = usage::said(walk)?,
                 "model" => seen.model = walk.said()?,
                 "error" => seen.is_error = walk.said()?.is_some(),
                 _ => walk.skip()?,

@@ -3,6 +3,7 @@
 use cliproxy_core::Usage;
 use serde_json::value::RawValue;
 
+use crate::codec::CodecError;
 use crate::json::Writer;
 use crate::json::read::count_in;
 use crate::splice::Walk;
@@ -14,10 +15,30 @@ pub(super) fn decode(raw: &RawValue) -> Usage {
 
 /// As [`decode`], of its text.
 pub(super) fn read(json: &str) -> Usage {
+    counts(&mut Walk::new(json)).unwrap_or_default()
+}
+
+/// As [`decode`], of what stands next in a body; `null` says nothing.
+pub(super) fn said(walk: &mut Walk<'_>) -> Result<Option<Usage>, CodecError> {
+    if walk.is_null() {
+        return walk.skip().map(|()| None);
+    }
+    let place = walk.place();
+    match counts(walk) {
+        Ok(usage) => Ok(Some(usage)),
+        // What is inside must not fail a body that is sound around it.
+        Err(_) => {
+            walk.back_to(place);
+            walk.skip().map(|()| Some(Usage::default()))
+        }
+    }
+}
+
+fn counts(walk: &mut Walk<'_>) -> Result<Usage, CodecError> {
     let mut usage = Usage::default();
     // DeepSeek's place for them comes after Moonshot's, and both after the usual one.
     let (mut moonshot, mut deepseek, mut reference) = (None, None, None);
-    let walked = Walk::new(json).object(|walk, name| {
+    walk.object(|walk, name| {
         match name {
             "prompt_tokens" => usage.input = count_in(walk.raw()?),
             "completion_tokens" => usage.output = count_in(walk.raw()?),
@@ -52,13 +73,10 @@ pub(super) fn read(json: &str) -> Usage {
             _ => walk.skip()?,
         }
         Ok(())
-    });
-    if walked.is_err() {
-        return Usage::default();
-    }
+    })?;
     usage.cache_read = usage.cache_read.or(moonshot).or(deepseek);
     usage.cache_write = usage.cache_write.or(reference);
-    usage
+    Ok(usage)
 }
 
 /// Writes a `usage` object. The three sums are required and 0 when unknown; the details are left out then (B57).
@@ -103,4 +121,31 @@ fn details(w: &mut Writer, key: &str, counts: &[(&str, Option<u64>)]) {
         }
     }
     w.end_object();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usage_inside_a_body_is_read_as_its_text_is_and_broken_counts_do_not_fail_the_body() {
+        for (json, input) in [
+            (r#"{"prompt_tokens":3}"#, Some(3)),
+            (r#" { "prompt_tokens" : 3.0 , "prompt_tokens_details":{"x":[{}]} } "#, Some(3)),
+            (r#"{"prompt_tokens":3,"completion_tokens":01}"#, None),
+            (r#"{"prompt_tokens":3,,}"#, None),
+            (r#"{"prompt_tokens" 3}"#, None),
+            (r#"{"prompt_tokens":"3"}"#, None),
+            ("[3]", None),
+            ("3", None),
+        ] {
+            let body = format!("{json},1");
+            let mut walk = Walk::new(&body);
+            let usage = said(&mut walk).unwrap().unwrap();
+            assert_eq!((usage.input, usage), (input, read(json)), "{json}");
+            assert_eq!(walk.read(), json.trim_end().len(), "{json}");
+        }
+        assert_eq!(said(&mut Walk::new("null,")).unwrap(), None);
+        assert!(said(&mut Walk::new("{")).is_err() && said(&mut Walk::new("nul,")).is_err());
+    }
 }

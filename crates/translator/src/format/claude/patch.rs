@@ -14,7 +14,7 @@ use super::{error, peek, reply};
 use crate::codec::{CodecError, Patch, Patched, ReplyContext};
 use crate::loss::loss;
 use crate::model::ReasoningControl;
-use crate::splice::{Edits, TopLevel, text_of};
+use crate::splice::{Edits, TopLevel, says, text_of};
 
 pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Patched, CodecError> {
     let mut losses = Vec::new();
@@ -170,7 +170,7 @@ pub(super) fn reply(
     };
     let finish = scanned.raw("stop_reason")?.and_then(text_of).map(|reason| reply::reason_of(&reason));
     let edits = match &context.shown_model {
-        Some(shown) if scanned.string("model")?.is_none_or(|model| model != shown.as_str()) => {
+        Some(shown) if !scanned.raw("model")?.is_some_and(|model| says(model, shown)) => {
             Edits::new().set_string("model", shown)
         }
         _ => Edits::new(),

@@ -16,7 +16,7 @@ use crate::json::{Text, Writer};
 use crate::loss::{Loss, loss};
 use crate::model::Summary;
 use crate::pass::reasoning::resolve;
-use crate::splice::{Edits, TopLevel, Walk, Word, text_of};
+use crate::splice::{Edits, TopLevel, Walk, Word, says, text_of};
 
 static CALL: Word = Word::new("\"functionCall\"");
 static THINKING: Word = Word::new("\"thinking");
@@ -179,8 +179,8 @@ pub(super) fn reply(
         _ => return Err(failed(CodecError::protocol("the reply has no candidates"))),
     };
     let used = seen.usage.map(usage::read).unwrap_or_default();
-    let known = seen.model.and_then(text_of);
-    let Some(shown) = context.shown_model.as_deref().filter(|shown| known.as_deref() != Some(*shown)) else {
+    let is_known = |shown: &&str| seen.model.is_some_and(|model| says(model, shown));
+    let Some(shown) = context.shown_model.as_deref().filter(|shown| !is_known(shown)) else {
         return Ok((body.clone(), used, finish));
     };
     let edits = Edits::new().set_string("modelVersion", shown);
