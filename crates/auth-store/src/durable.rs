@@ -84,17 +84,43 @@ fn write_beside(
 /// Finds out whether [`replace`] would work now for a text of so many bytes: writes as many beside the file, which stays as
 /// it is. A file that cannot be renamed over has to be one that can be written where it is.
 pub(crate) fn probe(path: &Path, bytes: usize) -> io::Result<()> {
-    let (tried, in_place) =
-        (write_and_remove(path, bytes), || OpenOptions::new().write(true).open(path).map(drop));
-    match tried {
-        Err(error) if only_in_place(error.kind()) && path.is_file() => in_place(),
-        // A file that is mounted by itself may be read-only in a folder that is not.
+    let beside = write_and_remove(path, bytes);
+    verdict(beside, path.is_file(), || OpenOptions::new().write(true).open(path).map(drop), || stays(path))
+}
+
+/// What a trial beside a file means for the file.
+fn verdict(
+    beside: io::Result<()>,
+    exists: bool,
+    in_place: impl FnOnce() -> io::Result<()>,
+    stays: impl FnOnce() -> bool,
+) -> io::Result<()> {
+    match beside {
+        Err(error) if only_in_place(error.kind()) && exists => in_place(),
+        // The folder can be written. One that may not be written where it is can be replaced all the same, unless nothing
+        // can be put in its place either.
         Ok(()) => match in_place() {
-            Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => Err(error),
+            Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem || stays() => Err(error),
             _ => Ok(()),
         },
         done => done,
     }
+}
+
+/// Whether no other file can be put in the place of this one, whatever its folder allows: something is mounted on it, or it
+/// is marked so that it cannot go.
+#[cfg(target_os = "linux")]
+fn stays(path: &Path) -> bool {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+    let marks = StatxAttributes::MOUNT_ROOT | StatxAttributes::IMMUTABLE | StatxAttributes::APPEND;
+    let found = statx(CWD, path, AtFlags::empty(), StatxFlags::BASIC_STATS);
+    found.is_ok_and(|found| found.stx_attributes.intersects(marks))
+}
+
+/// Elsewhere files are not mounted by themselves.
+#[cfg(not(target_os = "linux"))]
+fn stays(_: &Path) -> bool {
+    false
 }
 
 /// Finds out whether a file that other programs use too could be replaced now: what is there stays as it is. Blocks.
@@ -272,6 +298,29 @@ mod tests {
             replace_shared_by(&path, b"new", |_, _| Err(kind.into())).unwrap();
             assert_eq!(fs::read(&path).unwrap(), b"new");
             assert_eq!(names(folder.path()), ["a.json"]);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_replaced_has_to_be_one_that_can_be_written() {
+        use io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem, StorageFull};
+        for (beside, exists, in_place, stays, fine) in [
+            (None, true, None, false, true),
+            (None, false, Some(NotFound), false, true),
+            // A file of ours that we made read-only is replaced; one that is mounted so is not.
+            (None, true, Some(PermissionDenied), false, true),
+            (None, true, Some(PermissionDenied), true, false),
+            (None, true, Some(ReadOnlyFilesystem), false, false),
+            (None, true, None, true, true),
+            // The folder is not ours to write.
+            (Some(PermissionDenied), true, None, false, true),
+            (Some(PermissionDenied), true, Some(PermissionDenied), false, false),
+            (Some(PermissionDenied), false, None, false, false),
+            (Some(StorageFull), true, None, false, false),
+        ] {
+            let result = |kind: Option<io::ErrorKind>| kind.map_or(Ok(()), |kind| Err(kind.into()));
+            let said = verdict(result(beside), exists, || result(in_place), || stays);
+            assert_eq!(said.is_ok(), fine, "{beside:?} {exists} {in_place:?} {stays}");
         }
     }
 
