@@ -354,36 +354,38 @@ fn is_said(source: &str, key: &str, raw: &RawValue) -> bool {
     !matches!(raw.get(), "null" | "[]") && !is_bookkeeping(source, key)
 }
 
+/// What a response object repeats of its request.
+const REPEATED: [&str; 24] = [
+    "background",
+    "billing",
+    "completed_at",
+    "instructions",
+    "max_output_tokens",
+    "max_tool_calls",
+    "metadata",
+    "object",
+    "parallel_tool_calls",
+    "previous_response_id",
+    "prompt",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "reasoning",
+    "safety_identifier",
+    "store",
+    "temperature",
+    "text",
+    "tool_choice",
+    "tools",
+    "top_logprobs",
+    "top_p",
+    "truncation",
+    "user",
+];
+
 /// What a service repeats of the request, what a decoder has read into the model, and what names the reply's pieces.
 pub(super) fn is_bookkeeping(source: &str, key: &str) -> bool {
-    let repeated = [
-        "background",
-        "billing",
-        "completed_at",
-        "instructions",
-        "max_output_tokens",
-        "max_tool_calls",
-        "metadata",
-        "object",
-        "parallel_tool_calls",
-        "previous_response_id",
-        "prompt",
-        "prompt_cache_key",
-        "prompt_cache_retention",
-        "reasoning",
-        "safety_identifier",
-        "store",
-        "temperature",
-        "text",
-        "tool_choice",
-        "tools",
-        "top_logprobs",
-        "top_p",
-        "truncation",
-        "user",
-    ];
     matches!(key, "object" | "id" | "status" | "thought" | "extra_content" | "message.reasoning_details")
-        || matches!(source, "openai-response" | "codex") && repeated.contains(&key)
+        || matches!(source, "openai-response" | "codex") && REPEATED.contains(&key)
         || source == "kiro" && matches!(key, "modelId" | "conversationId" | "messageId" | "utteranceId")
 }
 

@@ -20,7 +20,9 @@ impl Unread {
 
     /// Notes a member, if it says anything.
     pub(crate) fn member(&mut self, source: &str, within: &str, key: &str, json: &str) {
-        if !matches!(json, "null" | "[]") && !is_bookkeeping(source, key) {
+        // Nearly all that come have come before.
+        let is_new = !self.0.iter().any(|known| is_named(known, within, key));
+        if is_new && !matches!(json, "null" | "[]") && !is_bookkeeping(source, key) {
             self.name(within, key);
         }
     }

@@ -30,6 +30,11 @@ impl Dialect {
         self != Self::Gemini
     }
 
+    /// Whether requests may name their session. The public API has no such member. Source: providers-a.md 4.2, 5.4, 7.4.
+    pub(super) fn names_sessions(self) -> bool {
+        self.wraps()
+    }
+
     pub(super) fn is_antigravity(self) -> bool {
         self == Self::Antigravity
     }

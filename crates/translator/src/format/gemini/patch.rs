@@ -25,7 +25,7 @@ pub(super) fn request(body: &Bytes, patch: &Patch, dialect: Dialect) -> Result<P
     let mut losses = Vec::new();
     let top = TopLevel::of(body, patch.outline.as_ref())?;
     if !dialect.wraps() {
-        let edits = inner(&top, patch, &mut losses)?;
+        let edits = inner(&top, patch, dialect, &mut losses)?;
         return Ok(Patched::whole(edits.apply_scanned(body, &top)).with_losses(losses));
     }
     let mut edits = Edits::new();
@@ -36,7 +36,7 @@ pub(super) fn request(body: &Bytes, patch: &Patch, dialect: Dialect) -> Result<P
     }
     if let Some(json) = top.raw("request")?.filter(|json| json.starts_with('{')) {
         let scanned = TopLevel::scan(json.as_bytes())?;
-        if let Cow::Owned(changed) = inner(&scanned, patch, &mut losses)?.apply_str(json)? {
+        if let Cow::Owned(changed) = inner(&scanned, patch, dialect, &mut losses)?.apply_str(json)? {
             edits = edits.set("request", changed);
         }
     }
@@ -44,11 +44,17 @@ pub(super) fn request(body: &Bytes, patch: &Patch, dialect: Dialect) -> Result<P
 }
 
 /// The edits of a bare request.
-fn inner<'e>(top: &TopLevel<'e>, patch: &Patch, losses: &mut Vec<Loss>) -> Result<Edits<'e>, CodecError> {
+fn inner<'e>(
+    top: &TopLevel<'e>,
+    patch: &Patch,
+    dialect: Dialect,
+    losses: &mut Vec<Loss>,
+) -> Result<Edits<'e>, CodecError> {
     let mut edits = Edits::new();
     // Both are no members of the API: the model stands in the URL. Source: providers-a.md 4.2.
     for key in ["model", "session_id"] {
-        if top.has(key) {
+        let is_known = key == "session_id" && dialect.names_sessions();
+        if !is_known && top.has(key) {
             edits = edits.remove(key);
             if key != "model" {
                 loss(losses, key, "Gemini names no sessions");

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use cliproxy_core::{FinishReason, Level, ModelInfo, ReasoningProfile};
 use cliproxy_translator::pass::reasoning::parse_suffix;
-use cliproxy_translator::{Codec, Patch, ReplyContext};
+use cliproxy_translator::{Codec, Patch, Profile, ReplyContext};
 use serde_json::{Value, json};
 
 use super::{SIGNED, codec, codec_of, last};
@@ -151,6 +151,25 @@ fn members_that_are_none_of_the_api_are_removed() {
     assert_eq!(patched(&body), json!({"contents":[]}));
     let body = json!({"generateContentRequest":{"model":"models/alias","contents":[]}});
     assert_eq!(patched(&body)["generateContentRequest"]["model"], "models/gemini-3-pro");
+}
+
+/// Its own backend knows the member, the public API does not. Source: providers-a.md 4.2, 5.4.
+#[test]
+fn gemini_clis_session_goes_to_its_own_backend() {
+    let body = Bytes::from(r#"{"model":"m","request":{"session_id":"s","contents":[]}}"#);
+    let patched = codec_of("gemini-cli").patch_request(&body, &patch("m")).unwrap();
+    assert_eq!((patched.body, patched.losses), (body, Vec::new()));
+    let call = json!({"contents": [{"role": "user", "parts": [{"text": "q"}]}], "session_id": "s"});
+    for (provider, place, told) in
+        [("gemini-cli", "/request/session_id", false), ("gemini", "/session_id", true)]
+    {
+        let text = call.to_string();
+        let request = codec_of("gemini").decode_request(text.as_bytes()).unwrap();
+        let encoded = codec_of(provider).encode_request(&request, &Profile::new("m", false)).unwrap();
+        let sent: Value = serde_json::from_slice(&encoded.body).unwrap();
+        assert_eq!(sent.pointer(place), (!told).then_some(&json!("s")), "{provider}: {sent}");
+        assert_eq!(encoded.losses.iter().any(|loss| loss.what == "session_id"), told, "{provider}");
+    }
 }
 
 #[test]

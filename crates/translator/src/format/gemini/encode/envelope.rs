@@ -30,6 +30,13 @@ pub(super) fn write_head(w: &mut Writer, target: &Target<'_>) {
 /// the provider's cache is found again. Searches have none.
 pub(super) fn write_session(w: &mut Writer, target: &Target<'_>) {
     let own = target.request.identity.session.as_ref().filter(|_| target.family);
+    if !target.dialect.is_antigravity() {
+        // Gemini CLI's own, and no other: nobody else's says which it is there.
+        if let Some(own) = own {
+            w.field_text("session_id", own);
+        }
+        return;
+    }
     match own {
         _ if kind(target) == "web_search" => {}
         Some(own) => w.field_text("sessionId", own),

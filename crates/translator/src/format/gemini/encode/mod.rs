@@ -94,7 +94,7 @@ pub(super) fn request(
     if !target.family {
         let why = "Gemini has no word for it";
         tell(request, &arranged, Said { slots: SAYS, members: &MEMBERS, why }, &mut losses);
-    } else if !dialect.is_antigravity() && request.identity.session.is_some() {
+    } else if !dialect.names_sessions() && request.identity.session.is_some() {
         loss(&mut losses, "session_id", "Gemini names no sessions");
     }
     let mut w = Writer::new(Vec::with_capacity(size_hint(&conversation)));
@@ -125,7 +125,7 @@ pub(super) fn request(
     let invented = tools::write(&mut w, &target, &mut losses);
     config::write(&mut w, &target, &conversation.turns, &mut losses)?;
     write_rest(&mut w, &target, &mut losses);
-    if dialect.is_antigravity() {
+    if dialect.names_sessions() {
         envelope::write_session(&mut w, &target);
     }
     if dialect.wraps() {
