@@ -156,3 +156,48 @@ async fn a_directory_that_takes_no_file_is_a_reason_not_to_spend_the_token() {
     assert_eq!(code, 0, "{said}");
     world.assert_kept();
 }
+
+#[tokio::test]
+async fn who_waits_for_a_renewal_to_end_can_be_told_to_stop() {
+    for words in [&["disable"][..], &["enable"], &["remove"]] {
+        let world = World::new().await;
+        world.tokens.set_delays([Duration::from_secs(600)]);
+        let mut renewal = world.refresh();
+        world.redeemed().await;
+        let arguments = [&["credentials"], words, &["claude-me"]].concat();
+        let mut command = command(&world.home, &arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (mut said, stderr) = (String::new(), child.stderr.as_mut().unwrap());
+        while !said.contains("waiting for") {
+            let mut piece = [0; 1024];
+            let read = stderr.read(&mut piece).await.unwrap();
+            assert!(read > 0, "it ended: {said}");
+            said.push_str(std::str::from_utf8(&piece[..read]).unwrap());
+        }
+        assert!(said.contains("claude-me"), "{said}");
+        signal(&child, "INT").await;
+        let (code, said) = end(child).await;
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains("interrupted: nothing was changed"), "{said}");
+        assert_eq!(std::fs::read_to_string(world.path()).unwrap(), FILE);
+        renewal.kill().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_test_of_a_model_says_too_what_is_lost() {
+    let (world, api) = (World::new().await, cliproxy_testkit::FakeUpstream::start().await);
+    api.script_all([cliproxy_testkit::status(401)]);
+    world.tokens.set_delays([Duration::from_millis(300)]);
+    let config = world.home.path().join("config.yaml");
+    let yaml = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(config, yaml.replace("{token:", &format!("{{api: '{}', token:", api.url()))).unwrap();
+    let mut command = command(&world.home, &["test", "claude-haiku-4-5-20251001"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    world.redeemed().await;
+    std::fs::write(world.path(), r#"{"type":"cla"#).unwrap();
+    signal(&child, "INT").await;
+    let (code, said) = end(child).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("renewed credential is lost") && said.contains(NAME), "{said}");
+}

@@ -56,9 +56,13 @@ pub(crate) fn credentials(
     let _log = Log::to_stderr(LogLevel::Warn);
     run(async {
         let interrupted = signals::interrupted()?;
+        // These ask no provider.
+        let is_local = matches!(command, CredentialCommand::Enable { .. } | CredentialCommand::Remove { .. });
         let waiting = async {
             interrupted.await;
-            complain("interrupted: what is under way at the provider is waited for, and saved");
+            if !is_local {
+                complain("interrupted: what is under way at the provider is waited for, and saved");
+            }
         };
         told(run_credentials(&config, environment, command, json, waiting).await)
     })

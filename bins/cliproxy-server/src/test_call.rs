@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use cliproxy_sdk::Builder;
-use cliproxy_sdk::config::{Environment, Overrides};
+use cliproxy_sdk::config::{Environment, LogLevel, Overrides};
 use cliproxy_sdk::core::{
     ClientFormat, ClientRequest, Dispatcher as _, ModelId, Operation, RequestId, UpstreamReply,
 };
 
 use crate::commands::{chain, load, say};
+use crate::log::Log;
 use crate::signals;
 
 /// `lists_within`: how long lists of models may take before what is known without them has to do.
@@ -18,6 +19,8 @@ pub(crate) fn run(
     overrides: &Overrides,
     environment: Environment,
 ) -> Result<(), String> {
+    // A renewal that could not be saved, and why.
+    let _log = Log::to_stderr(LogLevel::Error);
     let (_, _, loaded) = load(overrides, environment.clone())?;
     let mut config = loaded.config;
     config.server.port = 0; // a free one: a server may be running beside us

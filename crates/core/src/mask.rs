@@ -25,8 +25,10 @@ const TELLING: [&str; 10] = [
     "email",
     "sub",
 ];
+/// Ends of member names that tell, and whose values say nothing of the account: a text would lose its every `Bearer`.
+const HARMLESS: [&str; 4] = ["token_type", "tokentype", "expires_at", "expiresat"];
 /// How keys and tokens begin that are recognised without knowing them.
-const PREFIXES: [&str; 14] = [
+const PREFIXES: [&str; 15] = [
     "sk-",
     "sk_",
     "rk-",
@@ -41,7 +43,10 @@ const PREFIXES: [&str; 14] = [
     "github_pat_",
     "xai-",
     "eyJ",
+    COPILOT,
 ];
+/// Copilot's tokens of half an hour, which no credential holds: `tid=…;exp=…;…:…`.
+const COPILOT: &str = "tid=";
 /// From how many characters after the prefix on it is one.
 const TAIL: usize = 8;
 
@@ -70,10 +75,25 @@ impl Mask {
         let mut known = Vec::new();
         for (key, value) in credential.document().as_map() {
             collect(value, is_telling(key), &mut known);
+            if let Some(cookie) = value.as_str().filter(|_| key.to_ascii_lowercase().contains("cookie")) {
+                pairs(cookie, &mut known);
+            }
         }
         let settings = credential.settings();
         known.extend(settings.proxy.iter().map(|proxy| proxy.expose().to_owned()));
-        known.extend(settings.headers.iter().map(|(_, value)| value.expose().to_owned()));
+        for (name, value) in &settings.headers {
+            known.push(value.expose().to_owned());
+            match name.to_ascii_lowercase().as_str() {
+                "cookie" => pairs(value.expose(), &mut known),
+                // A scheme and what it shows: `Bearer …`, `Basic …`.
+                "authorization" | "proxy-authorization" => {
+                    known.extend(
+                        value.expose().trim().split_once(' ').map(|(_, shown)| shown.trim().to_owned()),
+                    );
+                }
+                _ => {}
+            }
+        }
         if settings.label.contains('@') {
             known.push(settings.label.clone());
         }
@@ -109,7 +129,18 @@ impl Mask {
 
 fn is_telling(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
+    if HARMLESS.iter().any(|end| key.ends_with(end)) {
+        return false;
+    }
     TELLING.iter().any(|word| key.contains(word))
+}
+
+/// What a cookie is made of: whoever repeats one may leave out what stands between and around.
+fn pairs(cookie: &str, known: &mut Vec<String>) {
+    for pair in cookie.split(';').map(str::trim) {
+        known.push(pair.to_owned());
+        known.extend(pair.split_once('=').map(|(_, value)| value.trim().to_owned()));
+    }
 }
 
 /// Strings anywhere below a telling name.
@@ -159,7 +190,8 @@ fn hide_lookalikes(text: &str) -> Option<String> {
     while let Some((at, prefix)) = next_prefix(rest) {
         let (before, found) = rest.split_at_checked(at)?;
         let tail = found.get(prefix.len()..)?;
-        let length = tail.find(|c: char| !is_key_char(c)).unwrap_or(tail.len());
+        let listed = |c: char| prefix == COPILOT && matches!(c, ';' | ':');
+        let length = tail.find(|c: char| !is_key_char(c) && !listed(c)).unwrap_or(tail.len());
         let out = out.get_or_insert_with(|| String::with_capacity(text.len()));
         out.push_str(before);
         let starts_word = !before.chars().next_back().is_some_and(|c| c.is_ascii_alphanumeric());
@@ -227,12 +259,44 @@ mod tests {
             ("Incorrect API key: sk-proj-abcdefgh12345.", "Incorrect API key: sk-[redacted]"),
             ("sk-ant-api03-AbCd_1234-xyz, and AIzaSyA1234567890", "sk-[redacted], and AIza[redacted]"),
             ("token eyJhbGciOi.eyJzdWIi.c2ln!", "token eyJ[redacted]!"),
+            ("no tid=0a1b2c3d;exp=1795000000;sku=x:9f8e7d here", "no tid=[redacted] here"),
             ("a task-force of ask-me-anything", "a task-force of ask-me-anything"),
             ("sk-short", "sk-short"),
             ("nothing here", "nothing here"),
         ] {
             assert_eq!(mask.apply(said), shown, "{said}");
         }
+    }
+
+    #[test]
+    fn a_cookie_is_hidden_in_its_parts_and_a_header_without_its_scheme() {
+        let mut settings = Settings::new("");
+        settings.headers = vec![
+            ("Authorization".to_owned(), Secret::from("Bearer CANARY-bearer")),
+            ("Cookie".to_owned(), Secret::from("a=CANARY-one; b=CANARY-two")),
+        ];
+        let mask = mask(r#"{"cookie":"BXAuth=CANARY-auth;"}"#, settings);
+        for said in [
+            "bad cookie BXAuth=CANARY-auth",
+            "CANARY-auth",
+            "BXAuth=CANARY-auth;",
+            "Bearer CANARY-bearer, CANARY-bearer",
+            "CANARY-two or a=CANARY-one",
+        ] {
+            assert!(!mask.apply(said).contains("CANARY"), "{said}: {}", mask.apply(said));
+        }
+        assert_eq!(mask.apply("a Bearer token is missing"), "a Bearer token is missing");
+    }
+
+    #[test]
+    fn what_says_nothing_of_the_account_stays_readable() {
+        let mask = mask(
+            r#"{"token_type":"Bearer","tokenType":"Bearer","client_secret_expires_at":"2026-11-28T00:00:00Z",
+                "access_token":"CANARY-token"}"#,
+            Settings::new(""),
+        );
+        let said = "Bearer CANARY-token ended at 2026-11-28T00:00:00Z";
+        assert_eq!(mask.apply(said), "Bearer [redacted] ended at 2026-11-28T00:00:00Z");
     }
 
     #[test]

@@ -25,6 +25,10 @@ pub(crate) const MAX_REPLY_BYTES: usize = 64 * 1024 * 1024;
 /// A list of models is worth waiting for this long. Source: runtime.md K "model list calls 15 s".
 const LIST_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// What is asked between the spending of a refresh token and the saving of what it brought is waited for this long: until
+/// then the new tokens are nowhere but here, and whoever ends the program may not wait for long.
+pub(crate) const BEFORE_SAVING: Duration = Duration::from_secs(5);
+
 /// Sends requests for executors: through the proxy that the credential names, else the configured one, else what
 /// the environment says (Source: providers-a.md 1.6). Cheap to clone.
 #[derive(Clone, Debug)]

@@ -45,6 +45,17 @@ impl Drop for Silence {
     }
 }
 
+/// Forgets what was typed and not read yet.
+#[cfg(unix)]
+pub(crate) fn discard_typed() {
+    use rustix::termios::{QueueSelector, tcflush};
+    // What is no terminal has nothing typed.
+    let _none = tcflush(std::io::stdin(), QueueSelector::IFlush);
+}
+
+#[cfg(not(unix))]
+pub(crate) fn discard_typed() {}
+
 #[cfg(not(unix))]
 impl Silence {
     pub(crate) fn begin() -> Option<Self> {

@@ -10,7 +10,7 @@ use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
 use tokio::sync::{Mutex, mpsc};
 
-use crate::echo::Silence;
+use crate::echo::{Silence, discard_typed};
 use crate::window::open_private;
 
 /// Longer texts make codes that no terminal shows whole.
@@ -21,6 +21,8 @@ pub struct TerminalUi {
     out: SyncMutex<Box<dyn std::io::Write + Send>>,
     /// Draws codes: only where a person looks.
     draws: bool,
+    /// Whether a person types what is read.
+    typed: bool,
     lines: Mutex<Option<mpsc::Receiver<String>>>,
 }
 
@@ -40,7 +42,8 @@ impl TerminalUi {
     /// Shows the flow there; `draws` says whether QR codes are wanted.
     #[must_use]
     pub fn writing_to(out: impl std::io::Write + Send + 'static, draws: bool) -> Self {
-        Self { out: SyncMutex::new(Box::new(out)), draws, lines: Mutex::new(None) }
+        let typed = std::io::stdin().is_terminal();
+        Self { out: SyncMutex::new(Box::new(out)), draws, typed, lines: Mutex::new(None) }
     }
 
     fn say(&self, text: &str) {
@@ -126,6 +129,11 @@ impl LoginUi for TerminalUi {
     async fn ask(&self, question: Question) -> Option<String> {
         let mut lines = self.lines.lock().await;
         let lines = lines.get_or_insert_with(read_lines);
+        if self.typed && !question.choices.is_empty() {
+            // An Enter from before would choose what nobody has seen yet. A pasted text may come early, a choice cannot.
+            discard_typed();
+            while lines.try_recv().is_ok() {}
+        }
         // Before the question, so that nothing is shown that is typed as soon as it stands there; over when an answer
         // came, and when this future is dropped.
         let silence = if question.secret { Silence::begin() } else { None };
@@ -155,4 +163,39 @@ fn read_lines() -> mpsc::Receiver<String> {
     // Without the thread there are no lines, as without a terminal.
     drop(reading);
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_typed_before_a_choice_stood_there_is_no_choice() {
+        for (typed, expected) in [(true, "2"), (false, "")] {
+            let (tell, lines) = mpsc::channel(8);
+            let mut ui = TerminalUi::writing_to(std::io::sink(), false);
+            (ui.typed, ui.lines) = (typed, Mutex::new(Some(lines)));
+            tell.send("pasted".to_owned()).await.unwrap();
+            let early = ui.ask(Question::new("callback-url", "Paste the address")).await;
+            assert_eq!(
+                early.as_deref(),
+                Some("pasted"),
+                "what anything is an answer to takes what came early"
+            );
+            tell.send(String::new()).await.unwrap();
+            let question = Question::new("project", "Which project?");
+            let question = question.with_choices(vec!["one".to_owned(), "two".to_owned()]);
+            let asking = ui.ask(question);
+            tokio::pin!(asking);
+            // A pipe has its answers ready, an empty one too.
+            let answer = match tokio::time::timeout(std::time::Duration::ZERO, &mut asking).await {
+                Ok(answer) => answer,
+                Err(_) => {
+                    tell.send("2".to_owned()).await.unwrap();
+                    asking.await
+                }
+            };
+            assert_eq!(answer.as_deref(), Some(expected), "{typed}");
+        }
+    }
 }

@@ -90,10 +90,40 @@ impl Line {
         true
     }
 
+    /// As [`Self::write`], for what others said: it must not steer the terminal of who reads the log.
+    fn write_harmless(&mut self, value: fmt::Arguments<'_>) {
+        if let Err(error) = Harmless(&mut self.text).write_fmt(value) {
+            self.done = Err(error);
+        }
+    }
+
     fn write(&mut self, value: fmt::Arguments<'_>) {
         if let Err(error) = self.text.write_fmt(value) {
             self.done = Err(error);
         }
+    }
+}
+
+/// Spells out what terminals obey, as the library does.
+struct Harmless<'t>(&'t mut String);
+
+impl fmt::Write for Harmless<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let steers = |c: char| matches!(c, '\x1b' | '\x07' | '\x08' | '\x0c' | '\x7f'..='\u{9f}');
+        let mut rest = text;
+        while let Some((at, found)) = rest.char_indices().find(|(_, c)| steers(*c)) {
+            let (before, after) = rest.split_at_checked(at).ok_or(fmt::Error)?;
+            self.0.push_str(before);
+            let code = u32::from(found);
+            if code < 0x80 {
+                write!(self.0, "\\x{code:02x}")?;
+            } else {
+                write!(self.0, "\\u{{{code:x}}}")?;
+            }
+            rest = after.get(found.len_utf8()..).unwrap_or_default();
+        }
+        self.0.push_str(rest);
+        Ok(())
     }
 }
 
@@ -110,7 +140,7 @@ impl Visit for Line {
         }
         let plain = |byte: u8| byte == b' ' || byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
         if field.name() == "message" {
-            self.text.push_str(value);
+            self.write_harmless(format_args!("{value}"));
         } else if value.bytes().all(plain) {
             self.text.push('"');
             self.text.push_str(value);
@@ -124,13 +154,13 @@ impl Visit for Line {
         if !self.begin(field) {
             return;
         }
-        self.write(format_args!("{value}"));
+        self.write_harmless(format_args!("{value}"));
         let mut source = value.source();
         if source.is_some() {
             self.write(format_args!(" {}.sources=[", field.name()));
             let mut comma = "";
             while let Some(error) = source {
-                self.write(format_args!("{comma}{error}"));
+                self.write_harmless(format_args!("{comma}{error}"));
                 (comma, source) = (", ", error.source());
             }
             self.text.push(']');
@@ -138,7 +168,12 @@ impl Visit for Line {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if self.begin(field) {
+        if !self.begin(field) {
+            return;
+        }
+        if field.name() == "message" {
+            self.write_harmless(format_args!("{value:?}"));
+        } else {
             self.write(format_args!("{value:?}"));
         }
     }
@@ -200,6 +235,11 @@ mod tests {
             tracing::warn!("plain {}", 7);
             tracing::error!(error = &Outer(io::Error::other("inner")) as &dyn Error, r#type = ?Some(1.5), odd = -3_i64);
             tracing::debug!(empty = "", on = true, wide = u128::MAX, "ü");
+            let rude = "\x1b[2J \x07\x08\x0c\x7f \u{85}\u{9b}31m ü\u{a0}\t";
+            tracing::info!(name = rude, "said: {rude}");
+            tracing::info!(message = rude);
+            tracing::info!(error = &Outer(io::Error::other(rude)) as &dyn Error, "broken");
+            tracing::info!(error = &io::Error::other(rude) as &dyn Error, "broken");
             let _inside = tracing::info_span!("span", id = 1).entered();
             tracing::trace!(name = "with a span", "deep");
         });
@@ -214,8 +254,9 @@ mod tests {
         let written =
             lines(builder().event_format(Lines::default()).with_writer(ours.clone()).finish(), &ours);
         let expected = lines(builder().with_writer(theirs.clone()).finish(), &theirs);
-        assert_eq!(written.len(), 5);
+        assert_eq!(written.len(), 9);
         assert_eq!(written, expected);
+        assert!(!written.iter().any(|line| line.contains(['\x1b', '\u{9b}'])), "{written:?}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cliproxy_core::{Credential, CredentialId, ExecutorError, ProviderExecutor, Timestamp};
+use cliproxy_core::{Credential, CredentialId, ErrorKind, ExecutorError, ProviderExecutor, Timestamp};
 use http::Method;
 use http::header::{CONTENT_TYPE, HeaderValue, USER_AGENT};
 use parking_lot::Mutex;
@@ -101,7 +101,11 @@ impl Question<'_> {
         account::authorize(headers, credential)?;
         apply_credential_headers(request.headers_mut(), credential, &http::HeaderMap::new());
         let reply = self.egress.listed(self.executor, credential, request).await?;
-        Ok(serde_json::from_slice(&reply.body).unwrap_or_default())
+        // Not taken for an account without a project: that one would be set up.
+        serde_json::from_slice(&reply.body).map_err(|error| {
+            let message = format!("Google's answer to {method} is no JSON");
+            ExecutorError::new(ErrorKind::BadReply, message).with_source(error)
+        })
     }
 }
 

@@ -117,7 +117,8 @@ impl IflowExecutor {
         let tokens = service.egress.renew(credential, &endpoint, "").await?;
         let mut members = tokens.members(account::now());
         // The refresh token is spent by now: whatever becomes of the key, the new tokens are kept.
-        if let Some(key) = self.user_key(credential, &tokens.access_token).await {
+        let key = self.user_key(credential, &tokens.access_token);
+        if let Ok(Some(key)) = tokio::time::timeout(egress::BEFORE_SAVING, key).await {
             members.insert("api_key".to_owned(), key);
         }
         Ok(members)

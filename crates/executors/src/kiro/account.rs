@@ -63,6 +63,11 @@ impl<'c> Account<'c> {
         self.text("client_id_hash", "clientIdHash")
     }
 
+    /// The organisation of an Identity Center login.
+    pub(super) fn start_url(&self) -> Option<&'c str> {
+        self.text("start_url", "startUrl")
+    }
+
     pub(super) fn profile_arn(&self) -> Option<&'c str> {
         self.text("profile_arn", "profileArn")
     }

@@ -20,6 +20,7 @@ use super::account::{Account, HOME, Method};
 use super::profiles::{Places, Profiles, fetched};
 use super::renew::{at, renewed};
 use super::{error, models, request, search, searching, usage};
+use crate::egress::BEFORE_SAVING;
 use crate::headers::apply_credential_headers;
 use crate::urls::{Base, segment};
 use crate::{Egress, Urls};
@@ -247,7 +248,8 @@ impl ProviderExecutor for KiroExecutor {
             && account.profile_arn().is_none()
             && let Ok(root) = self.root(&account)
             && let legacy = self.legacy_root(&account)
-            && let Some(arn) = fetched(&account, &self.egress, self, places(&root, &legacy)).await
+            && let profile = fetched(&account, &self.egress, self, places(&root, &legacy))
+            && let Ok(Some(arn)) = tokio::time::timeout(BEFORE_SAVING, profile).await
         {
             let named = [("profile_arn".to_owned(), Value::from(arn))].into_iter().collect();
             fresh = fresh.with_document(fresh.document().merged(named));

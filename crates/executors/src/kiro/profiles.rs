@@ -33,16 +33,33 @@ const LEGACY: [(&str, &[&str]); 2] = [
     ("AmazonCodeWhispererService.ListAvailableCustomizations", &["/customizations/0/arn"]),
 ];
 
-/// What was asked for, and when.
-#[derive(Clone, Debug)]
+/// What was asked for, when, and for which login.
+#[derive(Debug)]
 struct Asked {
+    login: Login,
     found: Option<Arc<str>>,
     at: Instant,
 }
 
+/// What tells a login from another that took its place in the same file: the client that was registered for it, the
+/// organisation, the region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Login([Option<String>; 4]);
+
+impl Login {
+    fn of(account: &Account<'_>) -> Self {
+        let region = account.login_region().ok();
+        let client = account.client().map(|(id, _)| id);
+        Self([client, account.client_hash(), account.start_url(), region].map(|text| text.map(str::to_owned)))
+    }
+}
+
+/// What is known of one credential. Whoever asks holds it, and the others wait for the answer.
+type Slot = Arc<tokio::sync::Mutex<Option<Asked>>>;
+
 /// Profiles that were asked for, kept while the process runs: a renewal writes them down.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Profiles(Arc<Mutex<HashMap<CredentialId, Asked>>>);
+pub(super) struct Profiles(Arc<Mutex<HashMap<CredentialId, Slot>>>);
 
 impl Profiles {
     /// The profile that a call of this account names.
@@ -62,13 +79,16 @@ impl Profiles {
         if let Some(own) = account.profile_arn() {
             return Some(Arc::from(own));
         }
-        let id = account.credential.id();
-        let known = self.0.lock().get(id).cloned();
-        if let Some(known) = known.filter(|known| known.found.is_some() || known.at.elapsed() < REST) {
-            return known.found;
+        let slot = Arc::clone(self.0.lock().entry(account.credential.id().clone()).or_default());
+        let mut known = slot.lock().await;
+        let login = Login::of(account);
+        if let Some(known) = known.as_ref().filter(|known| known.login == login)
+            && (known.found.is_some() || known.at.elapsed() < REST)
+        {
+            return known.found.clone();
         }
         let found: Option<Arc<str>> = fetched(account, egress, executor, places).await.map(Arc::from);
-        self.0.lock().insert(id.clone(), Asked { found: found.clone(), at: Instant::now() });
+        *known = Some(Asked { login, found: found.clone(), at: Instant::now() });
         found
     }
 }

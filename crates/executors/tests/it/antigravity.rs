@@ -6,7 +6,7 @@ use cliproxy_core::{
     Timestamp, UpstreamModel,
 };
 use cliproxy_executors::AntigravityExecutor;
-use cliproxy_testkit::{FakeTokenEndpoint, FakeUpstream, Reply, gemini, json, refuse, status};
+use cliproxy_testkit::{FakeTokenEndpoint, FakeUpstream, Reply, Reuse, gemini, json, refuse, status};
 use serde_json::{Value, json};
 
 use crate::support::{account, attempt, egress, read};
@@ -273,6 +273,15 @@ async fn an_account_that_was_never_set_up_is_by_its_renewal() {
         sent(&upstream),
         json!({"tierId":"free-tier","metadata":{"ideType":"ANTIGRAVITY","platform":"PLATFORM_UNSPECIFIED","pluginType":"GEMINI"}})
     );
+    // What is no answer says nothing of the account: it is not set up because of it.
+    for said in ["", "<p>wait</p>"] {
+        let again = account("antigravity", json!({"access_token":"a","refresh_token":"refresh-1"}), |_| {});
+        upstream.script_path("/v1internal:loadCodeAssist", [status(200).body(said)]);
+        let before = upstream.requests().len();
+        tokens.set_reuse(Reuse::Forgiven);
+        assert_eq!(executor.refresh(&again).await.unwrap().document().text("project_id"), None);
+        assert_eq!(upstream.requests().len(), before + 1, "{said}");
+    }
     // Who has to do something first is not set up behind their back.
     let validate =
         json!({"ineligibleTiers":[{"reasonCode":"VALIDATION_REQUIRED","validationUrl":"https://v.example"}]});

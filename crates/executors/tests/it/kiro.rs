@@ -9,7 +9,7 @@ use cliproxy_core::{
     ProviderFormat, ProviderId, Renewal, Secret, Settings, UpstreamModel,
 };
 use cliproxy_executors::KiroExecutor;
-use cliproxy_testkit::{FakeUpstream, Reply, html, json, kiro, refuse, status};
+use cliproxy_testkit::{FakeUpstream, Reply, hang, html, json, kiro, refuse, status};
 use futures_util::StreamExt as _;
 use serde_json::{Map, Value, json};
 
@@ -238,6 +238,57 @@ async fn an_identity_center_login_without_a_profile_asks_for_it_once() {
         assert_eq!(stage.amazon.last().json().get("profileArn"), None);
     }
     assert_eq!(stage.amazon.requests().len(), 3, "nobody asks at every call");
+}
+
+#[tokio::test]
+async fn another_login_in_the_same_file_asks_for_its_own_profile() {
+    let other = ARN.replace("EXAMPLE", "OTHER");
+    let stage = Stage::set().await;
+    let profiles = [ARN, &other].map(|arn| json(&json!({"profiles":[{"arn":arn}]})));
+    stage.amazon.script_path("/q/us-east-1/ListAvailableProfiles", profiles);
+    stage.amazon.script_all([kiro::text("a")]);
+    let login = |client: &str, company: &str| {
+        account(json!({"type":"kiro","access_token":"AT","refresh_token":"RT","auth_method":"idc",
+            "client_id":client,"client_secret":"s","start_url":company}))
+    };
+    for (client, company, arn) in
+        [("c1", "https://one", ARN), ("c1", "https://one", ARN), ("c2", "https://two", &other)]
+    {
+        stage.ask(&login(client, company)).await.unwrap();
+        assert_eq!(stage.amazon.last().json()["profileArn"], arn, "{company}");
+    }
+}
+
+#[tokio::test]
+async fn requests_at_the_same_time_ask_for_a_profile_once() {
+    let stage = Stage::set().await;
+    let slow = json(&json!({"profiles":[{"arn":ARN}]})).slow_head(std::time::Duration::from_millis(50));
+    stage.amazon.script_path("/q/us-east-1/ListAvailableProfiles", [slow]);
+    stage.amazon.script_all([kiro::text("a")]);
+    let login = account(json!({"type":"kiro","access_token":"AT","refresh_token":"RT","auth_method":"idc"}));
+    let answers = tokio::join!(stage.ask(&login), stage.ask(&login), stage.ask(&login), stage.ask(&login));
+    assert!(answers.0.is_ok() && answers.1.is_ok() && answers.2.is_ok() && answers.3.is_ok());
+    let asked = stage.amazon.requests();
+    assert_eq!(asked.iter().filter(|asked| asked.path.ends_with("ListAvailableProfiles")).count(), 1);
+    assert_eq!(
+        asked
+            .iter()
+            .filter(|asked| !asked.path.ends_with("Profiles") && asked.json()["profileArn"] == ARN)
+            .count(),
+        4
+    );
+}
+
+#[tokio::test]
+async fn an_identity_center_login_is_renewed_although_nobody_tells_its_profile() {
+    let stage = Stage::set().await;
+    stage.amazon.script_all([hang()]);
+    stage.login.script_all([json(&json!({"accessToken":"A2","refreshToken":"R2","expiresIn":3600}))]);
+    let login = account(json!({"type":"kiro","access_token":"AT","refresh_token":"RT","auth_method":"idc",
+        "client_id":"c","client_secret":"s"}));
+    let fresh = crate::support::with_time_passing_after(&stage.amazon, stage.executor.refresh(&login)).await;
+    assert_eq!(fresh.unwrap().document().text("refresh_token"), Some("R2"));
+    assert_eq!(stage.amazon.requests().len(), 1, "and the older calls are not made any more");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use cliproxy_core::{
     Attempt, Credential, ErrorKind, Operation, ProviderExecutor as _, ProviderFormat, Renewal, UpstreamModel,
 };
 use cliproxy_executors::{CopilotExecutor, IflowExecutor, KimiExecutor, QwenExecutor};
-use cliproxy_testkit::{FakeTokenEndpoint, FakeUpstream, json, refuse, status};
+use cliproxy_testkit::{FakeTokenEndpoint, FakeUpstream, hang, json, refuse, status};
 use cliproxy_transport::oauth::known;
 use serde_json::json;
 
@@ -108,19 +108,23 @@ async fn iflow_renews_its_key_with_its_tokens_or_by_its_cookie() {
         "/key",
         [json(&json!({"success": true, "data": {"apiKey": "sk-3", "expireTime": "2027-01-01 10:00"}}))],
     );
-    let cookie =
-        login("iflow", json!({"cookie": "BXAuth=x;", "email": "me", "api_key": "sk-1", "refresh_token": ""}));
+    let cookie = login(
+        "iflow",
+        json!({"cookie": "BXAuth=CANARY;", "email": "me", "api_key": "sk-1", "refresh_token": ""}),
+    );
     assert!(matches!(executor.renewal(&cookie), Renewal::Lead(_)));
     let new = executor.refresh(&cookie).await.unwrap();
     assert_eq!(new.api_key().unwrap().expose(), "sk-3");
     assert_eq!(new.document().text("expired"), Some("2027-01-01 10:00"));
     assert_eq!(
         (site.last().header("cookie"), site.last().json()),
-        (Some("BXAuth=x;"), json!({"name": "me"}))
+        (Some("BXAuth=CANARY;"), json!({"name": "me"}))
     );
     // No refusal of the service is known to be final; what it repeats of the cookie is not told.
     for reply in [
-        json(&json!({"success": false, "code": 500, "message": "busy with BXAuth=x; of me"})),
+        json(&json!({"success": false, "code": 500, "message": "busy with BXAuth=CANARY; of me"})),
+        json(&json!({"success": false, "code": 500, "message": "bad cookie BXAuth=CANARY"})),
+        json(&json!({"success": false, "code": 500, "message": "who is CANARY?"})),
         json(&json!({"success": true, "data": {"apiKeyMask": "sk-***"}})),
         json(&json!([])),
         status(503),
@@ -129,8 +133,23 @@ async fn iflow_renews_its_key_with_its_tokens_or_by_its_cookie() {
         site.script_path("/key", [reply]);
         let error = executor.refresh(&cookie).await.unwrap_err();
         assert_ne!(error.kind(), ErrorKind::InvalidGrant);
-        assert!(!error.to_string().contains("BXAuth"), "{error}");
+        assert!(!error.to_string().contains("CANARY"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn iflow_keeps_new_tokens_although_nobody_tells_the_key() {
+    let fake = FakeTokenEndpoint::start(["first"]).await;
+    let site = FakeUpstream::start().await;
+    site.script_all([hang()]);
+    let executor = IflowExecutor::new(egress())
+        .with_url("token", fake.url())
+        .with_url("userinfo", site.url())
+        .with_oauth_client(None, Some("s".into()));
+    let account = login("iflow", json!({"access_token": "t", "refresh_token": "first", "api_key": "sk-1"}));
+    let new = crate::support::with_time_passing_after(&site, executor.refresh(&account)).await.unwrap();
+    assert_eq!(new.document().text("refresh_token"), Some("refresh-1"));
+    assert_eq!(new.api_key().unwrap().expose(), "sk-1");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use cliproxy_core::{
     ProviderId, Secret, Settings, UpstreamModel, WireStream,
 };
 use cliproxy_executors::Egress;
+use cliproxy_testkit::FakeUpstream;
 use cliproxy_transport::{ClientOptions, HttpClient, ProxyChoice};
 use futures_util::StreamExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -85,4 +86,20 @@ pub fn headers(pairs: &[(&'static str, &'static str)]) -> Arc<HeaderMap> {
         map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     Arc::new(map)
+}
+
+/// Runs some work, and as soon as a service that never answers was asked, lets time pass as if it were nothing.
+pub async fn with_time_passing_after<T>(silent: &FakeUpstream, work: impl Future<Output = T>) -> T {
+    let passing = async {
+        while silent.requests().is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        tokio::time::pause();
+        tokio::time::sleep(std::time::Duration::from_secs(9)).await;
+        panic!("it waits for longer than the end of a program does");
+    };
+    tokio::select! {
+        done = work => done,
+        () = passing => unreachable!(),
+    }
 }

@@ -10,7 +10,7 @@ use cliproxy_conductor::Conductor;
 use cliproxy_config::{Config, Environment};
 use cliproxy_core::{
     AccountQuota, ClientFormat, ClientRequest, Credential, CredentialKind, CredentialStore, Dispatcher as _,
-    ErrorKind, ModelId, Operation, Origin, RequestId, UpstreamReply,
+    ErrorKind, ModelId, Operation, Origin, RefreshLease, RequestId, UpstreamReply,
 };
 use cliproxy_executors::Egress;
 use cliproxy_translator::registry::Registry;
@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 
 use super::CommandError;
 use super::only::Only;
+use super::turn::{Turn, turn};
 use crate::credentials::keys;
 use crate::entries::{Entries, Plan};
 use crate::providers::Providers;
@@ -94,13 +95,13 @@ pub async fn run_credentials(
         }
         CredentialCommand::Enable { name, enabled } => {
             let credential = work.find_stored(name).await?;
-            work.enable(&credential, *enabled).await?;
+            work.enable(&credential, *enabled, interrupted).await?;
             let word = if *enabled { "enabled" } else { "disabled" };
             Ok(done(&credential, word, as_json))
         }
         CredentialCommand::Remove { name } => {
             let credential = work.find_stored(name).await?;
-            let lease = work.store.lease(credential.id()).await?;
+            let lease = work.turn(&credential, interrupted).await?;
             work.store.delete(credential.id()).await?;
             drop(lease);
             Ok(done(&credential, "removed", as_json))
@@ -216,8 +217,32 @@ impl Work<'_> {
         format!("no credential in {} goes by {wanted}", self.config.auth_dir.display())
     }
 
-    async fn enable(&self, credential: &Credential, enabled: bool) -> Result<(), CommandError> {
-        let _lease = self.store.lease(credential.id()).await?;
+    /// The turn to change a credential.
+    async fn turn(
+        &self,
+        credential: &Credential,
+        interrupted: impl Future<Output = ()> + Send,
+    ) -> Result<Box<dyn RefreshLease>, CommandError> {
+        let name = credential.masked_id();
+        let tell = || tracing::warn!(credential = name, "it is being renewed: waiting for the end of that");
+        let message = match turn(self.store.as_ref(), credential.id(), tell, interrupted).await? {
+            Turn::Ours(lease) => return Ok(lease),
+            Turn::Interrupted => "interrupted: nothing was changed".to_owned(),
+            Turn::Late => format!(
+                "{name} was not changed: another process renews it, or cannot save what a renewal brought; its log says \
+                 which"
+            ),
+        };
+        Err(CommandError::Refused { message })
+    }
+
+    async fn enable(
+        &self,
+        credential: &Credential,
+        enabled: bool,
+        interrupted: impl Future<Output = ()> + Send,
+    ) -> Result<(), CommandError> {
+        let _lease = self.turn(credential, interrupted).await?;
         let mut settings = credential.settings().clone();
         settings.disabled = !enabled;
         self.store.save(&credential.with_settings(settings)).await?;

@@ -57,7 +57,7 @@ pub async fn import_login(
     for login in wanted {
         let read = login.read_named(&means).await;
         let read = read.map_err(|source| CommandError::Login { provider: login.name.to_owned(), source })?;
-        text.push_str(&keep(config, read).await?);
+        text.push_str(&keep(config, read, (&|_| {}, std::future::pending())).await?);
         text.push('\n');
     }
     Ok(text + &consequence)

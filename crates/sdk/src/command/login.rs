@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use cliproxy_auth_store::FileStore;
 use cliproxy_config::{Config, Environment};
-use cliproxy_core::{Credential, CredentialStore, LoginRequest, LoginUi, NewLogin};
+use cliproxy_core::{Credential, CredentialStore, LoginRequest, LoginStep, LoginUi, NewLogin};
 use cliproxy_login::{Authenticators, OauthClient, Options};
 use cliproxy_transport::HttpClient;
 
 use super::CommandError;
+use super::turn::{Turn, turn};
 use crate::entries::is_kept_for_an_entry;
 use crate::{StartError, options};
 
@@ -72,23 +73,42 @@ pub async fn log_in(
     // Source: runtime.md A.2 `incognito-browser`, B.3.
     request.private_window = request.private_window.or(config.incognito_browser.then_some(true));
     request.existing = Stored::read(&FileStore::new(&config.auth_dir)).await?.accounts;
+    tokio::pin!(interrupted);
     let brought = tokio::select! {
-        brought = flow.login(request, ui) => brought,
-        () = interrupted => return Err(CommandError::Interrupted),
+        brought = flow.login(request, Arc::clone(&ui)) => brought,
+        () = &mut interrupted => return Err(CommandError::Interrupted),
     };
     let login =
         brought.map_err(|source| CommandError::Login { provider: flow.provider().to_string(), source })?;
-    keep(config, login).await
+    let tell = |text: &str| ui.tell(LoginStep::Note(text.to_owned()));
+    keep(config, login, (&tell, interrupted)).await
 }
 
 /// Keeps a login in the auth directory, over the file that its account has there.
-pub(super) async fn keep(config: &Config, login: NewLogin) -> Result<String, CommandError> {
+pub(super) async fn keep(
+    config: &Config,
+    login: NewLogin,
+    (tell, interrupted): (&(dyn Fn(&str) + Send + Sync), impl Future<Output = ()> + Send),
+) -> Result<String, CommandError> {
+    tokio::pin!(interrupted);
     let store = FileStore::new(&config.auth_dir);
     // Listed anew: a person took minutes, and another login may have come meanwhile.
     let mut place = Stored::read(&store).await?.place(&login);
+    let mut waits = true;
     loop {
-        // Waits for a renewal that is under way, here or in a server, so that it does not end over what is new.
-        let lease = store.lease(place.id()).await?;
+        // Waits for a renewal that is under way, here or in a server. Not for ever: what is new is kept in any case, and
+        // whoever renews what was there before leaves it be.
+        let lease = if waits {
+            let said = || {
+                tell(
+                    "The account is being renewed by another process: waiting for that (Ctrl-C saves at once).",
+                )
+            };
+            turn(&store, place.id(), said, &mut interrupted).await?
+        } else {
+            Turn::Late
+        };
+        waits = matches!(lease, Turn::Ours(_));
         // Another login may have been given the name while this one waited.
         let stored = Stored::read(&store).await?;
         let credential = stored.place(&login);
@@ -138,4 +158,46 @@ fn said(credential: &Credential, older: Option<&Credential>, config: &Config) ->
         text.push_str(&format!("\nIt is disabled: cliproxy-server credentials enable {name}"));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use cliproxy_config::Loader;
+    use cliproxy_core::{Document, ProviderId};
+    use parking_lot::Mutex;
+    use serde_json::json;
+
+    use super::*;
+
+    fn login(token: &str) -> NewLogin {
+        let document = json!({"type": "claude", "email": "me", "refresh_token": token});
+        let serde_json::Value::Object(document) = document else { panic!("an object") };
+        NewLogin::new(ProviderId::from_static("claude"), "x.json", Document::new(document), &["email"])
+    }
+
+    #[tokio::test]
+    async fn a_login_is_kept_although_somebody_has_the_turn_at_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!("host: 127.0.0.1\nauth-dir: '{}'\n", folder.path().display());
+        let config = Loader::new(Environment::new(Vec::<(String, String)>::new()))
+            .load_str("test", &text)
+            .unwrap()
+            .config;
+        let (store, said) = (FileStore::new(&config.auth_dir), Mutex::new(Vec::new()));
+        let tell = |text: &str| said.lock().push(text.to_owned());
+        keep(&config, login("one"), (&tell, std::future::pending())).await.unwrap();
+        assert!(said.lock().is_empty());
+        let id = "x.json".into();
+        let lease = store.lease(&id).await.unwrap();
+        let stored =
+            async || store.load(&id).await.unwrap().unwrap().refresh_token().unwrap().expose().to_owned();
+        // At once, when a person does not want to wait.
+        keep(&config, login("two"), (&tell, std::future::ready(()))).await.unwrap();
+        assert_eq!(stored().await, "two");
+        // And after a while.
+        tokio::time::pause();
+        keep(&config, login("three"), (&tell, std::future::pending())).await.unwrap();
+        assert_eq!((stored().await, said.lock().len()), ("three".to_owned(), 1));
+        drop(lease);
+    }
 }

@@ -6,6 +6,7 @@ mod error;
 mod import;
 mod login;
 mod only;
+mod turn;
 
 pub use credentials::{CredentialCommand, run_credentials};
 pub use error::CommandError;

@@ -113,3 +113,25 @@ async fn without_a_source_there_is_nothing_to_reload() {
     assert!(matches!(service.reload().await, Err(ReloadError::NoSource)));
     service.stop().await;
 }
+
+#[tokio::test]
+async fn a_reload_that_finds_a_file_half_written_keeps_what_is_known_of_it() {
+    let place = Place::new();
+    place.write("");
+    std::fs::create_dir(place.auth_dir()).unwrap();
+    let (file, whole) = (place.auth_dir().join("claude-a.json"), r#"{"type":"claude","access_token":"a"}"#);
+    std::fs::write(&file, whole).unwrap();
+    let service = place.serve().await;
+    let known = || service.conductor().credential(&"claude-a.json".into()).is_some();
+    assert!(known());
+    std::fs::write(&file, r#"{"type":"cla"#).unwrap();
+    service.reload().await.unwrap();
+    assert!(known(), "it is being edited");
+    std::fs::write(&file, whole).unwrap();
+    service.reload().await.unwrap();
+    assert!(known());
+    std::fs::remove_file(&file).unwrap();
+    service.reload().await.unwrap();
+    assert!(!known(), "it was removed");
+    service.stop().await;
+}
