@@ -36,6 +36,7 @@ mod provider_pages;
 mod reload;
 mod renewals;
 mod reply_headers;
+mod rests;
 mod server;
 mod signals;
 mod slow;

@@ -25,7 +25,7 @@ use crate::observe::Observers;
 use crate::pool::{Board, Dice, PickError, Snapshot, Tried};
 use crate::renew::Queue;
 use crate::roster::Roster;
-use crate::{CredentialStatus, Options, Registration, RenewError, retry};
+use crate::{CredentialStatus, Options, Registration, RenewError, Rest, retry};
 
 /// Picks, attempts, retries, fails over, renews and accounts. Cheap to share behind an [`Arc`].
 pub struct Conductor {
@@ -253,6 +253,24 @@ impl Conductor {
         self.inner.snapshot();
         self.inner.board.lock().change(id, now, cliproxy_quota::Ledger::reset);
         known
+    }
+
+    /// The cooldowns that are open now, by credential, for [`Self::restore_rests`] after a restart.
+    #[must_use]
+    pub fn rests(&self) -> BTreeMap<CredentialId, Vec<Rest>> {
+        let now = self.inner.now();
+        self.inner.snapshot();
+        self.inner.board.lock().rests(now)
+    }
+
+    /// Takes over the cooldowns of a run before this one. What is over, or of nobody here, is left out.
+    pub fn restore_rests(&self, rests: &BTreeMap<CredentialId, Vec<Rest>>) {
+        let now = self.inner.now();
+        self.inner.snapshot();
+        let mut board = self.inner.board.lock();
+        for (id, rests) in rests {
+            rests.iter().for_each(|rest| board.restore(id, rest, now));
+        }
     }
 
     /// Renews a credential now, unless a renewal is under way: then its result is this one's.

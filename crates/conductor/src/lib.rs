@@ -36,4 +36,4 @@ pub use roster::Registration;
 pub use select::{FillFirst, RoundRobin, Weighted};
 pub use status::{CredentialStatus, ModelStatus};
 
-pub use cliproxy_quota::{Availability, BackoffPolicy, CooldownCause};
+pub use cliproxy_quota::{Availability, BackoffPolicy, CooldownCause, Rest};

@@ -49,6 +49,31 @@ impl CooldownCause {
         }
     }
 
+    /// The cause of a reason tag.
+    #[must_use]
+    pub fn parse(tag: &str) -> Option<Self> {
+        const ALL: [CooldownCause; 11] = [
+            CooldownCause::Unauthorized,
+            CooldownCause::PaymentRequired,
+            CooldownCause::NotFound,
+            CooldownCause::ModelNotSupported,
+            CooldownCause::InvalidGrant,
+            CooldownCause::Misconfigured,
+            CooldownCause::Quota,
+            CooldownCause::CredentialQuota,
+            CooldownCause::Challenge,
+            CooldownCause::Transient,
+            CooldownCause::Rule,
+        ];
+        ALL.into_iter().find(|cause| cause.as_str() == tag)
+    }
+
+    /// Whether new tokens, or another word in the configuration, end it.
+    #[must_use]
+    pub fn is_of_tokens(self) -> bool {
+        matches!(self, Self::Unauthorized | Self::InvalidGrant | Self::Misconfigured)
+    }
+
     /// Whether the credential or its right to the model is at fault. Such models vanish from listings, while
     /// those that only cool stay (Source: runtime.md E.3).
     #[must_use]

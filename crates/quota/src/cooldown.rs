@@ -5,7 +5,8 @@ use std::time::Duration;
 use cliproxy_core::Timestamp;
 
 use crate::policy::Wanted;
-use crate::{Availability, BackoffPolicy, CooldownCause};
+use crate::rest::LONGEST;
+use crate::{Availability, BackoffPolicy, CooldownCause, Rest};
 
 /// The step at which the ladder stops rising. Source: runtime.md D.6 "the level stops at 11".
 const TOP_LEVEL: u32 = 11;
@@ -56,6 +57,26 @@ impl Cooldown {
     #[must_use]
     pub fn is_blank(&self) -> bool {
         self.level == 0 && self.window == Window::Closed
+    }
+
+    /// The window that is open now, if a restart is to keep it.
+    pub(crate) fn rest(&self, now: Timestamp) -> Option<Rest> {
+        match self.window {
+            Window::Open { until, cause, probe_after } if now < until && !cause.is_of_tokens() => {
+                Some(Rest::new(None, until, cause).with_probe_after(probe_after).with_level(self.level))
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes a window over that was open before a restart, unless one is open by now.
+    pub(crate) fn restore(&mut self, rest: &Rest, now: Timestamp) {
+        if self.window == Window::Closed && now < rest.until && !rest.cause.is_of_tokens() {
+            let until = rest.until.min(now.plus(LONGEST));
+            self.level = rest.level.min(TOP_LEVEL);
+            self.failed_at = Some(now);
+            self.window = Window::Open { until, cause: rest.cause, probe_after: rest.probe_after };
+        }
     }
 
     pub(crate) fn fail(&mut self, wanted: Wanted, policy: &BackoffPolicy, now: Timestamp) {

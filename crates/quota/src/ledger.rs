@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cliproxy_core::{Scope, Timestamp, UpstreamModel};
 
 use crate::policy::Wanted;
-use crate::{Availability, BackoffPolicy, Cooldown, CooldownCause, Cooling, Fault};
+use crate::{Availability, BackoffPolicy, Cooldown, CooldownCause, Cooling, Fault, Rest};
 
 /// The states of one credential.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -182,17 +182,34 @@ impl Ledger {
     /// New tokens: what the old ones were refused for is over.
     pub fn renewed(&mut self) {
         self.standing.needs_login = false;
-        self.forgive(|cause| {
-            matches!(
-                cause,
-                CooldownCause::Unauthorized | CooldownCause::InvalidGrant | CooldownCause::Misconfigured
-            )
-        });
+        self.forgive(CooldownCause::is_of_tokens);
     }
 
     /// Ends what `disable-cooling` would not have begun.
     pub fn cooling_off(&mut self) {
         self.forgive(is_switchable);
+    }
+
+    /// The windows that are open now, for [`Self::restore`] after a restart.
+    #[must_use]
+    pub fn rests(&self, now: Timestamp) -> Vec<Rest> {
+        let models = self.models.iter().filter_map(|(model, cell)| {
+            let rest = cell.rest(now)?;
+            Some(Rest { model: Some(model.clone()), ..rest })
+        });
+        self.whole.rest(now).into_iter().chain(models).collect()
+    }
+
+    /// Takes a window over from before a restart. One that is over, or about tokens, is none. Returns when it ends.
+    pub fn restore(&mut self, rest: &Rest, now: Timestamp) -> Option<Timestamp> {
+        let cell = match &rest.model {
+            None => &mut self.whole,
+            Some(model) => self.models.entry(model.clone()).or_default(),
+        };
+        cell.restore(rest, now);
+        let until = cell.rest(now).map(|rest| rest.until);
+        self.models.retain(|_, cell| !cell.is_blank());
+        until
     }
 
     /// Forgets every cooldown.

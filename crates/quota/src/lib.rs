@@ -5,9 +5,11 @@ mod cooldown;
 mod fault;
 mod ledger;
 mod policy;
+mod rest;
 
 pub use availability::{Availability, CooldownCause};
 pub use cooldown::Cooldown;
 pub use fault::{Cooling, Fault};
 pub use ledger::{Ledger, Mark, Probe};
 pub use policy::BackoffPolicy;
+pub use rest::Rest;

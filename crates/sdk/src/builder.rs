@@ -23,6 +23,7 @@ use crate::entries::{Entries, Plan};
 use crate::gather::{self, Parts};
 use crate::models::Fetching;
 use crate::relay::Pages;
+use crate::rests::Keeper;
 use crate::service::{Service, Source, Waiting};
 use crate::{StartError, options, relay};
 
@@ -198,6 +199,10 @@ impl Builder {
         let gathered = gather::all(&self.config, (&store, &plan), &self.parts, &self.egress, &relay).await?;
         let (fetching, tasks) = (Fetching::new(Arc::clone(&conductor)), TaskTracker::new());
         gathered.put_in_force(&conductor, &fetching, &tasks, &shutdown);
+        let rests = match self.config.cooldown.save {
+            true => Some(Keeper::resume(&conductor, &self.config.auth_dir).await),
+            false => None,
+        };
         Ok(Service::new(Waiting {
             config: self.config,
             environment: self.environment,
@@ -215,6 +220,7 @@ impl Builder {
             client_routes,
             relay,
             pages,
+            rests,
             shutdown,
             server,
             table,

@@ -13,6 +13,7 @@ mod options;
 mod payload;
 mod providers;
 mod relay;
+mod rests;
 mod service;
 mod start_error;
 mod stored;

@@ -112,6 +112,7 @@ pub(crate) fn cold_keys(old: &Config, new: &Config) -> Vec<&'static str> {
         ("auth-dir", old.auth_dir != new.auth_dir),
         ("upstream", old.upstream != new.upstream),
         ("auth-auto-refresh-workers", old.refresh_workers != new.refresh_workers),
+        ("save-cooldown-status", old.cooldown.save != new.cooldown.save),
     ]
     .into_iter()
     .filter_map(|(key, changed)| changed.then_some(key))

@@ -23,6 +23,7 @@ use crate::gather::{self, Parts};
 use crate::models::{Fetching, MissingList};
 use crate::options;
 use crate::relay::{self, Pages};
+use crate::rests::Keeper;
 
 /// Where the configuration is read again.
 #[derive(Debug)]
@@ -52,6 +53,7 @@ pub(crate) struct Waiting {
     pub(crate) client_routes: ClientRoutes,
     pub(crate) relay: Relay,
     pub(crate) pages: Arc<Pages>,
+    pub(crate) rests: Option<Arc<Keeper>>,
     pub(crate) shutdown: Shutdown,
     pub(crate) server: Server,
     pub(crate) table: RouteTable,
@@ -77,6 +79,8 @@ pub struct Service {
     client_routes: ClientRoutes,
     relay: Relay,
     pages: Arc<Pages>,
+    /// With `save-cooldown-status`.
+    rests: Option<Arc<Keeper>>,
     shutdown: Shutdown,
     address: SocketAddr,
     tasks: TaskTracker,
@@ -103,6 +107,7 @@ impl Service {
             client_routes: made.client_routes,
             relay: made.relay,
             pages: made.pages,
+            rests: made.rests,
             shutdown: made.shutdown,
             address: made.server.local_addr(),
             tasks: made.tasks,
@@ -115,6 +120,9 @@ impl Service {
     pub fn start(&self) {
         if let Some((server, table)) = self.waiting.lock().take() {
             self.conductor.start();
+            if let Some(rests) = &self.rests {
+                rests.run(&self.tasks, &self.shutdown);
+            }
             self.tasks.spawn(server.run(table, self.shutdown.clone()));
         }
     }
@@ -220,6 +228,9 @@ impl Service {
         drop(self.waiting.lock().take());
         self.tasks.close();
         self.tasks.wait().await;
+        if let Some(rests) = &self.rests {
+            rests.save().await;
+        }
         // Last: the replies that were drained came through these sessions.
         self.relay.shutdown().await;
         self.conductor.shutdown().await;

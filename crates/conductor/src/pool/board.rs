@@ -4,11 +4,11 @@
 //! sit in a heap that is drained whenever somebody looks, so that nothing has to wake up.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
 use cliproxy_core::{Credential, CredentialId, Scope, Timestamp, UpstreamModel};
-use cliproxy_quota::{Availability, BackoffPolicy, Fault, Ledger, Mark, Probe};
+use cliproxy_quota::{Availability, BackoffPolicy, Fault, Ledger, Mark, Probe, Rest};
 use foldhash::HashMap;
 
 use super::{Entry, Snapshot, Tier, bits};
@@ -215,6 +215,22 @@ impl Board {
         let model = (mark.scope != Scope::Credential).then(|| model.clone());
         self.expiries.push(Reverse(Expiry { at: mark.until, id: id.clone(), model }));
         Some(mark)
+    }
+
+    /// The open windows of all, by credential.
+    pub(crate) fn rests(&self, now: Timestamp) -> BTreeMap<CredentialId, Vec<Rest>> {
+        let noted = self.seats.iter().filter(|(_, seat)| !seat.ledger.is_blank());
+        let rests = noted.map(|(id, seat)| (id.clone(), seat.ledger.rests(now)));
+        rests.filter(|(_, rests)| !rests.is_empty()).collect()
+    }
+
+    /// Takes a window over from before a restart.
+    pub(crate) fn restore(&mut self, id: &CredentialId, rest: &Rest, now: Timestamp) {
+        let mut until = None;
+        self.change(id, now, |ledger| until = ledger.restore(rest, now));
+        if let Some(at) = until {
+            self.expiries.push(Reverse(Expiry { at, id: id.clone(), model: rest.model.clone() }));
+        }
     }
 
     /// Changes a ledger by a rule of its own and mirrors the result.

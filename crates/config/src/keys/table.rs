@@ -66,7 +66,7 @@ pub(super) const ROOT: &[Key] = &[
     value("disable-cooling"),
     value("max-cooldown"),
     value("transient-error-cooldown-seconds"),
-    later("save-cooldown-status"),
+    value("save-cooldown-status"),
     key("quota-exceeded", Active, Map(QUOTA_EXCEEDED)),
     // what the client sees
     key("streaming", Active, Map(&[value("keepalive-seconds"), value("bootstrap-retries")])),

@@ -11,6 +11,7 @@
 mod ladder;
 mod probe;
 mod properties;
+mod rests;
 mod table;
 
 use std::time::Duration;
