@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cliproxy_core::ClientError;
 use cliproxy_translator::framing::FrameParser;
-use cliproxy_translator::model::{Delta, Event, Response, StreamError};
+use cliproxy_translator::model::{Event, Response, StreamError};
 use cliproxy_translator::registry::StreamPipe;
 use cliproxy_translator::{
     Aggregator, Codec, CodecError, Loss, Observed, ReplyContext, ReplyMeter, StreamDecoder, StreamEncoder,
@@ -209,28 +209,16 @@ fn note(event: Event<'_>, seen: &mut StreamSeen, sink: &mut dyn FnMut(Event<'_>)
         Event::Usage(usage) => seen.usage.merge(usage),
         Event::Finish { finish, .. } => {
             seen.finish.get_or_insert(finish.reason);
-            seen.semantic = true;
         }
         Event::Error(error) => {
             seen.error = Some(error.clone().into_owned());
             return;
         }
-        // An end alone is no content: a stream of nothing else is empty.
         Event::End => seen.terminal = true,
-        Event::Delta { delta, .. } => seen.semantic |= !is_blank(delta),
-        other => seen.semantic |= other.is_semantic(),
+        _ => {}
     }
+    seen.semantic |= event.is_semantic();
     sink(event);
-}
-
-/// Whether a delta adds nothing, as the first one of many providers does.
-fn is_blank(delta: &Delta<'_>) -> bool {
-    match delta {
-        Delta::Text(text) | Delta::Reasoning(text) | Delta::RawReasoning(text) | Delta::Args(text) => {
-            text.is_empty()
-        }
-        _ => false,
-    }
 }
 
 /// Client and provider speak different formats.
@@ -387,9 +375,6 @@ impl Lane for PipeLane {
     }
 
     fn fail(&mut self, error: &ClientError, out: &mut Vec<u8>) {
-        // An error that went by has been written already.
-        if self.pipe.seen().error.is_none() {
-            self.pipe.fail(error, out);
-        }
+        self.pipe.fail(error, out);
     }
 }

@@ -16,7 +16,8 @@ use cliproxy_core::{
     ProviderId, ReplyModes, RequestId, Secret, Settings, StreamEnd, Target, Timestamp, Upstream,
     UpstreamModel, UpstreamReply, WholeReply, WireReply, WireStream,
 };
-use cliproxy_translator::registry::Registry;
+use cliproxy_translator::CodecError;
+use cliproxy_translator::registry::{Registry, ResponseEnvelope, ResponseMiddleware};
 use futures_core::Stream;
 use http::HeaderMap;
 use parking_lot::Mutex;
@@ -238,6 +239,36 @@ pub fn open(bridge: &Bridge, request: ClientRequest) -> Box<dyn Exchange> {
 /// One attempt of an `alpha` client on an executor.
 pub async fn attempt(executor: &Arc<Scripted>, stream: bool) -> Result<UpstreamReply, ExecutorError> {
     open(&bridge(), request(HELLO, stream)).attempt(target(executor)).await
+}
+
+/// Middleware that changes nothing.
+#[derive(Debug)]
+struct Onlooker;
+
+impl ResponseMiddleware for Onlooker {
+    fn handle(
+        &self,
+        envelope: ResponseEnvelope,
+        next: &mut dyn FnMut(ResponseEnvelope) -> Result<ResponseEnvelope, CodecError>,
+    ) -> Result<ResponseEnvelope, CodecError> {
+        next(envelope)
+    }
+}
+
+/// The usual bridge, and one where somebody looks on: what comes out must be the same.
+pub fn bridges() -> [Bridge; 2] {
+    let mut watched = registry();
+    watched.use_response(Arc::new(Onlooker));
+    [bridge(), Bridge::new(Arc::new(watched), Options::default())]
+}
+
+/// As [`attempt`], over a bridge.
+pub async fn attempt_over(
+    bridge: &Bridge,
+    executor: &Arc<Scripted>,
+    stream: bool,
+) -> Result<UpstreamReply, ExecutorError> {
+    open(bridge, request(HELLO, stream)).attempt(target(executor)).await
 }
 
 pub type Frames = Pin<Box<dyn ClientStream>>;

@@ -9,12 +9,17 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::script::{
-    HELLO, Item, Scripted, attempt, bridge, chunk, cut, frames, look, open, pieces, registry, request,
-    streamed, target, text,
+    HELLO, Item, Scripted, attempt, attempt_over, bridge, bridges, chunk, cut, frames, look, open, pieces,
+    registry, request, streamed, target, text,
 };
 use crate::toy::{self, frame};
 
 const WIRES: [&str; 2] = ["alpha", "beta"];
+
+/// Every wire format over every bridge.
+fn over() -> impl Iterator<Item = (Bridge, &'static str)> {
+    WIRES.into_iter().flat_map(|wire| bridges().map(|bridge| (bridge, wire)))
+}
 
 /// What an `alpha` client that did not ask for usage gets of the usual stream.
 fn expected(wire: &str) -> String {
@@ -183,11 +188,11 @@ fn failures(wire: &str) -> Vec<(Vec<Item>, ErrorKind, ErrorKind)> {
 
 #[tokio::test]
 async fn a_failure_before_the_first_semantic_event_is_the_attempt_s() {
-    for wire in WIRES {
+    for (bridge, wire) in over() {
         for (items, kind, _) in failures(wire) {
             let items = [chunk(frame(wire, "start", "m"))].into_iter().chain(items);
             let executor = Arc::new(Scripted::new(wire, [streamed(items)]));
-            let error = attempt(&executor, true).await.unwrap_err();
+            let error = attempt_over(&bridge, &executor, true).await.unwrap_err();
             assert_eq!(error.kind(), kind, "{wire}");
             assert!(executor.watch.dropped.load(Ordering::Relaxed), "{wire}");
         }
@@ -196,11 +201,11 @@ async fn a_failure_before_the_first_semantic_event_is_the_attempt_s() {
 
 #[tokio::test]
 async fn a_failure_after_it_ends_the_stream_in_the_client_s_format() {
-    for wire in WIRES {
+    for (bridge, wire) in over() {
         for (items, _, kind) in failures(wire) {
             let first = [chunk(frame(wire, "text", "t")), chunk(frame(wire, "usage", 3))];
             let executor = Arc::new(Scripted::new(wire, [streamed(first.into_iter().chain(items))]));
-            let (text, end) = text(frames(attempt(&executor, true).await.unwrap())).await;
+            let (text, end) = text(frames(attempt_over(&bridge, &executor, true).await.unwrap())).await;
             let error = end.error.unwrap();
             assert_eq!(error.kind(), kind, "{wire}");
             assert_eq!((end.usage.output, end.finish), (Some(3), None), "{wire}");
@@ -244,23 +249,27 @@ async fn a_body_that_is_no_stream_is_a_failure_with_what_it_says() {
 
 #[tokio::test]
 async fn an_end_with_nothing_before_it_is_an_empty_stream() {
-    for wire in WIRES {
+    for (bridge, wire) in over() {
         let only = [frame(wire, "start", "m"), frame(wire, "end", Value::Null)].concat();
         let executor = Arc::new(Scripted::new(wire, [streamed([chunk(only)])]));
-        assert_eq!(attempt(&executor, true).await.unwrap_err().kind(), ErrorKind::EmptyStream, "{wire}");
+        assert_eq!(
+            attempt_over(&bridge, &executor, true).await.unwrap_err().kind(),
+            ErrorKind::EmptyStream,
+            "{wire}"
+        );
     }
 }
 
 #[tokio::test]
 async fn nothing_follows_the_terminal_event_and_the_call_is_let_go() {
-    for wire in WIRES {
+    for (bridge, wire) in over() {
         let items = [
             chunk([toy::stream(wire), frame(wire, "text", "after")].concat()),
             Item::Broken(ExecutorError::new(ErrorKind::Connect, "reset")),
             Item::Hang,
         ];
         let executor = Arc::new(Scripted::new(wire, [streamed(items)]));
-        let stream = frames(attempt(&executor, true).await.unwrap());
+        let stream = frames(attempt_over(&bridge, &executor, true).await.unwrap());
         assert!(executor.watch.dropped.load(Ordering::Relaxed), "{wire}: before the client read anything");
         let (text, end) = text(stream).await;
         assert_eq!(text, expected(wire), "{wire}");
@@ -270,10 +279,10 @@ async fn nothing_follows_the_terminal_event_and_the_call_is_let_go() {
 
 #[tokio::test]
 async fn the_last_event_may_lack_its_blank_line() {
-    for wire in WIRES {
+    for (bridge, wire) in over() {
         let stream = toy::stream(wire);
         let executor = Arc::new(Scripted::new(wire, [streamed([chunk(stream.trim_end())])]));
-        let (text, end) = text(frames(attempt(&executor, true).await.unwrap())).await;
+        let (text, end) = text(frames(attempt_over(&bridge, &executor, true).await.unwrap())).await;
         assert_eq!(text, expected(wire), "{wire}");
         assert!(end.error.is_none(), "{wire}");
     }

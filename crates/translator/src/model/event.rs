@@ -63,17 +63,24 @@ pub enum Event<'a> {
 
 impl Event<'_> {
     /// Whether it commits the stream: text, reasoning, a call, a server tool, a finish. After it no other
-    /// credential may be tried (Source: design.md §1).
+    /// credential may be tried (Source: design.md §1). An end alone is no content: a stream of nothing else is empty.
+    /// Nor is a delta that adds nothing, as the first one of many providers does.
     #[must_use]
     pub fn is_semantic(&self) -> bool {
         match self {
-            Self::Delta { .. } | Self::Finish { .. } | Self::End => true,
+            Self::Delta { delta, .. } => !delta.is_blank(),
+            Self::Finish { .. } => true,
             Self::BlockStart { kind, .. } => {
                 !matches!(kind, BlockKind::Text | BlockKind::Reasoning | BlockKind::Refusal)
             }
             // What we cannot read may be anything, a gateway's chatter included: it waits with the preamble.
             Self::Raw { .. } => false,
-            Self::Start(_) | Self::BlockStop { .. } | Self::Usage(_) | Self::Error(_) | Self::Ping => false,
+            Self::Start(_)
+            | Self::BlockStop { .. }
+            | Self::Usage(_)
+            | Self::Error(_)
+            | Self::Ping
+            | Self::End => false,
         }
     }
 }
@@ -143,6 +150,19 @@ pub enum Delta<'a> {
     },
     /// Log probabilities, in the source format's shape.
     Logprobs(Raw<'a>),
+}
+
+impl Delta<'_> {
+    /// Whether it adds nothing.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        match self {
+            Self::Text(text) | Self::Reasoning(text) | Self::RawReasoning(text) | Self::Args(text) => {
+                text.is_empty()
+            }
+            Self::Signature(_) | Self::Citation { .. } | Self::Logprobs(_) => false,
+        }
+    }
 }
 
 /// An error inside a stream, in the provider's words.

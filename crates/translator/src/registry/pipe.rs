@@ -37,6 +37,8 @@ struct Stage {
     /// How much of what its way tells is among them.
     told: usize,
     failed: bool,
+    /// The provider's bytes ended: what is still in the framing was cut.
+    cut: bool,
 }
 
 enum Way {
@@ -91,6 +93,7 @@ impl Registry {
             losses: Vec::new(),
             told: 0,
             failed: false,
+            cut: false,
         };
         Ok(StreamPipe { parser: FrameParser::new(framing), stage })
     }
@@ -100,7 +103,9 @@ impl StreamPipe {
     /// Takes bytes of the provider and appends what the client gets for them.
     ///
     /// # Errors
-    /// When they cannot be read. What was appended before is good; end the stream with [`Self::fail`].
+    /// When they cannot be read. What was appended before is good; end the stream with [`Self::fail`], as after an
+    /// error of the provider's own ([`StreamSeen::error`]): that is not appended, for whoever fails the stream knows
+    /// what the client may hear of it.
     pub fn push(&mut self, bytes: &Bytes, out: &mut Vec<u8>) -> Result<(), CodecError> {
         let stage = &mut self.stage;
         let mut result = Ok(());
@@ -121,13 +126,14 @@ impl StreamPipe {
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), CodecError> {
         let stage = &mut self.stage;
         let mut result = Ok(());
+        stage.cut = true;
         self.parser.finish_raw(&mut |frame, raw| {
             if result.is_ok() {
                 result = stage.frame(frame, &raw, out);
             }
         })?;
         result?;
-        let ended = stage.end(out);
+        let ended = stage.ended(out);
         stage.tell();
         ended
     }
@@ -250,6 +256,34 @@ impl Stage {
         })
     }
 
+    /// The end, with hooks and middleware around what was held back until then: no piece of the provider's belongs to it.
+    fn ended(&mut self, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        if self.hooks.is_none() && self.middleware.is_empty() {
+            return self.end(out);
+        }
+        let mut held = Vec::new();
+        self.end(&mut held)?;
+        if held.is_empty() {
+            return Ok(());
+        }
+        let chain = std::mem::take(&mut self.middleware);
+        let provider = self.exchange.provider.as_str().to_owned();
+        let envelope = ResponseEnvelope::new(provider, &self.exchange.model, true, Bytes::new());
+        let result = run(&chain, envelope, &mut |mut envelope| {
+            envelope.body = Bytes::copy_from_slice(&held);
+            envelope.format = self.exchange.client.as_str().to_owned();
+            Ok(envelope)
+        });
+        self.middleware = chain;
+        let ResponseEnvelope { body, losses, .. } = result?;
+        told(&mut self.losses, losses);
+        out.extend_from_slice(&match &self.hooks {
+            Some(hooks) if !body.is_empty() => hooks.normalize_response_after(&self.exchange, body),
+            _ => body,
+        });
+        Ok(())
+    }
+
     /// Frames that middleware has changed.
     fn translate_all(&mut self, frames: &Bytes, out: &mut Vec<u8>) -> Result<(), CodecError> {
         let mut parser = FrameParser::new(self.framing);
@@ -278,10 +312,17 @@ impl Stage {
                 Ok(())
             }
             Way::Pass(observer) => {
-                if observer.seen().terminal {
+                if observer.seen().terminal || observer.seen().error.is_some() {
                     return Ok(());
                 }
-                match observer.observe(frame) {
+                let verdict = observer.observe(frame);
+                let seen = observer.seen();
+                // An error is told by whoever fails the stream; an event that was cut is half an event, unless it is
+                // the terminal one without its blank line.
+                if seen.error.is_some() || (self.cut && !seen.terminal) {
+                    return Ok(());
+                }
+                match verdict {
                     Observed::Pass => out.extend_from_slice(raw),
                     Observed::Replace(bytes) => out.extend_from_slice(&bytes),
                     Observed::Drop => {}
@@ -327,7 +368,7 @@ impl Stage {
                 Ok(())
             }
             Way::Pass(observer) => {
-                if !observer.seen().terminal {
+                if !observer.seen().terminal && observer.seen().error.is_none() {
                     observer.finish(out);
                 }
                 if !observer.seen().terminal && observer.seen().error.is_none() {
@@ -377,11 +418,14 @@ fn relay(
     }
     seen.semantic |= event.is_semantic();
     match &event {
+        Event::Error(error) => {
+            seen.error = Some(error.clone().into_owned());
+            return;
+        }
         Event::Usage(usage) => seen.usage.merge(usage),
         Event::Finish { finish, .. } => {
             seen.finish.get_or_insert(finish.reason);
         }
-        Event::Error(error) => seen.error = Some(error.clone().into_owned()),
         Event::End => seen.terminal = true,
         _ => {}
     }

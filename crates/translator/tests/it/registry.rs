@@ -281,7 +281,7 @@ fn e666_e667_e669_hooks_translate_only_what_nothing_else_does() {
     assert_eq!(whole(&hooked(pair(true, true, false)), "y").unwrap(), "y+before+plugin+after", "E667");
     assert_eq!(
         stream(&hooked(pair(true, true, false)), &["y"]).unwrap(),
-        "y+before1+native;+afterend;",
+        "y+before1+native;+afterend;+after",
         "E670"
     );
     assert_eq!(
@@ -302,7 +302,7 @@ fn e668_what_a_transform_suppresses_stays_suppressed() {
     let mut registry = pair(true, true, false);
     assert_eq!(stream(&registry, &["quiet", "x"]).unwrap(), "x2+native;end;");
     registry.set_hooks(Some(Arc::new(QuietAfter)));
-    assert_eq!(stream(&registry, &["quiet", "x"]).unwrap(), "x2+native;!end;", "nor do hooks see it");
+    assert_eq!(stream(&registry, &["quiet", "x"]).unwrap(), "x2+native;!end;!", "nor do hooks see it");
 }
 
 #[derive(Debug)]
@@ -441,7 +441,7 @@ fn c8_middleware_wraps_the_translation_first_outermost() {
     }
     assert_eq!(request(&registry, "x"), "x+one+two+native+TWO+ONE");
     assert_eq!(whole(&registry, "y").unwrap(), "y+one+two+native+TWO+ONE");
-    assert_eq!(stream(&registry, &["y"]).unwrap(), "y1+native;+TWO+ONEend;");
+    assert_eq!(stream(&registry, &["y"]).unwrap(), "y1+native;+TWO+ONEend;+TWO+ONE");
     let mut stopped = pair(true, false, false);
     stopped.use_request(Arc::new(Around("stop")));
     assert_eq!(request(&stopped, "x"), "stopped");
@@ -468,6 +468,19 @@ fn b68_a_stream_that_breaks_off_is_no_good_end_and_nothing_follows_one() {
     pipe.fail(&error, &mut out);
     pipe.push(&Bytes::from_static(b"data: text:z\n\n"), &mut out).unwrap();
     assert_eq!(out, b"data: error:gone\n\n", "an error ends it, once");
+}
+
+#[test]
+fn b77_an_error_of_the_provider_s_is_seen_and_told_by_whoever_ends_the_stream() {
+    let registry = hub();
+    let mut pipe = registry.stream(exchange(&registry)).unwrap();
+    let mut out = Vec::new();
+    pipe.push(&Bytes::from_static(b"data: start\n\ndata: error:our secret\n\ndata: text:x\n\n"), &mut out)
+        .unwrap();
+    assert_eq!(out, b"data: start\n\n");
+    assert_eq!(pipe.seen().error.as_ref().unwrap().message, "our secret");
+    pipe.fail(&ClientError::new(ClientErrorKind::BadGateway, "gone"), &mut out);
+    assert_eq!(out, b"data: start\n\ndata: error:gone\n\n");
 }
 
 #[test]
