@@ -52,7 +52,7 @@ impl Inner {
         let (unsaved, renewal_error) = {
             let state = entry.renewal.lock();
             let dead = state.dead.as_ref();
-            let dead = dead.map(|(_, message)| RenewError::NeedsLogin { message: message.clone() });
+            let dead = dead.map(|dead| RenewError::NeedsLogin { message: dead.message.clone() });
             (state.unsaved, dead.or_else(|| state.failed.as_ref().map(|(_, error)| error.clone())))
         };
         let mut board = self.board.lock();

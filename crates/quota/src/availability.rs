@@ -113,7 +113,7 @@ pub enum Availability {
         /// Why it had cooled.
         cause: CooldownCause,
     },
-    /// The refresh token was rejected: only a person can help.
+    /// The refresh token was rejected, and the access token is over too: only a person can help.
     NeedsLogin,
     /// By the operator, until the operator says otherwise.
     Disabled,

@@ -19,7 +19,8 @@ pub struct Ledger {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Standing {
     disabled: bool,
-    needs_login: bool,
+    /// From when on nothing but a login helps; until then the access token lives.
+    needs_login: Option<Timestamp>,
 }
 
 /// What a failure changed.
@@ -62,7 +63,7 @@ impl Ledger {
     pub fn whole(&self, now: Timestamp) -> Availability {
         if self.standing.disabled {
             Availability::Disabled
-        } else if self.standing.needs_login {
+        } else if self.standing.needs_login.is_some_and(|since| since <= now) {
             Availability::NeedsLogin
         } else {
             self.whole.availability(now)
@@ -174,14 +175,21 @@ impl Ledger {
         self.standing.disabled = disabled;
     }
 
-    /// The refresh token was rejected for good, or the credential changed since.
-    pub fn set_needs_login(&mut self, needs_login: bool) {
-        self.standing.needs_login = needs_login;
+    /// The refresh token was rejected for good: from `since` on it needs a login. `None` when the credential changed
+    /// since, or goes on serving for as long as its access token is taken.
+    pub fn set_needs_login(&mut self, since: Option<Timestamp>) {
+        self.standing.needs_login = since;
+    }
+
+    /// From when on it needs a login.
+    #[must_use]
+    pub fn needs_login(&self) -> Option<Timestamp> {
+        self.standing.needs_login
     }
 
     /// New tokens: what the old ones were refused for is over.
     pub fn renewed(&mut self) {
-        self.standing.needs_login = false;
+        self.standing.needs_login = None;
         self.forgive(CooldownCause::is_of_tokens);
     }
 

@@ -59,8 +59,13 @@ impl Board {
             let mut seat = old.remove(entry.id()).unwrap_or_default();
             seat.place = None;
             seat.ledger.set_disabled(entry.credential().settings().disabled);
-            seat.ledger.set_needs_login(entry.renewal.lock().dead.is_some());
+            let rests = entry.renewal.lock().dead.as_ref().and_then(|dead| dead.rests);
+            let told = seat.ledger.needs_login() == rests;
+            seat.ledger.set_needs_login(rests);
             self.seats.insert(entry.id().clone(), seat);
+            if let Some(at) = rests.filter(|_| !told) {
+                self.expiries.push(Reverse(Expiry { at, id: entry.id().clone(), model: None }));
+            }
         }
         self.tiers = snapshot.tiers.iter().map(|tier| TierBits::new(tier)).collect();
         for (at, tier) in snapshot.tiers.iter().enumerate() {
@@ -91,7 +96,7 @@ impl Board {
         tier.blocked.retain(|_, words| words.iter().any(|word| *word != 0));
     }
 
-    /// Lets what has expired be used again.
+    /// Lets what has expired be used again, and what has lived on its access token no more.
     pub(crate) fn drain(&mut self, now: Timestamp) {
         while self.expiries.peek().is_some_and(|Reverse(next)| next.at <= now) {
             if let Some(Reverse(expiry)) = self.expiries.pop() {
@@ -215,6 +220,14 @@ impl Board {
         let model = (mark.scope != Scope::Credential).then(|| model.clone());
         self.expiries.push(Reverse(Expiry { at: mark.until, id: id.clone(), model }));
         Some(mark)
+    }
+
+    /// Takes a credential out of use at a time; with `None`, not at all.
+    pub(crate) fn rest_for_login(&mut self, id: &CredentialId, since: Option<Timestamp>, now: Timestamp) {
+        self.change(id, now, |ledger| ledger.set_needs_login(since));
+        if let Some(at) = since {
+            self.expiries.push(Reverse(Expiry { at, id: id.clone(), model: None }));
+        }
     }
 
     /// The open windows of all, by credential.

@@ -7,7 +7,7 @@ use cliproxy_core::{Credential, ErrorKind, ExecutorError, Mask, ProviderExecutor
 
 use super::RenewError;
 use super::due::due;
-use super::state::tokens_differ;
+use super::state::{Dead, tokens_differ};
 use crate::inner::Inner;
 use crate::pool::Entry;
 
@@ -65,10 +65,10 @@ impl Inner {
         if state.unsupported {
             return Some(RenewError::NotRenewable);
         }
-        if let Some((dead, message)) = &state.dead
-            && !tokens_differ(dead.document(), current.document())
+        if let Some(dead) = &state.dead
+            && !tokens_differ(dead.credential.document(), current.document())
         {
-            return Some(RenewError::NeedsLogin { message: message.clone() });
+            return Some(RenewError::NeedsLogin { message: dead.message.clone() });
         }
         let pausing = state.not_before.is_some_and(|not_before| self.now() < not_before);
         let (failed, error) = state.failed.as_ref()?;
@@ -86,12 +86,20 @@ impl Inner {
             RenewError::Gone if entry.credential().settings().disabled => {}
             RenewError::NotRenewable => entry.renewal.lock().unsupported = true,
             RenewError::NeedsLogin { message } => {
-                entry.renewal.lock().dead = Some((Arc::clone(current), message.clone()));
-                self.board.lock().change(entry.id(), now, |ledger| ledger.set_needs_login(true));
+                let dead = Dead::new(current, message, now);
+                let rests = dead.rests;
+                entry.renewal.lock().dead = Some(dead);
+                self.board.lock().rest_for_login(entry.id(), rests, now);
+                let serves = match rests {
+                    Some(end) if end <= now => "it rests until then".to_owned(),
+                    Some(end) => format!("its access token serves until {}", end.to_rfc3339()),
+                    None => "its access token serves as long as the provider takes it".to_owned(),
+                };
                 tracing::error!(
                     provider = %current.provider(),
                     credential = %current.masked_id(),
                     %message,
+                    serves,
                     "refresh token rejected, log in again"
                 );
             }
@@ -111,6 +119,24 @@ impl Inner {
                 );
             }
         }
+    }
+
+    /// A provider refused an access token that cannot be renewed: it is over before its time.
+    pub(crate) fn refused(&self, entry: &Entry, seen: &Credential) {
+        let now = self.now();
+        {
+            let mut state = entry.renewal.lock();
+            let dead = state.dead.as_mut();
+            let dead = dead.filter(|dead| !tokens_differ(dead.credential.document(), seen.document()));
+            let Some(dead) = dead.filter(|dead| dead.rests.is_none_or(|end| now < end)) else { return };
+            dead.rests = Some(now);
+        }
+        self.board.lock().rest_for_login(entry.id(), Some(now), now);
+        tracing::error!(
+            provider = %seen.provider(),
+            credential = %seen.masked_id(),
+            "the access token is refused and cannot be renewed: it rests until somebody logs in again"
+        );
     }
 
     async fn renew_now(

@@ -59,6 +59,27 @@ pub enum RenewError {
     Broken,
 }
 
+/// A login that is not renewed again until it has changed.
+#[derive(Debug)]
+pub(crate) struct Dead {
+    /// As it was.
+    pub(crate) credential: Arc<Credential>,
+    /// With what words it was rejected.
+    pub(crate) message: String,
+    /// When it serves no more. `None` while nobody knows: until the provider refuses the access token.
+    // Source: providers-b.md 1.4 "If refresh fails while the token is still unexpired, keep using it".
+    pub(crate) rests: Option<Timestamp>,
+}
+
+impl Dead {
+    pub(crate) fn new(credential: &Arc<Credential>, message: &str, now: Timestamp) -> Self {
+        let lives = credential.access_token().is_some() || credential.api_key().is_some();
+        let expiry = credential.document().expiry();
+        let rests = expiry.map(|end| end.max(now)).or_else(|| (!lives).then_some(now));
+        Self { credential: Arc::clone(credential), message: message.to_owned(), rests }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct RenewState {
     /// As the store has it, as far as we know.
@@ -81,8 +102,8 @@ pub(crate) struct RenewState {
     pub(crate) not_before: Option<Timestamp>,
     /// The last failure, and for which tokens: those who waited for it need not fail again.
     pub(crate) failed: Option<(Arc<Credential>, RenewError)>,
-    /// The refresh token was rejected for these tokens, and with what words.
-    pub(crate) dead: Option<(Arc<Credential>, String)>,
+    /// The refresh token was rejected.
+    pub(crate) dead: Option<Dead>,
     /// The executor does not renew at all.
     pub(crate) unsupported: bool,
     /// When it is queued.

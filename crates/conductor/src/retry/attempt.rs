@@ -127,6 +127,9 @@ impl Run {
             }
             Err(error) => {
                 self.trace.step(|| format!("not renewed: {error}"));
+                if matches!(error, RenewError::NeedsLogin { .. }) {
+                    self.inner.refused(&picked.entry, seen);
+                }
                 None
             }
         }

@@ -20,6 +20,7 @@ mod meanwhile;
 mod observers;
 mod on_disk;
 mod registry;
+mod rejected;
 mod renewal;
 mod rounds;
 mod selection;

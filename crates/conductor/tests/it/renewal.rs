@@ -162,7 +162,7 @@ pub fn stored_world(document: &str) -> (World, Arc<MemoryStore>, Arc<Provider>) 
     (world, store, provider)
 }
 
-fn expiring_in(secs: i64) -> String {
+pub fn expiring_in(secs: i64) -> String {
     let expired = crate::fakes::WALL.as_secs() + secs;
     format!(r#"{{"access_token":"access-1","refresh_token":"refresh-1","expired":{expired}}}"#)
 }

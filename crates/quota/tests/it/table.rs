@@ -151,14 +151,27 @@ fn what_a_person_decides_outranks_every_window() {
     let (policy, m) = (BackoffPolicy::default(), model("m"));
     let mut ledger = Ledger::default();
     ledger.fail(&m, &fault(ErrorKind::Unauthorized), &policy, START);
-    ledger.set_needs_login(true);
+    ledger.set_needs_login(Some(START));
     assert_eq!(ledger.availability(&m, START), Availability::NeedsLogin);
     ledger.set_disabled(true);
     assert_eq!(ledger.availability(&m, START), Availability::Disabled);
     // Source: runtime.md L.2 22: disabling forgets the cooldowns.
     ledger.set_disabled(false);
-    ledger.set_needs_login(false);
+    ledger.set_needs_login(None);
     assert_eq!(ledger.availability(&m, START), Availability::Ready);
+}
+
+#[test]
+fn a_login_that_was_rejected_serves_until_its_access_token_is_over() {
+    // Source: providers-b.md 1.4 "If refresh fails while the token is still unexpired, keep using it".
+    let m = model("m");
+    let mut ledger = Ledger::default();
+    ledger.set_needs_login(Some(at(60)));
+    assert_eq!((ledger.needs_login(), ledger.is_blank()), (Some(at(60)), false));
+    assert_eq!(ledger.availability(&m, at(59)), Availability::Ready);
+    assert_eq!(ledger.availability(&m, at(60)), Availability::NeedsLogin);
+    ledger.renewed();
+    assert_eq!(ledger, Ledger::default());
 }
 
 #[test]
