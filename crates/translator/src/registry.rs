@@ -15,6 +15,7 @@ mod hooks;
 mod pair;
 mod pipe;
 mod request;
+mod watch;
 mod whole;
 
 pub use hooks::{ModelHook, RequestMiddleware, ResponseMiddleware, TranslationHooks};

@@ -128,6 +128,54 @@ async fn a_stranger_s_exact_pair_wins_over_what_is_built_in() {
     assert_eq!(body(reply).body, toy::reply("alpha", "m", "t"));
 }
 
+/// A stranger's stream that breaks at its second frame.
+#[derive(Debug)]
+struct Breaking(bool);
+
+impl ResponseStreamTransform for Breaking {
+    fn begin(&self, _exchange: &Exchange) -> Box<dyn ResponseStream> {
+        Box::new(Self(false))
+    }
+}
+
+impl ResponseStream for Breaking {
+    fn push(&mut self, _frame: StreamFrame<'_>, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        if std::mem::replace(&mut self.0, true) {
+            return Err(CodecError::protocol("it broke"));
+        }
+        out.extend_from_slice(toy::frame("alpha", "text", "Hi").as_bytes());
+        Ok(())
+    }
+
+    fn finish(&mut self, _out: &mut Vec<u8>) -> Result<(), CodecError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn b77_a_stranger_s_pair_that_breaks_ends_in_the_client_s_own_format() {
+    for provider in ["beta", "gamma"] {
+        let mut registry = registry();
+        registry.register(
+            ClientFormat::from_static("alpha"),
+            ProviderFormat::from_static(provider),
+            Some(Arc::new(Exact)),
+            ResponseTransforms::none().with_stream(Arc::new(Breaking(false))),
+        );
+        let bridge = Bridge::new(Arc::new(registry), Options::default());
+        let items = [chunk("data: 1\n\n"), chunk("data: 2\n\n")];
+        let executor = Arc::new(Scripted::new(provider, [streamed(items)]));
+        let reply = open(&bridge, request(HELLO, true)).attempt(target(&executor)).await.unwrap();
+        let (text, end) = text(frames(reply)).await;
+        assert_eq!(end.error.unwrap().kind(), ErrorKind::BadReply, "{provider}");
+        let said = text.strip_prefix(&toy::frame("alpha", "text", "Hi")).unwrap();
+        assert!(
+            said.starts_with("data: {\"alpha\":\"error\",") && said.matches("data: ").count() == 1,
+            "{said}"
+        );
+    }
+}
+
 /// Middleware that leaves a mark.
 #[derive(Debug)]
 struct Mark;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cliproxy_core::ClientError;
 
+use super::watch::{Watch, bare_error};
 use super::whole::run;
 use super::{Exchange, ModelHook, Registry, ResponseEnvelope, ResponseMiddleware, ResponseStream};
 use super::{TranslationHooks, no_route};
@@ -19,6 +20,8 @@ use crate::model::Event;
 pub struct StreamPipe {
     parser: FrameParser,
     stage: Stage,
+    /// Of a stream that no encoder or observer of ours can end, as it saw nothing of what the client got.
+    watch: Option<Watch>,
 }
 
 /// Everything behind the framing.
@@ -81,6 +84,12 @@ impl Registry {
         } else {
             return Err(no_route(client, provider));
         };
+        let watch = match &way {
+            Way::Pair(_) | Way::Hooks(_) => {
+                self.codec(client.as_str()).map(|client| Watch::new(&**client, &exchange.context))
+            }
+            Way::Pass(_) | Way::Hub { .. } | Way::Unread => None,
+        };
         let framing = self.codec(provider.as_str()).map_or(Framing::Sse, |codec| codec.framing());
         let stage = Stage {
             exchange,
@@ -95,7 +104,7 @@ impl Registry {
             failed: false,
             cut: false,
         };
-        Ok(StreamPipe { parser: FrameParser::new(framing), stage })
+        Ok(StreamPipe { parser: FrameParser::new(framing), stage, watch })
     }
 }
 
@@ -107,6 +116,13 @@ impl StreamPipe {
     /// error of the provider's own ([`StreamSeen::error`]): that is not appended, for whoever fails the stream knows
     /// what the client may hear of it.
     pub fn push(&mut self, bytes: &Bytes, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        let before = out.len();
+        let read = self.read(bytes, out);
+        self.look(before, out);
+        read
+    }
+
+    fn read(&mut self, bytes: &Bytes, out: &mut Vec<u8>) -> Result<(), CodecError> {
         let stage = &mut self.stage;
         let mut result = Ok(());
         let read = self.parser.push_raw(bytes, &mut |frame, raw| {
@@ -124,6 +140,14 @@ impl StreamPipe {
     /// # Errors
     /// When the stream broke off before its end (B68).
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        let before = out.len();
+        let ended = self.read_end(out);
+        self.stage.tell();
+        self.look(before, out);
+        ended
+    }
+
+    fn read_end(&mut self, out: &mut Vec<u8>) -> Result<(), CodecError> {
         let stage = &mut self.stage;
         let mut result = Ok(());
         stage.cut = true;
@@ -133,9 +157,14 @@ impl StreamPipe {
             }
         })?;
         result?;
-        let ended = stage.ended(out);
-        stage.tell();
-        ended
+        stage.ended(out)
+    }
+
+    /// Follows what was appended.
+    fn look(&mut self, before: usize, out: &[u8]) {
+        if let (Some(watch), Some(said)) = (&mut self.watch, out.get(before..)) {
+            watch.wrote(said);
+        }
     }
 
     /// Bytes that end the stream validly with this error. Nothing follows.
@@ -143,21 +172,11 @@ impl StreamPipe {
         if std::mem::replace(&mut self.stage.failed, true) {
             return;
         }
-        match &mut self.stage.way {
-            Way::Pass(observer) => observer.fail(error, out),
-            Way::Hub { encoder, .. } => encoder.fail(error, out),
-            // No codec of ours knows what goes before: a bare error event is all that can be said.
-            Way::Pair(_) | Way::Hooks(_) | Way::Unread => {
-                let mut writer = crate::json::Writer::default();
-                writer.begin_object();
-                writer.key("error");
-                writer.begin_object();
-                writer.field_string("message", &error.message);
-                writer.field_string("type", crate::pass::errors::chat_type(error.status.as_u16()));
-                writer.end_object();
-                writer.end_object();
-                write_sse(out, None, &writer.into_bytes());
-            }
+        match (&mut self.stage.way, &mut self.watch) {
+            (Way::Pass(observer), _) => observer.fail(error, out),
+            (Way::Hub { encoder, .. }, _) => encoder.fail(error, out),
+            (_, Some(watch)) => watch.fail(error, out),
+            (Way::Pair(_) | Way::Hooks(_) | Way::Unread, None) => bare_error(error, out),
         }
     }
 

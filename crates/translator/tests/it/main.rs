@@ -33,6 +33,7 @@ mod registry;
 mod responses;
 mod schema;
 mod splice;
+mod strangers;
 mod telling;
 mod toy;
 mod wire;
