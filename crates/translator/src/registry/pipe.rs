@@ -222,21 +222,11 @@ impl Stage {
         if self.hooks.is_none() && self.middleware.is_empty() {
             return self.translate(frame, raw, out);
         }
-        let mut piece = std::mem::take(&mut self.piece);
-        piece.clear();
-        let done = self.wrapped(frame, raw, &mut piece);
-        self.piece = piece;
-        out.extend_from_slice(&done?);
-        Ok(())
+        self.wrapped(frame, raw, out)
     }
 
     /// With hooks and middleware around it.
-    fn wrapped(
-        &mut self,
-        frame: StreamFrame<'_>,
-        raw: &Bytes,
-        piece: &mut Vec<u8>,
-    ) -> Result<Bytes, CodecError> {
+    fn wrapped(&mut self, frame: StreamFrame<'_>, raw: &Bytes, out: &mut Vec<u8>) -> Result<(), CodecError> {
         let normalized = self
             .hooks
             .as_ref()
@@ -251,28 +241,11 @@ impl Stage {
                 (changed, Bytes::from(reframed))
             }
         };
-        let chain = std::mem::take(&mut self.middleware);
-        let provider = self.exchange.provider.as_str().to_owned();
-        let envelope = ResponseEnvelope::new(provider, &self.exchange.model, true, raw.clone());
-        let result = run(&chain, envelope, &mut |mut envelope| {
-            piece.clear();
-            if envelope.body == raw {
-                self.translate(frame, &raw, piece)?;
-            } else {
-                self.translate_all(&envelope.body, piece)?;
-            }
-            envelope.body = Bytes::copy_from_slice(piece);
-            envelope.format = self.exchange.client.as_str().to_owned();
-            Ok(envelope)
-        });
-        self.middleware = chain;
-        let ResponseEnvelope { body, losses, .. } = result?;
-        told(&mut self.losses, losses);
-        Ok(match &self.hooks {
-            // What was suppressed stays suppressed (E668).
-            Some(hooks) if !body.is_empty() => hooks.normalize_response_after(&self.exchange, body),
-            _ => body,
-        })
+        let mut translate = |stage: &mut Self, body: &Bytes, piece: &mut Vec<u8>| match *body == raw {
+            true => stage.translate(frame, &raw, piece),
+            false => stage.translate_all(body, piece),
+        };
+        self.around(raw.clone(), &mut translate, out)
     }
 
     /// The end, with hooks and middleware around what was held back until then: no piece of the provider's belongs to it.
@@ -281,26 +254,50 @@ impl Stage {
             return self.end(out);
         }
         let mut held = Vec::new();
-        self.end(&mut held)?;
-        if held.is_empty() {
-            return Ok(());
+        let ended = self.end(&mut held);
+        if !held.is_empty() {
+            let mut say = |_: &mut Self, _: &Bytes, piece: &mut Vec<u8>| {
+                piece.extend_from_slice(&held);
+                Ok(())
+            };
+            self.around(Bytes::new(), &mut say, out)?;
         }
+        ended
+    }
+
+    /// Hooks and middleware around the work on one piece. What the work wrote before it failed is as good as it is
+    /// without them: they see it as any other piece, and the failure follows it.
+    fn around(
+        &mut self,
+        body: Bytes,
+        work: &mut dyn FnMut(&mut Self, &Bytes, &mut Vec<u8>) -> Result<(), CodecError>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), CodecError> {
         let chain = std::mem::take(&mut self.middleware);
+        let mut piece = std::mem::take(&mut self.piece);
         let provider = self.exchange.provider.as_str().to_owned();
-        let envelope = ResponseEnvelope::new(provider, &self.exchange.model, true, Bytes::new());
+        let envelope = ResponseEnvelope::new(provider, &self.exchange.model, true, body);
+        let mut worked = Ok(());
         let result = run(&chain, envelope, &mut |mut envelope| {
-            envelope.body = Bytes::copy_from_slice(&held);
+            piece.clear();
+            worked = work(self, &envelope.body, &mut piece);
+            if piece.is_empty() {
+                std::mem::replace(&mut worked, Ok(()))?;
+            }
+            envelope.body = Bytes::copy_from_slice(&piece);
             envelope.format = self.exchange.client.as_str().to_owned();
             Ok(envelope)
         });
+        self.piece = piece;
         self.middleware = chain;
         let ResponseEnvelope { body, losses, .. } = result?;
         told(&mut self.losses, losses);
         out.extend_from_slice(&match &self.hooks {
+            // What was suppressed stays suppressed (E668).
             Some(hooks) if !body.is_empty() => hooks.normalize_response_after(&self.exchange, body),
             _ => body,
         });
-        Ok(())
+        worked
     }
 
     /// Frames that middleware has changed.

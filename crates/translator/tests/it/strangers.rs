@@ -186,3 +186,55 @@ fn b68_nothing_is_said_behind_an_end_that_a_stranger_wrote() {
     let done = "data: [DONE]\n\n";
     assert_eq!(failed(&with_pair("openai", &[Says(done)]), "openai"), done);
 }
+
+/// Marks what the client gets.
+#[derive(Debug)]
+struct Mark;
+
+impl ResponseMiddleware for Mark {
+    fn handle(
+        &self,
+        envelope: ResponseEnvelope,
+        next: &mut dyn FnMut(ResponseEnvelope) -> Result<ResponseEnvelope, CodecError>,
+    ) -> Result<ResponseEnvelope, CodecError> {
+        let mut envelope = next(envelope)?;
+        envelope.body = Bytes::from([&envelope.body[..], b"+"].concat());
+        Ok(envelope)
+    }
+}
+
+impl TranslationHooks for Mark {
+    fn normalize_response_after(&self, _exchange: &Exchange, body: Bytes) -> Bytes {
+        Bytes::from([&body[..], b"!"].concat())
+    }
+}
+
+#[test]
+fn what_was_said_before_a_stream_broke_goes_out_whoever_looks_at_it() {
+    let registries = |steps: &[Step]| {
+        let plain = with_pair("claude", steps);
+        let (mut wrapped, mut hooked) = (plain.clone(), plain.clone());
+        wrapped.use_response(Arc::new(Mark));
+        hooked.set_hooks(Some(Arc::new(Mark)));
+        [(plain, ""), (wrapped, "+"), (hooked, "!")]
+    };
+    // In the middle.
+    for (registry, mark) in registries(&[Says("one;"), Breaks("two;"), Says("three;")]) {
+        let (mut pipe, mut out) = (pipe(&registry, "claude"), Vec::new());
+        assert_eq!(pipe.push(&frames(3), &mut out).unwrap_err().to_string(), "it broke");
+        assert_eq!(String::from_utf8(out).unwrap(), format!("one;{mark}two;{mark}"), "{mark}");
+    }
+    // At the end.
+    for (registry, mark) in registries(&[Says("one;"), Breaks("held back;")]) {
+        let (mut pipe, mut out) = (pipe(&registry, "claude"), Vec::new());
+        pipe.push(&frames(1), &mut out).unwrap();
+        assert_eq!(pipe.finish(&mut out).unwrap_err().to_string(), "it broke");
+        assert_eq!(String::from_utf8(out).unwrap(), format!("one;{mark}held back;{mark}"), "{mark}");
+    }
+    // A failure with nothing before it says nothing.
+    for (registry, mark) in registries(&[Breaks("")]) {
+        let (mut pipe, mut out) = (pipe(&registry, "claude"), Vec::new());
+        pipe.push(&frames(1), &mut out).unwrap_err();
+        assert!(out.is_empty(), "{mark}");
+    }
+}
