@@ -68,7 +68,8 @@ pub trait ResponseStream: Send {
     /// client gets nothing (C.4).
     ///
     /// # Errors
-    /// When the frame cannot be read: the stream fails.
+    /// When the frame cannot be read: the stream fails, behind what was appended. No error event is to be appended here:
+    /// it is written in the client's format by whoever ends the stream.
     fn push(&mut self, frame: StreamFrame<'_>, out: &mut Vec<u8>) -> Result<(), CodecError>;
 
     /// The bytes ended: appends what is still held back.
@@ -78,6 +79,11 @@ pub trait ResponseStream: Send {
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), CodecError>;
 
     /// What is known of the stream. The default takes whatever came for a good reply.
+    ///
+    /// An error of the provider's belongs into [`StreamSeen::error`] and not to the client: whoever ends the stream tells
+    /// it, in the client's format and masked, or asks another credential where nothing was said yet. Behind it, and behind
+    /// the terminal event, no frame is pushed any more. Where a pair does write an error event of the client's format, or
+    /// its terminal event, that was the end, and none is written behind it. Source: translation.md B68, B77.
     fn seen(&self) -> Option<&StreamSeen> {
         None
     }

@@ -322,6 +322,9 @@ impl Stage {
     ) -> Result<(), CodecError> {
         match &mut self.way {
             Way::Pair(stream) => {
+                if stream.seen().is_some_and(|seen| seen.terminal || seen.error.is_some()) {
+                    return Ok(());
+                }
                 let before = out.len();
                 stream.push(frame, out)?;
                 self.seen.semantic |= out.len() > before;
@@ -379,6 +382,9 @@ impl Stage {
         }
         match &mut self.way {
             Way::Pair(stream) => {
+                if stream.seen().is_some_and(|seen| seen.error.is_some()) {
+                    return Ok(());
+                }
                 stream.finish(out)?;
                 self.seen.terminal = true;
                 Ok(())

@@ -187,6 +187,28 @@ fn b68_nothing_is_said_behind_an_end_that_a_stranger_wrote() {
     assert_eq!(failed(&with_pair("openai", &[Says(done)]), "openai"), done);
 }
 
+#[test]
+fn b77_an_error_that_a_pair_reports_is_told_once() {
+    let own = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"theirs\"}}\n\n";
+    for (reports, told) in [
+        // Left to whoever ends the stream, as it should be.
+        ("", CLAUDE_GONE),
+        (CLAUDE_DELTA, CLAUDE_GONE),
+        // Written by the pair: that was the end.
+        (own, ""),
+    ] {
+        let registry = with_pair("claude", &[Reports(reports), Says(CLAUDE_DELTA), Says(CLAUDE_DELTA)]);
+        let mut pipe = pipe(&registry, "claude");
+        let mut out = Vec::new();
+        pipe.push(&frames(2), &mut out).unwrap();
+        pipe.finish(&mut out).unwrap();
+        assert_eq!(std::str::from_utf8(&out).unwrap(), reports, "nothing follows an error");
+        assert_eq!(pipe.seen().error.as_ref().unwrap().message, "the provider's words");
+        pipe.fail(&gone(), &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), format!("{reports}{told}"));
+    }
+}
+
 /// Marks what the client gets.
 #[derive(Debug)]
 struct Mark;
