@@ -59,9 +59,10 @@ impl Teller {
         if blames_credential(error.kind()) {
             return Box::new(told);
         }
-        // Google's `code` is the status over again, and says nothing to clients that look for a word there.
-        let is_word = |code: &&str| !code.bytes().all(|byte| byte.is_ascii_digit());
-        told.code = said.code.as_deref().filter(is_word).map(text);
+        // Google's `code` is the status over again, and says nothing to clients that look for a word there. The numbers of
+        // vendors (`1113`) are words of their own.
+        let is_status = |code: &&str| error.status().is_some_and(|status| status.as_str() == *code);
+        told.code = said.code.as_deref().filter(|code| !is_status(code)).map(text);
         told.param = said.param.as_deref().map(text).or_else(|| param(error));
         if matches!(kind, ClientErrorKind::ModelNotFound) {
             told.model = Some(self.model.clone());

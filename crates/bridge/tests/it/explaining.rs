@@ -70,6 +70,21 @@ fn an_error_of_another_format_is_told_in_its_words_but_not_passed_on() {
 }
 
 #[test]
+fn a_vendor_s_own_number_is_a_code_and_the_status_over_again_is_none() {
+    for (code, expected) in [
+        (r#""1113""#, Some("1113")),
+        ("1113", Some("1113")),
+        // As Google writes it: nothing that clients who look for a word could use.
+        ("429", None),
+        (r#""429""#, None),
+        (r#""slow_down""#, Some("slow_down")),
+    ] {
+        let body = format!(r#"{{"error":{{"message":"the words","code":{code}}}}}"#);
+        assert_eq!(told("beta", 429, &HeaderMap::new(), &body).code.as_deref(), expected, "{code}");
+    }
+}
+
+#[test]
 fn failures_without_a_reply_have_the_kind_s_status() {
     for (kind, status) in [
         (ErrorKind::Connect, 502),

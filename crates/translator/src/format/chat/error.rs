@@ -57,8 +57,8 @@ pub(super) fn encode_event(error: &ClientError, out: &mut Vec<u8>) {
 pub(super) fn relay_event(error: &StreamError<'_>, out: &mut Vec<u8>) {
     let status = error.status.or_else(|| chat_status(&error.kind, &error.code)).unwrap_or(500);
     let kind = if error.kind.is_empty() { chat_type(status) } else { &*error.kind };
-    // Google's `code` is the status over again.
-    let is_word = |code: &&str| !code.bytes().all(|byte| byte.is_ascii_digit());
+    // Google's `code` is the status over again; the numbers of vendors (`1113`) are words of their own.
+    let is_word = |code: &&str| !code.is_empty() && code.parse() != Ok(status);
     let code = Some(&*error.code).filter(is_word).or_else(|| chat_code(status));
     // Message fallback chain: message, code, type (B77).
     let message = [&error.message, &error.code, &error.kind].into_iter().find(|text| !text.is_empty());
@@ -75,8 +75,9 @@ pub(super) fn from_frame<'a>(data: &'a RawValue) -> StreamError<'a> {
     let probed = probe_error(data.get().as_bytes());
     let kind = probed.kind.unwrap_or_default();
     let code = probed.code.unwrap_or_default();
-    let embedded = code.parse().ok().or_else(|| embedded_status(data));
-    let status = embedded.filter(|status| (400..600).contains(status)).or_else(|| chat_status(&kind, &code));
+    let fails = |status: &u16| (400..600).contains(status);
+    let embedded = code.parse().ok().filter(fails).or_else(|| embedded_status(data).filter(fails));
+    let status = embedded.or_else(|| chat_status(&kind, &code));
     StreamError {
         status,
         kind: Cow::Owned(kind),

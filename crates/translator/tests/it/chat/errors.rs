@@ -5,6 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use cliproxy_core::{ClientError, ClientErrorKind, ProviderFormat, UpstreamBody};
 use cliproxy_translator::Codec;
+use cliproxy_translator::StreamFrame;
+use cliproxy_translator::model::{Event, StreamError};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -124,4 +126,38 @@ fn b77_a_stream_fails_once_and_nothing_follows() {
         values[1],
         json!({"error":{"message":"busy","type":"server_error","param":null,"code":"internal_server_error"}})
     );
+}
+
+#[test]
+fn b77_a_vendor_s_own_number_is_a_code_and_the_status_over_again_is_none() {
+    for (code, status, told) in [
+        ("1113", Some(429), "1113"),
+        ("429", Some(429), "rate_limit_exceeded"),
+        ("429", None, "rate_limit_exceeded"),
+        ("slow_down", Some(429), "slow_down"),
+        ("", Some(429), "rate_limit_exceeded"),
+    ] {
+        let error =
+            StreamError { status, code: code.into(), message: "slow".into(), ..StreamError::default() };
+        let mut out = Vec::new();
+        codec().stream_encoder(&context()).encode(Event::Error(error), &mut out);
+        assert_eq!(check_stream(&out)[0]["error"]["code"], told, "{code} {status:?}");
+    }
+}
+
+/// Source: providers-b.md 6.3, "the status embedded in the JSON error".
+#[test]
+fn a_vendor_s_own_number_does_not_hide_the_status_beside_it() {
+    let data = br#"{"error":{"code":"1113","message":"no money"},"status":429}"#;
+    let mut seen = None;
+    let frame = StreamFrame::of(data);
+    codec()
+        .stream_decoder(&context())
+        .decode(frame, &mut |event| {
+            if let Event::Error(error) = event {
+                seen = Some((error.status, error.code.into_owned()));
+            }
+        })
+        .unwrap();
+    assert_eq!(seen, Some((Some(429), "1113".to_owned())));
 }
