@@ -54,12 +54,12 @@ pub enum Rare<'r> {
     /// A member that its own format has alone.
     Member(&'r str, &'r str),
     /// Such a member of a part.
-    PartMember(&'r str, &'r str),
+    PartMember(Bearer, &'r str, &'r str),
     /// An event that its own format has alone.
     Event(&'r str, &'r str, &'r RawValue),
 }
 
-/// What a state belongs to.
+/// What a state, or a member, belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Bearer {
@@ -257,7 +257,7 @@ impl ReplyMeter {
             self.ask(4, "message.signature", Rare::Signature(bearer, signature));
         }
         for (key, _) in part.extras.iter().filter(|(key, raw)| is_said(source, key, raw)) {
-            if !self.says(Rare::PartMember(source, key)) {
+            if !self.says(Rare::PartMember(bearer, source, key)) {
                 named(&mut self.losses, "message", key, WHY);
             }
         }

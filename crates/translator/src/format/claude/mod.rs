@@ -106,6 +106,8 @@ impl Codec for ClaudeCodec {
             Rare::ServiceTier(tier) => usage::is_tier(&tier.decoded()),
             Rare::StopDetails(raw) => reply::is_refusal(raw),
             Rare::Member(format, _) => format == CLAUDE,
+            // Of its blocks those of calls are written with members of their own.
+            Rare::PartMember(bearer, format, _) => bearer == Bearer::Call && format == CLAUDE,
             Rare::Event(CLAUDE, ..) => true,
             Rare::Event("gemini", name, raw) => {
                 name == GROUNDING && scope.searches_web && search::grounded(raw).is_some()

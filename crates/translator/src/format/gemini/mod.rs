@@ -119,7 +119,7 @@ impl Codec for GeminiCodec {
             Rare::Media(media) => !matches!(media.source, MediaSource::Parts(_)),
             // They are made of what the reply was grounded on, which goes along.
             Rare::Citation(format, _) | Rare::Member(format, _) => dialect::is_family(format),
-            Rare::PartMember(format, key) => dialect::is_family(format) && !key.contains("Data."),
+            Rare::PartMember(_, format, key) => dialect::is_family(format) && !key.contains("Data."),
             Rare::Logprobs(format, _) => dialect::is_family(format) && !scope.stream,
             Rare::Event(format, name, _) => dialect::is_family(format) && name == GROUNDING,
             _ => false,

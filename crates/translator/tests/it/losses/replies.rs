@@ -374,3 +374,26 @@ fn f17_a_search_of_claude_is_an_item_for_clients_that_search() {
         .filter(|line| line.contains("response.output_item.done") && line.contains("web_search_call"));
     assert_eq!(done.filter(|line| line.contains("needle query")).count(), 1, "{stream}");
 }
+
+/// Of Claude's blocks those of calls keep their own members on the way back to Claude.
+#[test]
+fn what_claude_s_calls_have_alone_is_not_told_as_lost_where_it_arrives() {
+    let mut body = rich("claude");
+    for block in body["content"].as_array_mut().unwrap() {
+        match block["type"].as_str() {
+            Some("tool_use") => block["needle_tool_use"] = json!("needle-own"),
+            Some("text") => block["needle_text"] = json!("needle-own"),
+            _ => {}
+        }
+    }
+    let text = body.to_string();
+    let response = codec("claude").decode_reply(text.as_bytes(), &context()).unwrap();
+    let written = codec("claude").encode_reply(&response, &context());
+    let written = String::from_utf8(written).unwrap();
+    let mut meter = ReplyMeter::new(Arc::clone(REGISTRY.codec("claude").unwrap()), true);
+    meter.response(&response);
+    for (member, arrives) in [("needle_tool_use", true), ("needle_text", false)] {
+        let told = meter.losses().iter().any(|loss| loss.what.ends_with(member));
+        assert_eq!((written.contains(member), told), (arrives, !arrives), "{member}: {:?}", meter.losses());
+    }
+}
