@@ -28,6 +28,12 @@ async fn refused(case: &str, client: &dyn Client, reply: TestReply, expected: u1
     check(case, client, status, expected, &reply.text().await, words);
 }
 
+/// The last list of the body ends with a comma: what is around it is JSON.
+fn one_comma_more(good: &str) -> Vec<u8> {
+    let (before, behind) = good.split_at(good.rfind(']').unwrap());
+    [before, ",", behind].concat().into_bytes()
+}
+
 #[tokio::test]
 async fn each_mistake_is_told_in_the_clients_own_format() {
     let limits = "limits: {max-body-bytes: 1048576, max-decompressed-bytes: 1048576}\n";
@@ -52,6 +58,7 @@ async fn each_mistake_is_told_in_the_clients_own_format() {
                 ("half", good.as_bytes()[..good.len() / 2].to_vec(), "Invalid request"),
                 ("no object", text("[1]"), "Invalid request"),
                 ("no JSON", text("model=x"), "Invalid request"),
+                ("a comma too many, deep inside", one_comma_more(&good), "Invalid request"),
                 ("not UTF-8 behind it", [good.as_bytes(), b"\xff"].concat(), "Invalid request"),
                 ("not UTF-8 in a string", broken_string(&good), "UTF-8"),
             ] {

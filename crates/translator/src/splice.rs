@@ -1,6 +1,6 @@
 //! Edits of JSON bodies in place, over one scan of the top level; [`Document`] goes deeper, along paths.
 //!
-//! The scan finds where members begin and end; it does not validate what is inside them. Repeated keys are kept:
+//! The scan finds where members begin and end; it does not validate what is inside them unless it is asked to. Repeated keys are kept:
 //! the last wins for reading, an edit touches all (Source: design.md §12).
 
 use std::borrow::Cow;
@@ -56,7 +56,19 @@ impl<'a> TopLevel<'a> {
     /// # Errors
     /// When the text is not one JSON object, or nests deeper than [`MAX_DEPTH`].
     pub fn scan(body: &'a [u8]) -> Result<Self, CodecError> {
-        let mut scan = Scan { body, at: 0 };
+        Self::scan_with(Scan { body, at: 0, strict: false })
+    }
+
+    /// As [`Self::scan`], for a body that others will not look at again: what is inside the members must be JSON too. Only
+    /// texts are not looked into.
+    ///
+    /// # Errors
+    /// As [`Self::scan`].
+    pub fn scan_strictly(body: &'a [u8]) -> Result<Self, CodecError> {
+        Self::scan_with(Scan { body, at: 0, strict: true })
+    }
+
+    fn scan_with(mut scan: Scan<'a>) -> Result<Self, CodecError> {
         scan.white();
         let scanned = Self::next_of(&mut scan)?;
         scan.white();
@@ -71,7 +83,7 @@ impl<'a> TopLevel<'a> {
     /// # Errors
     /// When the text is no array, or begins with something that is no object.
     pub fn first_of(array: &'a [u8]) -> Result<Option<Self>, CodecError> {
-        let mut scan = Scan { body: array, at: 0 };
+        let mut scan = Scan { body: array, at: 0, strict: false };
         scan.white();
         if scan.next() != Some(b'[') {
             return Err(CodecError::malformed("expected an array"));

@@ -89,7 +89,7 @@ impl<'a> Document<'a> {
     /// # Errors
     /// When the text is not one JSON object.
     pub fn scan(body: &'a [u8]) -> Result<Self, CodecError> {
-        let mut scan = Scan { body, at: 0 };
+        let mut scan = Scan { body, at: 0, strict: false };
         scan.white();
         let start = scan.at;
         if scan.peek() != Some(b'{') {
@@ -157,7 +157,7 @@ impl<'a> Node<'a> {
     /// What is in it; `None` for a single value.
     fn open(&mut self, made: Made) -> Result<Option<&mut Container<'a>>, CodecError> {
         if let Node::Text(text @ [b'{' | b'[', ..]) = self {
-            *self = Node::Open(Container::read(&mut Scan { body: text, at: 0 }, made)?);
+            *self = Node::Open(Container::read(&mut Scan { body: text, at: 0, strict: false }, made)?);
         }
         Ok(match self {
             Node::Text(_) => None,

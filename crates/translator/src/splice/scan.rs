@@ -9,6 +9,8 @@ use crate::codec::CodecError;
 pub(super) struct Scan<'a> {
     pub(super) body: &'a [u8],
     pub(super) at: usize,
+    /// Whether what is inside arrays and objects is held against the grammar, too.
+    pub(super) strict: bool,
 }
 
 impl<'a> Scan<'a> {
@@ -118,6 +120,7 @@ impl<'a> Scan<'a> {
                 self.at += 1;
                 self.string().map(|_| ())
             }
+            Some(b'{' | b'[') if self.strict => self.container_strictly(),
             Some(b'{' | b'[') => self.container(),
             Some(b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => self.scalar(),
             _ => Err(self.broken("expected a value")),
@@ -174,6 +177,59 @@ impl<'a> Scan<'a> {
             }
         }
     }
+
+    /// As [`Self::container`], with everything in its place: names, colons, commas, values. Texts are not looked into.
+    fn container_strictly(&mut self) -> Result<(), CodecError> {
+        let mut open = Brackets::default();
+        loop {
+            // A value begins.
+            match self.peek() {
+                Some(bracket @ (b'{' | b'[')) => {
+                    self.at += 1;
+                    if !open.push(bracket) {
+                        return Err(self.broken("arrays and objects nest too deeply"));
+                    }
+                    self.white();
+                    if !matches!((bracket, self.peek()), (b'{', Some(b'}')) | (b'[', Some(b']'))) {
+                        if bracket == b'{' {
+                            self.quoted()?;
+                            self.colon()?;
+                        }
+                        continue;
+                    }
+                }
+                Some(b'"') => {
+                    self.at += 1;
+                    self.string()?;
+                }
+                _ => self.scalar()?,
+            }
+            // It has ended, and so may what it stands in.
+            loop {
+                self.white();
+                match self.next() {
+                    Some(b',') => {
+                        self.white();
+                        if open.is_object() {
+                            self.quoted()?;
+                            self.colon()?;
+                        }
+                        break;
+                    }
+                    Some(bracket @ (b'}' | b']')) => {
+                        if !open.pop(bracket) {
+                            return Err(self.broken("a bracket does not match"));
+                        }
+                        if open.depth == 0 {
+                            return Ok(());
+                        }
+                    }
+                    Some(_) => return Err(self.broken("expected a comma or the end")),
+                    None => return Err(self.broken("an array or object is not closed")),
+                }
+            }
+        }
+    }
 }
 
 /// The first quote or backslash. Most strings of a body are keys of a few letters, where a call of `memchr` costs
@@ -217,6 +273,12 @@ impl Brackets {
         true
     }
 
+    /// Whether the innermost one is an object.
+    fn is_object(&self) -> bool {
+        let at = self.depth.wrapping_sub(1);
+        self.objects.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
+    }
+
     fn pop(&mut self, bracket: u8) -> bool {
         self.depth = self.depth.wrapping_sub(1);
         self.objects
@@ -234,7 +296,7 @@ mod tests {
         for json in ["0", "7", "1795428000", "-1", "-0.5e+3", "1E2", "1.25", "true", "false", "null"] {
             for behind in ["", " ", ",", "]", "}"] {
                 let body = format!("{json}{behind}");
-                let mut scan = Scan { body: body.as_bytes(), at: 0 };
+                let mut scan = Scan { body: body.as_bytes(), at: 0, strict: false };
                 scan.value().unwrap();
                 assert_eq!(scan.at, json.len(), "{body}");
             }
@@ -242,7 +304,70 @@ mod tests {
         for json in
             ["01", "-", "1.", "1e", ".5", "+1", "truex", "tru", "nulll", "falsE", "n", "1-", "00", "1.e"]
         {
-            assert!(Scan { body: json.as_bytes(), at: 0 }.value().is_err(), "{json}");
+            assert!(Scan { body: json.as_bytes(), at: 0, strict: false }.value().is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_strict_look_takes_what_the_grammar_takes_and_nothing_else() {
+        let strictly = |json: &str| {
+            let mut scan = Scan { body: json.as_bytes(), at: 0, strict: true };
+            scan.value().map(|()| scan.at)
+        };
+        for json in [
+            "{}",
+            "[]",
+            "[ ]",
+            "[{ } , []]",
+            r#"{"a":1}"#,
+            r#"{ "a" : [ 1 , "x\"]" , {"b":null} ] , "a" : {"c":{"d":[-1.5e3,true,[]]}} }"#,
+            "[[[[1],2],3],4]",
+        ] {
+            assert_eq!(strictly(json).ok(), Some(json.len()), "{json}");
+            assert!(serde_json::from_str::<serde_json::Value>(json).is_ok(), "{json}");
+        }
+        for json in [
+            r#"{"a":1,}"#,
+            "[1,]",
+            "[,1]",
+            "[1 2]",
+            "[1,,2]",
+            r#"{"a"}"#,
+            r#"{"a" 1}"#,
+            r#"{"a":}"#,
+            r#"{"a":1 "b":2}"#,
+            "{1:2}",
+            "{a:1}",
+            "[NaN]",
+            "[tru]",
+            "[01]",
+            "[:]",
+            r#"["a":1]"#,
+            r#"{"a":1]"#,
+            r#"[{"a":[1}]"#,
+            "[",
+            "{",
+            "[1",
+            r#"{"a":[{"b":1,}]}"#,
+        ] {
+            assert!(strictly(json).is_err(), "{json}");
+        }
+        let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(strictly(&deep(MAX_DEPTH)).is_ok() && strictly(&deep(MAX_DEPTH + 1)).is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_strict_look_agrees_with_a_parser(json in "[\\[\\]{},:\"a10 -]{0,12}", inner in "[\\[\\]{},:\"a1 ]{0,8}") {
+            for json in [json, format!("[{inner}]"), format!("{{\"a\":{inner}}}")] {
+                if !json.starts_with(['[', '{']) {
+                    continue;
+                }
+                let mut scan = Scan { body: json.as_bytes(), at: 0, strict: true };
+                let read = scan.value().is_ok() && json.get(scan.at..).unwrap_or_default().trim_start().is_empty();
+                let parsed = serde_json::from_str::<serde::de::IgnoredAny>(&json).is_ok();
+                proptest::prop_assert_eq!(read, parsed, "{}", json);
+            }
         }
     }
 }

@@ -25,7 +25,7 @@ pub(crate) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     pub(crate) fn new(json: &'a str) -> Self {
-        Self { text: json, scan: Scan { body: json.as_bytes(), at: 0 } }
+        Self { text: json, scan: Scan { body: json.as_bytes(), at: 0, strict: false } }
     }
 
     /// Reads an object: `member` gets every name, repeated ones too, and takes the value. False when the value is no

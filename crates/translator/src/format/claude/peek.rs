@@ -7,7 +7,7 @@ use crate::json::Text;
 use crate::splice::TopLevel;
 
 pub(super) fn peek(body: &[u8]) -> Result<Peek<'_>, CodecError> {
-    let scanned = TopLevel::scan(body)?;
+    let scanned = TopLevel::scan_strictly(body)?;
     Ok(Peek {
         model: scanned.string("model")?.unwrap_or_default(),
         stream: scanned.raw("stream")?.is_some_and(streams),

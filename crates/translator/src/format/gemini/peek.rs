@@ -7,7 +7,7 @@ use crate::codec::{CodecError, Peek};
 use crate::splice::TopLevel;
 
 pub(super) fn peek(body: &[u8], dialect: Dialect) -> Result<Peek<'_>, CodecError> {
-    let top = TopLevel::scan(body)?;
+    let top = TopLevel::scan_strictly(body)?;
     let inner = if dialect.wraps() { top.object("request") } else { None };
     let mut model = top.string("model")?;
     if model.is_none()

@@ -9,7 +9,7 @@ use crate::model::Request;
 use crate::splice::TopLevel;
 
 pub(super) fn peek(body: &[u8]) -> Result<Peek<'_>, CodecError> {
-    let top = TopLevel::scan(body)?;
+    let top = TopLevel::scan_strictly(body)?;
     let mut peek = top.peek()?;
     // Only the literal `true` asks for a stream. Source: http-api.md A.3.
     peek.stream = top.value("stream") == Some(b"true");

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::dialect::{Dialect, Maker, is_family};
 use crate::codec::{CodecError, Encoded, Profile};
-use crate::json::{Text, Writer};
+use crate::json::Writer;
 use crate::loss::{Loss, Said, Slots, loss, tell};
 use crate::model::{PartKind, Request, Role};
 use crate::names::NameMap;
@@ -97,7 +97,7 @@ pub(super) fn request(
     } else if !dialect.names_sessions() && request.identity.session.is_some() {
         loss(&mut losses, "session_id", "Gemini names no sessions");
     }
-    let mut w = Writer::new(Vec::with_capacity(size_hint(&conversation)));
+    let mut w = Writer::new(profile.room());
     w.begin_object();
     if dialect.wraps() {
         w.field_string("model", &profile.model);
@@ -221,9 +221,4 @@ fn is_prefill(content: &Content<'_, '_>) -> bool {
             let part = part.part();
             part.signature.is_none() && matches!(part.kind, PartKind::Text { .. } | PartKind::Refusal(_))
         })
-}
-
-fn size_hint(conversation: &Conversation<'_, '_>) -> usize {
-    let parts = conversation.turns.iter().flat_map(|turn| turn.parts).chain(conversation.system);
-    parts.map(|part| part.part().as_text().map_or(256, Text::size_hint) + 32).sum::<usize>() + 1024
 }
