@@ -20,14 +20,16 @@ impl<T> Tries<T> {
         self.left.next()
     }
 
-    /// Whether to go on after an error, which is kept: the first that a provider told says most.
+    /// Whether to go on after an error. Of all, the one that says most is kept.
     pub(crate) fn goes_on(&mut self, error: ExecutorError) -> Result<(), ExecutorError> {
+        let kept = match self.error.take() {
+            Some(kept) if !says_more(&error, &kept) => kept,
+            _ => error,
+        };
         if self.left.len() == 0 {
-            return Err(self.error.take().unwrap_or(error));
+            return Err(kept);
         }
-        if self.error.as_ref().is_none_or(|kept| kept.status().is_none()) {
-            self.error = Some(error);
-        }
+        self.error = Some(kept);
         Ok(())
     }
 
@@ -37,6 +39,13 @@ impl<T> Tries<T> {
             ExecutorError::new(ErrorKind::Internal, "there was nowhere to send the request")
         })
     }
+}
+
+/// Whether an error says more than an earlier one: the first that a provider told does, but for a limit, which ends
+/// sooner than a refusal.
+fn says_more(error: &ExecutorError, kept: &ExecutorError) -> bool {
+    kept.status().is_none()
+        || (kept.kind() == ErrorKind::Forbidden && error.kind() == ErrorKind::RateLimited)
 }
 
 /// Whether another host may know better. Source: providers-a.md 7.6.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cliproxy_core::{Credential, CredentialId, ErrorKind, ExecutorError, ProviderExecutor, Timestamp};
-use http::Method;
 use http::header::{CONTENT_TYPE, HeaderValue, USER_AGENT};
+use http::{Method, StatusCode};
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
@@ -17,6 +17,9 @@ use crate::urls::Base;
 
 /// A project rests this long where Google does not say how long. Source: runtime.md D.6, the ladder's middle.
 const REST: Duration = Duration::from_secs(60);
+
+/// A project that refuses rests this long: somebody has to change something. Source: providers-a.md 1.5 row 403.
+const REFUSED: Duration = Duration::from_secs(30 * 60);
 
 /// The projects of a credential, each once, in their order: one, or several behind commas.
 pub(crate) fn of(credential: &Credential) -> Vec<String> {
@@ -131,7 +134,7 @@ fn named(value: &Value) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// Which projects are at their limit: the others go first. Kept in memory, and small: expired entries go with the next one.
+/// Which projects are at their limit or refused: the others go first. Kept in memory, and small: expired entries go with the next one.
 #[derive(Debug, Default)]
 pub(crate) struct Resting {
     until: Mutex<Vec<(CredentialId, String, Timestamp)>>,
@@ -151,16 +154,29 @@ impl Resting {
         projects
     }
 
-    /// A project is at its limit.
-    pub(crate) fn rest(
+    /// Whether an error is the project's, so that another may serve: it is at its limit, or may not be used. A project that
+    /// is somebody else's, or has the service or its billing switched off, says nothing of the account's others. The
+    /// project rests then.
+    // Source: providers-a.md 5.7 "two selectable credentials", `SERVICE_DISABLED`.
+    pub(crate) fn is_the_projects(
         &self,
         credential: &Credential,
         project: &str,
-        wait: Option<Duration>,
+        error: &ExecutorError,
         now: Timestamp,
-    ) {
+    ) -> bool {
+        let wait = match (error.kind(), error.status()) {
+            (ErrorKind::RateLimited, _) => error.evidence().retry_after.unwrap_or(REST),
+            (ErrorKind::Forbidden, Some(StatusCode::FORBIDDEN)) => REFUSED,
+            _ => return false,
+        };
+        self.rest(credential, project, wait, now);
+        true
+    }
+
+    fn rest(&self, credential: &Credential, project: &str, wait: Duration, now: Timestamp) {
         let mut until = self.until.lock();
         until.retain(|(id, known, end)| *end > now && !(id == credential.id() && known == project));
-        until.push((credential.id().clone(), project.to_owned(), now.plus(wait.unwrap_or(REST))));
+        until.push((credential.id().clone(), project.to_owned(), now.plus(wait)));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cliproxy_core::{
-    Attempt, Credential, Endpoint, ErrorKind, Evidence, ExecutorError, Failure, ModelInfo, Operation,
+    Attempt, Credential, Endpoint, Evidence, ExecutorError, Failure, ModelInfo, Operation,
     ProviderExecutor, ProviderFormat, ProviderId, Renewal, Secret, UpstreamModel, WireReply, WireStream,
 };
 use cliproxy_transport::oauth::known;
@@ -85,7 +85,7 @@ impl GeminiCliExecutor {
         Ok(request)
     }
 
-    /// The requests through each project, those at their limit last.
+    /// The requests through each project, those that rest last.
     fn requests(
         &self,
         attempt: &Attempt,
@@ -107,7 +107,7 @@ impl GeminiCliExecutor {
         requests.map(Tries::new)
     }
 
-    /// Whether a limit of one project leaves others to try.
+    /// Whether what one project says leaves others to try.
     fn after(
         &self,
         attempt: &Attempt,
@@ -115,10 +115,9 @@ impl GeminiCliExecutor {
         error: ExecutorError,
         tries: &mut Tries<(String, Request<Bytes>)>,
     ) -> Result<(), ExecutorError> {
-        if error.kind() != ErrorKind::RateLimited {
+        if !self.resting.is_the_projects(&attempt.credential, project, &error, attempt.now) {
             return Err(error);
         }
-        self.resting.rest(&attempt.credential, project, error.evidence().retry_after, attempt.now);
         tries.goes_on(error)
     }
 }

@@ -115,13 +115,77 @@ async fn a_project_at_its_limit_leaves_the_request_to_the_next() {
     assert_eq!(error.kind(), ErrorKind::RateLimited);
     assert_eq!(error.evidence().retry_after.unwrap().as_secs(), 40);
 
-    // Only limits move it on.
+    // Trouble of the service is no project's.
     let before = upstream.requests().len();
     upstream.script_all([status(500)]);
     let mut attempt = asked(login("a,b"), false);
     attempt.now = Timestamp::from_secs(1_795_440_000);
     assert_eq!(executor.execute(attempt).await.unwrap_err().kind(), ErrorKind::Server);
     assert_eq!(upstream.requests().len(), before + 1);
+}
+
+/// Source: providers-a.md 5.7 "two selectable credentials", `SERVICE_DISABLED`; 1.5 row 403.
+#[tokio::test]
+async fn a_project_that_may_not_be_used_leaves_the_request_to_the_next() {
+    let refusal = |reason: &str| {
+        status(403).json(&json!({"error":{"code":403,"status":"PERMISSION_DENIED","message":"visit https://console.example",
+            "details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":reason}]}}))
+    };
+    let at = |seconds: i64, stream: bool| {
+        let mut attempt = asked(login("a,b"), stream);
+        attempt.now = Timestamp::from_secs(seconds);
+        attempt
+    };
+    let upstream = FakeUpstream::start().await;
+    let executor = executor(&upstream);
+    for (reason, start) in
+        [("SERVICE_DISABLED", 1_000_000), ("IAM_PERMISSION_DENIED", 2_000_000), ("BILLING_DISABLED", 3_000_000)]
+    {
+        let before = upstream.requests().len();
+        upstream.script_all([refusal(reason), json(&json!({"n":1}))]);
+        let reply = executor.execute(at(start, false)).await.unwrap();
+        assert_eq!(reply.body, r#"{"n":1}"#, "{reason}");
+        // It rests, and is asked again when somebody may have switched it on.
+        upstream.script_all([json(&json!({}))]);
+        executor.execute(at(start + 1799, false)).await.unwrap();
+        executor.execute(at(start + 1801, false)).await.unwrap();
+        assert_eq!(projects(&upstream)[before..], ["a", "b", "b", "a"], "{reason}");
+    }
+
+    // A limit ends sooner than a refusal: it is told whichever came first, so that nobody rests for longer.
+    for (start, replies) in [
+        (4_000_000, [gemini::rate_limited(40), refusal("SERVICE_DISABLED")]),
+        (5_000_000, [refusal("SERVICE_DISABLED"), gemini::rate_limited(40)]),
+    ] {
+        upstream.script_all(replies);
+        let error = executor.execute_stream(at(start, true)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::RateLimited);
+        assert_eq!(error.evidence().retry_after.unwrap().as_secs(), 40);
+    }
+
+    // With all of them refused it is the account that rests, and the text says where to go.
+    upstream.script_all([refusal("SERVICE_DISABLED"), refusal("SERVICE_DISABLED")]);
+    let error = executor.execute(at(6_000_000, false)).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.evidence().scope),
+        (ErrorKind::Forbidden, cliproxy_core::Scope::Credential)
+    );
+    assert!(String::from_utf8_lossy(error.body()).contains("console.example"));
+
+    // What is no project's is not tried through another: a 400 that names the place, a token that is over.
+    for (start, reply, kind) in [
+        (
+            7_000_000,
+            status(400).json(&json!({"error":{"code":400,"status":"FAILED_PRECONDITION","message":"User location is not supported for the API use."}})),
+            ErrorKind::Forbidden,
+        ),
+        (8_000_000, status(401), ErrorKind::Unauthorized),
+    ] {
+        let before = upstream.requests().len();
+        upstream.script_all([reply]);
+        assert_eq!(executor.execute(at(start, false)).await.unwrap_err().kind(), kind);
+        assert_eq!(upstream.requests().len(), before + 1, "{kind:?}");
+    }
 }
 
 #[tokio::test]
@@ -177,6 +241,13 @@ async fn a_file_without_a_client_is_renewed_with_the_published_one_or_the_config
         Some("access-2"),
         "without a nest they stand at the top"
     );
+
+    // Where the file wants it, and nowhere else.
+    let elsewhere = FakeTokenEndpoint::start(["refresh-c"]).await;
+    let file = json!({"token":{"refresh_token":"refresh-c"},"token_url":elsewhere.url()});
+    let fresh = configured.refresh(&account("gemini-cli", file, |_| {})).await.unwrap();
+    assert_eq!(fresh.document().as_map()["token"]["access_token"], "access-1");
+    assert_eq!((elsewhere.redemptions().len(), tokens.redemptions().len()), (1, 2));
 
     // A client of the file's own whose secret nobody knows.
     let strange = account("gemini-cli", json!({"token":{"refresh_token":"r","client_id":"strange"}}), |_| {});
