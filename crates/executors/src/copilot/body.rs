@@ -61,7 +61,53 @@ fn of_responses<'e>(top: &TopLevel<'_>) -> Edits<'e> {
     if !top.has("include") {
         edits = edits.set("include", "[\"reasoning.encrypted_content\"]");
     }
-    edits
+    let member = |key: &str| top.value(key).and_then(|raw| serde_json::from_slice::<Value>(raw).ok());
+    if let Some(Value::Object(mut reasoning)) = member("reasoning")
+        && reasoning.get("effort").is_some_and(Value::is_string)
+        && reasoning.get("summary").is_none_or(Value::is_null)
+    {
+        reasoning.insert("summary".to_owned(), json!("auto"));
+        edits = edits.set("reasoning", Value::Object(reasoning).to_string());
+    }
+    let Some(Value::Array(tools)) = member("tools") else { return edits };
+    let kept: Vec<&Value> = tools.iter().filter(|tool| is_offered(tool)).collect();
+    if kept.len() == tools.len() {
+        return edits;
+    }
+    if kept.is_empty() {
+        return edits.remove("tools").remove("tool_choice");
+    }
+    edits = edits.set("tools", json!(kept).to_string());
+    match member("tool_choice").and_then(|choice| without_hosted(&choice)) {
+        Some(choice) => edits.set("tool_choice", choice.to_string()),
+        None => edits,
+    }
+}
+
+/// Whether it is a tool of the client's own, or one of those that OpenAI runs and Copilot has.
+// Source: providers-b.md 2.5.4 "built-in tools only `computer`, `computer_use_preview`".
+fn is_offered(tool: &Value) -> bool {
+    let kind = tool.get("type").and_then(Value::as_str);
+    kind.is_none_or(|kind| matches!(kind, "function" | "custom" | "computer" | "computer_use_preview"))
+}
+
+/// What a choice becomes where it names tools that are left out; `None` when it names none.
+fn without_hosted(choice: &Value) -> Option<Value> {
+    let kind = choice.get("type").and_then(Value::as_str)?;
+    if kind != "allowed_tools" {
+        return (!is_offered(choice)).then(|| json!("auto"));
+    }
+    let named = choice.get("tools").and_then(Value::as_array)?;
+    let kept: Vec<&Value> = named.iter().filter(|tool| is_offered(tool)).collect();
+    if kept.len() == named.len() {
+        return None;
+    }
+    if kept.is_empty() {
+        return Some(json!("auto"));
+    }
+    let mut choice = choice.clone();
+    choice.as_object_mut()?.insert("tools".to_owned(), json!(kept));
+    Some(choice)
 }
 
 /// Claude's own words go as they are, but for a beta that is refused. Source: providers-b.md 2.5.4 "[H] beta".
@@ -174,6 +220,49 @@ mod tests {
             sent(&json!({"service_tier": "flex", "store": true, "input": []}), &responses).0,
             json!({"store": true, "input": [], "include": ["reasoning.encrypted_content"]})
         );
+    }
+
+    /// Source: providers-b.md 2.5.4 "responses".
+    #[test]
+    fn tools_that_copilot_does_not_run_are_left_out_of_a_responses_body_with_every_choice_of_them() {
+        let function = json!({"type": "function", "name": "f"});
+        let search = json!({"type": "web_search"});
+        let choice = |names: Value| json!({"type": "allowed_tools", "mode": "auto", "tools": names});
+        let own = json!([function, {"type": "custom", "name": "c"}, {"type": "computer_use_preview"}, {"type": "computer"}]);
+        for (tools, chosen, kept, choice) in [
+            (own.clone(), json!("required"), Some(own), Some(json!("required"))),
+            (json!([function, search]), json!("required"), Some(json!([function])), Some(json!("required"))),
+            (json!([search, function]), search.clone(), Some(json!([function])), Some(json!("auto"))),
+            (json!([search, function]), function.clone(), Some(json!([function])), Some(function.clone())),
+            (
+                json!([search, function]),
+                choice(json!([search, function])),
+                Some(json!([function])),
+                Some(choice(json!([function]))),
+            ),
+            (json!([search, function]), choice(json!([search])), Some(json!([function])), Some(json!("auto"))),
+            (json!([search, {"type": "image_generation"}]), json!("required"), None, None),
+        ] {
+            let body = json!({"input": [], "tools": tools, "tool_choice": chosen});
+            let (got, _) = sent(&body, &ProviderFormat::OPENAI_RESPONSES);
+            assert_eq!((got.get("tools"), got.get("tool_choice")), (kept.as_ref(), choice.as_ref()), "{body}");
+        }
+    }
+
+    /// Source: providers-b.md 2.5.4 "`reasoning.summary="auto"` (only if effort is given)".
+    #[test]
+    fn whoever_names_an_effort_is_told_a_summary_of_the_thoughts() {
+        for (reasoning, expected) in [
+            (json!({"effort": "high"}), json!({"effort": "high", "summary": "auto"})),
+            (json!({"effort": "high", "summary": null}), json!({"effort": "high", "summary": "auto"})),
+            (json!({"effort": "low", "summary": "detailed"}), json!({"effort": "low", "summary": "detailed"})),
+            (json!({"summary": null}), json!({"summary": null})),
+            (json!({}), json!({})),
+        ] {
+            let body = json!({"input": [], "reasoning": reasoning});
+            assert_eq!(sent(&body, &ProviderFormat::OPENAI_RESPONSES).0["reasoning"], expected, "{reasoning}");
+        }
+        assert_eq!(sent(&json!({"input": []}), &ProviderFormat::OPENAI_RESPONSES).0.get("reasoning"), None);
     }
 
     #[test]
