@@ -35,7 +35,7 @@ pub(super) fn chat(body: &Bytes, model: &str) -> Result<Bytes, ExecutorError> {
         edits = edits.remove("reasoning_effort").set("thinking", thinking(&top, &effort));
     }
     if let Some(raw) = top.value("messages")
-        && [&b"\"tool\""[..], b"\"tool_calls\""].iter().any(|word| memmem::find(raw, word).is_some())
+        && [&b"\"tool\""[..], b"\"assistant\""].iter().any(|word| memmem::find(raw, word).is_some())
         && let Ok(mut messages) = serde_json::from_slice::<Vec<Value>>(raw)
         && mend(&mut messages)
     {
@@ -60,8 +60,10 @@ fn thinking(top: &TopLevel<'_>, effort: &str) -> String {
 }
 
 /// Puts right what the service refuses; whether anything was.
-fn mend(messages: &mut [Value]) -> bool {
-    let mut changed = false;
+fn mend(messages: &mut Vec<Value>) -> bool {
+    let before = messages.len();
+    messages.retain(|message| !is_empty(message));
+    let mut changed = messages.len() < before;
     let mut open: Vec<String> = Vec::new();
     let mut reasoning: Option<String> = None;
     for message in messages.iter_mut().filter_map(Value::as_object_mut) {
@@ -108,6 +110,25 @@ fn mend(messages: &mut [Value]) -> bool {
     changed
 }
 
+/// Whether it is an assistant's message that says nothing. A reply that is to be continued does: `partial`.
+// Source: "[H] empty assistant messages without calls or reasoning are dropped".
+fn is_empty(message: &Value) -> bool {
+    let blank = |text: &Value| text.as_str().is_some_and(|text| text.trim().is_empty());
+    let nothing = |key: &str| match message.get(key) {
+        None | Some(Value::Null) => true,
+        Some(Value::Array(parts)) => parts.iter().all(|part| {
+            part.get("type").is_some_and(|kind| kind == "text") && part.get("text").is_none_or(blank)
+        }),
+        Some(value) => blank(value),
+    };
+    let unreasoned = nothing("reasoning_content")
+        || message.get("reasoning_content").and_then(Value::as_str).map(str::trim) == Some(NO_REASONING);
+    message.get("role").and_then(Value::as_str) == Some("assistant")
+        && ["content", "tool_calls", "function_call", "refusal", "audio"].into_iter().all(nothing)
+        && unreasoned
+        && message.get("partial").and_then(Value::as_bool) != Some(true)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,6 +165,34 @@ mod tests {
             let got = sent(&body, "kimi-k3");
             assert_eq!(got["thinking"], expected, "{body}");
             assert_eq!(got.get("reasoning_effort"), None);
+        }
+    }
+
+    #[test]
+    fn an_assistant_that_said_nothing_is_left_out_and_nobody_else() {
+        let user = json!({"role": "user", "content": ""});
+        for (message, stays) in [
+            (json!({"role": "assistant", "content": ""}), false),
+            (json!({"role": "assistant", "content": " \n", "tool_calls": []}), false),
+            (json!({"role": "assistant", "content": null, "reasoning_content": " "}), false),
+            (json!({"role": "assistant"}), false),
+            (json!({"role": "assistant", "content": [{"type": "text", "text": ""}]}), false),
+            (json!({"role": "assistant", "content": "", "reasoning_content": NO_REASONING}), false),
+            (json!({"role": "assistant", "content": "a"}), true),
+            (json!({"role": "assistant", "content": [{"type": "image_url"}]}), true),
+            (json!({"role": "assistant", "content": "", "reasoning_content": "r"}), true),
+            (json!({"role": "assistant", "content": null, "refusal": "no"}), true),
+            (json!({"role": "assistant", "content": "", "name": "Kelsier", "partial": true}), true),
+            (
+                json!({"role": "assistant", "content": null, "reasoning_content": "r", "tool_calls": [{"id": "a"}]}),
+                true,
+            ),
+            (json!({"role": "system", "content": ""}), true),
+            (json!({"role": "tool", "tool_call_id": "a", "content": ""}), true),
+        ] {
+            let got = sent(&json!({"messages": [user, message, user]}), "kimi-k2");
+            let expected = if stays { json!([user, message, user]) } else { json!([user, user]) };
+            assert_eq!(got["messages"], expected, "{message}");
         }
     }
 

@@ -3,7 +3,7 @@
 //! | call | endpoint |
 //! |---|---|
 //! | generate, stream | `POST https://api.kimi.com/coding/v1/chat/completions`, or `…/v1/messages` for Claude clients |
-//! | count tokens | none: a local estimate |
+//! | count tokens | `POST …/v1/messages/count_tokens` for Claude clients; for others a local estimate |
 //! | models | static |
 //! | renewal | five minutes before the token expires |
 //!
