@@ -15,6 +15,7 @@ use crate::headers::{OWN_AGENT, apply_credential_headers, bearer};
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const OPT_OUT: HeaderName = HeaderName::from_static("x-amzn-codewhisperer-optout");
 const AGENT_MODE: HeaderName = HeaderName::from_static("x-amzn-kiro-agent-mode");
+const SDK_REQUEST: HeaderName = HeaderName::from_static("amz-sdk-request");
 const INVOCATION: HeaderName = HeaderName::from_static("amz-sdk-invocation-id");
 
 /// Shows the token; whatever stood there before goes.
@@ -42,6 +43,8 @@ fn call(
     if let Some(target) = target {
         headers.insert(TARGET, HeaderValue::from_static(target));
     }
+    // Source: 1.5.2. Each call is an invocation of its own, so it is the first of each.
+    headers.insert(SDK_REQUEST, HeaderValue::from_static("attempt=1; max=3"));
     // Tells one invocation from another, as the vendor's SDKs do.
     if let Ok(id) = HeaderValue::try_from(random_uuid()?) {
         headers.insert(INVOCATION, id);

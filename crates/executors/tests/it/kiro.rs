@@ -96,6 +96,7 @@ async fn a_call_says_what_the_service_needs_and_who_we_are() {
         ("content-type", "application/json"),
         ("accept", "*/*"),
         ("x-amzn-codewhisperer-optout", "true"),
+        ("amz-sdk-request", "attempt=1; max=3"),
         ("x-amzn-kiro-agent-mode", "vibe"),
     ] {
         assert_eq!(asked.header(name), Some(value), "{name}");
