@@ -30,14 +30,18 @@ impl OauthClient {
         urls: &Urls,
         credential: &Credential,
     ) -> TokenEndpoint {
-        let own = credential.document().text("token_url");
-        let url = own.or_else(|| urls.get("token")).unwrap_or(known.token.default);
+        let url = token_url(credential).or_else(|| urls.get("token")).unwrap_or(known.token.default);
         let endpoint = TokenEndpoint::new(url, self.id.as_deref().unwrap_or(known.id));
         match self.secret(known) {
             Some(secret) => endpoint.with_secret(secret, ClientAuth::Body),
             None => endpoint,
         }
     }
+}
+
+/// Where its file wants a credential's tokens to be fetched, in place of the provider's.
+pub(crate) fn token_url(credential: &Credential) -> Option<&str> {
+    credential.document().text("token_url")
 }
 
 /// Now, for times that are written into a file: renewals are handed no clock.

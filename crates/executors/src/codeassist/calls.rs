@@ -44,8 +44,7 @@ impl<T> Tries<T> {
 /// Whether an error says more than an earlier one: the first that a provider told does, but for a limit, which ends
 /// sooner than a refusal.
 fn says_more(error: &ExecutorError, kept: &ExecutorError) -> bool {
-    kept.status().is_none()
-        || (kept.kind() == ErrorKind::Forbidden && error.kind() == ErrorKind::RateLimited)
+    kept.status().is_none() || (kept.kind() == ErrorKind::Forbidden && error.kind() == ErrorKind::RateLimited)
 }
 
 /// Whether another host may know better. Source: providers-a.md 7.6.

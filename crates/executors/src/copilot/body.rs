@@ -240,12 +240,21 @@ mod tests {
                 Some(json!([function])),
                 Some(choice(json!([function]))),
             ),
-            (json!([search, function]), choice(json!([search])), Some(json!([function])), Some(json!("auto"))),
+            (
+                json!([search, function]),
+                choice(json!([search])),
+                Some(json!([function])),
+                Some(json!("auto")),
+            ),
             (json!([search, {"type": "image_generation"}]), json!("required"), None, None),
         ] {
             let body = json!({"input": [], "tools": tools, "tool_choice": chosen});
             let (got, _) = sent(&body, &ProviderFormat::OPENAI_RESPONSES);
-            assert_eq!((got.get("tools"), got.get("tool_choice")), (kept.as_ref(), choice.as_ref()), "{body}");
+            assert_eq!(
+                (got.get("tools"), got.get("tool_choice")),
+                (kept.as_ref(), choice.as_ref()),
+                "{body}"
+            );
         }
     }
 
@@ -255,12 +264,19 @@ mod tests {
         for (reasoning, expected) in [
             (json!({"effort": "high"}), json!({"effort": "high", "summary": "auto"})),
             (json!({"effort": "high", "summary": null}), json!({"effort": "high", "summary": "auto"})),
-            (json!({"effort": "low", "summary": "detailed"}), json!({"effort": "low", "summary": "detailed"})),
+            (
+                json!({"effort": "low", "summary": "detailed"}),
+                json!({"effort": "low", "summary": "detailed"}),
+            ),
             (json!({"summary": null}), json!({"summary": null})),
             (json!({}), json!({})),
         ] {
             let body = json!({"input": [], "reasoning": reasoning});
-            assert_eq!(sent(&body, &ProviderFormat::OPENAI_RESPONSES).0["reasoning"], expected, "{reasoning}");
+            assert_eq!(
+                sent(&body, &ProviderFormat::OPENAI_RESPONSES).0["reasoning"],
+                expected,
+                "{reasoning}"
+            );
         }
         assert_eq!(sent(&json!({"input": []}), &ProviderFormat::OPENAI_RESPONSES).0.get("reasoning"), None);
     }

@@ -78,9 +78,10 @@ impl CopilotExecutor {
         github: &Secret,
         now: Timestamp,
     ) -> Result<(Token, Timestamp), ExecutorError> {
+        let own = account::token_url(credential);
         let replaced = self.service.urls.get(known::COPILOT_TOKEN.name);
         let replaced = replaced.filter(|url| *url != known::COPILOT_TOKEN.default);
-        let url = replaced.map_or_else(|| home.exchange(), str::to_owned);
+        let url = own.or(replaced).map_or_else(|| home.exchange(), str::to_owned);
         token::exchange(self, &self.service.egress, &url, credential, &home, github, now).await
     }
 

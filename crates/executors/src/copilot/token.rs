@@ -35,7 +35,10 @@ pub(super) async fn exchange(
     now: Timestamp,
 ) -> Result<(Token, Timestamp), ExecutorError> {
     let uri: Uri = url.parse().map_err(|_| {
-        ExecutorError::new(ErrorKind::Misconfigured, "the endpoint github-copilot.copilot-token is no URL")
+        ExecutorError::new(
+            ErrorKind::Misconfigured,
+            "the endpoint github-copilot.copilot-token, or token_url of the file, is no URL",
+        )
     })?;
     let mut request = egress::request(Method::GET, uri, Bytes::new());
     let headers = request.headers_mut();

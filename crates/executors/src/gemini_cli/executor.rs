@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cliproxy_core::{
-    Attempt, Credential, Endpoint, Evidence, ExecutorError, Failure, ModelInfo, Operation,
-    ProviderExecutor, ProviderFormat, ProviderId, Renewal, Secret, UpstreamModel, WireReply, WireStream,
+    Attempt, Credential, Endpoint, Evidence, ExecutorError, Failure, ModelInfo, Operation, ProviderExecutor,
+    ProviderFormat, ProviderId, Renewal, Secret, UpstreamModel, WireReply, WireStream,
 };
 use cliproxy_transport::oauth::known;
 use http::{HeaderMap, Method, Request, Response};

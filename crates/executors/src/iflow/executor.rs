@@ -125,7 +125,8 @@ impl IflowExecutor {
     }
 
     async fn user_key(&self, credential: &Credential, token: &Secret) -> Option<Value> {
-        let mut url = url_of(&self.0, "userinfo");
+        let own = credential.document().text("userinfo_url");
+        let mut url = own.map_or_else(|| url_of(&self.0, "userinfo"), str::to_owned);
         url.push_str(if url.contains('?') { "&" } else { "?" });
         url.push_str("accessToken=");
         url.push_str(&crate::urls::segment(token.expose()));
@@ -142,8 +143,11 @@ impl IflowExecutor {
         cookie: &Secret,
         name: &str,
     ) -> Result<Map<String, Value>, ExecutorError> {
-        let uri = url_of(&self.0, "api-key").parse().map_err(|_| {
-            ExecutorError::new(ErrorKind::Misconfigured, "the endpoint iflow.api-key is no URL")
+        let own = account::token_url(credential);
+        let url = own.map_or_else(|| url_of(&self.0, "api-key"), str::to_owned);
+        let uri = url.parse().map_err(|_| {
+            let message = "the endpoint iflow.api-key, or token_url of the file, is no URL";
+            ExecutorError::new(ErrorKind::Misconfigured, message)
         })?;
         let body = Bytes::from(json!({"name": name}).to_string());
         let mut request = egress::request(Method::POST, uri, body);

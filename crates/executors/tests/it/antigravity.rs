@@ -211,6 +211,12 @@ async fn a_renewal_needs_the_secret_that_only_the_user_can_set() {
     assert!(document["timestamp"].as_i64().unwrap() > 1_700_000_000_000, "milliseconds");
     assert!(document["expired"].is_string());
     assert_eq!(document["project_id"], "p-1");
+
+    // Where the file wants it, and nowhere else.
+    let elsewhere = FakeTokenEndpoint::start(["refresh-0"]).await;
+    let fresh = executor.refresh(&login(json!({"token_url":elsewhere.url()}))).await.unwrap();
+    assert_eq!(fresh.document().text("access_token"), Some("access-1"));
+    assert_eq!((elsewhere.redemptions().len(), tokens.redemptions().len()), (1, 1));
 }
 
 #[tokio::test]

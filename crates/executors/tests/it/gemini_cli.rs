@@ -138,9 +138,11 @@ async fn a_project_that_may_not_be_used_leaves_the_request_to_the_next() {
     };
     let upstream = FakeUpstream::start().await;
     let executor = executor(&upstream);
-    for (reason, start) in
-        [("SERVICE_DISABLED", 1_000_000), ("IAM_PERMISSION_DENIED", 2_000_000), ("BILLING_DISABLED", 3_000_000)]
-    {
+    for (reason, start) in [
+        ("SERVICE_DISABLED", 1_000_000),
+        ("IAM_PERMISSION_DENIED", 2_000_000),
+        ("BILLING_DISABLED", 3_000_000),
+    ] {
         let before = upstream.requests().len();
         upstream.script_all([refusal(reason), json(&json!({"n":1}))]);
         let reply = executor.execute(at(start, false)).await.unwrap();

@@ -100,8 +100,8 @@ async fn iflow_renews_its_key_with_its_tokens_or_by_its_cookie() {
     assert_eq!(error.kind(), ErrorKind::Misconfigured);
     assert!(error.message().contains("oauth-clients.iflow.client-secret"), "{error}");
     let executor = executor.with_oauth_client(None, Some("s".into()));
-    let new = executor.refresh(&account).await.unwrap();
-    assert_eq!(new.api_key().unwrap().expose(), "sk-2");
+    let new_tokens = executor.refresh(&account).await.unwrap();
+    assert_eq!(new_tokens.api_key().unwrap().expose(), "sk-2");
     assert_eq!(site.last().query, "accessToken=access-1");
 
     site.script_path(
@@ -120,6 +120,23 @@ async fn iflow_renews_its_key_with_its_tokens_or_by_its_cookie() {
         (site.last().header("cookie"), site.last().json()),
         (Some("BXAuth=CANARY;"), json!({"name": "me"}))
     );
+    // The file's own places, for either way.
+    let own = FakeUpstream::start().await;
+    own.script_path("/mine", [json(&json!({"success": true, "data": {"apiKey": "sk-4"}}))]);
+    let at = |credential: &Credential, more: serde_json::Value| {
+        let mut document = credential.document().as_map().clone();
+        document.extend(more.as_object().unwrap().clone());
+        login("iflow", serde_json::Value::Object(document))
+    };
+    let before = site.requests().len();
+    let mine = format!("{}/mine", own.url());
+    let by_cookie = executor.refresh(&at(&cookie, json!({"token_url": mine}))).await.unwrap();
+    assert_eq!(by_cookie.api_key().unwrap().expose(), "sk-4");
+    assert_eq!(own.last().header("cookie"), Some("BXAuth=CANARY;"));
+    let by_tokens = executor.refresh(&at(&new_tokens, json!({"userinfo_url": mine}))).await.unwrap();
+    assert_eq!(by_tokens.api_key().unwrap().expose(), "sk-4");
+    assert_eq!(own.last().query, "accessToken=access-2");
+    assert_eq!(site.requests().len(), before, "nothing went to the provider's own");
     // No refusal of the service is known to be final; what it repeats of the cookie is not told.
     for reply in [
         json(&json!({"success": false, "code": 500, "message": "busy with BXAuth=CANARY; of me"})),
@@ -281,6 +298,31 @@ async fn refused_copilot_tokens_are_exchanged_once_for_all_and_a_fresh_one_not_a
     pass(LATER).await;
     ask().await.unwrap();
     assert_eq!(exchanges(&upstream), 4);
+}
+
+#[tokio::test]
+async fn a_file_says_where_its_copilot_token_is_fetched() {
+    let (upstream, executor, account) = seat(3600).await;
+    let own = FakeUpstream::start().await;
+    own.script_all([json(&json!({"token": "tid=own", "expires_at": 4_000_000_000_i64}))]);
+    let mut document = account.document().as_map().clone();
+    document.insert("token_url".to_owned(), json!(format!("{}/mine", own.url())));
+    for domain in [None, Some("corp.ghe.com")] {
+        document.insert("enterprise_domain".to_owned(), json!(domain));
+        // Each has its own token in memory.
+        document.insert("access_token".to_owned(), json!(format!("github-{domain:?}")));
+        let account = login("github-copilot", serde_json::Value::Object(document.clone()));
+        let account = account.clone().with_settings({
+            let mut settings = account.settings().clone();
+            settings.base_url = Some(upstream.url());
+            settings
+        });
+        executor.execute(call(account, "gpt-4.1", BODY)).await.unwrap();
+        assert_eq!(own.last().path, "/mine", "{domain:?}");
+        assert_eq!(own.last().key, format!("github-{domain:?}"));
+        assert_eq!(upstream.last().key, "tid=own", "{domain:?}");
+    }
+    assert!(upstream.requests().iter().all(|asked| asked.path == "/chat/completions"));
 }
 
 #[tokio::test]
