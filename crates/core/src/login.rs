@@ -205,6 +205,10 @@ pub trait LoginUi: fmt::Debug + Send + Sync + 'static {
     /// Asks, and waits for the answer; an empty one is an answer. `None` when there is nobody to ask. The future is
     /// dropped when the flow got on by other means.
     async fn ask(&self, question: Question) -> Option<String>;
+
+    /// What the flow has, before it asks for more: tokens that no other login brings again. Whoever runs the flow saves
+    /// the last of these, should it be dropped or fail after that. Returns at once.
+    fn so_far(&self, _login: NewLogin) {}
 }
 
 /// What a flow brought: not stored yet.

@@ -16,16 +16,21 @@ use crate::browser::{Redirect, consent};
 use crate::means::{Call, Means, failed, parse, token_failed};
 use crate::names::{part, short_hash};
 
-static ENDPOINTS: [Endpoint; 4] = [
+/// Where the user types the code in.
+const DEVICE_PAGE: Endpoint = Endpoint::new("device-page", "https://auth.openai.com/codex/device");
+/// What the exchange names as its redirect URI.
+const DEVICE_REDIRECT: Endpoint =
+    Endpoint::new("device-redirect", "https://auth.openai.com/deviceauth/callback");
+
+static ENDPOINTS: [Endpoint; 6] = [
     Endpoint::new("authorize", "https://auth.openai.com/oauth/authorize"),
     known::CODEX.token,
     Endpoint::new("device", "https://auth.openai.com/api/accounts/deviceauth/usercode"),
     Endpoint::new("device-token", "https://auth.openai.com/api/accounts/deviceauth/token"),
+    DEVICE_PAGE,
+    DEVICE_REDIRECT,
 ];
 const REDIRECT: Redirect = Redirect::own_port(1455, "/auth/callback");
-/// Where the user types the code in, and what the exchange names as its redirect URI.
-const DEVICE_PAGE: &str = "https://auth.openai.com/codex/device";
-const DEVICE_REDIRECT: &str = "https://auth.openai.com/deviceauth/callback";
 const DEVICE_LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// Which way the user agrees.
@@ -92,7 +97,9 @@ impl Codex {
         let reply = parse(what, &reply)?;
         let text = |key: &str| reply.get(key).and_then(Value::as_str).unwrap_or_default();
         let code = [text("user_code"), text("usercode")].into_iter().find(|code| !code.is_empty());
-        let (Some(code), id) = (code, text("device_auth_id")) else {
+        // Without the id every question about the code would be answered as if nobody had agreed yet.
+        let id = Some(text("device_auth_id")).filter(|id| !id.is_empty());
+        let (Some(code), Some(id)) = (code, id) else {
             return Err(LoginError::new(
                 LoginErrorKind::BadReply,
                 "the device code did not come with the answer",
@@ -104,7 +111,8 @@ impl Codex {
             _ => None,
         };
         let pause = Duration::from_secs(pause.filter(|pause| *pause > 0).unwrap_or(5).min(60));
-        let step = LoginStep::code(DEVICE_PAGE, DEVICE_PAGE, code, DEVICE_LIMIT, request.browser);
+        let page = means.url(DEVICE_PAGE.name)?;
+        let step = LoginStep::code(page.as_str(), page.as_str(), code, DEVICE_LIMIT, request.browser);
         ui.tell(step.in_window_of(request));
         let poll = json!({"device_auth_id": id, "user_code": code});
         self.await_device(&poll, pause).await
@@ -138,9 +146,8 @@ impl Codex {
             let (Some(code), Some(verifier)) = (text("authorization_code"), text("code_verifier")) else {
                 return Err(LoginError::new(LoginErrorKind::BadReply, "the device login brought no code"));
             };
-            return Ok(
-                CodeGrant::new(Secret::from(code), DEVICE_REDIRECT).with_verifier(Secret::from(verifier))
-            );
+            let grant = CodeGrant::new(Secret::from(code), means.url(DEVICE_REDIRECT.name)?);
+            return Ok(grant.with_verifier(Secret::from(verifier)));
         }
     }
 }

@@ -71,6 +71,7 @@ impl GeminiCli {
         request: &LoginRequest,
         ui: &Arc<dyn LoginUi>,
         token: &Secret,
+        so_far: NewLogin,
     ) -> Result<(Vec<String>, bool), LoginError> {
         match request.answer("project") {
             Some(all) if all.eq_ignore_ascii_case("all") => {
@@ -103,7 +104,7 @@ impl GeminiCli {
                 if let Some(given) = self.set_up(ui, token, None).await? {
                     return Ok((vec![given], true));
                 }
-                let chosen = self.chosen(ui, token).await?;
+                let chosen = self.chosen(ui, token, so_far).await?;
                 let ready = self.set_up(ui, token, Some(&chosen)).await?;
                 Ok((ready.into_iter().collect(), false))
             }
@@ -120,7 +121,12 @@ impl GeminiCli {
         Ok(active.filter_map(|project| Some(project.get("projectId")?.as_str()?.to_owned())).collect())
     }
 
-    async fn chosen(&self, ui: &Arc<dyn LoginUi>, token: &Secret) -> Result<String, LoginError> {
+    async fn chosen(
+        &self,
+        ui: &Arc<dyn LoginUi>,
+        token: &Secret,
+        so_far: NewLogin,
+    ) -> Result<String, LoginError> {
         let listed = self.listed(token).await?;
         let Some(first) = listed.first().cloned() else {
             let message = "this account needs a Google Cloud project, and has none: make one, or name one with \
@@ -130,6 +136,8 @@ impl GeminiCli {
         if listed.len() == 1 {
             return Ok(first);
         }
+        // Without a project, which may be written into the file.
+        ui.so_far(so_far);
         let question = Question::new("project", "Which project? (number or id; Enter: the first)");
         let Some(answer) = ui.ask(question.with_choices(listed.clone())).await else {
             let message = format!(
@@ -271,18 +279,15 @@ impl Authenticator for GeminiCli {
                 String::new()
             }
         };
-        let (projects, auto) = self.projects(&request, &ui, &tokens.access_token).await?;
-        let project = projects.join(",");
-        let token = token_object(means, &tokens);
         let mut document = Map::new();
-        document.insert("token".to_owned(), Value::Object(token));
-        for (key, value) in [
-            ("project_id", json!(project)),
-            ("email", json!(email)),
-            ("auto", json!(auto)),
-            ("checked", json!(true)),
-            ("type", json!("gemini")),
-        ] {
+        document.insert("token".to_owned(), Value::Object(token_object(means, &tokens)));
+        document.insert("email".to_owned(), json!(email));
+        document.insert("type".to_owned(), json!("gemini"));
+        let so_far = self.named(format!("gemini-{}.json", part(&email)), &email, document.clone());
+        let (projects, auto) = self.projects(&request, &ui, &tokens.access_token, so_far).await?;
+        let project = projects.join(",");
+        for (key, value) in [("project_id", json!(project)), ("auto", json!(auto)), ("checked", json!(true))]
+        {
             document.insert(key.to_owned(), value);
         }
         let file = if projects.len() > 1 {
@@ -290,15 +295,21 @@ impl Authenticator for GeminiCli {
         } else {
             format!("{}-{}.json", part(&email), part(&project))
         };
-        let document = Document::new(document);
-        // People share projects: without an e-mail it is nobody that is known.
-        let identity: &[_] =
-            if email.is_empty() { &["token.refresh_token"] } else { &["email", "project_id"] };
-        Ok(NewLogin::new(means.provider.clone(), file, document, identity).with_exact(&["email"]))
+        Ok(self.named(file, &email, document))
     }
 
     fn endpoints(&self) -> &[Endpoint] {
         self.0.endpoints()
+    }
+}
+
+impl GeminiCli {
+    fn named(&self, file: String, email: &str, document: Map<String, Value>) -> NewLogin {
+        // People share projects: without an e-mail it is nobody that is known.
+        let identity: &[_] =
+            if email.is_empty() { &["token.refresh_token"] } else { &["email", "project_id"] };
+        let document = Document::new(document);
+        NewLogin::new(self.0.provider.clone(), file, document, identity).with_exact(&["email"])
     }
 }
 

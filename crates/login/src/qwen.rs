@@ -25,15 +25,13 @@ impl Qwen {
         Self(Means::new(ProviderId::from_static("qwen"), known::QWEN, &ENDPOINTS, options))
     }
 
-    /// The provider does not say whose account it is: a name of the user's choice, else the time.
-    async fn alias(&self, request: &LoginRequest, ui: &Arc<dyn LoginUi>) -> String {
+    /// The provider does not say whose account it is: a name of the user's choice. Nothing, when they choose none.
+    async fn alias(request: &LoginRequest, ui: &Arc<dyn LoginUi>) -> String {
         if let Some(known) = request.answer("email") {
             return known.to_owned();
         }
         let question = Question::new("email", "An e-mail address or a name for this account");
-        let answer = ui.ask(question).await.unwrap_or_default();
-        let answer = answer.trim();
-        if answer.is_empty() { self.0.now().as_millis().to_string() } else { answer.to_owned() }
+        ui.ask(question).await.unwrap_or_default().trim().to_owned()
     }
 }
 
@@ -53,6 +51,8 @@ impl Authenticator for Qwen {
 
     async fn login(&self, request: LoginRequest, ui: Arc<dyn LoginUi>) -> Result<NewLogin, LoginError> {
         let means = &self.0;
+        // Before there are tokens that a question without an answer could cost.
+        let alias = Self::alias(&request, &ui).await;
         let flow = Authorization::new();
         let extras = Extras {
             scope: "openid profile email model.completion",
@@ -60,7 +60,7 @@ impl Authenticator for Qwen {
             poll: &[("code_verifier", flow.verifier().expose())],
         };
         let tokens = consent(means, &request, &ui, &means.token_endpoint()?, extras).await?;
-        let alias = self.alias(&request, &ui).await;
+        let alias = if alias.is_empty() { means.now().as_millis().to_string() } else { alias };
         let mut document = tokens.members(means.now());
         let resource =
             tokens.extra.get("resource_url").and_then(serde_json::Value::as_str).unwrap_or_default();

@@ -138,11 +138,11 @@ pub const BY_CODE: [Flow; 6] = [
             let device = json!({"device_auth_id": "d-1", "user_code": "ABCD-1234", "interval": 1});
             oauth.page("/device", [reply(&device)]);
             // What the device page brings is a code of the same server.
-            let _code = oauth.consent(
+            let redirect = oauth.url("/device-redirect").replace(':', "%3A").replace('/', "%2F");
+            let _code = oauth.consent(&format!(
                 "http://x/?client_id=app_EMoamEEZ73f0CkXaXp7hrann&state=s&code_challenge_method=S256\
-                 &redirect_uri=https%3A%2F%2Fauth.openai.com%2Fdeviceauth%2Fcallback\
-                 &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
-            );
+                 &redirect_uri={redirect}&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+            ));
             let granted = json!({"authorization_code": "code/1+=", "code_verifier": "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"});
             oauth.page("/device-token", [status(403), reply(&granted)]);
         },

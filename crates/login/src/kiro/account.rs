@@ -63,13 +63,14 @@ fn api(means: &Means, region: &str) -> Result<String, LoginError> {
     Ok(means.url(known::KIRO_AMAZONQ.name)?.replace("{region}", region))
 }
 
-/// The profile of an organisation's account; of several the one that the user chooses. Without any, calls are made
+/// The profile of an organisation's account; of several the one that the user chooses, who is asked after `so_far`. Without any, calls are made
 /// without one, and renewals ask again.
 pub(super) async fn profile(
     means: &Means,
     token: &Secret,
     request: &LoginRequest,
     ui: &Arc<dyn LoginUi>,
+    so_far: impl Future<Output = ()>,
 ) -> Result<Option<String>, LoginError> {
     let url = format!("{}/ListAvailableProfiles", api(means, REGION)?);
     let call = Call::post("the account's profiles", url, json!({})).bearer(token);
@@ -97,6 +98,7 @@ pub(super) async fn profile(
         Some(answer) => answer.to_owned(),
         None if profiles.len() == 1 => return Ok(Some(first)),
         None => {
+            so_far.await;
             let names = profiles.iter().map(|(name, _)| name.clone()).collect();
             let question = Question::new("profile", "Which profile? (number or name; Enter: the first)");
             ui.ask(question.with_choices(names)).await.unwrap_or_default().trim().to_owned()

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cliproxy_core::{LoginError, LoginErrorKind, LoginRequest, LoginUi, Question, Secret, Timestamp};
+use cliproxy_core::{
+    Endpoint, LoginError, LoginErrorKind, LoginRequest, LoginUi, Question, Secret, Timestamp,
+};
 use cliproxy_transport::oauth::{AuthorizeUrl, ClientAuth, CodeGrant, TokenEndpoint, Tokens, known};
 use serde_json::{Value, json};
 
@@ -13,7 +15,8 @@ use crate::browser::{Door, Redirect};
 use crate::device::{Extras, consent_at};
 use crate::means::{Call, Means, token_failed};
 
-const BUILDER_ID: &str = "https://view.awsapps.com/start";
+/// Where Builder IDs sign in: their start URL.
+pub(super) const BUILDER_ID: Endpoint = Endpoint::new("builder-id", "https://view.awsapps.com/start");
 pub(super) const REGION: &str = "us-east-1";
 const SCOPES: [&str; 5] = [
     "codewhisperer:completions",
@@ -35,12 +38,13 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) async fn of(
+        means: &Means,
         method: Method,
         request: &LoginRequest,
         ui: &Arc<dyn LoginUi>,
     ) -> Result<Self, LoginError> {
         if method == Method::BuilderId {
-            return Ok(Self { start: BUILDER_ID.to_owned(), region: REGION.to_owned() });
+            return Ok(Self { start: means.url(BUILDER_ID.name)?, region: REGION.to_owned() });
         }
         let start = match request.answer("start-url") {
             Some(start) => start.to_owned(),

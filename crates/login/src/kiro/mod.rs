@@ -23,7 +23,8 @@ use crate::names::{part, short_hash};
 use plan::Flow;
 pub(crate) use plan::Method;
 
-static ENDPOINTS: [Endpoint; 3] = [known::KIRO_OIDC, known::KIRO_SOCIAL, known::KIRO_AMAZONQ];
+static ENDPOINTS: [Endpoint; 4] =
+    [known::KIRO_OIDC, known::KIRO_SOCIAL, known::KIRO_AMAZONQ, aws::BUILDER_ID];
 /// How long a token lives that does not say so. Source: providers-b.md 1.1.5 "`expiresIn` ≤ 0 → 3600".
 const LIFETIME: Duration = Duration::from_secs(3600);
 /// One person may have several of these under one e-mail.
@@ -71,21 +72,38 @@ impl Kiro {
                 aws: None,
             });
         }
-        let place = aws::Place::of(method, request, ui).await?;
+        let place = aws::Place::of(means, method, request, ui).await?;
         let (tokens, client) = aws::login(means, way, &place, request, ui).await?;
-        // A Builder ID has no profile.
-        let profile_arn = match method {
-            Method::IdentityCenter => account::profile(means, &tokens.access_token, request, ui).await?,
-            _ => None,
-        };
-        Ok(Brought {
+        let mut brought = Brought {
             access: tokens.access_token,
             refresh: tokens.refresh_token,
             expires_in: tokens.expires_in,
-            profile_arn,
+            profile_arn: None,
             provider,
             aws: Some((client, place)),
-        })
+        };
+        // A Builder ID has no profile.
+        if method == Method::IdentityCenter {
+            // It serves without one, too. Whose it is may take a while to tell.
+            let so_far = async {
+                ui.so_far(self.named(method, &brought, ""));
+                let email = account::email(means, &brought.access, None, true).await;
+                ui.so_far(self.named(method, &brought, &email));
+            };
+            brought.profile_arn = account::profile(means, &brought.access, request, ui, so_far).await?;
+        }
+        Ok(brought)
+    }
+
+    fn named(&self, method: Method, brought: &Brought, email: &str) -> NewLogin {
+        let stem = self.file_stem(method, brought, email);
+        let document = self.document(method, brought, email);
+        // One address may have an account in each of two organisations.
+        let token = brought.refresh.as_ref().unwrap_or(&brought.access);
+        let other = format!("{stem}-{}.json", short_hash(token.expose()));
+        let name = format!("{stem}.json");
+        let login = NewLogin::new(self.means.provider.clone(), name, document, &["email"]);
+        login.with_distinct(&DISTINCT).with_other_name(other)
     }
 
     fn document(&self, method: Method, brought: &Brought, email: &str) -> Document {
@@ -187,14 +205,7 @@ impl Authenticator for Kiro {
         let brought = self.brought(method, &request, &ui).await?;
         let aws = brought.aws.is_some();
         let email = account::email(&self.means, &brought.access, brought.profile_arn.as_deref(), aws).await;
-        let stem = self.file_stem(method, &brought, &email);
-        let document = self.document(method, &brought, &email);
-        // One address may have an account in each of two organisations.
-        let token = brought.refresh.as_ref().unwrap_or(&brought.access);
-        let other = format!("{stem}-{}.json", short_hash(token.expose()));
-        let name = format!("{stem}.json");
-        let login = NewLogin::new(self.means.provider.clone(), name, document, &["email"]);
-        Ok(login.with_distinct(&DISTINCT).with_other_name(other))
+        Ok(self.named(method, &brought, &email))
     }
 
     fn endpoints(&self) -> &[Endpoint] {

@@ -94,7 +94,7 @@ async fn trouble_at_the_token_endpoint_is_told_apart_from_a_refusal() {
 }
 
 #[tokio::test]
-async fn every_call_of_a_login_goes_through_the_proxy() {
+async fn a_proxy_that_is_gone_ends_a_login_and_shows_nothing_of_itself() {
     let mut scene = scene().await;
     let dead = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     scene.options.proxy =

@@ -43,10 +43,11 @@ async fn a_device_code_waits_until_the_user_agrees() {
         .oauth
         .page("/device", [json(&j!({"device_auth_id": "d-1", "usercode": "ABCD-1", "interval": "7"}))]);
     // The code that such a login brings is one of the same server.
-    let callback = scene.oauth.consent(
-        "http://x/?client_id=app_EMoamEEZ73f0CkXaXp7hrann&state=s&redirect_uri=https%3A%2F%2Fauth.openai.com%2Fdeviceauth%2Fcallback\
-         &code_challenge_method=S256&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
-    );
+    let redirect = scene.oauth.url("/device-redirect").replace(':', "%3A").replace('/', "%2F");
+    let callback = scene.oauth.consent(&format!(
+        "http://x/?client_id=app_EMoamEEZ73f0CkXaXp7hrann&state=s&redirect_uri={redirect}\
+         &code_challenge_method=S256&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+    ));
     assert!(callback.contains("code=code%2F1%2B%3D"), "{callback}");
     let granted = j!({"authorization_code": "code/1+=", "code_verifier": "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"});
     scene.oauth.page("/device-token", [status(403), status(404), html(502), status(429), json(&granted)]);
@@ -56,7 +57,30 @@ async fn a_device_code_waits_until_the_user_agrees() {
     assert_eq!(document(&login)["codex_login_mode"], "device");
     assert_eq!(*scene.jumps.0.lock(), [7, 7, 7, 7, 7]);
     let told = person.told.lock();
-    assert!(matches!(&told[0], LoginStep::Code { code, .. } if code == "ABCD-1"), "{told:?}");
+    let page = scene.oauth.url("/device-page");
+    assert!(
+        matches!(&told[0], LoginStep::Code { code, url, complete_url, .. }
+            if code == "ABCD-1" && *url == page && *complete_url == page),
+        "{told:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_device_code_that_nobody_can_ask_about_is_told_at_once() {
+    for answer in [
+        j!({"user_code": "A"}),
+        j!({"user_code": "A", "device_auth_id": ""}),
+        j!({"user_code": "A", "device_auth_id": 1}),
+        j!({"device_auth_id": "d-1"}),
+    ] {
+        let scene = Scene::new().await;
+        scene.oauth.page("/device", [json(&answer)]);
+        scene.oauth.page("/device-token", [status(403)]);
+        let person = scene.willing();
+        let error = scene.login("codex-device", request(), &person).await.unwrap_err();
+        assert_eq!(error.kind(), LoginErrorKind::BadReply, "{answer}");
+        assert!(scene.jumps.0.lock().is_empty() && person.told.lock().is_empty(), "{answer}");
+    }
 }
 
 #[tokio::test]

@@ -40,6 +40,15 @@ async fn an_account_without_a_name_is_named_by_the_time() {
 }
 
 #[tokio::test]
+async fn a_name_is_asked_for_before_there_are_tokens_to_lose() {
+    let scene = Scene::new().await;
+    scene.oauth.page("/device", [status(503)]);
+    let person = Person::answering(["me"]);
+    scene.login("qwen", request(), &person).await.unwrap_err();
+    assert_eq!(person.asked.lock().len(), 1);
+}
+
+#[tokio::test]
 async fn a_page_in_place_of_a_code_is_said_to_be_one() {
     let scene = Scene::new().await;
     scene.oauth.page("/device", [html(200)]);

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use cliproxy_core::{LoginError, LoginErrorKind, LoginStep, NewLogin};
+use cliproxy_login::Authenticators;
 use cliproxy_testkit::{FakeOAuth, Reply, json, status};
+use cliproxy_transport::ProxyChoice;
 use parking_lot::Mutex;
 use serde_json::json as j;
 
@@ -22,9 +24,12 @@ struct Way {
     says: fn(&str) -> Reply,
     /// Whether the exchange is proven by PKCE.
     proven: bool,
+    /// What is known beforehand.
+    answers: &'static [(&'static str, &'static str)],
 }
 
-const WAY: Way = Way { flow: "", kiro: None, secret: false, prepare: |_| {}, says: by_status, proven: true };
+const WAY: Way =
+    Way { flow: "", kiro: None, secret: false, prepare: |_| {}, says: by_status, proven: true, answers: &[] };
 
 // Source: RFC 8628 §3.5.
 fn by_status(word: &str) -> Reply {
@@ -125,6 +130,9 @@ impl Way {
         visits: impl Fn(&FakeOAuth, &str, &dyn Fn(String) -> String) -> Vec<String> + Send + Sync + 'static,
     ) -> (Result<NewLogin, LoginError>, Arc<Person>) {
         let mut request = self.kiro.map_or_else(request, |(method, flow)| by(method, flow));
+        for (key, answer) in self.answers {
+            request = request.with_answer(*key, *answer);
+        }
         let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
         if matches!(self.kiro, Some(("google" | "github", _))) {
             // No step says where a listener is that no browser is sent to.
@@ -250,6 +258,46 @@ async fn every_login_through_a_browser_has_a_state_of_its_own_and_proves_itself(
             assert_eq!(challenge, way.proven, "{}: {url}", way.name());
         }
         assert_ne!(states[0], states[1], "{}", way.name());
+    }
+}
+
+/// Runs any of the ways to its end. Gives back what the provider was asked.
+async fn asked_by(way: &Way, through_proxy: bool) -> Vec<String> {
+    let mut scene = way.scene().await;
+    if through_proxy {
+        // The service is its own proxy, under a name that leads nowhere else.
+        scene.options.proxy = ProxyChoice::parse(&scene.oauth.upstream().url()).unwrap();
+        for (provider, endpoint) in Authenticators::new(&scene.options).known_endpoints() {
+            let url = format!("http://provider.test/{}", endpoint.name);
+            scene.options = scene.options.clone().with_endpoint(provider.as_str(), endpoint.name, url);
+        }
+    }
+    let browse = way.browse(&scene, |oauth, url, here| {
+        if url.contains("redirect") { vec![here(oauth.consent(url))] } else { Vec::new() }
+    });
+    let (outcome, _) = browse.await;
+    outcome.unwrap_or_else(|error| panic!("{} {through_proxy}: {error}", way.name()));
+    let requests = scene.oauth.upstream().requests();
+    requests.iter().map(|request| format!("{} {}", request.method, request.path)).collect()
+}
+
+/// Where nothing but the proxy leads to the provider, every call is made that is made without one: those too whose failure
+/// a login gets over.
+#[tokio::test]
+async fn every_call_of_every_login_goes_through_the_proxy() {
+    let cookie = Way {
+        flow: "iflow-cookie",
+        prepare: |oauth| {
+            let key = j!({"success": true, "data": {"name": "me", "apiKey": "k"}});
+            oauth.page("/api-key", [json(&key)]);
+        },
+        answers: &[("cookie", "BXAuth=x;")],
+        ..WAY
+    };
+    for way in BROWSER.iter().chain(&BY_CODE).chain([&cookie]) {
+        let direct = asked_by(way, false).await;
+        assert!(!direct.is_empty(), "{}", way.name());
+        assert_eq!(asked_by(way, true).await, direct, "{}", way.name());
     }
 }
 

@@ -89,6 +89,29 @@ async fn whoever_has_several_projects_chooses_one_of_them() {
 }
 
 #[tokio::test]
+async fn a_question_for_a_project_that_has_no_answer_does_not_cost_the_tokens() {
+    let scene = scene().await;
+    scene.oauth.page(LOAD, [json(&tier("standard-tier"))]);
+    scene.oauth.page("/projects", [json(&j!({"projects": [{"projectId": "one"}, {"projectId": "two"}]}))]);
+    for (answers, kind) in [(&["nine"][..], LoginErrorKind::BadInput), (&[], LoginErrorKind::NoInput)] {
+        let person = scene.willing();
+        for answer in answers {
+            person.answers((*answer).to_owned());
+        }
+        let error = scene.login("gemini-cli", request(), &person).await.unwrap_err();
+        assert_eq!(error.kind(), kind);
+        let so_far = person.so_far.lock().pop().unwrap();
+        assert_eq!(
+            (so_far.file_name.as_str(), &*so_far.identity),
+            ("gemini-me@example.com.json", &["email", "project_id"][..])
+        );
+        let so_far = document(&so_far);
+        assert!(so_far["token"]["refresh_token"].as_str().unwrap().starts_with("refresh-"), "{so_far}");
+        assert_eq!((&so_far["type"], so_far.get("project_id")), (&j!("gemini"), None));
+    }
+}
+
+#[tokio::test]
 async fn all_projects_make_one_file_and_those_that_fail_are_named() {
     let scene = scene().await;
     scene.oauth.page(

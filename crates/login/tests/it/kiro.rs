@@ -51,7 +51,7 @@ async fn a_builder_id_registers_a_client_of_its_own_and_keeps_it_for_renewals() 
         ("client_id", "client-1"),
         ("client_secret", "csecret-1"),
         ("client_secret_expires_at", "2027-02-21T10:00:00Z"),
-        ("start_url", "https://view.awsapps.com/start"),
+        ("start_url", &scene.oauth.url("/builder-id")),
         ("region", "us-east-1"),
         ("expires_at", "2026-11-23T11:00:20Z"),
         ("last_refresh", "2026-11-23T10:00:20Z"),
@@ -62,7 +62,7 @@ async fn a_builder_id_registers_a_client_of_its_own_and_keeps_it_for_renewals() 
     assert_eq!(requests[0].json()["clientName"], "cliproxy", "we say who we are");
     assert_eq!(
         requests[1].json(),
-        j!({"clientId": "client-1", "clientSecret": "csecret-1", "startUrl": "https://view.awsapps.com/start"})
+        j!({"clientId": "client-1", "clientSecret": "csecret-1", "startUrl": scene.oauth.url("/builder-id")})
     );
     assert_eq!(
         requests[2].json(),
@@ -151,8 +151,16 @@ async fn an_organisation_is_named_by_its_start_url_and_region_and_its_profile_is
             Some(format!("Bearer {}", found["access_token"].as_str().unwrap()).as_str())
         );
     }
-    let error = scene.login("kiro", by("idc", "device"), &Person::answering(["nine"])).await.unwrap_err();
+    // What it has is told before it asks: no answer costs the tokens.
+    let person = Person::answering(["nine"]);
+    let error = scene.login("kiro", by("idc", "device"), &person).await.unwrap_err();
     assert_eq!(error.kind(), LoginErrorKind::BadInput);
+    let so_far = person.so_far.lock().pop().unwrap();
+    assert_eq!(so_far.file_name, "kiro-idc-me@example.com.json");
+    let so_far = document(&so_far);
+    assert!(so_far["refresh_token"].as_str().unwrap().starts_with("refresh-"), "{so_far}");
+    assert!(so_far["client_id"].as_str().unwrap().starts_with("client-"), "{so_far}");
+    assert_eq!(so_far["profile_arn"], "");
 
     let nameless = Scene::new().await;
     let login = nameless.login("kiro", by("idc", "device"), &Person::answering([])).await.unwrap();

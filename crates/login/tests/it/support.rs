@@ -47,6 +47,8 @@ pub struct Person {
     /// What the pages showed.
     pub pages: Arc<Mutex<Vec<(u16, String)>>>,
     pub asked: Mutex<Vec<Question>>,
+    /// What the flow had before it asked for more.
+    pub so_far: Mutex<Vec<NewLogin>>,
     /// Whether the answers are for the callback too.
     pastes: bool,
 }
@@ -71,6 +73,7 @@ impl Person {
             told: Mutex::default(),
             pages: Arc::default(),
             asked: Mutex::default(),
+            so_far: Mutex::default(),
         }
     }
 
@@ -119,6 +122,10 @@ impl LoginUi for Person {
             return None;
         }
         self.answers.lock().pop_front()
+    }
+
+    fn so_far(&self, login: NewLogin) {
+        self.so_far.lock().push(login);
     }
 }
 
