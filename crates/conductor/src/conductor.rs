@@ -286,6 +286,12 @@ impl Conductor {
         self.inner.renew(&entry, &seen).await
     }
 
+    /// Says that what renewals of a provider go by has changed, beside its credentials: its OAuth client, its token
+    /// endpoint. Those that were given up, or pause after a failure, are tried again.
+    pub fn reconsider(&self, provider: &ProviderId) {
+        self.inner.reconsider(provider);
+    }
+
     /// Waits until what the last renewal brought is in the store: saving may fail at first, and is tried again.
     ///
     /// # Errors

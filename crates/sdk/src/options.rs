@@ -1,6 +1,6 @@
 //! The configuration in each crate's own words. Wiring only: no rule lives here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -117,6 +117,21 @@ pub(crate) fn cold_keys(old: &Config, new: &Config) -> Vec<&'static str> {
     .into_iter()
     .filter_map(|(key, changed)| changed.then_some(key))
     .collect()
+}
+
+/// The providers whose renewals go by another OAuth client or other URLs now.
+pub(crate) fn renewed_otherwise(old: &Config, new: &Config) -> Vec<ProviderId> {
+    let clients = old.oauth_clients.keys().chain(new.oauth_clients.keys());
+    let urls = old.endpoints.keys().chain(new.endpoints.keys());
+    let named: BTreeSet<&String> = clients.chain(urls).collect();
+    named
+        .into_iter()
+        .filter(|provider| {
+            old.oauth_clients.get(*provider) != new.oauth_clients.get(*provider)
+                || old.endpoints.get(*provider) != new.endpoints.get(*provider)
+        })
+        .map(|provider| ProviderId::new(provider))
+        .collect()
 }
 
 /// What the client routes are told.

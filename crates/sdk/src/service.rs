@@ -213,6 +213,9 @@ impl Service {
         let valid = relay::admitted(&config, &self.keys);
         self.client_routes.reconfigure(options::routes(&config, self.own_door, &self.egress));
         gathered.put_in_force(&self.conductor, &self.fetching, &self.tasks, &self.shutdown);
+        for provider in options::renewed_otherwise(&old, &config) {
+            self.conductor.reconsider(&provider);
+        }
         self.pages.renew(&self.relay);
         self.pages.close_unwelcome(&self.relay, &config, self.own_door, (revoked, &valid));
         Ok(loaded.notices)

@@ -129,7 +129,12 @@ impl RenewState {
         }
     }
 
-    /// New tokens: old failures are over.
+    /// What the last renewal could not renew.
+    pub(crate) fn failing(&self) -> Option<&Arc<Credential>> {
+        self.dead.as_ref().map(|dead| &dead.credential).or(self.failed.as_ref().map(|(failed, _)| failed))
+    }
+
+    /// New tokens, or something else that renewals go by: old failures are over.
     pub(crate) fn refreshed(&mut self) {
         self.failures = 0;
         self.not_before = None;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cliproxy_core::{Credential, Document, Origin};
+use cliproxy_core::{Credential, Document, Origin, ProviderId};
 
 use super::state::{RenewState, carried, tokens_differ};
 use crate::inner::Inner;
@@ -21,14 +21,14 @@ impl Inner {
     /// before a renewal hands such in, and so does every reload of the configuration. Then only the rest counts.
     pub(crate) fn take_over(&self, entry: &Entry, credential: &Arc<Credential>) {
         let now = self.now();
-        let renewed = {
+        let (renewed, mended) = {
             let mut state = entry.renewal.lock();
             let current = entry.credential();
             let new_tokens = tokens_differ(credential.document(), current.document());
             let stored = self.is_stored(credential);
             let known = known_with_these_tokens(&state, credential, stored).filter(|_| new_tokens);
             state.handed = Arc::clone(credential);
-            if let Some(known) = known {
+            let renewed = if let Some(known) = known {
                 let document = carried(&known, credential.document(), current.document());
                 entry.set_credential(Arc::new(credential.with_document(document)));
                 false
@@ -45,7 +45,15 @@ impl Inner {
                     state.refreshed();
                 }
                 new_tokens
+            };
+            // Not the tokens alone: a client's secret or the address may have been wrong.
+            // Source: providers-a.md 1.4 "permanent until the file changes".
+            let current = entry.credential();
+            let mended = state.failing().is_some_and(|failing| failing.document() != current.document());
+            if mended {
+                state.refreshed();
             }
+            (renewed, mended)
         };
         let disabled = credential.settings().disabled;
         let mut board = self.board.lock();
@@ -53,9 +61,32 @@ impl Inner {
             ledger.set_disabled(disabled);
             if renewed {
                 ledger.renewed();
+            } else if mended {
+                ledger.set_needs_login(None);
             }
         });
         board.replace(&entry.credential());
+    }
+}
+
+impl Inner {
+    /// What renewals of a provider go by has changed, beside its credentials: those that failed are tried again.
+    pub(crate) fn reconsider(&self, provider: &ProviderId) {
+        let now = self.now();
+        for entry in self.entries() {
+            if entry.credential().provider() != provider {
+                continue;
+            }
+            {
+                let mut state = entry.renewal.lock();
+                if state.failing().is_none() {
+                    continue;
+                }
+                state.refreshed();
+            }
+            self.board.lock().rest_for_login(entry.id(), None, now);
+            self.schedule(&entry);
+        }
     }
 }
 

@@ -1,13 +1,15 @@
 //! A refresh token that is rejected: what goes on serving, until when, and what mends it. Source: providers-b.md 1.4 "If
 //! refresh fails while the token is still unexpired, keep using it"; providers-a.md 1.4 "permanent until the file changes".
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cliproxy_conductor::{Availability, CredentialStatus, RenewError};
 use cliproxy_core::*;
 
-use crate::fakes::{World, account, sleep};
-use crate::renewal::{FIRST, expiring_in, stored_world};
+use crate::fakes::{WALL, World, account, sleep};
+use crate::renewal::{FIRST, MemoryStore, expiring_in, stored_world};
 
 const ID: CredentialId = CredentialId::from_static("x.json");
 
@@ -17,11 +19,15 @@ fn status(world: &World) -> CredentialStatus {
 
 /// A world whose login is rejected at its next renewal.
 fn rejecting(document: &str) -> World {
-    let (world, _, provider) = stored_world(document);
+    rejecting_stored(document).0
+}
+
+fn rejecting_stored(document: &str) -> (World, Arc<MemoryStore>) {
+    let (world, store, provider) = stored_world(document);
     *world.executor.lead.lock() = Renewal::Lead(Duration::from_secs(600));
     provider.used.lock().push("refresh-1".to_owned());
     world.add(account("x.json", document));
-    world
+    (world, store)
 }
 
 fn dead() -> RenewError {
@@ -84,4 +90,75 @@ async fn a_rejected_login_without_a_token_to_call_with_rests_at_once() {
     let world = rejecting(r#"{"refresh_token":"refresh-1"}"#);
     assert_eq!(world.conductor.renew(&ID).await, Err(dead()));
     assert_eq!(world.state("x.json", "m"), Availability::NeedsLogin);
+}
+
+/// A world whose login is renewed if its file says `client_secret: right`, or once that is no longer asked for.
+fn particular(kind: ErrorKind) -> (World, Arc<MemoryStore>, Arc<AtomicBool>) {
+    let (world, store) = rejecting_stored(&expiring_in(60));
+    let asks = Arc::new(AtomicBool::new(true));
+    let asked = Arc::clone(&asks);
+    world.executor.refreshes_with(move |credential| {
+        let document = credential.document();
+        if asked.load(Ordering::SeqCst) && document.text("client_secret") != Some("right") {
+            return Err(ExecutorError::new(kind, "refused"));
+        }
+        let changes = serde_json::json!({"access_token": "access-2", "expired": WALL.as_secs() + 90_000});
+        let serde_json::Value::Object(changes) = changes else { panic!("an object") };
+        Ok(credential.with_document(document.merged(changes)))
+    });
+    (world, store, asks)
+}
+
+/// The file of [`particular`] with another secret, and the same tokens.
+fn with_secret(secret: &str) -> Credential {
+    let document = expiring_in(60).replacen('{', &format!("{{\"client_secret\":\"{secret}\","), 1);
+    account("x.json", &document)
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_is_changed_in_a_rejected_logins_file_brings_a_new_try() {
+    let (world, store, _) = particular(ErrorKind::InvalidGrant);
+    world.conductor.start();
+    sleep(120).await;
+    assert_eq!((world.state("x.json", "m"), world.executor.refreshes()), (Availability::NeedsLogin, 1));
+    // A reload that finds it as it was is no reason.
+    world.add(account("x.json", &expiring_in(60)));
+    sleep(1).await;
+    assert_eq!((world.state("x.json", "m"), world.executor.refreshes()), (Availability::NeedsLogin, 1));
+    store.put(with_secret("wrong"));
+    world.add(with_secret("wrong"));
+    sleep(1).await;
+    assert_eq!((world.state("x.json", "m"), world.executor.refreshes()), (Availability::NeedsLogin, 2));
+    store.put(with_secret("right"));
+    world.add(with_secret("right"));
+    sleep(1).await;
+    assert_eq!((world.state("x.json", "m"), world.executor.refreshes()), (Availability::Ready, 3));
+    assert_eq!(crate::renewal::token(&world), "access-2");
+    assert_eq!(status(&world).renewal_error, None);
+    world.conductor.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_renewals_of_a_provider_go_by_may_change_without_its_logins() {
+    // A login that was given up, and one that pauses.
+    for kind in [ErrorKind::InvalidGrant, ErrorKind::Misconfigured] {
+        let (world, _, asks) = particular(kind);
+        world.conductor.start();
+        sleep(1).await;
+        let failed = world.executor.refreshes();
+        assert!(failed > 0);
+        asks.store(false, Ordering::SeqCst);
+        world.conductor.reconsider(&ProviderId::from_static("another"));
+        sleep(1).await;
+        assert_eq!(world.executor.refreshes(), failed, "{kind:?}");
+        world.conductor.reconsider(&ProviderId::from_static("p"));
+        sleep(1).await;
+        assert_eq!(
+            (status(&world).renewal_error, world.executor.refreshes()),
+            (None, failed + 1),
+            "{kind:?}"
+        );
+        assert_eq!(world.state("x.json", "m"), Availability::Ready);
+        world.conductor.shutdown().await;
+    }
 }

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use cliproxy_core::{Credential, ErrorKind, ExecutorError, Secret, Timestamp};
-use cliproxy_transport::oauth::{ClientAuth, Registration, TokenEndpoint, Tokens};
+use cliproxy_core::{Credential, ErrorKind, Evidence, ExecutorError, Secret, Timestamp};
+use cliproxy_transport::oauth::{ClientAuth, Registration, TokenEndpoint, TokenError, Tokens};
 use serde_json::{Map, Value};
 
 use super::account::{Account, Method};
@@ -104,8 +104,19 @@ fn with_refresh_token(account: &Account<'_>) -> Credential {
     account.credential.with_document(account.credential.document().merged(members))
 }
 
-/// A refusal because the client registration is over says so: logging in again makes a new one.
+/// A refusal because the client registration is over says so: logging in again makes a new one. The client is the login's
+/// own: a refusal of it is one of the login.
 fn explained(error: ExecutorError, account: &Account<'_>, now: Timestamp) -> ExecutorError {
+    let code = TokenError::behind(&error).and_then(TokenError::code);
+    if account.logged_in_with_aws() && matches!(code, Some("invalid_client" | "unauthorized_client")) {
+        let message = format!(
+            "the client registration of credential {} is refused: log in again, or correct client_id and client_secret \
+             in its file",
+            account.credential.masked_id()
+        );
+        return ExecutorError::from_evidence(Evidence::new(ErrorKind::InvalidGrant), message)
+            .with_source(error);
+    }
     let over = account.credential.document().time("client_secret_expires_at").is_some_and(|end| end < now);
     if error.kind() != ErrorKind::InvalidGrant || !over {
         return error;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cliproxy_core::{Credential, CredentialKind, ErrorKind, Evidence, ExecutorError, Secret, Timestamp};
-use cliproxy_transport::oauth::{JwtBearer, RsaKey, known};
+use cliproxy_transport::oauth::{JwtBearer, RsaKey, TokenError, known};
 use serde_json::{Map, Value};
 
 use crate::urls::{Base, segment};
@@ -167,11 +167,12 @@ fn unfit(credential: &Credential, what: &str) -> ExecutorError {
 /// something: the key, the account, or this machine's clock, so the account rests and is tried again.
 fn explained(credential: &Credential, error: ExecutorError) -> ExecutorError {
     let id = credential.masked_id();
-    if error.kind() == ErrorKind::InvalidGrant {
+    let of_client = TokenError::behind(&error).filter(|said| said.spares_the_grant());
+    if error.kind() == ErrorKind::InvalidGrant || of_client.is_some() {
+        let said = of_client.map_or_else(|| error.message().to_owned(), ToString::to_string);
         let message = format!(
-            "the service account of credential {id} gets no token: {}; when its key was deleted or replaced, import a new \
-             key file (login vertex FILE)",
-            error.message()
+            "the service account of credential {id} gets no token: {said}; when its key was deleted or replaced, import a \
+             new key file (login vertex FILE)"
         );
         return ExecutorError::from_evidence(Evidence::new(ErrorKind::Misconfigured), message)
             .with_source(error);

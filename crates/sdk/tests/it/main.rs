@@ -19,6 +19,7 @@ mod google;
 mod kiro;
 mod kiro_entries;
 mod life;
+mod logins;
 mod model_lists;
 mod observers;
 mod parts;

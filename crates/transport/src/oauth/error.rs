@@ -48,6 +48,21 @@ pub enum TokenError {
     Setup(String),
 }
 
+/// Codes that name the OAuth client, or say that there is no such endpoint, and nothing of the grant.
+// Source: RFC 6749 §5.2; Google's words for a client that was switched off; `not_found` and the like from an address that
+// is no token endpoint.
+const NOT_OF_THE_GRANT: [&str; 9] = [
+    "invalid_client",
+    "unauthorized_client",
+    "deleted_client",
+    "disabled_client",
+    "unsupported_grant_type",
+    "not_found",
+    "not_found_error",
+    "method_not_allowed",
+    "unknown_operation",
+];
+
 fn explained(description: &str) -> String {
     if description.is_empty() { String::new() } else { format!(" ({description})") }
 }
@@ -80,10 +95,23 @@ impl TokenError {
         }
     }
 
+    /// Whether it refused for the OAuth client, or for what it was asked at that address: the login may be well.
+    #[must_use]
+    pub fn spares_the_grant(&self) -> bool {
+        self.code().is_some_and(|code| NOT_OF_THE_GRANT.contains(&code))
+    }
+
+    /// The token endpoint's word behind an error of an executor, if it is one.
+    #[must_use]
+    pub fn behind(error: &ExecutorError) -> Option<&Self> {
+        std::error::Error::source(error)?.downcast_ref()
+    }
+
     /// What it says of a credential that was to be renewed.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
+            Self::Refused { .. } if self.spares_the_grant() => ErrorKind::Misconfigured,
             Self::Refused { .. } => ErrorKind::InvalidGrant,
             Self::Unavailable { status: 429, .. } => ErrorKind::RateLimited,
             Self::Unavailable { .. } => ErrorKind::Server,
@@ -107,6 +135,14 @@ impl From<TokenError> for ExecutorError {
         if let TokenError::Unavailable { retry_after, .. } = &error {
             evidence = evidence.with_retry_after(*retry_after);
         }
-        Self::from_evidence(evidence, error.to_string()).with_source(error)
+        let message = if error.spares_the_grant() {
+            format!(
+                "{error}: that is about the OAuth client or the address, not the login; correct `oauth-clients` or `endpoints` \
+                 in the config file, or client_id, client_secret and token_url in the login's own"
+            )
+        } else {
+            error.to_string()
+        };
+        Self::from_evidence(evidence, message).with_source(error)
     }
 }

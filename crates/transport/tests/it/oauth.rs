@@ -36,6 +36,28 @@ async fn a_refresh_token_is_exchanged_once_and_its_reuse_is_a_permanent_refusal(
 }
 
 #[tokio::test]
+async fn a_refusal_of_the_client_or_the_address_is_none_of_the_grant() {
+    // Source: RFC 6749 §5.2.
+    let upstream = FakeUpstream::start().await;
+    let endpoint = TokenEndpoint::new(upstream.url(), "the-client");
+    for (answer, spared) in [
+        (status(401).json(&j!({"error": "invalid_client"})), true),
+        (status(400).json(&j!({"error": "unauthorized_client", "error_description": "d"})), true),
+        (status(400).json(&j!({"error": "unsupported_grant_type"})), true),
+        (status(404).json(&j!({"error": {"type": "not_found_error", "message": "m"}})), true),
+        (status(400).json(&j!({"error": "invalid_grant"})), false),
+        // Some say so of a refresh token.
+        (status(400).json(&j!({"error": "invalid_request"})), false),
+        (status(400).json(&j!({"error": "access_denied"})), false),
+    ] {
+        upstream.script_all([answer]);
+        let error = ExecutorError::from(refresh(&endpoint, "first").await.unwrap_err());
+        let kind = if spared { ErrorKind::Misconfigured } else { ErrorKind::InvalidGrant };
+        assert_eq!((error.kind(), error.message().contains("`oauth-clients`")), (kind, spared), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn what_an_endpoint_repeats_of_what_it_was_sent_is_not_shown() {
     let upstream = FakeUpstream::start().await;
     // As servers do that put the request into their answer.
