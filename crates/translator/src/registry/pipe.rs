@@ -44,6 +44,9 @@ struct Stage {
     cut: bool,
 }
 
+/// What is done with one piece of the provider's, to yield one of the client's.
+type Work<'w> = dyn FnMut(&mut Stage, &Bytes, &mut Vec<u8>) -> Result<(), CodecError> + 'w;
+
 enum Way {
     Pair(Box<dyn ResponseStream>),
     Pass(Box<dyn StreamObserver>),
@@ -267,12 +270,7 @@ impl Stage {
 
     /// Hooks and middleware around the work on one piece. What the work wrote before it failed is as good as it is
     /// without them: they see it as any other piece, and the failure follows it.
-    fn around(
-        &mut self,
-        body: Bytes,
-        work: &mut dyn FnMut(&mut Self, &Bytes, &mut Vec<u8>) -> Result<(), CodecError>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), CodecError> {
+    fn around(&mut self, body: Bytes, work: &mut Work<'_>, out: &mut Vec<u8>) -> Result<(), CodecError> {
         let chain = std::mem::take(&mut self.middleware);
         let mut piece = std::mem::take(&mut self.piece);
         let provider = self.exchange.provider.as_str().to_owned();

@@ -11,23 +11,29 @@ use crate::pass::errors::chat_type;
 pub(super) struct Watch {
     parser: FrameParser,
     observer: Box<dyn StreamObserver>,
+    /// Whether all of it could be read so far.
+    readable: bool,
 }
 
 impl Watch {
     /// `client` is the codec of the client's format.
     pub(super) fn new(client: &dyn Codec, context: &ReplyContext) -> Self {
-        Self { parser: FrameParser::new(client.framing()), observer: client.stream_observer(context) }
+        let parser = FrameParser::new(client.framing());
+        Self { parser, observer: client.stream_observer(context), readable: true }
     }
 
     /// The client gets this.
     pub(super) fn wrote(&mut self, bytes: &[u8]) {
-        let Self { parser, observer } = self;
-        // What cannot be read is the third party's to answer for: it is only unknown here.
-        let _ = parser.push(bytes, &mut |frame| {
-            if !is_over(&**observer) {
-                observer.observe(frame);
-            }
-        });
+        let Self { parser, observer, readable } = self;
+        // What cannot be read is the third party's to answer for: here it only goes unseen, with all that follows.
+        if *readable {
+            let read = parser.push(bytes, &mut |frame| {
+                if !is_over(&**observer) {
+                    observer.observe(frame);
+                }
+            });
+            *readable = read.is_ok();
+        }
     }
 
     /// Ends it with this error, unless it has an end already. Source: translation.md B68, B77.
