@@ -263,13 +263,20 @@ impl Conductor {
         self.inner.board.lock().rests(now)
     }
 
-    /// Takes over the cooldowns of a run before this one. What is over, or of nobody here, is left out.
+    /// Takes over the cooldowns of a run before this one. What is over, of nobody here, or of somebody whose cooling is
+    /// switched off by now, is left out.
     pub fn restore_rests(&self, rests: &BTreeMap<CredentialId, Vec<Rest>>) {
         let now = self.inner.now();
         self.inner.snapshot();
-        let mut board = self.inner.board.lock();
+        let settled = self.inner.settled.load();
         for (id, rests) in rests {
+            let Some(entry) = self.inner.entry(id) else { continue };
+            let cooling_off = settled.options.is_cooling_off(&entry.credential());
+            let mut board = self.inner.board.lock();
             rests.iter().for_each(|rest| board.restore(id, rest, now));
+            if cooling_off {
+                board.change(id, now, cliproxy_quota::Ledger::cooling_off);
+            }
         }
     }
 

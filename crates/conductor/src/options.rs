@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cliproxy_core::{ProviderId, RequestScopedRule, Selector};
+use cliproxy_core::{Credential, ProviderId, RequestScopedRule, Selector};
 use cliproxy_quota::BackoffPolicy;
 
 /// Everything that may change while running, see [`crate::Conductor::reconfigure`]. The defaults are those of the
@@ -48,6 +48,13 @@ pub struct Options {
     pub breaker: BreakerOptions,
     /// How credentials are renewed.
     pub renewal: RenewalOptions,
+}
+
+impl Options {
+    /// Whether nothing of this credential cools: its own word wins.
+    pub(crate) fn is_cooling_off(&self, credential: &Credential) -> bool {
+        credential.settings().limits.disable_cooling.unwrap_or(self.disable_cooling)
+    }
 }
 
 impl Default for Options {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use cliproxy_core::{Credential, CredentialId, ModelInfo, Origin, ProviderExecutor};
-use cliproxy_quota::Availability;
+use cliproxy_quota::{Availability, Ledger};
 
 use crate::Options;
 use crate::inner::{Inner, Settled};
@@ -183,11 +183,8 @@ impl Inner {
             );
             entry.set_shape(shape);
             // Cooldowns stay, unless cooling was switched off.
-            if settled.options.disable_cooling && !before.options.disable_cooling {
-                let own = entry.credential().settings().limits.disable_cooling;
-                if own.unwrap_or(true) {
-                    self.board.lock().change(entry.id(), now, cliproxy_quota::Ledger::cooling_off);
-                }
+            if settled.options.is_cooling_off(&entry.credential()) {
+                self.board.lock().change(entry.id(), now, Ledger::cooling_off);
             }
         }
         self.roster_changed();

@@ -56,6 +56,7 @@ impl Inner {
             (renewed, mended)
         };
         let disabled = credential.settings().disabled;
+        let cooling_off = self.settled.load().options.is_cooling_off(credential);
         let mut board = self.board.lock();
         board.change(entry.id(), now, |ledger| {
             ledger.set_disabled(disabled);
@@ -63,6 +64,9 @@ impl Inner {
                 ledger.renewed();
             } else if mended {
                 ledger.set_needs_login(None);
+            }
+            if cooling_off {
+                ledger.cooling_off();
             }
         });
         board.replace(&entry.credential());

@@ -31,8 +31,7 @@ pub(crate) fn judge(
     operation: Operation,
 ) -> Judgement {
     let kind = error.kind();
-    let own = credential.settings().limits.disable_cooling;
-    let cooling = if own.unwrap_or(options.disable_cooling) { Cooling::Off } else { Cooling::Normal };
+    let cooling = if options.is_cooling_off(credential) { Cooling::Off } else { Cooling::Normal };
     let verdict = kind.verdict();
     let missing = is_missing(kind, operation);
     let mut fault = Fault::of(error).with_cooling(cooling);

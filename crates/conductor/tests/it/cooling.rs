@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cliproxy_conductor::{Availability, CooldownCause, Options};
+use cliproxy_conductor::{Availability, CooldownCause, Options, Rest};
 use cliproxy_core::*;
 
 use crate::fakes::{Play, account, key, request, settle, sleep, world};
@@ -179,6 +179,38 @@ async fn switching_cooling_off_ends_what_cools() {
     world.conductor.reconfigure(options);
     assert!(world.is_ready("a", "m"));
     assert!(!world.is_ready("b", "m"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn switching_one_credentials_cooling_off_ends_what_cools_there() {
+    let world = world(Options::default());
+    world.keys(&["a", "b"]);
+    for id in ["a", "b"] {
+        world.script.next(id, [Play::Reply(429, Some(600), "{}")]);
+    }
+    assert!(world.ask("m").await.result.is_err());
+    world.conductor.update(Arc::new(key("a", |settings| settings.limits.disable_cooling = Some(true))));
+    assert!(world.is_ready("a", "m"));
+    assert!(!world.is_ready("b", "m"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_cooling_is_off_takes_over_no_cooldown_of_the_one_before() {
+    // What a rule of the operator's own says is not governed by it.
+    for (cause, still) in [(CooldownCause::Quota, false), (CooldownCause::Rule, true)] {
+        for (global, own, rested) in
+            [(false, None, true), (true, None, still), (true, Some(false), true), (false, Some(true), still)]
+        {
+            let mut options = Options::default();
+            options.disable_cooling = global;
+            let world = world(options);
+            world.add(key("a", |settings| settings.limits.disable_cooling = own));
+            let until = world.conductor.now().plus(std::time::Duration::from_secs(600));
+            let rests = [(CredentialId::new("a"), vec![Rest::new(Some("m".into()), until, cause)])];
+            world.conductor.restore_rests(&rests.into_iter().collect());
+            assert_eq!(!world.is_ready("a", "m"), rested, "{cause:?} {global} {own:?}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
