@@ -27,6 +27,9 @@ use crate::renew::Queue;
 use crate::roster::Roster;
 use crate::{CredentialStatus, Options, Registration, RenewError, Rest, retry};
 
+/// Credentials whose cooldowns are looked at under one lock.
+const RESTS_AT_A_TIME: usize = 64;
+
 /// Picks, attempts, retries, fails over, renews and accounts. Cheap to share behind an [`Arc`].
 pub struct Conductor {
     inner: Arc<Inner>,
@@ -255,12 +258,34 @@ impl Conductor {
         known
     }
 
-    /// The cooldowns that are open now, by credential, for [`Self::restore_rests`] after a restart.
+    /// The cooldowns that a restart is to keep, by credential, for [`Self::restore_rests`]. It looks at every credential:
+    /// not for the path of a request.
     #[must_use]
     pub fn rests(&self) -> BTreeMap<CredentialId, Vec<Rest>> {
         let now = self.inner.now();
         self.inner.snapshot();
-        self.inner.board.lock().rests(now)
+        let mut all = BTreeMap::new();
+        // A few at a time: requests wait for the same lock.
+        for entries in self.inner.entries().chunks(RESTS_AT_A_TIME) {
+            let board = self.inner.board.lock();
+            for entry in entries {
+                let rests = board.rests(entry.id(), now);
+                if !rests.is_empty() {
+                    all.insert(entry.id().clone(), rests);
+                }
+            }
+        }
+        all
+    }
+
+    /// Waits until [`Self::rests`] may say something else than at the end of the last wait, apart from what time itself
+    /// ends. For one who waits: a second one takes the first one's turns.
+    ///
+    /// # Cancel safety
+    /// Dropped, it loses no change.
+    pub async fn rests_changed(&self) {
+        let changes = self.inner.board.lock().changes();
+        changes.notified().await;
     }
 
     /// Takes over the cooldowns of a run before this one. What is over, of nobody here, or of somebody whose cooling is

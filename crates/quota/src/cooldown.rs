@@ -29,7 +29,9 @@ enum Window {
         cause: CooldownCause,
         probe_after: bool,
     },
+    /// The one request that looks is under way.
     Probing {
+        until: Timestamp,
         cause: CooldownCause,
     },
 }
@@ -43,7 +45,7 @@ impl Cooldown {
             Window::Open { until, cause, .. } if now < until => Availability::CoolingDown { until, cause },
             Window::Open { cause, probe_after: true, .. } => Availability::HalfOpen { cause },
             Window::Open { .. } => Availability::Ready,
-            Window::Probing { cause } => Availability::Probing { cause },
+            Window::Probing { cause, .. } => Availability::Probing { cause },
         }
     }
 
@@ -59,19 +61,23 @@ impl Cooldown {
         self.level == 0 && self.window == Window::Closed
     }
 
-    /// The window that is open now, if a restart is to keep it.
+    /// What a restart is to keep: a window that is open, or one after which somebody has to look first.
     pub(crate) fn rest(&self, now: Timestamp) -> Option<Rest> {
-        match self.window {
-            Window::Open { until, cause, probe_after } if now < until && !cause.is_of_tokens() => {
-                Some(Rest::new(None, until, cause).with_probe_after(probe_after).with_level(self.level))
-            }
-            _ => None,
-        }
+        let (until, cause, probe_after) = match self.window {
+            Window::Closed => return None,
+            Window::Open { until, cause, probe_after } => (until, cause, probe_after),
+            // Nobody will hear what the probe of a process that ended was told.
+            Window::Probing { until, cause } => (until, cause, true),
+        };
+        let rests = (now < until || probe_after) && !cause.is_of_tokens();
+        rests.then(|| Rest::new(None, until, cause).with_probe_after(probe_after).with_level(self.level))
     }
 
-    /// Takes a window over that was open before a restart, unless one is open by now.
+    /// Takes over what was kept before a restart, unless a window is open by now.
     pub(crate) fn restore(&mut self, rest: &Rest, now: Timestamp) {
-        if self.window == Window::Closed && now < rest.until && !rest.cause.is_of_tokens() {
+        let half_open = rest.probe_after && now < rest.until.plus(LONGEST);
+        let rests = (now < rest.until || half_open) && !rest.cause.is_of_tokens();
+        if self.window == Window::Closed && rests {
             let until = rest.until.min(now.plus(LONGEST));
             self.level = rest.level.min(TOP_LEVEL);
             self.failed_at = Some(now);
@@ -82,7 +88,7 @@ impl Cooldown {
     pub(crate) fn fail(&mut self, wanted: Wanted, policy: &BackoffPolicy, now: Timestamp) {
         match wanted {
             // The probe proved nothing: the next one may go.
-            Wanted::Nothing => self.release(now),
+            Wanted::Nothing => self.release(),
             Wanted::Window { length, cause } => self.open(now, length, cause, false),
             Wanted::Hinted { length, cause, clipped } => self.open(now, length, cause, clipped),
             Wanted::Ladder { at_least, at_most, cause } => {
@@ -116,9 +122,13 @@ impl Cooldown {
 
     /// Takes the one probe, if that is what the state admits.
     pub(crate) fn claim(&mut self, now: Timestamp) -> bool {
-        let Availability::HalfOpen { cause } = self.availability(now) else { return false };
-        self.window = Window::Probing { cause };
-        true
+        match self.window {
+            Window::Open { until, cause, probe_after: true } if until <= now => {
+                self.window = Window::Probing { until, cause };
+                true
+            }
+            _ => false,
+        }
     }
 
     /// The probe was let in: the limit is gone. The ladder waits for the success itself.
@@ -129,9 +139,9 @@ impl Cooldown {
     }
 
     /// The probe ended without an answer: another may go.
-    pub(crate) fn release(&mut self, now: Timestamp) {
-        if let Window::Probing { cause } = self.window {
-            self.window = Window::Open { until: now, cause, probe_after: true };
+    pub(crate) fn release(&mut self) {
+        if let Window::Probing { until, cause } = self.window {
+            self.window = Window::Open { until, cause, probe_after: true };
         }
     }
 
@@ -139,7 +149,7 @@ impl Cooldown {
     pub(crate) fn forgive(&mut self, applies: impl Fn(CooldownCause) -> bool) -> bool {
         let cause = match self.window {
             Window::Closed => return false,
-            Window::Open { cause, .. } | Window::Probing { cause } => cause,
+            Window::Open { cause, .. } | Window::Probing { cause, .. } => cause,
         };
         let forgiven = applies(cause);
         if forgiven {

@@ -94,7 +94,7 @@ impl Ledger {
     ) -> Option<Mark> {
         let wanted = policy.wanted(fault);
         if wanted == Wanted::Nothing {
-            self.failed_without_window(model, fault, now);
+            self.failed_without_window(model, fault);
             return None;
         }
         let scope = if fault.evidence.scope == Scope::Credential { Scope::Credential } else { Scope::Model };
@@ -105,7 +105,7 @@ impl Ledger {
         cell.fail(wanted, policy, now);
         let state = cell.availability(now);
         // Whatever else this attempt probed, the failure did not come from there.
-        self.release_probes(model, now);
+        self.release_probes(model);
         match state {
             Availability::CoolingDown { until, cause } => Some(Mark { scope, until, cause }),
             _ => None,
@@ -114,17 +114,17 @@ impl Ledger {
 
     /// Nothing cools: a probe that failed for other reasons gives its place back, and under `disable-cooling` an
     /// old window of the same cell ends (Source: runtime.md D.7, first row).
-    fn failed_without_window(&mut self, model: &UpstreamModel, fault: &Fault, now: Timestamp) {
-        self.release_probes(model, now);
+    fn failed_without_window(&mut self, model: &UpstreamModel, fault: &Fault) {
+        self.release_probes(model);
         if fault.cooling == Cooling::Off && fault.evidence.scope != Scope::Request {
             self.forgive(is_switchable);
         }
     }
 
-    fn release_probes(&mut self, model: &UpstreamModel, now: Timestamp) {
-        self.whole.release(now);
+    fn release_probes(&mut self, model: &UpstreamModel) {
+        self.whole.release();
         if let Some(cell) = self.models.get_mut(model) {
-            cell.release(now);
+            cell.release();
         }
     }
 
@@ -157,12 +157,12 @@ impl Ledger {
     }
 
     /// The probing attempt ended without telling anything (the client went away).
-    pub fn release(&mut self, model: &UpstreamModel, probe: Probe, now: Timestamp) {
+    pub fn release(&mut self, model: &UpstreamModel, probe: Probe) {
         if probe.whole {
-            self.whole.release(now);
+            self.whole.release();
         }
         if let Some(cell) = self.models.get_mut(model).filter(|_| probe.model) {
-            cell.release(now);
+            cell.release();
         }
     }
 
@@ -198,7 +198,7 @@ impl Ledger {
         self.forgive(is_switchable);
     }
 
-    /// The windows that are open now, for [`Self::restore`] after a restart.
+    /// The windows that are open now or wait for somebody to look, for [`Self::restore`] after a restart.
     #[must_use]
     pub fn rests(&self, now: Timestamp) -> Vec<Rest> {
         let models = self.models.iter().filter_map(|(model, cell)| {
@@ -208,7 +208,7 @@ impl Ledger {
         self.whole.rest(now).into_iter().chain(models).collect()
     }
 
-    /// Takes a window over from before a restart. One that is over, or about tokens, is none. Returns when it ends.
+    /// Takes a window over from before a restart. One that is simply over, or about tokens, is none. Returns when it ends.
     pub fn restore(&mut self, rest: &Rest, now: Timestamp) -> Option<Timestamp> {
         let cell = match &rest.model {
             None => &mut self.whole,

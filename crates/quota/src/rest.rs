@@ -1,4 +1,4 @@
-//! Open windows as they may be kept over a restart.
+//! Windows as they may be kept over a restart.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::CooldownCause;
 /// A kept window ends by then, whatever was written down: a clock may have been wrong.
 pub(crate) const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
-/// An open window of a credential, or of one of its models. It says nothing of tokens that were refused: a person may have
+/// A window of a credential, or of one of its models, that is open or waits for one request that looks. It says nothing of tokens that were refused: a person may have
 /// logged in meanwhile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

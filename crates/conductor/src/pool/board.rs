@@ -4,12 +4,13 @@
 //! sit in a heap that is drained whenever somebody looks, so that nothing has to wake up.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use cliproxy_core::{Credential, CredentialId, Scope, Timestamp, UpstreamModel};
 use cliproxy_quota::{Availability, BackoffPolicy, Fault, Ledger, Mark, Probe, Rest};
 use foldhash::HashMap;
+use tokio::sync::Notify;
 
 use super::{Entry, Snapshot, Tier, bits};
 use crate::registry::{OfferedModel, Route};
@@ -20,6 +21,7 @@ pub(crate) struct Board {
     seats: HashMap<CredentialId, Seat>,
     tiers: Vec<TierBits>,
     expiries: BinaryHeap<Reverse<Expiry>>,
+    changes: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
@@ -67,6 +69,7 @@ impl Board {
                 self.expiries.push(Reverse(Expiry { at, id: entry.id().clone(), model: None }));
             }
         }
+        self.changes.notify_one();
         self.tiers = snapshot.tiers.iter().map(|tier| TierBits::new(tier)).collect();
         for (at, tier) in snapshot.tiers.iter().enumerate() {
             for (slot, entry) in tier.entries.iter().enumerate() {
@@ -192,7 +195,7 @@ impl Board {
 
     /// A probing attempt ended without an answer.
     pub(crate) fn release(&mut self, id: &CredentialId, model: &UpstreamModel, probe: Probe, now: Timestamp) {
-        self.change(id, now, |ledger| ledger.release(model, probe, now));
+        self.change(id, now, |ledger| ledger.release(model, probe));
     }
 
     pub(crate) fn succeed(
@@ -230,11 +233,14 @@ impl Board {
         }
     }
 
-    /// The open windows of all, by credential.
-    pub(crate) fn rests(&self, now: Timestamp) -> BTreeMap<CredentialId, Vec<Rest>> {
-        let noted = self.seats.iter().filter(|(_, seat)| !seat.ledger.is_blank());
-        let rests = noted.map(|(id, seat)| (id.clone(), seat.ledger.rests(now)));
-        rests.filter(|(_, rests)| !rests.is_empty()).collect()
+    /// What of a credential a restart is to keep.
+    pub(crate) fn rests(&self, id: &CredentialId, now: Timestamp) -> Vec<Rest> {
+        self.seats.get(id).map(|seat| seat.ledger.rests(now)).unwrap_or_default()
+    }
+
+    /// Told after every change of what [`Self::rests`] says, apart from what time itself ends.
+    pub(crate) fn changes(&self) -> Arc<Notify> {
+        Arc::clone(&self.changes)
     }
 
     /// Takes a window over from before a restart.
@@ -254,6 +260,7 @@ impl Board {
             // The usual case, a success of a healthy credential, touches no bit.
             if !(before && seat.ledger.is_blank()) {
                 self.refresh(id, now);
+                self.changes.notify_one();
             }
         }
     }

@@ -43,7 +43,7 @@ fn a_probe_that_fails_opens_the_next_window() {
 fn a_probe_without_an_answer_leaves_its_place_to_the_next() {
     let mut ledger = half_open();
     let probe = ledger.begin(&model("m"), at(1800));
-    ledger.release(&model("m"), probe, at(1801));
+    ledger.release(&model("m"), probe);
     assert!(matches!(ledger.availability(&model("m"), at(1801)), Availability::HalfOpen { .. }));
 
     ledger.begin(&model("m"), at(1802));

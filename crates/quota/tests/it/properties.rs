@@ -119,7 +119,7 @@ proptest! {
             if let Step::Begin(index) = step {
                 let mut owner = probe_before;
                 let probe = owner.begin(&name(*index), now);
-                ledger.release(&name(*index), probe, now);
+                ledger.release(&name(*index), probe);
             }
         }
         let later = now.plus(Duration::from_secs(86_400));

@@ -49,6 +49,27 @@ fn what_rests_goes_on_as_if_nothing_had_happened() {
 }
 
 #[test]
+fn what_waits_for_one_look_still_does_after_a_restart_a_look_under_way_included() {
+    let mut before = failed(ErrorKind::RateLimited, Some(86_400), Scope::Credential);
+    let half_open = |ledger: &Ledger, now| matches!(ledger.whole(at(now)), Availability::HalfOpen { .. });
+    assert!(half_open(&before, 1801));
+    let rests = before.rests(at(1801));
+    assert!(half_open(&restarted(&before, 1801), 1801));
+    let probe = before.begin(&model("m"), at(1801));
+    assert!(matches!(before.whole(at(1801)), Availability::Probing { .. }));
+    assert_eq!(before.rests(at(1802)), rests, "the file need not be written");
+    let mut after = restarted(&before, 1802);
+    assert!(half_open(&after, 1802));
+    // One request looks, and the other waits.
+    assert!(after.begin(&model("m"), at(1803)).is_some());
+    assert!(matches!(after.whole(at(1803)), Availability::Probing { .. }));
+    before.release(&model("m"), probe);
+    assert_eq!(before.rests(at(1804)), rests);
+    // Not for ever.
+    assert_eq!(restarted(&before, 1800 + 24 * 3600).whole(at(90_000)), Availability::Ready);
+}
+
+#[test]
 fn refused_tokens_and_what_is_over_are_not_carried_over() {
     for kind in [ErrorKind::Unauthorized, ErrorKind::InvalidGrant, ErrorKind::Misconfigured] {
         let before = failed(kind, None, Scope::Credential);
