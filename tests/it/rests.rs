@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::client::clients;
 use crate::matrix::hello;
 use crate::provider::providers;
-use crate::server::Server;
+use crate::server::{Server, command};
 
 const ON: &str = "save-cooldown-status: true\n";
 
@@ -112,9 +112,56 @@ async fn what_is_written_has_no_secret_is_the_owners_alone_and_goes_when_it_is_o
     }
     // The file itself is no credential, and is not complained about.
     assert!(!server.log().contains("cds"), "{}", server.log());
-    kept(&server, 0).await;
     upstream.answer_with(|_| claude::message("fine"));
-    assert_eq!(ask(&server, LOGIN).await.status(), 200);
+    while ask(&server, LOGIN).await.status() != 200 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    kept(&server, 0).await;
+}
+
+#[tokio::test]
+async fn a_test_beside_the_server_asks_and_leaves_alone_what_the_server_keeps() {
+    let upstream = FakeUpstream::start().await;
+    let server = world(&upstream, ON).await;
+    spent(&upstream, 429);
+    assert_eq!(ask(&server, LOGIN).await.status(), 429);
+    assert_eq!(ask(&server, "m").await.status(), 429);
+    kept(&server, 3).await;
+    let before = std::fs::read(file(&server.home)).unwrap();
+    for arguments in [
+        vec!["test", "m"],
+        vec!["test", LOGIN],
+        vec!["credentials", "test", "claude-me.json", "--model", LOGIN],
+    ] {
+        for (status, good) in [(429, false), (200, true)] {
+            let asked = upstream.requests().len();
+            if good {
+                upstream.answer_with(|_| claude::message("fine"));
+            } else {
+                spent(&upstream, status);
+            }
+            let output = command(&server.home, &arguments).output().await.unwrap();
+            let said = format!("{output:?}");
+            assert!(upstream.requests().len() > asked, "nobody was asked: {arguments:?} {said}");
+            assert_eq!(output.status.success(), good, "{arguments:?} {said}");
+            assert_eq!(std::fs::read(file(&server.home)).unwrap(), before, "{arguments:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn cooling_that_is_off_after_a_restart_forgets_what_rested() {
+    let upstream = FakeUpstream::start().await;
+    let server = world(&upstream, ON).await;
+    spent(&upstream, 429);
+    assert_eq!(ask(&server, "m").await.status(), 429);
+    kept(&server, 2).await;
+    let home = server.stop().await;
+    let config = std::fs::read_to_string(home.path().join("config.yaml")).unwrap();
+    std::fs::write(home.path().join("config.yaml"), format!("{config}\ndisable-cooling: true\n")).unwrap();
+    let server = Server::start(home, &[]).await;
+    upstream.answer_with(|_| claude::message("fine"));
+    assert_eq!(ask(&server, "m").await.status(), 200);
 }
 
 #[tokio::test]

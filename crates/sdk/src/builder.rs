@@ -199,10 +199,8 @@ impl Builder {
         let gathered = gather::all(&self.config, (&store, &plan), &self.parts, &self.egress, &relay).await?;
         let (fetching, tasks) = (Fetching::new(Arc::clone(&conductor)), TaskTracker::new());
         gathered.put_in_force(&conductor, &fetching, &tasks, &shutdown);
-        let rests = match self.config.cooldown.save {
-            true => Some(Keeper::resume(&conductor, &self.config.auth_dir).await),
-            false => None,
-        };
+        let rests =
+            self.config.cooldown.save.then(|| Keeper::new(Arc::clone(&conductor), &self.config.auth_dir));
         Ok(Service::new(Waiting {
             config: self.config,
             environment: self.environment,

@@ -116,14 +116,20 @@ impl Service {
         }
     }
 
-    /// Begins to serve. A second call does nothing, nor does one after [`Self::stop`].
+    /// Begins to serve. With `save-cooldown-status` it takes over, and from now on keeps, what rests: a service that is
+    /// never started does neither, since a server may be running on the same auth directory. A second call does nothing, nor does one after [`Self::stop`].
     pub fn start(&self) {
         if let Some((server, table)) = self.waiting.lock().take() {
             self.conductor.start();
-            if let Some(rests) = &self.rests {
-                rests.run(&self.tasks, &self.shutdown);
-            }
-            self.tasks.spawn(server.run(table, self.shutdown.clone()));
+            let (rests, tasks, shutdown) = (self.rests.clone(), self.tasks.clone(), self.shutdown.clone());
+            self.tasks.spawn(async move {
+                if let Some(rests) = rests {
+                    // Before the first client is heard; who connects meanwhile waits in the listener's queue.
+                    rests.resume().await;
+                    tasks.spawn(rests.follow(shutdown.clone()));
+                }
+                server.run(table, shutdown).await;
+            });
         }
     }
 
