@@ -83,7 +83,7 @@ pub const ALL: [Login; 13] = [
             json!({"type": "gemini", "email": "$account@example.com", "project_id": "p-1", "token": {
                 "access_token": "$access", "refresh_token": "$refresh", "expiry": "$expired", "scopes": ["s"]}})
         },
-        endpoints: &[("api", "$api"), ("onboarding", "$api"), ("token", "$token")],
+        endpoints: &[("api", "$api"), ("token", "$token")],
         answer: in_envelope,
     },
     Login {
