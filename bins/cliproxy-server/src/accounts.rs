@@ -42,7 +42,10 @@ pub(crate) fn import(
 ) -> Result<(), String> {
     let Some(name) = name else { return say(&importable(environment)) };
     let config = config(overrides, environment.clone())?;
-    run(async { told(import_login(&config, environment, name).await) })
+    run(async {
+        let interrupted = signals::interrupted()?;
+        told(import_login(&config, environment, name, &complain, interrupted).await)
+    })
 }
 
 pub(crate) fn credentials(

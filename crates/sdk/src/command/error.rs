@@ -26,6 +26,14 @@ pub enum CommandError {
         #[source]
         source: LoginError,
     },
+    /// It ended half-way; what it had by then is kept.
+    #[error("{why}\nWhat it had by then is kept: {kept}")]
+    HalfWay {
+        /// Why it ended.
+        why: String,
+        /// What was saved, and where.
+        kept: String,
+    },
     /// Somebody ended it while it waited.
     #[error("interrupted: nothing was saved")]
     Interrupted,

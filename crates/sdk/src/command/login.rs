@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use cliproxy_auth_store::FileStore;
 use cliproxy_config::{Config, Environment};
-use cliproxy_core::{Credential, CredentialStore, LoginRequest, LoginStep, LoginUi, NewLogin};
+use cliproxy_core::{Credential, CredentialStore, LoginRequest, LoginStep, LoginUi, NewLogin, Question};
 use cliproxy_login::{Authenticators, OauthClient, Options};
 use cliproxy_transport::HttpClient;
+use parking_lot::Mutex;
 
 use super::CommandError;
 use super::turn::{Turn, turn};
@@ -53,10 +55,10 @@ fn listed(authenticators: &Authenticators) -> String {
 
 /// Runs a flow and keeps what it brought in the auth directory, over the file that the account has there already. Gives
 /// back what to say about it. When `interrupted` is over while the flow still asks, the flow is dropped; what it brought is
-/// kept in any case.
+/// kept in any case, and so are tokens that it had when it asked for more.
 ///
 /// # Errors
-/// When there is no such flow, when it fails, and when the credential cannot be saved.
+/// When there is no such flow, when it fails or is dropped, and when the credential cannot be saved.
 pub async fn log_in(
     config: &Config,
     environment: &Environment,
@@ -74,14 +76,50 @@ pub async fn log_in(
     request.private_window = request.private_window.or(config.incognito_browser.then_some(true));
     request.existing = Stored::read(&FileStore::new(&config.auth_dir)).await?.accounts;
     tokio::pin!(interrupted);
+    let remembering = Arc::new(Remembering { ui: Arc::clone(&ui), so_far: Mutex::default() });
+    let failed = |source| CommandError::Login { provider: flow.provider().to_string(), source };
     let brought = tokio::select! {
-        brought = flow.login(request, Arc::clone(&ui)) => brought,
-        () = &mut interrupted => return Err(CommandError::Interrupted),
+        brought = flow.login(request, Arc::clone(&remembering) as _) => brought.map_err(failed),
+        () = &mut interrupted => Err(CommandError::Interrupted),
     };
-    let login =
-        brought.map_err(|source| CommandError::Login { provider: flow.provider().to_string(), source })?;
     let tell = |text: &str| ui.tell(LoginStep::Note(text.to_owned()));
-    keep(config, login, (&tell, interrupted)).await
+    let so_far = remembering.so_far.lock().take();
+    match (brought, so_far) {
+        (Ok(login), _) => keep(config, login, (&tell, interrupted)).await,
+        (Err(CommandError::Interrupted), Some(login)) => {
+            let kept = keep(config, login, (&tell, std::future::ready(()))).await?;
+            Err(CommandError::HalfWay { why: "interrupted: what it asked was not answered".to_owned(), kept })
+        }
+        (Err(why), Some(login)) => {
+            let kept = keep(config, login, (&tell, interrupted)).await?;
+            Err(CommandError::HalfWay { why: why.to_string(), kept })
+        }
+        (Err(why), None) => Err(why),
+    }
+}
+
+/// A person, and what the flow had when it asked them for more.
+#[derive(Debug)]
+struct Remembering {
+    ui: Arc<dyn LoginUi>,
+    so_far: Mutex<Option<NewLogin>>,
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl LoginUi for Remembering {
+    fn tell(&self, step: LoginStep) {
+        self.ui.tell(step);
+    }
+
+    async fn ask(&self, question: Question) -> Option<String> {
+        self.ui.ask(question).await
+    }
+
+    fn so_far(&self, login: NewLogin) {
+        *self.so_far.lock() = Some(login.clone());
+        self.ui.so_far(login);
+    }
 }
 
 /// Keeps a login in the auth directory, over the file that its account has there.
@@ -164,10 +202,114 @@ fn said(credential: &Credential, older: Option<&Credential>, config: &Config) ->
 mod tests {
     use cliproxy_config::Loader;
     use cliproxy_core::{Document, ProviderId};
-    use parking_lot::Mutex;
+    use cliproxy_testkit::{FakeOAuth, json as reply};
     use serde_json::json;
+    use tokio::sync::Notify;
 
     use super::*;
+
+    fn config(folder: &tempfile::TempDir, more: &str) -> Config {
+        let text = format!("host: 127.0.0.1\nauth-dir: '{}'\n{more}", folder.path().display());
+        let loader = Loader::new(Environment::new(Vec::<(String, String)>::new()));
+        loader.load_str("test", &text).unwrap().config
+    }
+
+    /// A person without a browser here, who agrees at once and answers what they are asked then with this.
+    #[derive(Debug)]
+    struct Person {
+        oauth: Arc<FakeOAuth>,
+        callback: Mutex<Option<String>>,
+        /// `None`: they say nothing at all.
+        answer: Option<Option<&'static str>>,
+        asked: Notify,
+    }
+
+    #[async_trait]
+    impl LoginUi for Person {
+        fn tell(&self, step: LoginStep) {
+            if let LoginStep::Open { url, .. } = step {
+                *self.callback.lock() = Some(self.oauth.consent(&url));
+            }
+        }
+
+        async fn ask(&self, question: Question) -> Option<String> {
+            if question.key == "callback-url" {
+                return self.callback.lock().take();
+            }
+            self.asked.notify_one();
+            match self.answer {
+                Some(answer) => answer.map(str::to_owned),
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn whatever_becomes_of_a_question_the_tokens_before_it_are_kept() {
+        let oauth = Arc::new(FakeOAuth::start().await);
+        oauth.page("/userinfo", [reply(&json!({"email": "me@example.com"}))]);
+        let tier = json!({"allowedTiers": [{"id": "standard-tier", "isDefault": true}]});
+        oauth.page("/api/v1internal:loadCodeAssist", [reply(&tier)]);
+        oauth.page("/api/v1internal:onboardUser", [reply(&json!({"done": true}))]);
+        oauth.page("/projects", [reply(&json!({"projects": [{"projectId": "one"}, {"projectId": "two"}]}))]);
+        let mut urls = "endpoints:\n  gemini-cli:\n".to_owned();
+        for name in ["authorize", "token", "userinfo", "projects", "api", "services"] {
+            urls.push_str(&format!("    {name}: '{}'\n", oauth.url(&format!("/{name}"))));
+        }
+        for (answer, words) in
+            [(None, "interrupted"), (Some(Some("nine")), "no such project"), (Some(None), "-project_id")]
+        {
+            let folder = tempfile::tempdir().unwrap();
+            let config = config(&folder, &urls);
+            let environment = Environment::new(Vec::<(String, String)>::new());
+            let mut request = LoginRequest::new().without_browser();
+            request.callback_port = Some(0);
+            let person = |answer| {
+                let (oauth, callback, asked) = (Arc::clone(&oauth), Mutex::default(), Notify::new());
+                Arc::new(Person { oauth, callback, answer, asked })
+            };
+            let somebody = person(answer);
+            let ending = {
+                let somebody = Arc::clone(&somebody);
+                async move {
+                    if answer.is_some() {
+                        std::future::pending::<()>().await;
+                    }
+                    somebody.asked.notified().await;
+                }
+            };
+            let run = log_in(&config, &environment, "gemini-cli", request.clone(), somebody, ending);
+            let error = run.await.unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+            assert!(error.contains("kept: Saved gemini-me@example.com.json"), "{error}");
+            let stored = async || {
+                let listed = FileStore::new(&config.auth_dir).list().await.unwrap().credentials;
+                let [only] = listed.as_slice() else { panic!("{listed:?}") };
+                (only.id().as_str().to_owned(), only.document().as_map().clone())
+            };
+            let (name, document) = stored().await;
+            assert_eq!(name, "gemini-me@example.com.json");
+            let first = document["token"]["refresh_token"].clone();
+            assert!(first.as_str().unwrap().starts_with("refresh-"), "{document:?}");
+            assert_eq!(document.get("project_id"), None);
+            // The next login finds the account there, and completes it.
+            let run = log_in(
+                &config,
+                &environment,
+                "gemini-cli",
+                request,
+                person(Some(Some("two"))),
+                std::future::pending(),
+            );
+            assert!(run.await.unwrap().starts_with("Renewed gemini-me@example.com.json"));
+            let (name, document) = stored().await;
+            assert_eq!(
+                (name.as_str(), &document["project_id"]),
+                ("gemini-me@example.com.json", &json!("two"))
+            );
+            assert_ne!(document["token"]["refresh_token"], first);
+        }
+    }
 
     fn login(token: &str) -> NewLogin {
         let document = json!({"type": "claude", "email": "me", "refresh_token": token});
@@ -178,11 +320,7 @@ mod tests {
     #[tokio::test]
     async fn a_login_is_kept_although_somebody_has_the_turn_at_its_file() {
         let folder = tempfile::tempdir().unwrap();
-        let text = format!("host: 127.0.0.1\nauth-dir: '{}'\n", folder.path().display());
-        let config = Loader::new(Environment::new(Vec::<(String, String)>::new()))
-            .load_str("test", &text)
-            .unwrap()
-            .config;
+        let config = config(&folder, "");
         let (store, said) = (FileStore::new(&config.auth_dir), Mutex::new(Vec::new()));
         let tell = |text: &str| said.lock().push(text.to_owned());
         keep(&config, login("one"), (&tell, std::future::pending())).await.unwrap();
