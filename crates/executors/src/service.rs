@@ -94,9 +94,15 @@ pub(crate) fn required(
     name: &str,
 ) -> Result<Secret, ExecutorError> {
     key.ok_or_else(|| {
-        let message = format!("credential {} has no {name}: log in again", credential.masked_id());
+        let message =
+            format!("credential {} has no {name}: {}", credential.masked_id(), log_in_again(credential));
         ExecutorError::new(ErrorKind::Misconfigured, message)
     })
+}
+
+/// The next step for a login that lacks what calls or renewals need.
+pub(crate) fn log_in_again(credential: &Credential) -> String {
+    format!("log in again (cliproxy-server login {})", credential.provider())
 }
 
 /// A body with some of its members changed.

@@ -3,9 +3,10 @@
 use cliproxy_auth_store::{KeySpec, StableIds};
 use cliproxy_config::{CompatEntry, Config, EnvCredential, KeyEntry, ProxySetting};
 use cliproxy_core::{
-    Credential, Level, Limits, Modality, ModelEntry, ModelInfo, ReasoningProfile, RequestScopedAction,
-    RequestScopedRule, Secret, Settings,
+    Credential, Level, Limits, Modality, ModelEntry, ModelInfo, Origin, ReasoningProfile,
+    RequestScopedAction, RequestScopedRule, Secret, Settings,
 };
+use serde_json::Value;
 
 use crate::entries::Plan;
 
@@ -166,6 +167,37 @@ pub(crate) fn rules(rule: &cliproxy_config::RequestScopedRule) -> Option<Request
     };
     let patterns = rule.patterns.clone();
     Some(RequestScopedRule::new(rule.status, rule.contains.clone(), action).with_patterns(patterns))
+}
+
+/// Why a stored login has nothing to call or to renew with, and the next step: a file that was written in part, or emptied
+/// by hand.
+pub(crate) fn without_tokens(credential: &Credential) -> Option<String> {
+    const LOGINS: [&str; 9] =
+        ["antigravity", "claude", "codex", "gemini-cli", "github-copilot", "iflow", "kimi", "kiro", "qwen"];
+    const TOKENS: [&str; 8] = [
+        "access_token",
+        "accessToken",
+        "refresh_token",
+        "refreshToken",
+        "api_key",
+        "api-key",
+        "cookie",
+        "Token",
+    ];
+    let provider = credential.provider().as_str();
+    let is_stored = matches!(credential.origin(), Origin::Store(_));
+    if !is_stored || credential.settings().disabled || !LOGINS.contains(&provider) {
+        return None;
+    }
+    let says = |value: &Value| value.as_str().is_some_and(|text| !text.trim().is_empty());
+    let document = credential.document();
+    let token = document.get("token");
+    // Google's logins have theirs inside an object.
+    let inner = token.and_then(Value::as_object).into_iter().flatten();
+    let has = TOKENS.iter().filter_map(|key| document.get(key)).chain(token).any(says)
+        || inner.filter(|(key, _)| TOKENS.contains(&key.as_str())).any(|(_, value)| says(value));
+    (!has)
+        .then(|| format!("it holds no token: log in again (cliproxy-server login {provider}), or delete it"))
 }
 
 #[cfg(test)]

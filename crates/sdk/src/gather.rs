@@ -100,6 +100,11 @@ pub(crate) async fn all(
                 if !settled {
                     open.push(registration.clone());
                 }
+                // Registered all the same: a call says what is wrong, and a renewal of another process may mend it.
+                if let Some(reason) = credentials::without_tokens(&registration.credential) {
+                    let credential = registration.credential.masked_id();
+                    tracing::warn!(credential, reason, "this credential cannot serve");
+                }
                 registrations.push(registration);
             }
             Err((credential, reason)) => {

@@ -6,6 +6,7 @@ use cliproxy_core::{CredentialStore as _, StoreError};
 use cliproxy_executors::Egress;
 use cliproxy_transport::{ClientOptions, HttpClient, ProxyChoice};
 
+use crate::credentials::without_tokens;
 use crate::entries::is_kept_for_an_entry;
 use crate::providers::Providers;
 use crate::relay;
@@ -39,7 +40,8 @@ pub async fn stored_credentials(config: &Config) -> Result<Vec<StoredCredential>
             name: credential.masked_id(),
             provider: credential.provider().to_string(),
             problem: match providers.executor(credential) {
-                Ok(_) => credential.settings().disabled.then(|| "disabled".to_owned()),
+                Ok(_) if credential.settings().disabled => Some("disabled".to_owned()),
+                Ok(_) => without_tokens(credential),
                 Err(reason) => Some(reason),
             },
         })

@@ -25,7 +25,7 @@ async fn told(server: &crate::server::Server, file: &str, words: &str) {
 async fn a_file_that_is_no_login_is_named_left_alone_and_takes_nothing_from_the_others() {
     let world = World::new(FUTURE).await;
     world.refuse_below(0);
-    let broken: [(&str, &[u8], &str); 7] = [
+    let broken: [(&str, &[u8], &str); 11] = [
         ("empty.json", b"", "log in again"),
         ("half.json", b"{\"type\":\"claude\",\"access_token\":\"CANARY-hal", "mend it"),
         ("foreign.json", b"{\"hello\":\"CANARY\"}", "no \\\"type\\\""),
@@ -34,6 +34,11 @@ async fn a_file_that_is_no_login_is_named_left_alone_and_takes_nothing_from_the_
         ("unknown.json", b"{\"type\":\"brand-new\",\"access_token\":\"CANARY\"}", "base URL"),
         ("vertex-bad.json", b"{\"type\":\"vertex\",\"project_id\":\"p\",\"service_account\":{\"client_email\":\"e\",\"private_key\":\"CANARY\"}}",
             "login vertex FILE"),
+        // Whole, and without what a login is about.
+        ("claude-bare.json", b"{\"type\":\"claude\",\"email\":\"bare@example.com\"}", "cliproxy-server login claude"),
+        ("kiro-bare.json", b"{\"type\":\"kiro\",\"refresh_token\":\" \"}", "cliproxy-server login kiro"),
+        ("gemini-bare.json", b"{\"type\":\"gemini\",\"project_id\":\"p\",\"token\":{}}", "cliproxy-server login gemini-cli"),
+        ("antigravity-bare.json", b"{\"type\":\"antigravity\"}", "cliproxy-server login antigravity"),
     ];
     for (name, text, _) in broken {
         std::fs::write(world.folder().join(name), text).unwrap();

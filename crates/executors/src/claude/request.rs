@@ -8,6 +8,7 @@ use http::{Method, Request, Uri};
 use super::betas::{Call, assemble};
 use crate::egress::request;
 use crate::headers::{OWN_AGENT, apply_credential_headers, bearer, key_value};
+use crate::service::log_in_again;
 
 const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
@@ -25,10 +26,9 @@ impl<'a> Token<'a> {
     pub(super) fn of(credential: &'a Credential, first_party: bool) -> Result<Self, ExecutorError> {
         let secret = credential.api_key().or_else(|| credential.access_token()).ok_or_else(|| {
             let id = credential.masked_id();
-            ExecutorError::new(
-                ErrorKind::Misconfigured,
-                format!("credential {id} has neither api_key nor access_token"),
-            )
+            let next = log_in_again(credential);
+            let message = format!("credential {id} has neither api_key nor access_token: {next}");
+            ExecutorError::new(ErrorKind::Misconfigured, message)
         })?;
         Ok(Self { credential, secret, first_party })
     }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::account::{OauthClient, now, renewed};
 use crate::headers::bearer;
+use crate::service::log_in_again;
 use crate::{Egress, Urls};
 
 /// This long before its expiry a token is renewed. Source: providers-a.md 1.4 "antigravity 5 min", 7.3 "a small skew".
@@ -120,7 +121,8 @@ pub(crate) fn packed_project(credential: &Credential) -> Option<String> {
 pub(crate) fn authorize(headers: &mut HeaderMap, credential: &Credential) -> Result<(), ExecutorError> {
     headers.remove(AUTHORIZATION);
     let Some(token) = access_token(credential) else {
-        let message = format!("credential {} has no access_token", credential.masked_id());
+        let next = log_in_again(credential);
+        let message = format!("credential {} has no access_token: {next}", credential.masked_id());
         return Err(missing(credential, message));
     };
     headers.insert(AUTHORIZATION, bearer(credential, &token)?);

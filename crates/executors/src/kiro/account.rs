@@ -2,6 +2,8 @@
 
 use cliproxy_core::{Credential, CredentialKind, ErrorKind, ExecutorError, Secret};
 
+use crate::service::log_in_again;
+
 /// Where everything is that has no region of its own.
 pub(super) const HOME: &str = "us-east-1";
 
@@ -42,7 +44,8 @@ impl<'c> Account<'c> {
         let found = self.text("access_token", "accessToken").map(Secret::from);
         found.or_else(|| self.credential.api_key()).ok_or_else(|| {
             let id = self.credential.masked_id();
-            ExecutorError::new(ErrorKind::Misconfigured, format!("credential {id} has no access_token"))
+            let message = format!("credential {id} has no access_token: {}", log_in_again(self.credential));
+            ExecutorError::new(ErrorKind::Misconfigured, message)
         })
     }
 

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use super::CommandError;
 use super::only::Only;
 use super::turn::{Turn, turn};
-use crate::credentials::keys;
+use crate::credentials::{keys, without_tokens};
 use crate::entries::{Entries, Plan};
 use crate::providers::Providers;
 use crate::{Builder, StartError, config_credentials, environment_credentials, options, relay};
@@ -407,7 +407,7 @@ impl Row {
         let state = match providers.executor(credential) {
             Err(problem) => problem,
             Ok(_) if credential.settings().disabled => "disabled".to_owned(),
-            Ok(_) => "ready".to_owned(),
+            Ok(_) => without_tokens(credential).unwrap_or_else(|| "ready".to_owned()),
         };
         let token = if login { credential.access_token() } else { credential.api_key() };
         Self {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use cliproxy_sdk::command::{CredentialCommand, run_credentials};
+use cliproxy_sdk::config::Loader;
 use cliproxy_testkit::{FakeUpstream, chat, json, status};
 use serde_json::{Value, json};
 
@@ -70,4 +72,49 @@ async fn a_corrected_oauth_client_brings_a_login_back_with_the_next_reload() {
     assert!(tokio::time::timeout(Duration::from_secs(30), mended).await.is_ok(), "{:?}", error());
     assert_eq!(text(ask(&service, "glm-4.6").await).await, "fine");
     service.stop().await;
+}
+
+#[tokio::test]
+async fn a_login_without_tokens_is_listed_as_such_and_its_calls_say_what_to_do() {
+    let place = Place::new();
+    for (name, provider, file, model) in [
+        ("a.json", "claude", json!({"type": "claude", "email": "e"}), "claude-haiku-4-5-20251001"),
+        ("b.json", "kiro", json!({"type": "kiro", "refresh_token": " "}), "kiro-claude-sonnet-4-5"),
+        (
+            "c.json",
+            "gemini-cli",
+            json!({"type": "gemini", "project_id": "p", "token": {}}),
+            "gemini-2.5-flash",
+        ),
+        ("d.json", "antigravity", json!({"type": "antigravity", "project_id": "p"}), "gemini-2.5-flash"),
+    ] {
+        let place = Place::new();
+        place.write("request-retry: 0\n");
+        stored(&place, name, &file);
+        let next = format!("cliproxy-server login {provider}");
+        let loader = Loader::new(place.environment.clone());
+        let config = loader.load_file(&place.path()).unwrap().config;
+        let listed = run_credentials(
+            &config,
+            &place.environment,
+            &CredentialCommand::List,
+            true,
+            std::future::pending(),
+        );
+        let listed: Value = serde_json::from_str(&listed.await.unwrap()).unwrap();
+        let state = listed[0]["state"].as_str().unwrap();
+        assert!(state.contains("no token") && state.contains(&next), "{provider}: {state}");
+        let service = place.serve().await;
+        let reply = ask(&service, model).await;
+        let said = reply.text().await;
+        assert!(said.contains(&next), "{provider}: {said}");
+        service.stop().await;
+    }
+    // One that has what it needs to be renewed is none of these.
+    stored(&place, "e.json", &json!({"type": "claude", "refresh_token": "r"}));
+    place.write("");
+    let config = Loader::new(place.environment.clone()).load_file(&place.path()).unwrap().config;
+    let listed =
+        run_credentials(&config, &place.environment, &CredentialCommand::List, false, std::future::pending());
+    assert!(listed.await.unwrap().trim().ends_with(": ready"));
 }
