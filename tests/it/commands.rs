@@ -137,3 +137,22 @@ async fn without_a_home_directory_nothing_is_written_and_the_remedy_is_said() {
     assert_eq!(done.status.code(), Some(1), "{said}");
     assert!(said.contains("`auth-dir` is not set"), "{said}");
 }
+
+#[tokio::test]
+async fn a_failure_under_json_is_an_object_on_standard_output_and_a_line_on_standard_error() {
+    let bad = "host: 127.0.0.1\nport: many\n";
+    for (arguments, config, expected) in [
+        (&["credentials", "test", "x", "--json"][..], None, "goes by x"),
+        (&["credentials", "remove", "x", "--json"], None, "goes by x"),
+        (&["credentials", "--json"], Some(bad), "`port`"),
+    ] {
+        let (status, out, err) = run(arguments, config).await;
+        let object: serde_json::Value = serde_json::from_str(&out).unwrap();
+        let told = object["error"].as_str().unwrap();
+        assert!(
+            status == 1 && told.contains(expected) && err.contains(expected),
+            "{arguments:?}: {out}{err}"
+        );
+        assert_eq!(object.as_object().unwrap().len(), 1, "{object}");
+    }
+}

@@ -4,7 +4,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use cliproxy_sdk::command::{
-    CommandError, CredentialCommand, import_login, importable, known_logins, log_in, run_credentials,
+    CommandError, CredentialCommand, failure_json, import_login, importable, known_logins, log_in,
+    run_credentials,
 };
 use cliproxy_sdk::config::{Config, Environment, Loader, LogLevel, Overrides, Reason};
 use cliproxy_sdk::core::LoginRequest;
@@ -49,6 +50,22 @@ pub(crate) fn import(
 }
 
 pub(crate) fn credentials(
+    command: &CredentialCommand,
+    json: bool,
+    overrides: &Overrides,
+    environment: &Environment,
+) -> Result<(), String> {
+    let done = run_command(command, json, overrides, environment);
+    if let Err(problem) = &done
+        && json
+    {
+        // Whoever reads the one reads no prose of the other.
+        say(&failure_json(problem))?;
+    }
+    done
+}
+
+fn run_command(
     command: &CredentialCommand,
     json: bool,
     overrides: &Overrides,

@@ -5,6 +5,12 @@ use cliproxy_core::{LoginError, StoreError};
 
 use crate::StartError;
 
+/// A failure as a command with `--json` tells it: an object with the one member `error`.
+#[must_use]
+pub fn failure_json(problem: &str) -> String {
+    serde_json::json!({ "error": problem }).to_string()
+}
+
 /// Why a command did not do what it was asked. Texts name the file or account and the next step, never a secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
