@@ -230,6 +230,8 @@ pub struct NewLogin {
     pub distinct: Vec<&'static str>,
     /// Members that have to be equal, or to be missing in both, for it to be the same account.
     pub exact: Vec<&'static str>,
+    /// Whose account a document is by what stands inside a member, as in a token. Where it tells of both, it decides.
+    pub owner: Option<fn(&Document) -> Option<String>>,
 }
 
 impl fmt::Debug for NewLogin {
@@ -255,6 +257,7 @@ impl NewLogin {
             identity: identity.to_vec(),
             distinct: Vec::new(),
             exact: Vec::new(),
+            owner: None,
         }
     }
 
@@ -269,6 +272,13 @@ impl NewLogin {
     #[must_use]
     pub fn with_exact(mut self, members: &[&'static str]) -> Self {
         self.exact = members.to_vec();
+        self
+    }
+
+    /// With a way to read whose account a document is from what stands inside a member.
+    #[must_use]
+    pub fn with_owner(mut self, owner: fn(&Document) -> Option<String>) -> Self {
+        self.owner = Some(owner);
         self
     }
 
@@ -353,6 +363,10 @@ impl NewLogin {
         let unequal = |key: &&'static str| text(&self.document, key) != text(stored, key);
         if self.distinct.iter().any(differs) || self.exact.iter().any(unequal) {
             return None;
+        }
+        let owners = self.owner.and_then(|owner| owner(&self.document).zip(owner(stored)));
+        if let Some((ours, theirs)) = owners {
+            return (ours == theirs).then_some(self.identity.len() + 1);
         }
         let mut known = 0;
         let same = self.identity.iter().all(|key| {
@@ -493,6 +507,32 @@ mod tests {
             &["email"],
         );
         assert_eq!(other.into_credential(&existing).id().as_str(), "q.json", "another provider's account");
+    }
+
+    #[test]
+    fn what_a_token_says_of_its_owner_decides_where_it_says_anything() {
+        fn owner(document: &Document) -> Option<String> {
+            document.text("access_token")?.strip_prefix("of ").map(str::to_owned)
+        }
+        let existing = [
+            stored("mine.json", r#"{"access_token":"of me","email":"1"}"#),
+            stored("twin.json", r#"{"access_token":"of me","email":"2"}"#),
+            stored("hers.json", r#"{"access_token":"of her","email":"3"}"#),
+            stored("blank.json", r#"{"access_token":"opaque","email":"4"}"#),
+        ];
+        for (json, expected) in [
+            (r#"{"access_token":"of me","email":"9"}"#, "mine.json"),
+            (r#"{"access_token":"of her","email":"1"}"#, "hers.json"),
+            (r#"{"access_token":"of him","email":"1"}"#, "new.json"),
+            // Nothing is told: the name counts.
+            (r#"{"access_token":"opaque too","email":"4"}"#, "blank.json"),
+            (r#"{"access_token":"of him","email":"4"}"#, "blank.json"),
+            (r#"{"access_token":"opaque too","email":"9"}"#, "new.json"),
+        ] {
+            let codex = ProviderId::from_static("codex");
+            let login = NewLogin::new(codex, "new.json", document(json), &["email"]).with_owner(owner);
+            assert_eq!(login.into_credential(&existing).id().as_str(), expected, "{json}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::Options;
 use crate::device::{Extras, consent};
 use crate::means::{Means, token_failed};
+use crate::names::{part, token_owner};
 
 static ENDPOINTS: [Endpoint; 2] =
     [Endpoint::new("device", "https://auth.kimi.com/api/oauth/device_authorization"), known::KIMI.token];
@@ -56,9 +57,15 @@ impl Authenticator for Kimi {
         }
         document.insert("device_id".to_owned(), json!(device));
         document.insert("type".to_owned(), json!("kimi"));
-        let file = format!("kimi-{}.json", now.as_millis());
-        // Nothing in the reply tells accounts apart: each login is a file of its own.
-        Ok(NewLogin::new(means.provider.clone(), file, Document::new(document), &[]))
+        // The reply names nobody. A name of the user's choice tells accounts apart, and the token where it can be read.
+        let name = request.answer("email").map(str::trim).filter(|name| !name.is_empty());
+        if let Some(name) = name {
+            document.insert("email".to_owned(), json!(name));
+        }
+        let file = name.map_or_else(|| now.as_millis().to_string(), part);
+        let file = format!("kimi-{file}.json");
+        let login = NewLogin::new(means.provider.clone(), file, Document::new(document), &["email"]);
+        Ok(login.with_owner(token_owner))
     }
 
     fn endpoints(&self) -> &[Endpoint] {

@@ -1,5 +1,8 @@
 //! Names of files.
 
+use cliproxy_core::Document;
+use cliproxy_transport::oauth::jwt_claims;
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 /// Bytes in a part of a name: disks take 255 for all of it, and a name may have two parts.
@@ -28,6 +31,17 @@ pub(crate) fn part(text: &str) -> String {
 /// Tells names apart that would be the same otherwise, and shows nothing of what it is made of.
 pub(crate) fn short_hash(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whose an access token is, where it is a JSON Web Token that says so.
+pub(crate) fn token_owner(document: &Document) -> Option<String> {
+    let claims = jwt_claims(document.text("access_token")?)?;
+    let said = ["sub", "user_id", "id"].iter().find_map(|key| match claims.get(*key)? {
+        Value::String(text) => Some(text.trim().to_owned()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    });
+    said.filter(|owner| !owner.is_empty())
 }
 
 #[cfg(test)]

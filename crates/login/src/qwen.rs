@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::Options;
 use crate::device::{Extras, consent};
 use crate::means::Means;
-use crate::names::part;
+use crate::names::{part, token_owner};
 
 static ENDPOINTS: [Endpoint; 2] =
     [Endpoint::new("device", "https://chat.qwen.ai/api/v1/oauth2/device/code"), known::QWEN.token];
@@ -68,7 +68,8 @@ impl Authenticator for Qwen {
         document.insert("email".to_owned(), json!(alias));
         document.insert("type".to_owned(), json!("qwen"));
         let file = format!("qwen-{}.json", part(&alias));
-        Ok(NewLogin::new(means.provider.clone(), file, Document::new(document), &["email"]))
+        Ok(NewLogin::new(means.provider.clone(), file, Document::new(document), &["email"])
+            .with_owner(token_owner))
     }
 
     fn endpoints(&self) -> &[Endpoint] {

@@ -233,3 +233,30 @@ async fn service_accounts_of_one_project_and_location_keep_a_file_each() {
     assert_eq!((&names[4], &names[5]), (&names[0], &names[2]));
     assert_eq!(stored(&folder, "/email").await.len(), 5, "{names:?}");
 }
+
+#[tokio::test]
+async fn a_login_that_names_nobody_finds_its_file_by_its_token_or_by_the_name_it_was_given() {
+    let of = |owner: &str, number: u32| jwt(&j!({"sub": owner, "jti": number}));
+    for flow in ["kimi", "qwen"] {
+        let folder = TempDir::new().unwrap();
+        let mut names = Vec::new();
+        for (number, token, name) in [
+            (1, of("me", 1), None),
+            (2, of("her", 2), None),
+            (3, of("me", 3), None),
+            (4, "opaque-4".to_owned(), Some("work")),
+            (5, "opaque-5".to_owned(), Some("work")),
+        ] {
+            let scene = Scene::new().await;
+            // No two at one time.
+            scene.oauth.set_extra(j!({"access_token": token, "scope": format!("s{number}")}));
+            let asked = name.map_or_else(request, |name| request().with_answer("email", name));
+            let mut login = scene.login(flow, asked, &Person::answering([])).await.unwrap();
+            login.file_name = login.file_name.replace("1795428010000", &format!("179542801{number:04}"));
+            names.push(store(&folder, login).await);
+        }
+        assert_eq!((&names[0], &names[3]), (&names[2], &names[4]), "{flow}: {names:?}");
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), 3, "{flow}: {names:?}");
+        assert_eq!(names[3], format!("{flow}-work.json"));
+    }
+}
