@@ -589,6 +589,7 @@ async fn what_only_a_person_can_mend_is_said() {
     let tokenless = account(json!({"type":"kiro","refresh_token":"RT"}));
     let error = stage.ask(&tokenless).await.unwrap_err();
     assert!(error.to_string().contains("access_token"), "{error}");
+    assert!(error.to_string().contains("cliproxy-server login kiro"), "{error}");
     assert!(stage.amazon.requests().is_empty());
 }
 
