@@ -92,7 +92,17 @@ impl Line {
 
     /// As [`Self::write`], for what others said: it must not steer the terminal of who reads the log.
     fn write_harmless(&mut self, value: fmt::Arguments<'_>) {
-        if let Err(error) = Harmless(&mut self.text).write_fmt(value) {
+        self.write_without(steers, value);
+    }
+
+    /// As [`Self::write_harmless`], for names and other single values: a line end in one would look like a line of
+    /// ours. The library writes these as they are.
+    fn write_value(&mut self, value: fmt::Arguments<'_>) {
+        self.write_without(char::is_control, value);
+    }
+
+    fn write_without(&mut self, spelled: fn(char) -> bool, value: fmt::Arguments<'_>) {
+        if let Err(error) = (Harmless { text: &mut self.text, spelled }).write_fmt(value) {
             self.done = Err(error);
         }
     }
@@ -104,25 +114,33 @@ impl Line {
     }
 }
 
-/// Spells out what terminals obey, as the library does.
-struct Harmless<'t>(&'t mut String);
+/// Whether terminals obey it, as the library sees it.
+fn steers(c: char) -> bool {
+    matches!(c, '\x1b' | '\x07' | '\x08' | '\x0c' | '\x7f'..='\u{9f}')
+}
+
+/// Spells some control characters out.
+struct Harmless<'t> {
+    text: &'t mut String,
+    spelled: fn(char) -> bool,
+}
 
 impl fmt::Write for Harmless<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let steers = |c: char| matches!(c, '\x1b' | '\x07' | '\x08' | '\x0c' | '\x7f'..='\u{9f}');
         let mut rest = text;
-        while let Some((at, found)) = rest.char_indices().find(|(_, c)| steers(*c)) {
+        while let Some((at, found)) = rest.char_indices().find(|(_, c)| (self.spelled)(*c)) {
             let (before, after) = rest.split_at_checked(at).ok_or(fmt::Error)?;
-            self.0.push_str(before);
-            let code = u32::from(found);
-            if code < 0x80 {
-                write!(self.0, "\\x{code:02x}")?;
-            } else {
-                write!(self.0, "\\u{{{code:x}}}")?;
+            self.text.push_str(before);
+            match (found, u32::from(found)) {
+                ('\n', _) => self.text.push_str("\\n"),
+                ('\r', _) => self.text.push_str("\\r"),
+                ('\t', _) => self.text.push_str("\\t"),
+                (_, code) if code < 0x80 => write!(self.text, "\\x{code:02x}")?,
+                (_, code) => write!(self.text, "\\u{{{code:x}}}")?,
             }
             rest = after.get(found.len_utf8()..).unwrap_or_default();
         }
-        self.0.push_str(rest);
+        self.text.push_str(rest);
         Ok(())
     }
 }
@@ -174,7 +192,7 @@ impl Visit for Line {
         if field.name() == "message" {
             self.write_harmless(format_args!("{value:?}"));
         } else {
-            self.write(format_args!("{value:?}"));
+            self.write_value(format_args!("{value:?}"));
         }
     }
 }
@@ -257,6 +275,22 @@ mod tests {
         assert_eq!(written.len(), 9);
         assert_eq!(written, expected);
         assert!(!written.iter().any(|line| line.contains(['\x1b', '\u{9b}'])), "{written:?}");
+    }
+
+    #[test]
+    fn a_value_that_others_chose_steers_no_terminal_and_begins_no_line() {
+        let kept = Kept::default();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).event_format(Lines::default());
+        tracing::subscriber::with_default(subscriber.with_writer(kept.clone()).finish(), || {
+            let rude = "a\x1b[2Jb\n2026-11-27T18:21:23Z  INFO served\r\t\0\x07\x7f\u{9b}31mü\\";
+            tracing::info!(what = %rude, why = ?rude, error = %io::Error::other(rude), "lost");
+        });
+        let text = String::from_utf8(kept.0.lock().clone()).unwrap();
+        let line = text.strip_suffix('\n').unwrap();
+        assert!(!line.contains(char::is_control), "{line:?}");
+        let spelled = r"a\x1b[2Jb\n2026-11-27T18:21:23Z  INFO served\r\t\x00\x07\x7f\u{9b}31mü\";
+        assert!(line.contains(&format!("lost what={spelled} why=\"a")), "{line}");
+        assert!(line.ends_with(&format!("error={spelled}")), "{line}");
     }
 
     #[test]
