@@ -130,7 +130,7 @@ pub(crate) fn renewed_otherwise(old: &Config, new: &Config) -> Vec<ProviderId> {
             old.oauth_clients.get(*provider) != new.oauth_clients.get(*provider)
                 || old.endpoints.get(*provider) != new.endpoints.get(*provider)
         })
-        .map(|provider| ProviderId::new(provider))
+        .map(ProviderId::new)
         .collect()
 }
 

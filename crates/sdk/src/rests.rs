@@ -229,6 +229,7 @@ mod tests {
     use cliproxy_core::{Credential, CredentialKind, Document, Origin, ProviderId, Secret, Settings};
     use cliproxy_executors::DemoExecutor;
     use cliproxy_translator::registry::Registry;
+    use tokio_util::task::TaskTracker;
 
     use super::*;
 
@@ -386,7 +387,8 @@ mod tests {
         std::fs::remove_dir_all(&folder).unwrap();
         std::fs::write(&folder, "").unwrap();
         rest(&keeper, "n");
-        let following = tokio::spawn(Arc::clone(&keeper).follow(Shutdown::new(Duration::from_secs(1))));
+        let following =
+            TaskTracker::new().spawn(Arc::clone(&keeper).follow(Shutdown::new(Duration::from_secs(1))));
         while !keeper.state.lock().failing {
             tokio::task::yield_now().await;
         }
