@@ -14,6 +14,7 @@ mod document;
 mod glob;
 mod outline;
 mod path;
+mod piece;
 mod query;
 mod scan;
 mod walk;
@@ -22,6 +23,8 @@ mod word;
 pub use document::Document;
 pub use glob::Glob;
 pub use path::{Path, PathError};
+pub(crate) use piece::Piece;
+use piece::{Out, Pieces, Sink};
 use scan::Scan;
 pub(crate) use walk::Walk;
 pub use word::Word;
@@ -110,7 +113,12 @@ impl<'a> TopLevel<'a> {
     /// The text of a member's value; the last of repeated keys.
     #[must_use]
     pub fn value(&self, key: &str) -> Option<&'a [u8]> {
-        self.members.iter().rev().find(|member| member.key == key).and_then(|member| self.span(member.value))
+        self.last(key).and_then(|member| self.span(member.value))
+    }
+
+    /// The last of repeated members, which counts.
+    fn last(&self, key: &str) -> Option<&Member<'a>> {
+        self.members.iter().rev().find(|member| member.key == key)
     }
 
     /// Whether there is such a member.
@@ -207,7 +215,15 @@ impl<'a> TopLevel<'a> {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Edits<'e> {
-    edits: Vec<(Cow<'e, str>, Option<Cow<'e, str>>)>,
+    edits: Vec<(Cow<'e, str>, Change<'e>)>,
+}
+
+#[derive(Clone, Debug)]
+enum Change<'e> {
+    Remove,
+    Set(Cow<'e, str>),
+    /// Pieces of the value that stands there change, and the rest stays where it lies.
+    Within(Vec<Piece>),
 }
 
 impl<'e> Edits<'e> {
@@ -220,7 +236,17 @@ impl<'e> Edits<'e> {
     /// Gives a member this value, which must be JSON: in place of all members of that name, or at the end.
     #[must_use]
     pub fn set(mut self, key: impl Into<Cow<'e, str>>, json: impl Into<Cow<'e, str>>) -> Self {
-        self.put(key.into(), Some(json.into()));
+        self.put(key.into(), Change::Set(json.into()));
+        self
+    }
+
+    /// Changes pieces of a member's value, in order and counted from where it begins; without a copy of the value, however
+    /// large it is. Nothing when there are no pieces, or no such member.
+    #[must_use]
+    pub(crate) fn within(mut self, key: impl Into<Cow<'e, str>>, pieces: Vec<Piece>) -> Self {
+        if !pieces.is_empty() {
+            self.put(key.into(), Change::Within(pieces));
+        }
         self
     }
 
@@ -236,7 +262,7 @@ impl<'e> Edits<'e> {
     /// Removes all members of that name.
     #[must_use]
     pub fn remove(mut self, key: impl Into<Cow<'e, str>>) -> Self {
-        self.put(key.into(), None);
+        self.put(key.into(), Change::Remove);
         self
     }
 
@@ -246,14 +272,14 @@ impl<'e> Edits<'e> {
         self.edits.is_empty()
     }
 
-    fn put(&mut self, key: Cow<'e, str>, value: Option<Cow<'e, str>>) {
+    fn put(&mut self, key: Cow<'e, str>, value: Change<'e>) {
         match self.edits.iter_mut().find(|(known, _)| *known == key) {
             Some((_, known)) => *known = value,
             None => self.edits.push((key, value)),
         }
     }
 
-    fn of(&self, key: &str) -> Option<&Option<Cow<'e, str>>> {
+    fn of(&self, key: &str) -> Option<&Change<'e>> {
         self.edits.iter().find(|(known, _)| known == key).map(|(_, value)| value)
     }
 
@@ -282,13 +308,23 @@ impl<'e> Edits<'e> {
         })
     }
 
+    /// The changes as pieces of the object's text; none when it would come out as it is.
+    pub(crate) fn pieces(&self, scanned: &TopLevel<'_>) -> Vec<Piece> {
+        if !self.changes(scanned) {
+            return Vec::new();
+        }
+        let mut pieces = Pieces::of(scanned.body);
+        self.write(scanned, &mut pieces);
+        pieces.finish()
+    }
+
     /// Whether the object would come out different.
     fn changes(&self, scanned: &TopLevel<'_>) -> bool {
         self.edits.iter().any(|(key, value)| {
             let mut members = scanned.members.iter().filter(|member| member.key == *key).peekable();
             match value {
-                None => members.peek().is_some(),
-                Some(json) => {
+                Change::Remove | Change::Within(_) => members.peek().is_some(),
+                Change::Set(json) => {
                     members.peek().is_none()
                         || members.any(|member| scanned.span(member.value) != Some(json.as_bytes()))
                 }
@@ -300,46 +336,65 @@ impl<'e> Edits<'e> {
         if !self.changes(scanned) {
             return None;
         }
-        let added: usize =
-            self.edits.iter().map(|(k, v)| k.len() + v.as_ref().map_or(0, |v| v.len()) + 8).sum();
-        let mut out = Vec::with_capacity(scanned.body.len() + added);
-        let copy = |out: &mut Vec<u8>, start, end| {
-            out.extend_from_slice(scanned.span((start, end)).unwrap_or_default());
-        };
-        copy(&mut out, 0, scanned.inside);
+        let added: usize = self.edits.iter().map(|(key, change)| key.len() + change.added() + 8).sum();
+        let mut out = Out { body: scanned.body, text: Vec::with_capacity(scanned.body.len() + added) };
+        self.write(scanned, &mut out);
+        Some(out.text)
+    }
+
+    fn write(&self, scanned: &TopLevel<'_>, out: &mut impl Sink) {
+        out.keep(0, scanned.inside);
         let mut comma = false;
         // White space behind the last member stays behind what is added.
         let mut tail = (scanned.inside, scanned.close);
         for member in &scanned.members {
             let edit = self.of(&member.key);
-            if matches!(edit, Some(None)) {
+            if matches!(edit, Some(Change::Remove)) {
                 tail = (member.value.1, member.region.1);
                 continue;
             }
             if std::mem::replace(&mut comma, true) {
-                copy(&mut out, tail.0, tail.1);
-                out.push(b',');
+                out.keep(tail.0, tail.1);
+                out.add(b",");
             }
-            copy(&mut out, member.region.0, member.value.0);
+            out.keep(member.region.0, member.value.0);
             match edit {
-                Some(Some(json)) => out.extend_from_slice(json.as_bytes()),
-                _ => copy(&mut out, member.value.0, member.value.1),
+                Some(Change::Set(json)) => out.add(json.as_bytes()),
+                Some(Change::Within(pieces)) => {
+                    // The pieces are those of the member that counts, and an edit touches all of its name.
+                    let counts = scanned.last(&member.key).unwrap_or(member);
+                    out.keep_but(counts.value, pieces);
+                }
+                _ => out.keep(member.value.0, member.value.1),
             }
             tail = (member.value.1, member.region.1);
         }
-        for (key, value) in &self.edits {
-            let Some(json) = value.as_ref().filter(|_| !scanned.has(key)) else { continue };
-            if std::mem::replace(&mut comma, true) {
-                out.push(b',');
+        for (key, change) in &self.edits {
+            let Change::Set(json) = change else { continue };
+            if scanned.has(key) {
+                continue;
             }
-            let mut writer = Writer::new(out);
+            if std::mem::replace(&mut comma, true) {
+                out.add(b",");
+            }
+            let mut writer = Writer::new(Vec::with_capacity(key.len() + 3));
             writer.key(key);
-            out = writer.into_bytes();
-            out.extend_from_slice(json.as_bytes());
+            out.add(&writer.into_bytes());
+            out.add(json.as_bytes());
         }
-        copy(&mut out, tail.0, tail.1);
-        copy(&mut out, scanned.close, scanned.body.len());
-        Some(out)
+        out.keep(tail.0, tail.1);
+        out.keep(scanned.close, scanned.body.len());
+    }
+}
+
+impl Change<'_> {
+    /// How many bytes it adds, at most.
+    fn added(&self) -> usize {
+        match self {
+            Self::Remove => 0,
+            Self::Set(json) => json.len(),
+            Self::Within(pieces) => pieces.iter().map(|piece| piece.text.len()).sum(),
+        }
     }
 }
 

@@ -10,15 +10,16 @@ use crate::loss::{Loss, loss};
 use crate::model::{Issuer, Role};
 use crate::pass::signature::is_outdated_gemini;
 use crate::pass::turns::NEUTRAL;
-use crate::splice::{Edits, TopLevel, Walk, text_of};
+use crate::splice::{Edits, Piece, TopLevel, Walk, text_of};
 
-/// The contents, mended; `None` when there is nothing to mend. Malformed ones are left to the provider's own words.
+/// What of the contents has to be mended, piece by piece: nothing is held of what stays. Malformed ones are left to the provider's
+/// own words.
 pub(super) fn contents(
     json: &str,
     model: &str,
     gate: Option<&dyn StateGate>,
     losses: &mut Vec<Loss>,
-) -> Result<Option<String>, CodecError> {
+) -> Result<Vec<Piece>, CodecError> {
     let mut history = History {
         signed: needs_signatures(model),
         gate,
@@ -31,7 +32,9 @@ pub(super) fn contents(
     if history.unsigned {
         loss(losses, "message.signature", "Gemini takes back only its own");
     }
-    Ok(spliced(json, history.mended))
+    // A role may stand behind the parts that it speaks for, and a turn that goes before is found behind them.
+    history.mended.sort_by_key(|piece| piece.from);
+    Ok(history.mended)
 }
 
 /// Whether a model refuses calls that are not signed: those before Gemini 3 do not.
@@ -44,38 +47,13 @@ pub(super) fn neutral_content() -> String {
     format!(r#"{{"role":"user","parts":[{{"text":"{NEUTRAL}"}}]}}"#)
 }
 
-/// What takes the place of a piece of the contents.
-struct Mended {
-    from: usize,
-    to: usize,
-    text: String,
-}
-
-/// The text with its pieces mended. Most bodies have none: nothing is held of them.
-fn spliced(json: &str, mut mended: Vec<Mended>) -> Option<String> {
-    if mended.is_empty() {
-        return None;
-    }
-    mended.sort_by_key(|piece| piece.from);
-    let mut out =
-        String::with_capacity(json.len() + mended.iter().map(|piece| piece.text.len()).sum::<usize>());
-    let mut copied = 0;
-    for piece in &mended {
-        out.push_str(json.get(copied..piece.from)?);
-        out.push_str(&piece.text);
-        copied = piece.to;
-    }
-    out.push_str(json.get(copied..)?);
-    Some(out)
-}
-
 struct History<'g, 'a> {
     signed: bool,
     /// Which signatures go along.
     gate: Option<&'g dyn StateGate>,
     before: Option<Role>,
     calls: Calls<'a>,
-    mended: Vec<Mended>,
+    mended: Vec<Piece>,
     /// Some signature was no signature of Gemini's.
     unsigned: bool,
 }
@@ -117,18 +95,18 @@ impl<'a> History<'_, 'a> {
         let role = decode::role(name.as_deref(), self.before);
         if role == Role::Assistant && self.before.is_none() {
             // Calls are refused that follow nothing the user said. Source: providers-a.md 4.2 [H].
-            self.mended.push(Mended { from: start, to: start, text: format!("{},", neutral_content()) });
+            self.mended.push(Piece { from: start, to: start, text: format!("{},", neutral_content()) });
         }
         self.before = Some(role);
         // Source: translation.md B24.
         if role != Role::System && !matches!(name.as_deref(), Some("user" | "model")) {
             let role = if role == Role::Assistant { "\"model\"" } else { "\"user\"" };
             self.mended.push(match named {
-                Some((from, json)) => Mended { from, to: from + json.len(), text: role.to_owned() },
+                Some((from, json)) => Piece { from, to: from + json.len(), text: role.to_owned() },
                 None => {
                     let brace = walk.read().saturating_sub(1);
                     let comma = if is_empty { "" } else { "," };
-                    Mended { from: brace, to: brace, text: format!(r#"{comma}"role":{role}"#) }
+                    Piece { from: brace, to: brace, text: format!(r#"{comma}"role":{role}"#) }
                 }
             });
         }
@@ -145,10 +123,9 @@ impl<'a> History<'_, 'a> {
             }
             let json = walk.since(from);
             let edits = self.part(&part, json, &mut fresh);
-            if !edits.is_empty()
-                && let Cow::Owned(text) = edits.apply_str(json)?
-            {
-                self.mended.push(Mended { from, to: from + json.len(), text });
+            if !edits.is_empty() {
+                let pieces = edits.pieces(&TopLevel::scan(json.as_bytes())?);
+                self.mended.extend(pieces.into_iter().map(|piece| piece.behind(from)));
             }
             Ok(())
         })?;
@@ -298,13 +275,11 @@ fn unsigned(edits: Edits<'_>) -> Edits<'_> {
     edits.remove("thoughtSignature").remove("thought_signature")
 }
 
-fn renamed<'e>(edits: Edits<'e>, part: &'e str, name: &str) -> Edits<'e> {
+fn renamed<'e>(edits: Edits<'e>, part: &str, name: &str) -> Edits<'e> {
     let Ok(top) = TopLevel::scan(part.as_bytes()) else { return edits };
     for key in ["functionResponse", "function_response"] {
-        if let Ok(Some(json)) = top.raw(key)
-            && let Ok(Cow::Owned(json)) = Edits::new().set_string("name", name).apply_str(json)
-        {
-            return edits.set(key, json);
+        if let Some(response) = top.object(key) {
+            return edits.within(key, Edits::new().set_string("name", name).pieces(&response));
         }
     }
     edits

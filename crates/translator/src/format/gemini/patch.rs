@@ -36,9 +36,8 @@ pub(super) fn request(body: &Bytes, patch: &Patch, dialect: Dialect) -> Result<P
     }
     if let Some(json) = top.raw("request")?.filter(|json| json.starts_with('{')) {
         let scanned = TopLevel::scan(json.as_bytes())?;
-        if let Cow::Owned(changed) = inner(&scanned, patch, dialect, &mut losses)?.apply_str(json)? {
-            edits = edits.set("request", changed);
-        }
+        let pieces = inner(&scanned, patch, dialect, &mut losses)?.pieces(&scanned);
+        edits = edits.within("request", pieces);
     }
     Ok(Patched::whole(edits.apply_scanned(body, &top)).with_losses(losses))
 }
@@ -69,9 +68,8 @@ fn inner<'e>(
     }
     if let Some(contents) = top.raw("contents")? {
         let model = patch.model.as_deref().unwrap_or_default();
-        if let Some(changed) = hygiene::contents(contents, model, patch.gate.as_deref(), losses)? {
-            edits = edits.set("contents", changed);
-        }
+        let pieces = hygiene::contents(contents, model, patch.gate.as_deref(), losses)?;
+        edits = edits.within("contents", pieces);
     }
     with_config(edits, top, patch, losses)
 }
