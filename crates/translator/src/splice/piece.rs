@@ -1,5 +1,9 @@
 //! Where an edited text goes: into a new buffer, or into a list of what changes, for whoever edits something larger.
 
+use std::borrow::Cow;
+
+use super::Walk;
+
 /// What takes the place of a piece of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Piece {
@@ -15,6 +19,43 @@ impl Piece {
         self.to += bytes;
         self
     }
+}
+
+/// What changes in a list: `item` gets the text of each of its items and gives it back, changed or not, or nothing to leave it
+/// out. `None` when the text is no list.
+pub(crate) fn items<'j>(
+    list: &'j str,
+    mut item: impl FnMut(&'j str) -> Option<Cow<'j, str>>,
+) -> Option<Vec<Piece>> {
+    let mut pieces = Vec::new();
+    // The first of the items that go while none was kept: they take the comma behind them along, all others the one before.
+    let mut leading = None;
+    let (mut before, mut kept) = (0, false);
+    let mut walk = Walk::new(list);
+    let is_list = walk.array(|walk, _| {
+        let from = walk.place();
+        let old = walk.raw()?;
+        let to = walk.read();
+        match item(old) {
+            None if kept => pieces.push(Piece { from: before, to, text: String::new() }),
+            None => _ = leading.get_or_insert(from),
+            Some(new) => {
+                if let Some(first) = leading.take() {
+                    pieces.push(Piece { from: first, to: from, text: String::new() });
+                }
+                if let Cow::Owned(text) = new {
+                    pieces.push(Piece { from, to, text });
+                }
+                kept = true;
+            }
+        }
+        before = to;
+        Ok(())
+    });
+    if let Some(first) = leading {
+        pieces.push(Piece { from: first, to: before, text: String::new() });
+    }
+    matches!(is_list, Ok(true)).then_some(pieces)
 }
 
 /// Takes an edited text from front to back.
@@ -130,6 +171,32 @@ mod tests {
             });
             let expected = edits.apply_str(&body).expect("an object").into_owned();
             prop_assert_eq!(spliced(&body, &edits.pieces(&scan(&body))), expected);
+        }
+    }
+
+    #[test]
+    fn items_change_and_go_with_their_commas() {
+        // `x` goes, a digit is doubled, all else stays.
+        for (list, expected) in [
+            ("[]", "[]"),
+            ("[ ]", "[ ]"),
+            ("[x]", "[]"),
+            ("[ \"x\" , \"x\" ]", "[  ]"),
+            ("[\"x\", 1]", "[11]"),
+            ("[true, \"x\" , 1 ,\"x\"]", "[true , 11]"),
+            ("[\"x\",true,\"x\",\"x\",\"y\", \"x\" ]", "[true,\"y\" ]"),
+            ("[\"x\",\"x\" , 2]", "[22]"),
+        ] {
+            let list = list.replace("[x]", "[\"x\"]");
+            let pieces = items(&list, |item| match item {
+                "\"x\"" => None,
+                digit if digit.bytes().all(|byte| byte.is_ascii_digit()) => Some(Cow::Owned(digit.repeat(2))),
+                other => Some(Cow::Borrowed(other)),
+            });
+            assert_eq!(spliced(&list, &pieces.expect("a list")), expected, "{list}");
+        }
+        for broken in ["{}", "1", "[1", "[1,]", "[1 2]"] {
+            assert_eq!(items(broken, |item| Some(Cow::Borrowed(item))), None, "{broken}");
         }
     }
 

@@ -13,7 +13,7 @@ use crate::model::CacheMark;
 use crate::pass::cache::{CachePlan, MAX_MARKS, Place};
 use crate::pass::searches::EXCERPT;
 use crate::pass::signature::REFUSED_STATE;
-use crate::splice::{Edits, TopLevel, Word};
+use crate::splice::{Edits, Piece, TopLevel, Word, items};
 
 /// Which sampling members have to go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -148,8 +148,7 @@ pub(super) fn mend<'b>(
     };
     for (key, place) in MARKED {
         let Some(list) = scanned.raw(key)? else { continue };
-        let Some(changed) = rewritten(list, place, thoughts, &mut visit, losses) else { continue };
-        edits = edits.set(key, changed);
+        edits = edits.within(key, changed(list, place, thoughts, &mut visit, losses));
     }
     if plan.as_ref().is_some_and(|plan| plan.dropped() > 0) {
         loss(losses, "cache_control", FOUR_MARKS);
@@ -176,7 +175,7 @@ fn marks_of(scanned: &TopLevel<'_>) -> Result<Vec<(Place, CacheMark<'static>)>, 
             }
             Some(mark.to_owned())
         };
-        let _unchanged = rewritten(list, place, None, &mut visit, &mut Vec::new());
+        let _nothing = changed(list, place, None, &mut visit, &mut Vec::new());
     }
     Ok(marks)
 }
@@ -267,36 +266,20 @@ impl Foreign {
 
 type Visit<'v> = &'v mut dyn FnMut(Place, &str) -> Option<String>;
 
-/// A list of tools, system blocks or messages with its marks as `visit` wants them; `None` when nothing changes.
-fn rewritten(
+/// What changes in a list of tools, system blocks or messages, to have its marks as `visit` wants them.
+fn changed(
     list: &str,
     place: Place,
     thoughts: Option<Thoughts<'_>>,
     visit: Visit<'_>,
     losses: &mut Vec<Loss>,
-) -> Option<String> {
-    let items: Vec<&RawValue> = serde_json::from_str(list).ok()?;
-    let mut out = String::with_capacity(list.len());
-    let mut changed = false;
-    for item in items {
-        let Some(text) = (if place == Place::Message {
-            message(item.get(), thoughts, visit, losses)
-        } else {
-            let text = marked(item.get(), place, visit);
-            Some(if place == Place::Tool { mend_tool(text) } else { text })
-        }) else {
-            changed = true;
-            continue;
-        };
-        changed |= matches!(text, Cow::Owned(_));
-        out.push(if out.is_empty() { '[' } else { ',' });
-        out.push_str(&text);
-    }
-    if out.is_empty() {
-        out.push('[');
-    }
-    out.push(']');
-    changed.then_some(out)
+) -> Vec<Piece> {
+    let pieces = items(list, |item| match place {
+        Place::Message => message(item, thoughts, visit, losses),
+        Place::Tool => Some(mend_tool(marked(item, place, visit))),
+        _ => Some(marked(item, place, visit)),
+    });
+    pieces.unwrap_or_default()
 }
 
 fn mend_tool(text: Cow<'_, str>) -> Cow<'_, str> {

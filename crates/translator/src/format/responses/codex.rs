@@ -8,9 +8,8 @@ use super::patch::{named, with_reasoning};
 use super::peek::check_stored;
 use super::scrub;
 use crate::codec::{CodecError, Patch, Patched};
-use crate::json::Writer;
 use crate::loss::{Loss, loss, members, says_nothing};
-use crate::splice::{Edits, TopLevel};
+use crate::splice::{Edits, Piece, TopLevel};
 
 /// Members that it refuses. `previous_response_id` is not among them: a conversation is not lost silently.
 const REFUSED: [&str; 15] = [
@@ -116,18 +115,13 @@ fn with_input<'e>(
     losses: &mut Vec<Loss>,
 ) -> Result<Edits<'e>, CodecError> {
     if let Some(text) = top.raw("input")?.filter(|json| json.starts_with('"')) {
-        let mut w = Writer::new(Vec::with_capacity(text.len() + 96));
-        w.raw(r#"[{"type":"message","role":"user","content":[{"type":"input_text","text":"#);
-        let mut out = w.into_bytes();
-        out.extend_from_slice(text.as_bytes());
-        out.extend_from_slice(b"}]}]");
-        return Ok(edits.set("input", String::from_utf8(out).unwrap_or_default()));
+        let before = r#"[{"type":"message","role":"user","content":[{"type":"input_text","text":"#;
+        let around = [(0, before), (text.len(), "}]}]")];
+        let pieces = around.map(|(at, text)| Piece { from: at, to: at, text: text.to_owned() });
+        return Ok(edits.within("input", pieces.into()));
     }
     let rules = scrub::Rules { codex: true, gate: patch.gate.as_deref() };
-    Ok(match scrub::input(top, rules, losses) {
-        Some(input) => edits.set("input", input),
-        None => edits,
-    })
+    Ok(edits.within("input", scrub::input(top, rules, losses)))
 }
 
 /// Preview names, and `parallel_tool_calls`, which must be there with tools and must not without (3.8).

@@ -29,9 +29,7 @@ pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Patched, CodecError
     };
     edits = with_reasoning(edits, &top, patch, &mut losses)?;
     let rules = scrub::Rules { codex: false, gate: patch.gate.as_deref() };
-    if let Some(input) = scrub::input(&top, rules, &mut losses) {
-        edits = edits.set("input", input);
-    }
+    edits = edits.within("input", scrub::input(&top, rules, &mut losses));
     Ok(Patched::whole(edits.apply_scanned(body, &top)).with_losses(losses))
 }
 

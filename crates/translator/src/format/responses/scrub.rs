@@ -2,6 +2,8 @@
 //! for byte, and an input without any fault is not rewritten at all. Source: translation.md B30, B33, E.4, E307 to
 //! E311, E319, E320; providers-a.md 3.5.
 
+use std::borrow::Cow;
+
 use memchr::memmem;
 use serde_json::value::RawValue;
 
@@ -11,7 +13,7 @@ use crate::codec::StateGate;
 use crate::json::Writer;
 use crate::loss::{Loss, loss};
 use crate::pass::signature::REFUSED_STATE;
-use crate::splice::{Edits, TopLevel};
+use crate::splice::{Edits, Piece, TopLevel, items};
 
 /// What is looked for, beside thoughts that another provider signed.
 #[derive(Clone, Copy, Debug)]
@@ -22,20 +24,14 @@ pub(super) struct Rules<'g> {
     pub(super) gate: Option<&'g dyn StateGate>,
 }
 
-/// The input as it must be; `None` when it is fine as it is.
-pub(super) fn input(top: &TopLevel<'_>, rules: Rules<'_>, losses: &mut Vec<Loss>) -> Option<String> {
-    let input = top.raw("input").ok().flatten().filter(|json| json.starts_with('['))?;
-    if !may_matter(input.as_bytes(), rules) {
-        return None;
-    }
-    let items: Vec<&RawValue> = serde_json::from_str(input).ok()?;
-    let mut changed = false;
+/// What changes of the input, so that it is as it must be.
+pub(super) fn input(top: &TopLevel<'_>, rules: Rules<'_>, losses: &mut Vec<Loss>) -> Vec<Piece> {
+    let input = top.raw("input").ok().flatten().filter(|json| json.starts_with('['));
+    let Some(input) = input.filter(|input| may_matter(input.as_bytes(), rules)) else { return Vec::new() };
     // Whether what stands here belonged to thoughts that went.
     let mut orphans = false;
-    let mut w = Writer::new(Vec::with_capacity(input.len()));
-    w.begin_array();
-    for raw in items {
-        let fate = item(raw.get(), rules, losses);
+    let pieces = items(input, |json| {
+        let fate = item(json, rules, losses);
         match fate {
             Fate::Gone => {
                 loss(losses, "message.reasoning", "another provider's thoughts mean nothing to this one")
@@ -43,23 +39,15 @@ pub(super) fn input(top: &TopLevel<'_>, rules: Rules<'_>, losses: &mut Vec<Loss>
             Fate::Withheld => loss(losses, "message.reasoning", REFUSED_STATE),
             Fate::Fine | Fate::Changed(_) => {}
         }
-        orphans = matches!(fate, Fate::Withheld) || orphans && !ends_turn(raw.get());
-        let nameless = orphans.then(|| without_id(raw.get())).flatten();
-        match (fate, nameless) {
-            (Fate::Gone | Fate::Withheld, _) => changed = true,
-            (Fate::Fine, Some(json)) => {
-                changed = true;
-                w.raw(&json);
-            }
-            (Fate::Fine, None) => w.raw(raw.get()),
-            (Fate::Changed(json), _) => {
-                changed = true;
-                w.raw(&without_id(&json).filter(|_| orphans).unwrap_or(json));
-            }
-        }
-    }
-    w.end_array();
-    changed.then(|| String::from_utf8(w.into_bytes()).unwrap_or_default())
+        orphans = matches!(fate, Fate::Withheld) || orphans && !ends_turn(json);
+        let json = match fate {
+            Fate::Gone | Fate::Withheld => return None,
+            Fate::Fine => Cow::Borrowed(json),
+            Fate::Changed(json) => Cow::Owned(json),
+        };
+        Some(orphans.then(|| without_id(&json)).flatten().map_or(json, Cow::Owned))
+    });
+    pieces.unwrap_or_default()
 }
 
 /// Whether any word stands there that could mean a change: most inputs are never taken apart.
@@ -145,7 +133,7 @@ fn item(json: &str, rules: Rules<'_>, losses: &mut Vec<Loss>) -> Fate {
         edits = edits.set("tools", tools);
     }
     match edits.apply_str(json) {
-        Ok(std::borrow::Cow::Owned(changed)) => Fate::Changed(changed),
+        Ok(Cow::Owned(changed)) => Fate::Changed(changed),
         _ => Fate::Fine,
     }
 }
@@ -166,7 +154,7 @@ fn without_id(json: &str) -> Option<String> {
     if !has_other_name || !top.has("id") {
         return None;
     }
-    Edits::new().remove("id").apply_str(json).ok().map(std::borrow::Cow::into_owned)
+    Edits::new().remove("id").apply_str(json).ok().map(Cow::into_owned)
 }
 
 /// Parts without the member that Codex refuses; a text of that name stays (E319).
@@ -180,7 +168,7 @@ fn without_breakpoints(parts: &str) -> Option<String> {
     w.begin_array();
     for raw in items {
         match Edits::new().remove("prompt_cache_breakpoint").apply_str(raw.get()) {
-            Ok(std::borrow::Cow::Owned(part)) => {
+            Ok(Cow::Owned(part)) => {
                 changed = true;
                 w.raw(&part);
             }
