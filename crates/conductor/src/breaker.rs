@@ -1,18 +1,56 @@
 //! Endpoints that fail are left alone for a while, so that an outage is no storm. Source: design.md §6.
+//!
+//! What cannot be reached is left alone as a whole, by the way that leads there: an endpoint's host behind a proxy. What
+//! answers, and badly, is left alone for the model that it answered for: others there may be well.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use cliproxy_core::Timestamp;
+use cliproxy_core::{ErrorKind, ExecutorError, Timestamp, UpstreamModel};
 use parking_lot::Mutex;
 
 use crate::BreakerOptions;
+use crate::pool::Endpoint;
+use crate::registry::UpstreamRoute;
+
+/// Faults that are further apart are no outage.
+const FORGOTTEN: Duration = Duration::from_secs(300);
+
+/// How far a fault of an endpoint reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// There was no answer: whatever goes the same way gets none either.
+    Way,
+    /// The host answered, or began to: it is about the model.
+    Model,
+}
+
+impl Reach {
+    /// `None` when it is no fault of an endpoint.
+    pub(crate) fn of(error: &ExecutorError) -> Option<Self> {
+        let kind = error.kind();
+        let unanswered = matches!(kind, ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Interrupted);
+        match kind.is_endpoint_fault() {
+            false => None,
+            true if unanswered && error.status().is_none() => Some(Self::Way),
+            true => Some(Self::Model),
+        }
+    }
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Breakers {
-    endpoints: Mutex<HashMap<u64, Breaker>>,
+    known: Mutex<Known>,
     /// How many there are, so that a healthy process takes no lock.
-    known: AtomicUsize,
+    count: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    breakers: HashMap<u64, Breaker>,
+    looked_through: Timestamp,
 }
 
 #[derive(Debug, Default)]
@@ -21,24 +59,39 @@ struct Breaker {
     faults: u32,
     /// How often it opened since the endpoint was last well.
     opened: u32,
+    /// When it opened last.
+    since: Option<Timestamp>,
     /// Closed to all until then; afterwards one request a while may look.
     until: Option<Timestamp>,
+    last: Timestamp,
 }
 
 impl Breakers {
-    /// Whether a request may go to an endpoint; else when to ask again. While half open, whoever asks first goes
-    /// and the others wait as long again: a probe that never ends blocks nobody for good.
-    pub(crate) fn admit(
+    /// Whether a request may go that way; else when to ask again. While half open, whoever asks first goes and the
+    /// others wait as long again: a probe that never ends blocks nobody for good.
+    pub(crate) fn admit(&self, way: u64, options: &BreakerOptions, now: Timestamp) -> Result<(), Timestamp> {
+        if self.are_none() { Ok(()) } else { self.admit_key(way, options, now) }
+    }
+
+    /// As [`Self::admit`], for a model of a host.
+    pub(crate) fn admit_model(
         &self,
-        endpoint: u64,
+        host: u64,
+        model: &UpstreamModel,
         options: &BreakerOptions,
         now: Timestamp,
     ) -> Result<(), Timestamp> {
-        if self.known.load(Ordering::Relaxed) == 0 {
-            return Ok(());
+        if self.are_none() { Ok(()) } else { self.admit_key(key(host, model), options, now) }
+    }
+
+    fn admit_key(&self, key: u64, options: &BreakerOptions, now: Timestamp) -> Result<(), Timestamp> {
+        let mut known = self.known.lock();
+        if now.since(known.looked_through) >= FORGOTTEN {
+            known.looked_through = now;
+            known.breakers.retain(|_, breaker| !breaker.is_forgotten(now));
+            self.count.store(known.breakers.len(), Ordering::Relaxed);
         }
-        let mut endpoints = self.endpoints.lock();
-        let Some(breaker) = endpoints.get_mut(&endpoint) else { return Ok(()) };
+        let Some(breaker) = known.breakers.get_mut(&key) else { return Ok(()) };
         match breaker.until {
             None => Ok(()),
             Some(until) if now < until => Err(until),
@@ -49,71 +102,137 @@ impl Breakers {
         }
     }
 
-    /// When an endpoint may be asked again, if it is open.
-    pub(crate) fn reopens(&self, endpoint: u64, now: Timestamp) -> Option<Timestamp> {
-        if self.known.load(Ordering::Relaxed) == 0 {
+    /// Whether none of these models of a host may be asked now.
+    pub(crate) fn rests(&self, host: u64, upstreams: &[UpstreamRoute], now: Timestamp) -> bool {
+        !self.are_none()
+            && upstreams.iter().all(|upstream| self.until(key(host, &upstream.model), now).is_some())
+    }
+
+    /// When a model of an endpoint may be asked again, if it may not now.
+    pub(crate) fn reopens(
+        &self,
+        endpoint: Endpoint,
+        model: &UpstreamModel,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        if self.are_none() {
             return None;
         }
-        self.endpoints.lock().get(&endpoint)?.until.filter(|until| *until > now)
+        self.until(endpoint.way, now).max(self.until(key(endpoint.host, model), now))
     }
 
-    /// The endpoint failed.
-    pub(crate) fn fault(&self, endpoint: u64, options: &BreakerOptions, now: Timestamp) {
-        if options.threshold == 0 {
+    fn until(&self, key: u64, now: Timestamp) -> Option<Timestamp> {
+        self.known.lock().breakers.get(&key)?.until.filter(|until| *until > now)
+    }
+
+    /// An attempt failed that began at `began`.
+    pub(crate) fn fault(
+        &self,
+        (endpoint, model): (Endpoint, &UpstreamModel),
+        reach: Reach,
+        options: &BreakerOptions,
+        began: Timestamp,
+        now: Timestamp,
+    ) {
+        let model = key(endpoint.host, model);
+        let mut known = self.known.lock();
+        let key = match reach {
+            Reach::Way => endpoint.way,
+            Reach::Model => {
+                known.breakers.remove(&endpoint.way);
+                model
+            }
+        };
+        if options.threshold > 0 {
+            let breaker = known.breakers.entry(key).or_default();
+            // One that was on its way when it opened tells what is known: a burst of faults is one outage.
+            if breaker.since.is_none_or(|since| began > since) {
+                breaker.fault(options, now);
+            }
+        }
+        self.count.store(known.breakers.len(), Ordering::Relaxed);
+    }
+
+    /// The endpoint answered for a model, whatever it said.
+    pub(crate) fn well(&self, endpoint: Endpoint, model: &UpstreamModel) {
+        if self.are_none() {
             return;
         }
-        let mut endpoints = self.endpoints.lock();
-        let breaker = endpoints.entry(endpoint).or_default();
-        breaker.faults = breaker.faults.saturating_add(1);
-        if breaker.faults >= options.threshold {
-            let factor = 1_u32.checked_shl(breaker.opened).unwrap_or(u32::MAX);
-            breaker.until = Some(now.plus(options.open.saturating_mul(factor).min(options.longest)));
-            breaker.opened = breaker.opened.saturating_add(1).min(16);
+        let mut known = self.known.lock();
+        known.breakers.remove(&endpoint.way);
+        known.breakers.remove(&key(endpoint.host, model));
+        self.count.store(known.breakers.len(), Ordering::Relaxed);
+    }
+
+    fn are_none(&self) -> bool {
+        self.count.load(Ordering::Relaxed) == 0
+    }
+}
+
+impl Breaker {
+    fn fault(&mut self, options: &BreakerOptions, now: Timestamp) {
+        if self.is_forgotten(now) {
+            *self = Self::default();
+        }
+        self.last = now;
+        self.faults = self.faults.saturating_add(1);
+        if self.faults >= options.threshold {
+            let factor = 1_u32.checked_shl(self.opened).unwrap_or(u32::MAX);
+            self.since = Some(now);
+            self.until = Some(now.plus(options.open.saturating_mul(factor).min(options.longest)));
+            self.opened = self.opened.saturating_add(1).min(16);
             // One more fault while half open is enough to open it again.
-            breaker.faults = options.threshold.saturating_sub(1);
+            self.faults = options.threshold.saturating_sub(1);
         }
-        self.known.store(endpoints.len(), Ordering::Relaxed);
     }
 
-    /// The endpoint answered, whatever it said.
-    pub(crate) fn well(&self, endpoint: u64) {
-        if self.known.load(Ordering::Relaxed) == 0 {
-            return;
-        }
-        let mut endpoints = self.endpoints.lock();
-        endpoints.remove(&endpoint);
-        self.known.store(endpoints.len(), Ordering::Relaxed);
+    fn is_forgotten(&self, now: Timestamp) -> bool {
+        now.since(self.last.max(self.until.unwrap_or_default())) >= FORGOTTEN
     }
+}
+
+fn key(host: u64, model: &UpstreamModel) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (host, model.as_str()).hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const T: Timestamp = Timestamp::from_secs(1_000);
+    const HERE: Endpoint = Endpoint { host: 6, way: 7 };
+
+    fn model() -> UpstreamModel {
+        UpstreamModel::new("m")
+    }
+
+    /// One that began and failed at once.
+    fn fault(breakers: &Breakers, options: &BreakerOptions, now: Timestamp) {
+        breakers.fault((HERE, &model()), Reach::Way, options, now, now);
+    }
 
     #[test]
     fn it_opens_after_faults_in_a_row_and_admits_one_probe_at_a_time() {
         let options = BreakerOptions { threshold: 3, ..BreakerOptions::default() };
         let breakers = Breakers::default();
         for _ in 0..2 {
-            breakers.fault(7, &options, T);
+            fault(&breakers, &options, T);
         }
         assert_eq!(breakers.admit(7, &options, T), Ok(()));
-        breakers.fault(7, &options, T);
+        fault(&breakers, &options, T);
         let reopens = T.plus(options.open);
         assert_eq!(breakers.admit(7, &options, T), Err(reopens));
-        assert_eq!(breakers.reopens(7, T), Some(reopens));
+        assert_eq!(breakers.reopens(HERE, &model(), T), Some(reopens));
         assert_eq!(breakers.admit(8, &options, T), Ok(()));
         assert_eq!(breakers.admit(7, &options, reopens), Ok(()));
         assert!(breakers.admit(7, &options, reopens).is_err());
 
         // The probe fails: open for twice as long. It answers: closed.
-        breakers.fault(7, &options, reopens);
-        assert_eq!(breakers.reopens(7, reopens), Some(reopens.plus(options.open * 2)));
-        breakers.well(7);
+        fault(&breakers, &options, reopens);
+        assert_eq!(breakers.reopens(HERE, &model(), reopens), Some(reopens.plus(options.open * 2)));
+        breakers.well(HERE, &model());
         assert_eq!(breakers.admit(7, &options, reopens), Ok(()));
     }
 
@@ -122,10 +241,23 @@ mod tests {
         let options = BreakerOptions { threshold: 2, ..BreakerOptions::default() };
         let breakers = Breakers::default();
         for _ in 0..5 {
-            breakers.fault(7, &options, T);
-            breakers.well(7);
+            fault(&breakers, &options, T);
+            breakers.well(HERE, &model());
         }
         assert_eq!(breakers.admit(7, &options, T), Ok(()));
+    }
+
+    #[test]
+    fn an_answer_that_is_bad_is_about_its_model_and_says_that_the_way_is_well() {
+        let options = BreakerOptions { threshold: 2, ..BreakerOptions::default() };
+        let breakers = Breakers::default();
+        for _ in 0..2 {
+            fault(&breakers, &options, T);
+            breakers.fault((HERE, &model()), Reach::Model, &options, T, T);
+        }
+        assert_eq!(breakers.admit(HERE.way, &options, T), Ok(()));
+        assert!(breakers.admit_model(HERE.host, &model(), &options, T).is_err());
+        assert_eq!(breakers.admit_model(HERE.host, &UpstreamModel::new("n"), &options, T), Ok(()));
     }
 
     #[test]
@@ -134,10 +266,23 @@ mod tests {
         let breakers = Breakers::default();
         let mut now = T;
         for _ in 0..40 {
-            breakers.fault(7, &options, now);
-            let until = breakers.reopens(7, now).unwrap();
+            fault(&breakers, &options, now);
+            let until = breakers.reopens(HERE, &model(), now).unwrap();
             assert!(until.since(now) <= Duration::from_secs(30));
             now = until;
+        }
+    }
+
+    #[test]
+    fn faults_that_lie_far_apart_are_forgotten() {
+        let options = BreakerOptions { threshold: 2, ..BreakerOptions::default() };
+        let breakers = Breakers::default();
+        let mut now = T;
+        for _ in 0..5 {
+            fault(&breakers, &options, now);
+            now = now.plus(FORGOTTEN);
+            assert_eq!(breakers.admit(HERE.way, &options, now), Ok(()));
+            assert!(breakers.are_none(), "and a healthy process takes no lock");
         }
     }
 }

@@ -9,8 +9,9 @@ use cliproxy_core::{
 use cliproxy_quota::{Fault, Mark, Probe};
 use tokio::time::Instant;
 
+use crate::breaker::Reach;
 use crate::inner::{Inner, Settled};
-use crate::pool::{Entry, Picked};
+use crate::pool::{Endpoint, Entry, Picked};
 use crate::retry::Survey;
 
 /// What is remembered of a request while its stream runs: not its body.
@@ -43,7 +44,7 @@ pub(crate) struct Live {
     entry: Arc<Entry>,
     credential: Arc<Credential>,
     model: UpstreamModel,
-    endpoint: u64,
+    endpoint: Endpoint,
     probe: Probe,
     started: Timestamp,
     began: Instant,
@@ -96,7 +97,7 @@ impl Live {
 
     /// The provider let it in: whatever was half open is open.
     pub(crate) fn admitted(&mut self) {
-        self.inner.breakers.well(self.endpoint);
+        self.inner.breakers.well(self.endpoint, &self.model);
         if self.probe.is_some() {
             let probe = std::mem::take(&mut self.probe);
             let now = self.inner.now();
@@ -107,7 +108,7 @@ impl Live {
     /// It ended well.
     pub(crate) fn succeed(mut self, usage: Usage) {
         let now = self.inner.now();
-        self.inner.breakers.well(self.endpoint);
+        self.inner.breakers.well(self.endpoint, &self.model);
         self.inner.board.lock().succeed(self.entry.id(), &self.model, self.started, now);
         self.account(OutcomeKind::Success, usage);
     }
@@ -126,10 +127,11 @@ impl Live {
 
     fn mark(&mut self, error: &ExecutorError, fault: Option<&Fault>) -> Option<Mark> {
         let now = self.inner.now();
-        if error.kind().is_endpoint_fault() {
-            self.inner.breakers.fault(self.endpoint, &self.settled.options.breaker, now);
+        if let Some(reach) = Reach::of(error) {
+            let (at, breaker) = ((self.endpoint, &self.model), &self.settled.options.breaker);
+            self.inner.breakers.fault(at, reach, breaker, self.started, now);
         } else if error.status().is_some() {
-            self.inner.breakers.well(self.endpoint);
+            self.inner.breakers.well(self.endpoint, &self.model);
         }
         // Only a server's fault asks, and looks at the whole pool for it.
         let fault = fault.map(|fault| fault.with_alone(is_servers(error.kind()) && self.is_alone(now)));
@@ -149,7 +151,7 @@ impl Live {
             return false;
         };
         let others = |entry: &Entry| entry.id() != self.entry.id();
-        Survey::new(&self.inner, &snapshot, &resolution.model, now, others).ready == 0
+        Survey::new(&self.inner, &self.settled, &snapshot, &resolution.model, now, others).ready == 0
     }
 
     /// Ends it, and records it where somebody takes records.

@@ -7,7 +7,7 @@ use cliproxy_core::{Credential, CredentialId, ModelInfo, PickContext, ReadyView,
 use cliproxy_quota::Probe;
 use parking_lot::Mutex;
 
-use super::{Board, Dice, Entry, Snapshot, Tier, Tried, bits};
+use super::{Board, Dice, Endpoint, Entry, Snapshot, Tier, Tried, bits};
 use crate::BreakerOptions;
 use crate::breaker::Breakers;
 use crate::inner::Share;
@@ -34,7 +34,7 @@ pub(crate) struct Picked {
     pub(crate) info: Arc<ModelInfo>,
     pub(crate) shown: bool,
     pub(crate) probe: Probe,
-    pub(crate) endpoint: u64,
+    pub(crate) endpoint: Endpoint,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ struct Wish<'a> {
     entry: &'a Arc<Entry>,
     place: (usize, usize),
     offered: &'a OfferedModel,
-    endpoint: u64,
+    endpoint: Endpoint,
 }
 
 impl Picker<'_> {
@@ -84,20 +84,19 @@ impl Picker<'_> {
                 continue;
             };
             let endpoint = tier.endpoints.get(slot).copied().unwrap_or_default();
-            if self.breakers.admit(endpoint, &self.breaker, now).is_err() {
-                let board = self.board.lock();
-                tried.leave_out(&board, chosen.route.tier, tier, |slot| {
-                    tier.endpoints.get(slot) == Some(&endpoint)
-                });
+            let at = chosen.route.tier;
+            if self.breakers.rests(endpoint.host, &offered.upstreams, now) {
+                tried.leave_out(&self.board.lock(), self.snapshot, at, |one| one.host == endpoint.host);
+                continue;
+            }
+            if self.breakers.admit(endpoint.way, &self.breaker, now).is_err() {
+                tried.leave_out(&self.board.lock(), self.snapshot, at, |one| one.way == endpoint.way);
                 continue;
             }
             let entry = tier.entries.get(slot).ok_or(PickError::Stale)?;
-            if let Some(picked) = self.claim(
-                model,
-                &Wish { entry, place: (chosen.route.tier, slot), offered, endpoint },
-                tried,
-                now,
-            ) {
+            if let Some(picked) =
+                self.claim(model, &Wish { entry, place: (at, slot), offered, endpoint }, tried, now)
+            {
                 return Ok(picked);
             }
         }
@@ -110,19 +109,25 @@ impl Picker<'_> {
         last: &Picked,
         tried: &mut Tried,
         now: Timestamp,
-    ) -> Option<Picked> {
-        let (at, slot) = self.board.lock().place(last.entry.id())?;
-        let route = model.routes().find(|route| route.tier == at)?;
-        let offered = self.snapshot.tiers.get(at)?.offer.models.get(route.model)?;
+    ) -> Result<Option<Picked>, PickError> {
+        let place = {
+            let board = self.board.lock();
+            // The place would be one in another snapshot's tiers.
+            if board.generation() != self.snapshot.generation {
+                return Err(PickError::Stale);
+            }
+            board.place(last.entry.id())
+        };
+        let offered = place.and_then(|(at, _)| {
+            let route = model.routes().find(|route| route.tier == at)?;
+            self.snapshot.tiers.get(at)?.offer.models.get(route.model)
+        });
+        let (Some(place), Some(offered)) = (place, offered) else { return Ok(None) };
         if offered.upstreams.len() < 2 || tried.is_spent(last.entry.id()) {
-            return None;
+            return Ok(None);
         }
-        self.claim(
-            model,
-            &Wish { entry: &last.entry, place: (at, slot), offered, endpoint: last.endpoint },
-            tried,
-            now,
-        )
+        let wish = Wish { entry: &last.entry, place, offered, endpoint: last.endpoint };
+        Ok(self.claim(model, &wish, tried, now))
     }
 
     /// Finds the tier under the lock, and copies its ready words out.
@@ -263,7 +268,9 @@ impl Picker<'_> {
         let start = if many > 1 { model.upstream_cursor.fetch_add(1, Ordering::Relaxed) } else { 0 };
         for step in 0..many {
             let Some(upstream) = offered.upstreams.get((start.wrapping_add(step)) % many) else { continue };
-            if tried.has_tried(entry.id(), &upstream.model) {
+            if tried.has_tried(entry.id(), &upstream.model)
+                || self.breakers.admit_model(endpoint.host, &upstream.model, &self.breaker, now).is_err()
+            {
                 continue;
             }
             let begun =

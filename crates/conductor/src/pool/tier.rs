@@ -5,9 +5,9 @@ use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cliproxy_core::{Credential, ProviderId};
+use cliproxy_core::ProviderId;
 
-use super::Entry;
+use super::{Endpoint, Entry};
 use crate::registry::{Index, Offer};
 
 /// Interchangeable credentials in id order.
@@ -17,8 +17,8 @@ pub(crate) struct Tier {
     pub(crate) priority: i64,
     pub(crate) offer: Arc<Offer>,
     pub(crate) entries: Vec<Arc<Entry>>,
-    /// The endpoint each entry calls, see [`endpoint`].
-    pub(crate) endpoints: Vec<u64>,
+    /// The endpoint each entry calls.
+    pub(crate) endpoints: Vec<Endpoint>,
     /// One for each model of the offer.
     pub(crate) cursors: Vec<AtomicUsize>,
     group: u64,
@@ -29,14 +29,6 @@ impl Tier {
     pub(crate) fn group(&self, model: usize) -> u64 {
         self.group.wrapping_add((model as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15))
     }
-}
-
-/// What an outage takes down together: a provider, or its replacement under a base URL. The conductor knows no
-/// hosts; this is as near as it comes.
-pub(crate) fn endpoint(credential: &Credential) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (credential.provider(), &credential.settings().base_url).hash(&mut hasher);
-    hasher.finish()
 }
 
 /// Who is registered and what is offered, at one moment.
@@ -76,9 +68,12 @@ impl Snapshot {
             }
         }
         let before: HashMap<u64, &Arc<Tier>> = old.tiers.iter().map(|tier| (tier.group, tier)).collect();
+        let mut alike: HashMap<u64, u32> = HashMap::new();
         let tiers: Vec<Arc<Tier>> = order
             .into_iter()
-            .filter_map(|((provider, priority, _), entries)| tier(provider, priority, entries, &before))
+            .filter_map(|((provider, priority, _), entries)| {
+                tier(provider, priority, entries, &before, &mut alike)
+            })
             .map(Arc::new)
             .collect();
         let index = Index::new(&tiers);
@@ -95,17 +90,22 @@ fn tier(
     priority: i64,
     entries: Vec<Arc<Entry>>,
     before: &HashMap<u64, &Arc<Tier>>,
+    alike: &mut HashMap<u64, u32>,
 ) -> Option<Tier> {
     let offer = Arc::clone(&entries.first()?.shape().offer);
     let mut hasher = DefaultHasher::new();
     (&provider, priority, offer.fingerprint()).hash(&mut hasher);
+    // Two that differ only in how they describe their models take turns of their own.
+    let number = alike.entry(hasher.finish()).or_default();
+    number.hash(&mut hasher);
+    *number += 1;
     let group = hasher.finish();
     let old = before.get(&group).filter(|old| old.offer.models.len() == offer.models.len());
     let cursors = (0..offer.models.len())
         .map(|model| old.and_then(|old| old.cursors.get(model)).map_or(0, |c| c.load(Ordering::Relaxed)))
         .map(AtomicUsize::new)
         .collect();
-    let endpoints = entries.iter().map(|entry| endpoint(&entry.credential())).collect();
+    let endpoints = entries.iter().map(|entry| Endpoint::of(&entry.credential())).collect();
     Some(Tier { provider, priority, offer, entries, endpoints, cursors, group })
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cliproxy_core::{CredentialId, UpstreamModel};
 
-use super::{Board, Entry, Tier, bits};
+use super::{Board, Endpoint, Entry, Snapshot, Tier, bits};
 
 /// The mask of one request. It survives a change of the credentials meanwhile.
 #[derive(Debug, Default)]
@@ -18,16 +18,25 @@ pub(crate) struct Tried {
     /// Pool members tried on credentials that have more of them.
     members: Vec<(CredentialId, UpstreamModel)>,
     masks: HashMap<usize, Vec<u64>>,
-    /// Endpoints that failed in this request: asked again only when there is no other.
+    /// Hosts, and ways to them, that failed in this request.
+    failed: Vec<u64>,
+    /// Those that are asked again only when there is no other.
     avoided: Vec<u64>,
 }
 
 impl Tried {
-    /// Prefers other endpoints from now on.
-    pub(crate) fn avoid(&mut self, endpoint: u64) {
-        if !self.avoided.contains(&endpoint) {
-            self.avoided.push(endpoint);
+    /// A host, or a way to one, failed: others are preferred from now on.
+    pub(crate) fn avoid(&mut self, host_or_way: u64) {
+        for list in [&mut self.failed, &mut self.avoided] {
+            if !list.contains(&host_or_way) {
+                list.push(host_or_way);
+            }
         }
+    }
+
+    /// Whether an endpoint failed in this request, in this round or one before.
+    pub(crate) fn has_failed(&self, endpoint: Endpoint) -> bool {
+        self.failed.contains(&endpoint.host) || self.failed.contains(&endpoint.way)
     }
 
     /// There is no other endpoint. Returns whether any had been avoided.
@@ -41,7 +50,7 @@ impl Tried {
             return;
         }
         for (slot, endpoint) in tier.endpoints.iter().enumerate() {
-            if self.avoided.contains(endpoint) {
+            if self.avoided.contains(&endpoint.host) || self.avoided.contains(&endpoint.way) {
                 bits::set(words, slot, false);
             }
         }
@@ -73,18 +82,32 @@ impl Tried {
         self.spent.push(Arc::clone(entry));
     }
 
-    /// Leaves out every slot of a tier for which `out` holds.
-    pub(crate) fn leave_out(&mut self, board: &Board, at: usize, tier: &Tier, out: impl Fn(usize) -> bool) {
+    /// Leaves out every credential of a tier for whose endpoint `out` holds.
+    pub(crate) fn leave_out(
+        &mut self,
+        board: &Board,
+        snapshot: &Snapshot,
+        at: usize,
+        out: impl Fn(Endpoint) -> bool,
+    ) {
         self.catch_up(board);
-        let length = bits::words_for(tier.entries.len());
+        let Some(tier) = snapshot.tiers.get(at) else { return };
+        let theirs = tier.entries.iter().zip(&tier.endpoints).enumerate();
+        let theirs = theirs.filter(|(_, (_, endpoint))| out(**endpoint));
+        if board.generation() != snapshot.generation {
+            // Its slots are others' by now; what is spent finds its own when the model is resolved again.
+            self.spent.extend(theirs.map(|(_, (entry, _))| Arc::clone(entry)));
+            return;
+        }
         let mask = self.masks.entry(at).or_default();
-        mask.resize(length.max(mask.len()), 0);
-        for (slot, entry) in tier.entries.iter().enumerate() {
-            if out(slot) && !bits::get(mask, slot) {
+        mask.resize(bits::words_for(tier.entries.len()).max(mask.len()), 0);
+        for (slot, (entry, _)) in theirs {
+            if !bits::get(mask, slot) {
                 bits::set(mask, slot, true);
                 self.spent.push(Arc::clone(entry));
             }
         }
+        self.masked = self.spent.len();
     }
 
     /// The mask of a tier.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cliproxy_core::{
-    ClientError, ClientErrorKind, Dispatched, ErrorKind, Exchange, ModelId, Timestamp, UsageRecord,
+    ClientError, ClientErrorKind, Dispatched, ErrorKind, Exchange, ModelId, Outcome, Timestamp, UsageRecord,
 };
 use http::StatusCode;
 
@@ -54,7 +54,7 @@ fn come_back(survey: &Survey, hint: Option<Duration>, now: Timestamp) -> Option<
 impl Run {
     pub(super) fn give_up(&mut self, exchange: &dyn Exchange) -> Dispatched {
         let now = self.inner.now();
-        let survey = Survey::new(&self.inner, &self.snapshot, &self.resolution.model, now, |_| true);
+        let survey = self.survey(now, |_| true);
         let error = match self.last.take() {
             Some(last) => {
                 let mut error = exchange.explain(&last.target, &last.error);
@@ -70,8 +70,7 @@ impl Run {
                 if may_come_back {
                     error.retry_after = come_back(&survey, error.retry_after, now);
                 }
-                let record = UsageRecord::new(last.outcome, self.ticket.principal.clone());
-                self.inner.observers.record(record);
+                self.record(last.outcome);
                 error
             }
             None => self.nobody(&survey),
@@ -80,6 +79,20 @@ impl Run {
             self.trace.step(|| format!("nobody is left: {}", survey.describe()));
         }
         Dispatched::new(Err(error), self.trace.finish())
+    }
+
+    /// What was offered at the start is not any more.
+    pub(super) fn gone(&mut self, unknown: &Unknown) -> Dispatched {
+        if let Some(last) = self.last.take() {
+            self.record(last.outcome);
+        }
+        self.trace.step(|| format!("no credential offers {} any more", self.ticket.model));
+        Dispatched::new(Err(unknown_model(&self.ticket.model, unknown)), self.trace.finish())
+    }
+
+    /// Nobody else records the usage of the last failure.
+    fn record(&self, outcome: Outcome) {
+        self.inner.observers.record(UsageRecord::new(outcome, self.ticket.principal.clone()));
     }
 
     /// No attempt was made at all. Source: runtime.md D.2 "All blocked", http-api.md A.8.

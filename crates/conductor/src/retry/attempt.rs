@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::run::{LastFailure, Run};
 use super::verdict::{Judgement, judge};
 use crate::RenewError;
+use crate::breaker::Reach;
 use crate::guard::Guarded;
 use crate::live::Live;
 use crate::pool::Picked;
@@ -164,39 +165,51 @@ impl Run {
             return AttemptEnd::Stop;
         }
         if judged.missing {
-            self.leave_endpoint(picked.endpoint);
+            self.leave_host(picked.endpoint.host);
         } else if whole {
             // No other pool member of this credential would fare better.
             self.tried.spend(&picked.entry);
         }
-        if judged.endpoint { self.after_endpoint_fault(picked) } else { AttemptEnd::Next }
+        judged.endpoint.map_or(AttemptEnd::Next, |reach| self.after_endpoint_fault(picked, reach))
     }
 
-    /// Faults of an endpoint are tried a few times only, within a budget that all requests share.
-    fn after_endpoint_fault(&mut self, picked: &Picked) -> AttemptEnd {
+    /// Faults of an endpoint are tried a few times only.
+    fn after_endpoint_fault(&mut self, picked: &Picked, reach: Reach) -> AttemptEnd {
         self.faults += 1;
-        let options = &self.settled.options;
-        if self.faults >= options.endpoint_attempts.max(1) {
+        if self.faults >= self.settled.options.endpoint_attempts.max(1) {
             self.trace.step(|| {
                 format!("{} attempts ended in an endpoint's fault, which is the limit", self.faults)
             });
             return AttemptEnd::Stop;
         }
-        if !self.inner.budget.spend(&options.retry_budget, self.inner.now()) {
-            self.trace.step(|| "the retry budget of this server is spent");
-            return AttemptEnd::Stop;
-        }
-        self.tried.avoid(picked.endpoint);
+        self.tried.avoid(match reach {
+            Reach::Way => picked.endpoint.way,
+            Reach::Model => picked.endpoint.host,
+        });
         AttemptEnd::Next
     }
 
-    fn leave_endpoint(&mut self, endpoint: u64) {
+    /// Whether an attempt may be made: one more at an endpoint that failed this request takes from a budget that all
+    /// requests share. A move to another does not: it does not add to the load of the one that fails.
+    pub(super) fn may_try(&mut self, picked: &Picked) -> bool {
+        let now = self.inner.now();
+        if !self.tried.has_failed(picked.endpoint)
+            || self.inner.budget.spend(&self.settled.options.retry_budget, now)
+        {
+            return true;
+        }
+        self.trace.step(|| "the retry budget of this server is spent");
+        if picked.probe.is_some() {
+            let mut board = self.inner.board.lock();
+            board.release(picked.entry.id(), &picked.upstream.model, picked.probe, now);
+        }
+        false
+    }
+
+    fn leave_host(&mut self, host: u64) {
         let board = self.inner.board.lock();
         for route in self.resolution.model.routes() {
-            if let Some(tier) = self.snapshot.tiers.get(route.tier) {
-                let there = |slot: usize| tier.endpoints.get(slot) == Some(&endpoint);
-                self.tried.leave_out(&board, route.tier, tier, there);
-            }
+            self.tried.leave_out(&board, &self.snapshot, route.tier, |one| one.host == host);
         }
     }
 

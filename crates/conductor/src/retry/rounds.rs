@@ -5,7 +5,6 @@ use std::time::Duration;
 use cliproxy_core::ErrorKind;
 
 use super::run::Run;
-use super::survey::Survey;
 use crate::pool::Entry;
 
 impl Run {
@@ -19,9 +18,7 @@ impl Run {
             return false;
         }
         let now = self.inner.now();
-        let survey = Survey::new(&self.inner, &self.snapshot, &self.resolution.model, now, |entry| {
-            self.rounds_of(entry) >= round
-        });
+        let survey = self.survey(now, |entry| self.rounds_of(entry) >= round);
         if survey.ready == 0 {
             let Some(wait) = survey.recovery(now) else { return false };
             // Zero forbids waiting, not rounds (Source: runtime.md L.2 18).

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use cliproxy_core::{
-    ClientRequest, CredentialId, Dispatched, Exchange, ExecutorError, Outcome, Target, UpstreamReply,
+    ClientRequest, CredentialId, Dispatched, Exchange, ExecutorError, Outcome, Target, Timestamp,
+    UpstreamReply,
 };
 
 use super::attempt::AttemptEnd;
@@ -12,8 +13,8 @@ use crate::affinity::Key;
 use crate::explain::Trace;
 use crate::inner::{Inner, Settled};
 use crate::live::Ticket;
-use crate::pool::{PickError, Picked, Snapshot, Tried};
-use crate::registry::Resolution;
+use crate::pool::{Entry, PickError, Picked, Snapshot, Tried};
+use crate::registry::{Resolution, Unknown};
 
 /// Candidates that a trace names one by one.
 const TOLD_ONE_BY_ONE: usize = 16;
@@ -57,8 +58,18 @@ pub(super) enum RoundEnd {
     },
     /// Nothing would help any more.
     Stop,
+    /// Nothing offers the model any more.
+    Gone(Unknown),
     /// Nobody is left in this round.
     Empty,
+}
+
+/// Why nobody goes next.
+enum Nobody {
+    /// Nobody is left in this round.
+    Left,
+    /// Nothing offers the model any more.
+    Offers(Box<Unknown>),
 }
 
 /// Serves a request.
@@ -120,6 +131,7 @@ impl Run {
                     return Dispatched::new(Ok(reply), self.trace.finish()).by(credential);
                 }
                 RoundEnd::Stop => break,
+                RoundEnd::Gone(unknown) => return self.gone(&unknown),
                 RoundEnd::Empty => {
                     if !Box::pin(self.next_round()).await {
                         break;
@@ -139,7 +151,7 @@ impl Run {
         let tiers = model.routes().filter_map(|route| self.snapshot.tiers.get(route.tier));
         let total: usize = tiers.map(|tier| tier.entries.len()).sum();
         let who = if total <= TOLD_ONE_BY_ONE {
-            Survey::new(&self.inner, &self.snapshot, model, self.inner.now(), |_| true).describe()
+            self.survey(self.inner.now(), |_| true).describe()
         } else {
             total.to_string()
         };
@@ -149,7 +161,14 @@ impl Run {
     async fn one_round(&mut self, exchange: &dyn Exchange) -> RoundEnd {
         let mut last: Option<Picked> = None;
         loop {
-            let Some(picked) = self.next(last.as_ref()) else { return RoundEnd::Empty };
+            let picked = match self.next(last.as_ref()) {
+                Ok(picked) => picked,
+                Err(Nobody::Left) => return RoundEnd::Empty,
+                Err(Nobody::Offers(unknown)) => return RoundEnd::Gone(*unknown),
+            };
+            if !self.may_try(&picked) {
+                return RoundEnd::Stop;
+            }
             match self.attempt(exchange, &picked).await {
                 AttemptEnd::Served(reply) => {
                     return RoundEnd::Served { reply: *reply, credential: picked.credential.masked_id() };
@@ -161,47 +180,53 @@ impl Run {
     }
 
     /// Who goes next in this round.
-    fn next(&mut self, last: Option<&Picked>) -> Option<Picked> {
+    fn next(&mut self, last: Option<&Picked>) -> Result<Picked, Nobody> {
         loop {
-            if self.inner.snapshot().generation != self.snapshot.generation && !self.resolve_again() {
-                return None;
+            if self.inner.snapshot().generation != self.snapshot.generation {
+                self.resolve_again()?;
             }
             let now = self.inner.now();
             let picker = self.inner.picker(&self.settled, &self.snapshot);
             let model = &self.resolution.model;
-            if let Some(member) = last.and_then(|last| picker.next_member(model, last, &mut self.tried, now))
-            {
-                return Some(member);
+            if let Some(last) = last {
+                match picker.next_member(model, last, &mut self.tried, now) {
+                    Ok(Some(member)) => return Ok(member),
+                    Ok(None) => {}
+                    Err(_) => continue,
+                }
             }
             let most = self.settled.options.max_retry_credentials;
             if most > 0 && self.picked >= most {
                 self.trace.step(|| format!("{most} credentials tried, which is the limit"));
-                return None;
+                return Err(Nobody::Left);
             }
             let bound = self.bound();
             let picker = self.inner.picker(&self.settled, &self.snapshot);
             match picker.pick(&self.resolution.model, &mut self.tried, bound.as_ref(), now) {
                 Ok(picked) => {
                     self.picked += 1;
-                    return Some(picked);
+                    return Ok(picked);
                 }
-                Err(PickError::Nothing) => return None,
+                Err(PickError::Nothing) => return Err(Nobody::Left),
                 // Looked at again at the top.
                 Err(PickError::Stale) => {}
             }
         }
     }
 
-    /// The credentials changed: what serves the model may be something else now.
-    fn resolve_again(&mut self) -> bool {
-        self.snapshot = self.inner.snapshot();
-        match self.inner.resolve(&self.settled, &self.snapshot, self.ticket.model.as_str()) {
-            Ok(resolution) => {
-                self.resolution = resolution;
-                true
-            }
-            Err(_) => false,
-        }
+    /// The credentials changed: what serves the model may be something else now, or nothing. Snapshot and resolution
+    /// go together: the one has indexes into the other.
+    fn resolve_again(&mut self) -> Result<(), Nobody> {
+        let snapshot = self.inner.snapshot();
+        let resolution = self.inner.resolve(&self.settled, &snapshot, self.ticket.model.as_str());
+        self.resolution = resolution.map_err(|unknown| Nobody::Offers(Box::new(unknown)))?;
+        self.snapshot = snapshot;
+        Ok(())
+    }
+
+    /// The state of everything that offers the model and for which `counts` holds.
+    pub(super) fn survey(&self, now: Timestamp, counts: impl Fn(&Entry) -> bool) -> Survey {
+        Survey::new(&self.inner, &self.settled, &self.snapshot, &self.resolution.model, now, counts)
     }
 
     /// The credential the conversation is bound to, unless it is too busy for a weak name.
@@ -218,7 +243,11 @@ impl Run {
     }
 
     fn in_flight(&self, id: &CredentialId) -> usize {
-        let place = self.inner.board.lock().place(id);
+        let place = {
+            let board = self.inner.board.lock();
+            // Else the pick is stale too, and this is asked again.
+            (board.generation() == self.snapshot.generation).then(|| board.place(id)).flatten()
+        };
         let entry = place.and_then(|(tier, slot)| self.snapshot.tiers.get(tier)?.entries.get(slot));
         entry.map_or(0, |entry| entry.in_flight())
     }

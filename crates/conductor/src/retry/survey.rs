@@ -7,7 +7,7 @@ use std::time::Duration;
 use cliproxy_core::Timestamp;
 use cliproxy_quota::Availability;
 
-use crate::inner::Inner;
+use crate::inner::{Inner, Settled, Share};
 use crate::pool::{Entry, Snapshot};
 use crate::registry::ModelRoutes;
 
@@ -31,6 +31,7 @@ impl Survey {
     /// Looks at every credential for which `counts` holds.
     pub(crate) fn new(
         inner: &Inner,
+        settled: &Settled,
         snapshot: &Snapshot,
         model: &ModelRoutes,
         now: Timestamp,
@@ -46,13 +47,20 @@ impl Survey {
                 if !counts(entry) {
                     continue;
                 }
+                if settled.share == Share::ByWeight && entry.credential().settings().weight <= 0 {
+                    survey.note(tier.provider.as_str(), "weight 0");
+                    continue;
+                }
                 let best = offered
                     .upstreams
                     .iter()
-                    .map(|upstream| board.availability(entry.id(), &upstream.model, now))
-                    .min_by_key(|state| rank(*state));
-                let resting = inner.breakers.reopens(*endpoint, now);
-                survey.count(tier.provider.as_str(), best.unwrap_or(Availability::Ready), resting);
+                    .map(|upstream| {
+                        let state = board.availability(entry.id(), &upstream.model, now);
+                        (state, inner.breakers.reopens(*endpoint, &upstream.model, now))
+                    })
+                    .min_by_key(|(state, resting)| rank(*state, *resting));
+                let (state, resting) = best.unwrap_or((Availability::Ready, None));
+                survey.count(tier.provider.as_str(), state, resting);
             }
         }
         survey
@@ -85,6 +93,10 @@ impl Survey {
             (Availability::Disabled, _) => "disabled",
             _ => "blocked",
         };
+        self.note(provider, reason);
+    }
+
+    fn note(&mut self, provider: &str, reason: &'static str) {
         *self.reasons.entry((provider.to_owned(), reason)).or_default() += 1;
     }
 
@@ -124,12 +136,13 @@ impl Survey {
 pub(crate) const PROBE: Duration = Duration::from_secs(1);
 
 /// Usable first, then what ends soonest.
-fn rank(state: Availability) -> (u8, Timestamp) {
-    match state {
-        Availability::Ready => (0, Timestamp::default()),
-        Availability::HalfOpen { .. } => (1, Timestamp::default()),
-        Availability::Probing { .. } => (2, Timestamp::default()),
-        Availability::CoolingDown { until, .. } => (3, until),
+fn rank(state: Availability, resting: Option<Timestamp>) -> (u8, Timestamp) {
+    match (state, resting) {
+        (Availability::Ready, None) => (0, Timestamp::default()),
+        (Availability::HalfOpen { .. }, None) => (1, Timestamp::default()),
+        (Availability::Probing { .. }, _) => (2, Timestamp::default()),
+        (Availability::Ready | Availability::HalfOpen { .. }, Some(until))
+        | (Availability::CoolingDown { until, .. }, _) => (3, until),
         _ => (4, Timestamp::default()),
     }
 }

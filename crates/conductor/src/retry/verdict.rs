@@ -8,6 +8,7 @@ use cliproxy_quota::{Cooling, Fault};
 use regex::Regex;
 
 use crate::Options;
+use crate::breaker::Reach;
 
 /// What to do next.
 #[derive(Clone, Copy, Debug)]
@@ -16,8 +17,8 @@ pub(crate) struct Judgement {
     pub(crate) stop: bool,
     /// New tokens might.
     pub(crate) renew: bool,
-    /// The endpoint is at fault: counts against the small budget.
-    pub(crate) endpoint: bool,
+    /// The endpoint is at fault, and how far: counts against the small budget.
+    pub(crate) endpoint: Option<Reach>,
     /// The endpoint does not offer the operation: no other credential there will do better.
     pub(crate) missing: bool,
     /// What the ledger is told.
@@ -42,7 +43,7 @@ pub(crate) fn judge(
         stop: verdict == Verdict::GiveUp,
         // API keys rotate at once (Source: runtime.md D.8).
         renew: verdict == Verdict::RenewThenRetry && credential.kind() == CredentialKind::Account,
-        endpoint: kind.is_endpoint_fault(),
+        endpoint: Reach::of(error),
         missing,
         fault,
     };

@@ -12,6 +12,7 @@ mod fakes;
 
 mod affinity;
 mod cooling;
+mod endpoints;
 mod failover;
 mod healing;
 mod keeping;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use cliproxy_conductor::Options;
-use cliproxy_core::ErrorKind;
+use cliproxy_conductor::{Options, Strategy};
+use cliproxy_core::{ClientErrorKind, CredentialId, ErrorKind};
 use tokio::time::Instant;
 
-use crate::fakes::{Play, key, read, world};
+use crate::fakes::{FakeExecutor, Play, key, key_of, read, sleep, world};
 
 fn options(retry: u32, interval: u64) -> Options {
     let mut options = Options::default();
@@ -137,4 +137,38 @@ async fn a_credential_that_goes_while_a_request_waits_is_not_used() {
     });
     assert!(answer.result.is_ok());
     assert_eq!(world.script.tried(), ["a", "b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_is_taken_away_during_the_wait_ends_the_request() {
+    let world = world(options(3, 30));
+    world.keys(&["a"]);
+    // With `a` gone, this one's offer stands where that of `a` stood.
+    world.add_to(&FakeExecutor::new("q", &["of-another"]), key_of("q", "b", |_| {}));
+    world.script.next("a", [Play::Reply(429, Some(20), "{}")]);
+    let (answer, ()) = tokio::join!(world.ask("m"), async {
+        sleep(5).await;
+        world.conductor.remove(&CredentialId::from_static("a"));
+    });
+    let error = answer.result.unwrap_err();
+    assert_eq!(world.script.tried(), ["a"], "nobody else was asked for another model");
+    assert_eq!((error.kind, error.status.as_u16()), (ClientErrorKind::ModelNotFound, 404));
+    assert_eq!(error.model.as_deref(), Some("m"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_switched_off_by_its_weight_does_not_count_as_ready() {
+    let mut all = options(1, 30);
+    all.strategy = Strategy::Weighted;
+    let world = world(all);
+    world.keys(&["a"]);
+    world.add(key("b", |settings| settings.weight = 0));
+    world.script.next("a", [Play::Reply(429, Some(10), "{}")]);
+    let began = Instant::now();
+    assert!(world.ask("m").await.result.is_ok());
+    assert_eq!((began.elapsed(), world.script.tried()), (Duration::from_secs(10), vec!["a".to_owned(); 2]));
+    // And the client learns when the other is back.
+    world.script.next("a", [Play::Reply(429, Some(40), "{}")]);
+    let error = world.ask("m").await.result.unwrap_err();
+    assert_eq!(error.retry_after, Some(Duration::from_secs(40)));
 }

@@ -272,3 +272,17 @@ fn the_weighted_selector_forgets_groups_beyond_its_bound() {
     // Group 0 was forgotten: its turn begins again.
     assert_eq!(pick(0), Some(0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn pools_that_differ_only_in_how_a_model_is_described_share_no_turns() {
+    let world = world(options(Strategy::Weighted));
+    for (name, ids) in [("One", ["a", "b"]), ("Two", ["c", "d"])] {
+        world.executor.models.lock()[0].display_name = Some(name.to_owned());
+        for (id, weight) in ids.into_iter().zip([3, 1]) {
+            world.add(key(id, |settings| settings.weight = weight));
+        }
+    }
+    let order = order(&world, "m", 32).await;
+    let count = |id: char| order.chars().filter(|one| *one == id).count();
+    assert_eq!([count('a'), count('b'), count('c'), count('d')], [12, 4, 12, 4], "{order}");
+}

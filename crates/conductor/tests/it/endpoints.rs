@@ -1,0 +1,175 @@
+//! What an endpoint is, and how far its faults reach. Source: design.md §6 "faults of an endpoint".
+
+use std::time::Duration;
+
+use cliproxy_conductor::{Options, Strategy};
+use cliproxy_core::{CredentialId, ErrorKind, Secret};
+use http::StatusCode;
+
+use crate::fakes::{Play, World, key, sleep, world};
+
+/// Requests get one round, and nothing cools: what is left is what endpoints do.
+fn options() -> Options {
+    let mut options = Options::default();
+    options.request_retry = 0;
+    options.disable_cooling = true;
+    options
+}
+
+fn behind(world: &World, id: &'static str, proxy: &str) {
+    world.add(key(id, |settings| settings.proxy = Some(Secret::from(proxy))));
+}
+
+/// How long the endpoint is left alone, as the client is told. Nobody was asked.
+async fn rests(world: &World, model: &str) -> Option<Duration> {
+    world.script.tried();
+    let error = world.ask(model).await.result.unwrap_err();
+    assert_eq!(world.script.tried(), Vec::<String>::new());
+    assert_eq!(error.status, StatusCode::SERVICE_UNAVAILABLE);
+    error.retry_after
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_of_faults_is_one_outage() {
+    let world = world(options());
+    world.keys(&["a"]);
+    world.script.always("a", Play::After(Duration::from_secs(1), Box::new(Play::Fail(ErrorKind::Connect))));
+    let asked = futures_util::future::join_all((0..14).map(|_| world.ask("m"))).await;
+    assert!(asked.iter().all(|answer| answer.result.is_err()));
+    assert_eq!(rests(&world, "m").await, Some(Duration::from_secs(2)));
+    // A probe that fails does say something new.
+    sleep(2).await;
+    assert!(world.ask("m").await.result.is_err());
+    assert_eq!(rests(&world, "m").await, Some(Duration::from_secs(4)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_on_its_way_when_an_endpoint_was_found_down_does_not_prolong_its_rest() {
+    let world = world(options());
+    world.keys(&["a"]);
+    let after = |secs, play| Play::After(Duration::from_secs(secs), Box::new(play));
+    let fault = |secs| after(secs, Play::Fail(ErrorKind::Timeout));
+    world.script.next("a", (0..10).map(|_| fault(1)).chain((0..4).map(|_| fault(6))));
+    world.script.next("a", [after(4, Play::Whole)]);
+    tokio::join!(futures_util::future::join_all((0..14).map(|_| world.ask("m"))), async {
+        // Open from 1 s to 3 s. The probe is not answered yet when the four come to their end.
+        sleep(4).await;
+        tokio::join!(async { assert!(world.ask("m").await.result.is_ok()) }, async {
+            sleep(3).await;
+            assert!(world.ask("m").await.result.is_ok());
+        });
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_is_overloaded_takes_no_other_along() {
+    for (status, kind) in [(503, ErrorKind::Server), (529, ErrorKind::Overloaded)] {
+        let world = world(options());
+        let ids = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
+        world.keys(&ids);
+        for id in ids {
+            world.script.always(&format!("{id}/m"), Play::Reply(status, None, "{}"));
+        }
+        for _ in 0..4 {
+            assert!(world.ask("m").await.result.is_err());
+        }
+        assert_eq!(world.script.tried().len(), 10, "{kind:?}: then it is left alone");
+        assert!(world.ask("n").await.result.is_ok(), "{kind:?}: the other model is well");
+        // The model itself is left alone, and looked at again.
+        assert_eq!(rests(&world, "m").await, Some(Duration::from_secs(2)), "{kind:?}");
+        sleep(2).await;
+        for id in ids {
+            world.script.always(&format!("{id}/m"), Play::Whole);
+        }
+        assert!(world.ask("m").await.result.is_ok());
+        assert!(world.ask("m").await.result.is_ok());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_pool_of_models_the_one_that_is_well_goes_on() {
+    let world = world(options());
+    let pool = |settings: &mut cliproxy_core::Settings| {
+        settings.models = ["x", "y"].map(|name| cliproxy_core::ModelEntry::new(name, "both")).to_vec();
+    };
+    world.add(key("a", pool));
+    world.script.always("a/x", Play::Reply(503, None, "{}"));
+    for _ in 0..40 {
+        assert!(world.ask("both").await.result.is_ok());
+    }
+    let to_x = world.script.seen().iter().filter(|seen| seen.model == "x").count();
+    assert_eq!(to_x, 10, "then it is left alone");
+    world.script.always("a/y", Play::Reply(503, None, "{}"));
+    for _ in 0..10 {
+        assert!(world.ask("both").await.result.is_err());
+    }
+    assert!(rests(&world, "both").await.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_proxy_of_one_credential_costs_the_others_nothing() {
+    let world = world(options());
+    behind(&world, "a", "http://dead.example:1");
+    world.keys(&["b"]);
+    world.script.always("a", Play::Fail(ErrorKind::Connect));
+    for _ in 0..100 {
+        assert!(world.ask("m").await.result.is_ok());
+    }
+    let tried = world.script.tried();
+    let dead = tried.iter().filter(|id| *id == "a").count();
+    assert_eq!(dead, 10, "then the way through it is left alone");
+    // The proxy is back.
+    sleep(2).await;
+    world.script.always("a", Play::Whole);
+    for _ in 0..4 {
+        assert!(world.ask("m").await.result.is_ok());
+    }
+    assert_eq!(world.script.tried(), ["a", "b", "a", "b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_move_to_another_endpoint_does_not_cost_what_a_second_try_at_one_does() {
+    let mut few = options();
+    few.strategy = Strategy::FillFirst;
+    few.retry_budget.reserve = 0;
+    few.retry_budget.percent = 0;
+    few.breaker.threshold = 0;
+    let world = world(few);
+    behind(&world, "a", "http://dead.example:1");
+    behind(&world, "b", "http://dead.example:2");
+    world.keys(&["c"]);
+    for id in ["a", "b"] {
+        world.script.always(id, Play::Fail(ErrorKind::Connect));
+    }
+    assert!(world.ask("m").await.result.is_ok());
+    assert_eq!(world.script.tried(), ["a", "b", "c"]);
+    // What a provider answered is no fault of the way to it: the next one asks the same provider again.
+    world.script.always("a", Play::Reply(503, None, "{}"));
+    assert!(world.ask("m").await.result.is_err());
+    assert_eq!(world.script.tried(), ["a"]);
+    // Nor is there a free second look through the same proxy.
+    world.script.always("a", Play::Fail(ErrorKind::Connect));
+    world.conductor.remove(&CredentialId::from_static("b"));
+    world.conductor.remove(&CredentialId::from_static("c"));
+    behind(&world, "d", "http://dead.example:1");
+    assert!(world.ask("m").await.result.is_err());
+    assert_eq!(world.script.tried(), ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_seen_through_many_proxies_does_not_multiply_the_load_either() {
+    for play in [Play::Reply(503, None, "{}"), Play::Fail(ErrorKind::Connect)] {
+        let mut few = options();
+        few.retry_budget.reserve = 4;
+        let world = world(few);
+        for (id, proxy) in [("a", "http://p:1"), ("b", "http://p:2"), ("c", "http://p:3")] {
+            behind(&world, id, proxy);
+            world.script.always(id, play.clone());
+        }
+        for _ in 0..100 {
+            assert!(world.ask("m").await.result.is_err());
+        }
+        let attempts = world.script.tried().len();
+        assert!((10..=30).contains(&attempts), "{play:?}: {attempts}");
+    }
+}
