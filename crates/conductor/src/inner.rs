@@ -99,6 +99,11 @@ impl Inner {
         self.snapshot.load_full()
     }
 
+    /// Whether [`Self::snapshot`] would give this one.
+    pub(crate) fn is_current(&self, snapshot: &Snapshot) -> bool {
+        !self.is_outdated() && self.snapshot.load().generation == snapshot.generation
+    }
+
     pub(crate) fn picker<'a>(&'a self, settled: &'a Settled, snapshot: &'a Snapshot) -> Picker<'a> {
         Picker {
             board: &self.board,

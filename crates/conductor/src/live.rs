@@ -14,9 +14,13 @@ use crate::inner::{Inner, Settled};
 use crate::pool::{Endpoint, Entry, Picked};
 use crate::retry::Survey;
 
-/// What is remembered of a request while its stream runs: not its body.
+/// What is remembered of a request while its stream runs: not its body. All of it is shared by one counter, since an
+/// atomic step costs as much as sixty instructions.
 #[derive(Debug)]
 pub(crate) struct Ticket {
+    pub(crate) inner: Arc<Inner>,
+    /// What it goes by, from its first step to its last.
+    pub(crate) settled: Arc<Settled>,
     pub(crate) id: RequestId,
     pub(crate) model: ModelId,
     pub(crate) operation: Operation,
@@ -25,8 +29,10 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    pub(crate) fn of(request: &ClientRequest) -> Self {
+    pub(crate) fn of(inner: &Arc<Inner>, request: &ClientRequest) -> Self {
         Self {
+            inner: Arc::clone(inner),
+            settled: inner.settled.load_full(),
             id: request.id.clone(),
             model: request.model.clone(),
             operation: request.operation,
@@ -38,8 +44,6 @@ impl Ticket {
 
 #[derive(Debug)]
 pub(crate) struct Live {
-    inner: Arc<Inner>,
-    settled: Arc<Settled>,
     ticket: Arc<Ticket>,
     entry: Arc<Entry>,
     credential: Arc<Credential>,
@@ -54,8 +58,6 @@ pub(crate) struct Live {
 
 impl Live {
     pub(crate) fn begin(
-        inner: &Arc<Inner>,
-        settled: &Arc<Settled>,
         ticket: &Arc<Ticket>,
         picked: &Picked,
         credential: &Arc<Credential>,
@@ -64,8 +66,6 @@ impl Live {
     ) -> Self {
         picked.entry.enter();
         Self {
-            inner: Arc::clone(inner),
-            settled: Arc::clone(settled),
             ticket: Arc::clone(ticket),
             entry: Arc::clone(&picked.entry),
             credential: Arc::clone(credential),
@@ -84,7 +84,7 @@ impl Live {
     }
 
     pub(crate) fn settled(&self) -> &Settled {
-        &self.settled
+        &self.ticket.settled
     }
 
     pub(crate) fn credential(&self) -> &Credential {
@@ -97,19 +97,19 @@ impl Live {
 
     /// The provider let it in: whatever was half open is open.
     pub(crate) fn admitted(&mut self) {
-        self.inner.breakers.well(self.endpoint, &self.model);
+        self.ticket.inner.breakers.well(self.endpoint, &self.model);
         if self.probe.is_some() {
             let probe = std::mem::take(&mut self.probe);
-            let now = self.inner.now();
-            self.inner.board.lock().admitted(self.entry.id(), &self.model, probe, now);
+            let now = self.ticket.inner.now();
+            self.ticket.inner.board.lock().admitted(self.entry.id(), &self.model, probe, now);
         }
     }
 
     /// It ended well.
     pub(crate) fn succeed(mut self, usage: Usage) {
-        let now = self.inner.now();
-        self.inner.breakers.well(self.endpoint, &self.model);
-        self.inner.board.lock().succeed(self.entry.id(), &self.model, self.started, now);
+        let now = self.ticket.inner.now();
+        self.ticket.inner.breakers.well(self.endpoint, &self.model);
+        self.ticket.inner.board.lock().succeed(self.entry.id(), &self.model, self.started, now);
         self.account(OutcomeKind::Success, usage);
     }
 
@@ -126,39 +126,42 @@ impl Live {
     }
 
     fn mark(&mut self, error: &ExecutorError, fault: Option<&Fault>) -> Option<Mark> {
-        let now = self.inner.now();
+        let now = self.ticket.inner.now();
         if let Some(reach) = Reach::of(error) {
-            let (at, breaker) = ((self.endpoint, &self.model), &self.settled.options.breaker);
-            self.inner.breakers.fault(at, reach, breaker, self.started, now);
+            let (at, breaker) = ((self.endpoint, &self.model), &self.ticket.settled.options.breaker);
+            self.ticket.inner.breakers.fault(at, reach, breaker, self.started, now);
         } else if error.status().is_some() {
-            self.inner.breakers.well(self.endpoint, &self.model);
+            self.ticket.inner.breakers.well(self.endpoint, &self.model);
         }
         // Only a server's fault asks, and looks at the whole pool for it.
         let fault = fault.map(|fault| fault.with_alone(is_servers(error.kind()) && self.is_alone(now)));
-        let mut board = self.inner.board.lock();
+        let mut board = self.ticket.inner.board.lock();
         let Some(fault) = fault else {
             board.release(self.entry.id(), &self.model, std::mem::take(&mut self.probe), now);
             return None;
         };
         self.probe = Probe::default();
-        board.fail(self.entry.id(), &self.model, &fault, &self.settled.options.backoff, now)
+        board.fail(self.entry.id(), &self.model, &fault, &self.ticket.settled.options.backoff, now)
     }
 
     /// Whether no other credential could serve the request now.
     fn is_alone(&self, now: Timestamp) -> bool {
-        let snapshot = self.inner.snapshot();
-        let Ok(resolution) = self.inner.resolve(&self.settled, &snapshot, self.ticket.model.as_str()) else {
+        let snapshot = self.ticket.inner.snapshot();
+        let Ok(resolution) =
+            self.ticket.inner.resolve(&self.ticket.settled, &snapshot, self.ticket.model.as_str())
+        else {
             return false;
         };
         let others = |entry: &Entry| entry.id() != self.entry.id();
-        Survey::new(&self.inner, &self.settled, &snapshot, &resolution.model, now, others).ready == 0
+        Survey::new(&self.ticket.inner, &self.ticket.settled, &snapshot, &resolution.model, now, others).ready
+            == 0
     }
 
     /// Ends it, and records it where somebody takes records.
     fn account(&mut self, kind: OutcomeKind, usage: Usage) {
-        if self.inner.observers.watch() || tracing::enabled!(tracing::Level::DEBUG) {
+        if self.ticket.inner.observers.watch() || tracing::enabled!(tracing::Level::DEBUG) {
             let outcome = self.end(kind, usage);
-            self.inner.observers.record(UsageRecord::new(outcome, self.ticket.principal.clone()));
+            self.ticket.inner.observers.record(UsageRecord::new(outcome, self.ticket.principal.clone()));
         } else {
             self.ended = true;
             self.entry.leave();
@@ -189,7 +192,7 @@ impl Live {
             elapsed_ms = u64::try_from(outcome.elapsed.as_millis()).unwrap_or(u64::MAX),
             "attempt ended"
         );
-        self.inner.observers.tell(|hook| hook.finished(&outcome));
+        self.ticket.inner.observers.tell(|hook| hook.finished(&outcome));
         outcome
     }
 }
@@ -201,8 +204,8 @@ impl Drop for Live {
         }
         // The client went away: that says nothing about the credential (Source: runtime.md L.2 25).
         if self.probe.is_some() {
-            let now = self.inner.now();
-            self.inner.board.lock().release(self.entry.id(), &self.model, self.probe, now);
+            let now = self.ticket.inner.now();
+            self.ticket.inner.board.lock().release(self.entry.id(), &self.model, self.probe, now);
         }
         self.account(OutcomeKind::Cancelled, Usage::default());
     }

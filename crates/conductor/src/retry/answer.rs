@@ -53,7 +53,7 @@ fn come_back(survey: &Survey, hint: Option<Duration>, now: Timestamp) -> Option<
 
 impl Run {
     pub(super) fn give_up(&mut self, exchange: &dyn Exchange) -> Dispatched {
-        let now = self.inner.now();
+        let now = self.ticket.inner.now();
         let survey = self.survey(now, |_| true);
         let error = match self.last.take() {
             Some(last) => {
@@ -92,12 +92,12 @@ impl Run {
 
     /// Nobody else records the usage of the last failure.
     fn record(&self, outcome: Outcome) {
-        self.inner.observers.record(UsageRecord::new(outcome, self.ticket.principal.clone()));
+        self.ticket.inner.observers.record(UsageRecord::new(outcome, self.ticket.principal.clone()));
     }
 
     /// No attempt was made at all. Source: runtime.md D.2 "All blocked", http-api.md A.8.
     fn nobody(&self, survey: &Survey) -> Box<ClientError> {
-        let now = self.inner.now();
+        let now = self.ticket.inner.now();
         // Errors name what the client asked for, not the provider's model (Source: runtime.md L.2 28).
         let model = self.ticket.model.as_str();
         let soft = survey.cooling.or_else(|| survey.probing.then(|| now.plus(PROBE)));

@@ -33,19 +33,10 @@ impl Run {
         let mut credential = Arc::clone(&picked.credential);
         loop {
             self.attempts += 1;
-            let now = self.inner.now();
-            let target = self.target(picked, &credential, now);
-            let live = Live::begin(
-                &self.inner,
-                &self.settled,
-                &self.ticket,
-                picked,
-                &credential,
-                self.attempts,
-                now,
-            );
+            let now = self.ticket.inner.now();
+            let live = Live::begin(&self.ticket, picked, &credential, self.attempts, now);
             let began = live.began();
-            let result = exchange.attempt(target.clone()).await;
+            let result = exchange.attempt(self.target(picked, &credential, now)).await;
             if self.trace.wanted {
                 for remark in exchange.remarks() {
                     self.trace.step(|| remark);
@@ -58,7 +49,9 @@ impl Run {
                 }
                 Err(error) => error,
             };
-            let judged = judge(&error, &credential, &self.settled.options, self.ticket.operation);
+            // Made again, as most attempts need it once.
+            let target = self.target(picked, &credential, now);
+            let judged = judge(&error, &credential, &self.ticket.settled.options, self.ticket.operation);
             if error.kind() == ErrorKind::Cancelled {
                 drop(live);
                 self.say(picked, &credential, began, "cancelled");
@@ -66,7 +59,7 @@ impl Run {
             }
             if judged.renew && !self.renewed.contains(picked.entry.id()) {
                 let (_, outcome) = live.fail(&error, None);
-                self.say(picked, &credential, began, &told(&error, None, self.inner.now()));
+                self.say(picked, &credential, began, &told(&error, None, self.ticket.inner.now()));
                 // Boxed, as it is rare: every request would carry room for it.
                 if let Some(fresh) = Box::pin(self.renew(picked, &credential)).await {
                     self.keep(target, error, outcome);
@@ -77,7 +70,7 @@ impl Run {
                 return self.after_failure(picked, target, error, outcome, judged);
             }
             let (mark, outcome) = live.fail(&error, Some(&judged.fault));
-            self.say(picked, &credential, began, &told(&error, mark, self.inner.now()));
+            self.say(picked, &credential, began, &told(&error, mark, self.ticket.inner.now()));
             return self.after_failure(picked, target, error, outcome, judged);
         }
     }
@@ -98,9 +91,9 @@ impl Run {
     fn served(&self, picked: &Picked, mut live: Live, reply: UpstreamReply) -> UpstreamReply {
         live.admitted();
         if let (Some((key, _)), Some(options), false) =
-            (self.session, self.settled.options.affinity.as_ref(), self.spilled)
+            (self.session, self.ticket.settled.options.affinity.as_ref(), self.spilled)
         {
-            self.inner.affinity.bind(key, picked.entry.id(), options, self.inner.now());
+            self.ticket.inner.affinity.bind(key, picked.entry.id(), options, self.ticket.inner.now());
         }
         match reply {
             UpstreamReply::Whole(whole) => {
@@ -120,7 +113,7 @@ impl Run {
     async fn renew(&mut self, picked: &Picked, seen: &Arc<Credential>) -> Option<Arc<Credential>> {
         self.renewed.push(picked.entry.id().clone());
         // The renewal itself is never dropped; whoever waits for it has other credentials to try.
-        let renewal = tokio::time::timeout(PATIENCE, self.inner.renew(&picked.entry, seen)).await;
+        let renewal = tokio::time::timeout(PATIENCE, self.ticket.inner.renew(&picked.entry, seen)).await;
         match renewal.unwrap_or(Err(RenewError::Slow)) {
             Ok(fresh) => {
                 self.trace.step(|| "renewed, trying it once more");
@@ -129,7 +122,7 @@ impl Run {
             Err(error) => {
                 self.trace.step(|| format!("not renewed: {error}"));
                 if matches!(error, RenewError::NeedsLogin { .. }) {
-                    self.inner.refused(&picked.entry, seen);
+                    self.ticket.inner.refused(&picked.entry, seen);
                 }
                 None
             }
@@ -138,12 +131,12 @@ impl Run {
 
     /// Tells the ledger of a refusal that a renewal could not mend.
     fn mark(&mut self, picked: &Picked, judged: &Judgement) {
-        let now = self.inner.now();
-        let mark = self.inner.board.lock().fail(
+        let now = self.ticket.inner.now();
+        let mark = self.ticket.inner.board.lock().fail(
             picked.entry.id(),
             &picked.upstream.model,
             &judged.fault,
-            &self.settled.options.backoff,
+            &self.ticket.settled.options.backoff,
             now,
         );
         if let Some(mark) = mark {
@@ -176,7 +169,7 @@ impl Run {
     /// Faults of an endpoint are tried a few times only.
     fn after_endpoint_fault(&mut self, picked: &Picked, reach: Reach) -> AttemptEnd {
         self.faults += 1;
-        if self.faults >= self.settled.options.endpoint_attempts.max(1) {
+        if self.faults >= self.ticket.settled.options.endpoint_attempts.max(1) {
             self.trace.step(|| {
                 format!("{} attempts ended in an endpoint's fault, which is the limit", self.faults)
             });
@@ -192,22 +185,22 @@ impl Run {
     /// Whether an attempt may be made: one more at an endpoint that failed this request takes from a budget that all
     /// requests share. A move to another does not: it does not add to the load of the one that fails.
     pub(super) fn may_try(&mut self, picked: &Picked) -> bool {
-        let now = self.inner.now();
+        let now = self.ticket.inner.now();
         if !self.tried.has_failed(picked.endpoint)
-            || self.inner.budget.spend(&self.settled.options.retry_budget, now)
+            || self.ticket.inner.budget.spend(&self.ticket.settled.options.retry_budget, now)
         {
             return true;
         }
         self.trace.step(|| "the retry budget of this server is spent");
         if picked.probe.is_some() {
-            let mut board = self.inner.board.lock();
+            let mut board = self.ticket.inner.board.lock();
             board.release(picked.entry.id(), &picked.upstream.model, picked.probe, now);
         }
         false
     }
 
     fn leave_host(&mut self, host: u64) {
-        let board = self.inner.board.lock();
+        let board = self.ticket.inner.board.lock();
         for route in self.resolution.model.routes() {
             self.tried.leave_out(&board, &self.snapshot, route.tier, |one| one.host == host);
         }

@@ -17,12 +17,12 @@ impl Run {
         if !self.tried_anything() && self.snapshot.tiers.is_empty() {
             return false;
         }
-        let now = self.inner.now();
+        let now = self.ticket.inner.now();
         let survey = self.survey(now, |entry| self.rounds_of(entry) >= round);
         if survey.ready == 0 {
             let Some(wait) = survey.recovery(now) else { return false };
             // Zero forbids waiting, not rounds (Source: runtime.md L.2 18).
-            if wait > self.settled.options.max_retry_interval {
+            if wait > self.ticket.settled.options.max_retry_interval {
                 return false;
             }
             self.trace.step(|| format!("round {round} waits {} ms", wait.as_millis()));
@@ -43,7 +43,7 @@ impl Run {
 
     /// The extra rounds that a credential takes part in.
     fn rounds_of(&self, entry: &Entry) -> u32 {
-        let options = &self.settled.options;
+        let options = &self.ticket.settled.options;
         let own = entry.credential().settings().limits.request_retry;
         let extra = if self.ticket.stream { options.bootstrap_retries } else { 0 };
         own.unwrap_or(options.request_retry).saturating_add(extra)

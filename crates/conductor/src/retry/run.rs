@@ -11,7 +11,7 @@ use super::attempt::AttemptEnd;
 use super::survey::Survey;
 use crate::affinity::Key;
 use crate::explain::Trace;
-use crate::inner::{Inner, Settled};
+use crate::inner::Inner;
 use crate::live::Ticket;
 use crate::pool::{Entry, PickError, Picked, Snapshot, Tried};
 use crate::registry::{Resolution, Unknown};
@@ -21,8 +21,6 @@ const TOLD_ONE_BY_ONE: usize = 16;
 
 /// Everything one request knows. It sees one set of options from its first step to its last.
 pub(super) struct Run {
-    pub(super) inner: Arc<Inner>,
-    pub(super) settled: Arc<Settled>,
     pub(super) ticket: Arc<Ticket>,
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) resolution: Resolution,
@@ -74,11 +72,11 @@ enum Nobody {
 
 /// Serves a request.
 pub(crate) async fn serve(inner: &Arc<Inner>, request: ClientRequest) -> Dispatched {
-    let settled = inner.settled.load_full();
     let snapshot = inner.snapshot();
-    let ticket = Arc::new(Ticket::of(&request));
+    let ticket = Arc::new(Ticket::of(inner, &request));
+    let settled = &ticket.settled;
     let mut trace = Trace::new(request.explain);
-    let resolution = match inner.resolve(&settled, &snapshot, ticket.model.as_str()) {
+    let resolution = match inner.resolve(settled, &snapshot, ticket.model.as_str()) {
         Ok(resolution) => resolution,
         Err(unknown) => {
             trace.step(|| format!("no credential offers {}", ticket.model));
@@ -103,8 +101,6 @@ pub(crate) async fn serve(inner: &Arc<Inner>, request: ClientRequest) -> Dispatc
         }
     };
     let mut run = Run {
-        inner: Arc::clone(inner),
-        settled,
         ticket,
         snapshot,
         resolution,
@@ -151,7 +147,7 @@ impl Run {
         let tiers = model.routes().filter_map(|route| self.snapshot.tiers.get(route.tier));
         let total: usize = tiers.map(|tier| tier.entries.len()).sum();
         let who = if total <= TOLD_ONE_BY_ONE {
-            self.survey(self.inner.now(), |_| true).describe()
+            self.survey(self.ticket.inner.now(), |_| true).describe()
         } else {
             total.to_string()
         };
@@ -182,11 +178,11 @@ impl Run {
     /// Who goes next in this round.
     fn next(&mut self, last: Option<&Picked>) -> Result<Picked, Nobody> {
         loop {
-            if self.inner.snapshot().generation != self.snapshot.generation {
+            if !self.ticket.inner.is_current(&self.snapshot) {
                 self.resolve_again()?;
             }
-            let now = self.inner.now();
-            let picker = self.inner.picker(&self.settled, &self.snapshot);
+            let now = self.ticket.inner.now();
+            let picker = self.ticket.inner.picker(&self.ticket.settled, &self.snapshot);
             let model = &self.resolution.model;
             if let Some(last) = last {
                 match picker.next_member(model, last, &mut self.tried, now) {
@@ -195,13 +191,13 @@ impl Run {
                     Err(_) => continue,
                 }
             }
-            let most = self.settled.options.max_retry_credentials;
+            let most = self.ticket.settled.options.max_retry_credentials;
             if most > 0 && self.picked >= most {
                 self.trace.step(|| format!("{most} credentials tried, which is the limit"));
                 return Err(Nobody::Left);
             }
             let bound = self.bound();
-            let picker = self.inner.picker(&self.settled, &self.snapshot);
+            let picker = self.ticket.inner.picker(&self.ticket.settled, &self.snapshot);
             match picker.pick(&self.resolution.model, &mut self.tried, bound.as_ref(), now) {
                 Ok(picked) => {
                     self.picked += 1;
@@ -217,8 +213,9 @@ impl Run {
     /// The credentials changed: what serves the model may be something else now, or nothing. Snapshot and resolution
     /// go together: the one has indexes into the other.
     fn resolve_again(&mut self) -> Result<(), Nobody> {
-        let snapshot = self.inner.snapshot();
-        let resolution = self.inner.resolve(&self.settled, &snapshot, self.ticket.model.as_str());
+        let snapshot = self.ticket.inner.snapshot();
+        let resolution =
+            self.ticket.inner.resolve(&self.ticket.settled, &snapshot, self.ticket.model.as_str());
         self.resolution = resolution.map_err(|unknown| Nobody::Offers(Box::new(unknown)))?;
         self.snapshot = snapshot;
         Ok(())
@@ -226,14 +223,21 @@ impl Run {
 
     /// The state of everything that offers the model and for which `counts` holds.
     pub(super) fn survey(&self, now: Timestamp, counts: impl Fn(&Entry) -> bool) -> Survey {
-        Survey::new(&self.inner, &self.settled, &self.snapshot, &self.resolution.model, now, counts)
+        Survey::new(
+            &self.ticket.inner,
+            &self.ticket.settled,
+            &self.snapshot,
+            &self.resolution.model,
+            now,
+            counts,
+        )
     }
 
     /// The credential the conversation is bound to, unless it is too busy for a weak name.
     fn bound(&mut self) -> Option<CredentialId> {
         let (key, weak) = self.session?;
-        let options = self.settled.options.affinity.as_ref()?;
-        let id = self.inner.affinity.bound(key, options, self.inner.now())?;
+        let options = self.ticket.settled.options.affinity.as_ref()?;
+        let id = self.ticket.inner.affinity.bound(key, options, self.ticket.inner.now())?;
         if weak && self.in_flight(&id) >= options.weak_in_flight {
             self.spilled = true;
             self.trace.step(|| "the conversation's credential is busy");
@@ -244,7 +248,7 @@ impl Run {
 
     fn in_flight(&self, id: &CredentialId) -> usize {
         let place = {
-            let board = self.inner.board.lock();
+            let board = self.ticket.inner.board.lock();
             // Else the pick is stale too, and this is asked again.
             (board.generation() == self.snapshot.generation).then(|| board.place(id)).flatten()
         };
