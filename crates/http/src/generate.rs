@@ -46,7 +46,8 @@ pub(crate) async fn answer(
         (false, Operation::CountTokens) => None,
         (false, _) => call.options.whole_keepalive,
     };
-    let model = request.model.as_str().to_owned();
+    // A whole reply names its model itself.
+    let model = stream.then(|| request.model.as_str().to_owned()).unwrap_or_default();
     let dispatcher = Arc::clone(&inner.dispatcher);
     let answering: Answering = Box::pin(async move { dispatcher.dispatch(request).await });
 
@@ -95,8 +96,7 @@ async fn read(
     let session = session::find(&headers, &peek);
     let outline = peek.top.and_then(|top| top.outline(&bytes));
     let stream = addressed.stream.unwrap_or(peek.stream) && call.operation == Operation::Generate;
-    let request =
-        ClientRequest::new(call.id.clone(), call.format.clone(), call.operation, model, bytes.clone());
+    let request = ClientRequest::new(call.id.clone(), call.format.clone(), call.operation, model, bytes);
     Ok(request
         .with_stream(stream)
         .with_outline(outline)

@@ -23,18 +23,22 @@ impl Ids {
         let given = NAMES.iter().find_map(|name| headers.get(name)).and_then(|value| value.to_str().ok());
         match given.filter(|text| is_plain(text)) {
             Some(text) => RequestId::new(text),
-            None => RequestId::new(
-                hexadecimal(self.keys.hash_one(self.next.fetch_add(1, Ordering::Relaxed))).as_str(),
-            ),
+            None => {
+                let digits = hexadecimal(self.keys.hash_one(self.next.fetch_add(1, Ordering::Relaxed)));
+                RequestId::new(std::str::from_utf8(&digits).unwrap_or_default())
+            }
         }
     }
 }
 
 /// Sixteen digits.
-fn hexadecimal(number: u64) -> String {
-    let digit = |byte: u8| if byte < 10 { b'0' + byte } else { b'a' + byte - 10 };
-    let digits = number.to_be_bytes().into_iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
-    String::from_utf8(digits.collect()).unwrap_or_default()
+fn hexadecimal(number: u64) -> [u8; 16] {
+    let mut digits = [0; 16];
+    for (at, digit) in digits.iter_mut().rev().enumerate() {
+        let value = u8::try_from(number >> (4 * at) & 15).unwrap_or(0);
+        *digit = if value < 10 { b'0' + value } else { b'a' + value - 10 };
+    }
+    digits
 }
 
 fn is_plain(text: &str) -> bool {

@@ -86,7 +86,7 @@ impl Routes for ClientRoutes {
     }
 }
 
-/// What a request is answered with, and whether somebody has taken its body.
+/// What a request is answered with, and whether somebody has taken its body. Method and path stay: the log names them.
 struct Visit {
     parts: Parts,
     body: Option<InboundBody>,
@@ -101,16 +101,15 @@ impl Inner {
         let id = self.ids.name(&parts.headers);
         let options = self.options.load_full();
         let started = tokio::time::Instant::now();
-        let line = Line { method: parts.method.clone(), path: parts.uri.path().to_owned() };
-        let mut visit =
-            Visit { parts, body: Some(body), peer, id: id.clone(), options: Arc::clone(&options) };
+        let mut visit = Visit { parts, body: Some(body), peer, id, options };
         let mut response = Arc::clone(&self).route(&mut visit).await;
         if let Some(unread) = visit.body.take() {
             Box::pin(unread.discard(DISCARD_BYTES, DISCARD_TIME)).await;
         }
-        self.dress(&mut response, &id, &options);
+        self.dress(&mut response, &visit.id, &visit.options);
+        // The query is left out: it may carry a key.
         tracing::info!(
-            request_id = %id, method = %line.method, path = line.path,
+            request_id = %visit.id, method = %visit.parts.method, path = visit.parts.uri.path(),
             status = u64::from(response.status().as_u16()),
             elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX), "answered"
         );
@@ -136,25 +135,25 @@ impl Inner {
         if visit.parts.method == Method::OPTIONS {
             return respond::empty(StatusCode::NO_CONTENT);
         }
-        let path = visit.parts.uri.path().to_owned();
-        let found = Endpoint::find(&path);
-        let format = error_format(found, &path, &visit.parts.headers);
-        let speaker = Arc::clone(self.codecs.errors_of(&format));
-        let id = visit.id.clone();
-        let refuse = |error: &ClientError| respond::error(speaker.as_ref(), error, &id);
+        let path = visit.parts.uri.path();
+        let found = Endpoint::find(path);
+        let format = error_format(found, path, &visit.parts.headers);
+        let refuse = |visit: &Visit, error: &ClientError| {
+            respond::error(self.codecs.errors_of(&format).as_ref(), error, &visit.id)
+        };
         let Some(endpoint) = found else {
-            return refuse(&failure::unknown_path(&path, base_url_advice(&path)));
+            return refuse(visit, &failure::unknown_path(path, base_url_advice(path)));
         };
         let method = &visit.parts.method;
         if !endpoint.takes(method) {
             // Source: http-api.md A.6 "Action without exactly one colon", E 6.
             if endpoint == Endpoint::GeminiModel && method == Method::POST {
-                return refuse(&failure::unknown_action(&path));
+                return refuse(visit, &failure::unknown_action(path));
             }
             if endpoint == Endpoint::Responses && visit.parts.headers.contains_key(UPGRADE) {
-                return refuse(&failure::no_websocket());
+                return refuse(visit, &failure::no_websocket());
             }
-            let mut response = refuse(&failure::wrong_method(method.as_str(), &path, endpoint.allow()));
+            let mut response = refuse(visit, &failure::wrong_method(method.as_str(), path, endpoint.allow()));
             response.headers_mut().insert(ALLOW, HeaderValue::from_static(endpoint.allow()));
             return response;
         }
@@ -168,48 +167,50 @@ impl Inner {
         let admitted = admit::check(&self, endpoint, &mut visit.parts, visit.peer, &visit.options).await;
         let principal = match admitted {
             Ok(principal) => principal,
-            Err(error) => return refuse(&error),
+            Err(error) => return refuse(visit, &error),
         };
+        let path = visit.parts.uri.path();
         if let (Some(operation), Some(format)) = (endpoint.operation(), endpoint.format()) {
             let Some(codec) = self.codecs.get(&format).cloned() else {
-                return refuse(&failure::not_built(&path));
+                return refuse(visit, &failure::not_built(path));
             };
             let options = Arc::clone(&visit.options);
-            let call = Call { id: id.clone(), endpoint, format, operation, codec, principal, options };
+            let id = visit.id.clone();
+            let call = Call { id, endpoint, format, operation, codec, principal, options };
             let addressed = Addressed::read(endpoint, &visit.parts);
             let headers = std::mem::take(&mut visit.parts.headers);
-            let Some(body) = visit.body.take() else { return refuse(&failure::no_body()) };
+            let Some(body) = visit.body.take() else { return refuse(visit, &failure::no_body()) };
             return generate::answer(self, call, addressed, headers, body).await;
         }
         match endpoint {
             Endpoint::Root => respond::json(StatusCode::OK, self.banner()),
             Endpoint::Health | Endpoint::EventLogging => respond::json(StatusCode::OK, r#"{"status":"ok"}"#),
-            Endpoint::StoredResponse => refuse(&failure::not_stored(&path)),
-            Endpoint::NotBuilt => refuse(&failure::not_built(&path)),
+            Endpoint::StoredResponse => refuse(visit, &failure::not_stored(path)),
+            Endpoint::NotBuilt => refuse(visit, &failure::not_built(path)),
             Endpoint::Relay => {
-                let Some(relay) = self.relay.get() else { return refuse(&failure::not_built(&path)) };
+                let Some(relay) = self.relay.get() else { return refuse(visit, &failure::not_built(path)) };
                 relay::open(relay, &mut visit.parts, principal).unwrap_or_else(|(error, hints)| {
-                    let mut response = refuse(&error);
+                    let mut response = refuse(visit, &error);
                     response.headers_mut().extend(hints);
                     response
                 })
             }
             _ if code_assist::is_about_its_login(endpoint) => {
                 let Some(onward) = visit.options.code_assist.clone() else {
-                    return refuse(&failure::not_offered(&path));
+                    return refuse(visit, &failure::not_offered(path));
                 };
-                let Some(login) = login else { return refuse(&failure::no_own_login(&path)) };
-                let Some(body) = visit.body.take() else { return refuse(&failure::no_body()) };
+                let Some(login) = login else { return refuse(visit, &failure::no_own_login(path)) };
+                let Some(body) = visit.body.take() else { return refuse(visit, &failure::no_body()) };
                 let asked =
                     code_assist::answer(onward.as_ref(), &mut visit.parts, login, body, &visit.options);
-                asked.await.unwrap_or_else(|error| refuse(&error))
+                asked.await.unwrap_or_else(|error| refuse(visit, &error))
             }
             Endpoint::Models | Endpoint::GeminiModels => {
                 let list = style_of(endpoint, &visit.parts).list(&self.dispatcher.models());
                 respond::json(StatusCode::OK, list.to_string())
             }
-            Endpoint::Model | Endpoint::GeminiModel => self.model(endpoint, &visit.parts, &id),
-            _ => refuse(&failure::not_offered(&path)),
+            Endpoint::Model | Endpoint::GeminiModel => self.model(endpoint, &visit.parts, &visit.id),
+            _ => refuse(visit, &failure::not_offered(path)),
         }
     }
 
@@ -277,10 +278,4 @@ fn error_format(endpoint: Option<Endpoint>, path: &str, headers: &HeaderMap) -> 
     } else {
         Style::of(headers, None).format()
     }
-}
-
-/// What the access line names. The query is left out: it may carry a key.
-struct Line {
-    method: Method,
-    path: String,
 }

@@ -36,12 +36,14 @@ struct State<W> {
     written: Option<Instant>,
     /// Whether nobody writes for us: then nothing waits.
     closed: bool,
+    /// Whether the thread will look by itself before long. To wake it costs more than the line.
+    looks: bool,
 }
 
 impl<W: Write + Send + 'static> Behind<W> {
     /// Lines wait for each other for as long as `pause` after the last writing.
     pub(crate) fn new(out: W, pause: Duration) -> Self {
-        let state = State { out, waiting: Vec::new(), written: None, closed: pause.is_zero() };
+        let state = State { out, waiting: Vec::new(), written: None, closed: pause.is_zero(), looks: false };
         let shared = Arc::new(Shared { pause, state: Mutex::new(state), more: Condvar::new() });
         if !pause.is_zero() {
             let writer = Arc::clone(&shared);
@@ -76,7 +78,7 @@ impl<W: Write> Shared<W> {
         let lately = state.written.is_some_and(|written| written.elapsed() < self.pause);
         if at_once || state.closed || state.waiting.len() >= ROOM || first && !lately {
             state.write_out();
-        } else if first {
+        } else if first && !state.looks {
             self.more.notify_one();
         }
     }
@@ -86,6 +88,7 @@ impl<W: Write> Shared<W> {
         let mut state = self.state.lock();
         while !state.closed {
             let due = state.written.and_then(|written| written.checked_add(self.pause));
+            state.looks = !state.waiting.is_empty();
             match due {
                 _ if state.waiting.is_empty() => self.more.wait(&mut state),
                 Some(due) if Instant::now() < due => {

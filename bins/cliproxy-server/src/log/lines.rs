@@ -59,11 +59,24 @@ fn stamp(text: &mut String, now: SystemTime) {
     let seconds = Timestamp::from_system_time(now).to_rfc3339();
     text.push_str(seconds.trim_end_matches('Z'));
     text.push('.');
-    let micros = since.subsec_micros();
-    for place in [100_000, 10_000, 1_000, 100, 10, 1] {
-        text.push(char::from(b'0' + u8::try_from(micros / place % 10).unwrap_or(0)));
-    }
+    push_digits(text, since.subsec_micros().into(), 6);
     text.push('Z');
+}
+
+/// A number, with so many digits at least. The library's way to write one costs ten times as much.
+fn push_digits(text: &mut String, number: u64, least: usize) {
+    let mut digits = [b'0'; 20];
+    let (mut rest, mut count) = (number, 0);
+    for digit in digits.iter_mut().rev() {
+        *digit += u8::try_from(rest % 10).unwrap_or(0);
+        rest /= 10;
+        count += 1;
+        if rest == 0 && count >= least {
+            break;
+        }
+    }
+    let written = digits.get(digits.len() - count..).and_then(|digits| std::str::from_utf8(digits).ok());
+    text.push_str(written.unwrap_or_default());
 }
 
 /// The fields of an event, behind one another; the message stands without its name.
@@ -127,6 +140,11 @@ struct Harmless<'t> {
 
 impl fmt::Write for Harmless<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        // What nearly all texts are.
+        if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            self.text.push_str(text);
+            return Ok(());
+        }
         let mut rest = text;
         while let Some((at, found)) = rest.char_indices().find(|(_, c)| (self.spelled)(*c)) {
             let (before, after) = rest.split_at_checked(at).ok_or(fmt::Error)?;
@@ -148,7 +166,7 @@ impl fmt::Write for Harmless<'_> {
 impl Visit for Line {
     fn record_u64(&mut self, field: &Field, value: u64) {
         if self.begin(field) {
-            self.write(format_args!("{value}"));
+            push_digits(&mut self.text, value, 1);
         }
     }
 
@@ -291,6 +309,16 @@ mod tests {
         let spelled = r"a\x1b[2Jb\n2026-11-27T18:21:23Z  INFO served\r\t\x00\x07\x7f\u{9b}31mü\";
         assert!(line.contains(&format!("lost what={spelled} why=\"a")), "{line}");
         assert!(line.ends_with(&format!("error={spelled}")), "{line}");
+    }
+
+    #[test]
+    fn numbers_are_written_as_the_library_writes_them() {
+        for number in [0, 7, 10, 200, 999_999, u64::MAX] {
+            let (mut text, mut padded) = (String::new(), String::new());
+            push_digits(&mut text, number, 1);
+            push_digits(&mut padded, number, 6);
+            assert_eq!((text, padded), (number.to_string(), format!("{number:06}")));
+        }
     }
 
     #[test]
