@@ -1,10 +1,13 @@
 //! Serving: first run, log output, signals.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
 use cliproxy_sdk::config::{Environment, Notice, Overrides, Reason};
+use cliproxy_sdk::transport::Workers;
 use cliproxy_sdk::{Builder, Service, first_run};
+use tokio::runtime;
 
 use crate::allocator;
 use crate::commands::{chain, find, load, say};
@@ -40,19 +43,24 @@ pub(crate) fn run(overrides: &Overrides, environment: Environment) -> Result<(),
     let log = Log::to_stderr(config.log.level);
     tell(&loaded.notices);
     let tidy = Tidy::default();
-    let ended = tidy.clone();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .on_thread_stop(move || ended.thread_ended())
-        .thread_keep_alive(BLOCKING_THREADS_STAY)
-        .build()
-        .map_err(|error| format!("cannot start the runtime: {error}"))?;
+    let prepare = |runtime: &mut runtime::Builder| {
+        let ended = tidy.clone();
+        runtime.on_thread_stop(move || ended.thread_ended()).thread_keep_alive(BLOCKING_THREADS_STAY);
+    };
+    let failed = |error| format!("cannot start the runtime: {error}");
+    let processors = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let workers = Workers::start(processors, prepare).map_err(failed)?;
+    // For what is not about one connection: accepting them, renewals that fall due, reloads.
+    let mut builder = runtime::Builder::new_current_thread();
+    prepare(builder.enable_all());
+    let runtime = builder.build().map_err(failed)?;
     runtime.block_on(async {
         // Before anybody can know that we serve: a signal that came earlier would kill the process.
         let signals = Signals::listen()?;
         let service = Builder::new(config, environment)
             .map_err(|error| chain(&error))?
             .reload_from(loader, &located.path)
+            .workers(workers)
             .build()
             .await
             .map_err(|error| chain(&error))?;

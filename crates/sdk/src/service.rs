@@ -14,7 +14,7 @@ use cliproxy_core::StoreError;
 use cliproxy_executors::Egress;
 use cliproxy_http::ClientRoutes;
 use cliproxy_relay::Relay;
-use cliproxy_transport::{HttpClient, ProxyUrlError, RouteTable, Server, Shutdown};
+use cliproxy_transport::{HttpClient, ProxyUrlError, RouteTable, Server, Shutdown, Workers};
 use tokio::sync::Mutex as Turn;
 use tokio_util::task::TaskTracker;
 
@@ -56,6 +56,7 @@ pub(crate) struct Waiting {
     pub(crate) rests: Option<Arc<Keeper>>,
     pub(crate) shutdown: Shutdown,
     pub(crate) server: Server,
+    pub(crate) workers: Option<Workers>,
     pub(crate) table: RouteTable,
 }
 
@@ -83,6 +84,8 @@ pub struct Service {
     rests: Option<Arc<Keeper>>,
     shutdown: Shutdown,
     address: SocketAddr,
+    /// Kept until all is stopped: renewals that a request began run there.
+    _workers: Option<Workers>,
     tasks: TaskTracker,
     waiting: parking_lot::Mutex<Option<(Server, RouteTable)>>,
     /// One reload after the other, so that the last one asked for is the one in force.
@@ -110,6 +113,7 @@ impl Service {
             rests: made.rests,
             shutdown: made.shutdown,
             address: made.server.local_addr(),
+            _workers: made.workers,
             tasks: made.tasks,
             waiting: parking_lot::Mutex::new(Some((made.server, made.table))),
             reloading: Turn::new(()),

@@ -18,6 +18,8 @@ const MAX_TURNS: usize = 8;
 pub(crate) struct Gate {
     bell: Arc<Bell>,
     waker: Waker,
+    /// Whom the bell wakes: nearly always the same task, and to look here takes no lock.
+    task: Option<Waker>,
 }
 
 #[derive(Debug)]
@@ -35,7 +37,7 @@ impl Gate {
             rung: AtomicBool::new(true),
             task: Mutex::new(None),
         });
-        Self { waker: Waker::from(Arc::clone(&bell)), bell }
+        Self { waker: Waker::from(Arc::clone(&bell)), bell, task: None }
     }
 
     /// Asks for a turn: something changed that wakes nobody.
@@ -46,11 +48,16 @@ impl Gate {
     /// Takes turns until one is ready or nothing rang during it. `turn` learns whether it was woken, and passes its
     /// context on to whatever may wake it.
     pub(crate) fn turns<T>(
-        &self,
+        &mut self,
         cx: &mut Context<'_>,
         mut turn: impl FnMut(&mut Context<'_>, bool) -> Poll<T>,
     ) -> Poll<T> {
-        self.bell.enter(cx.waker());
+        let task = cx.waker();
+        if !self.task.as_ref().is_some_and(|known| known.will_wake(task)) {
+            self.task = Some(task.clone());
+            *self.bell.task.lock() = Some(task.clone());
+        }
+        self.bell.inside.store(true, Ordering::SeqCst);
         let mut own = Context::from_waker(&self.waker);
         let mut found = Poll::Pending;
         for _ in 0..MAX_TURNS {
@@ -68,16 +75,6 @@ impl Gate {
 }
 
 impl Bell {
-    fn enter(&self, task: &Waker) {
-        let mut slot = self.task.lock();
-        match &mut *slot {
-            Some(known) => known.clone_from(task),
-            empty => *empty = Some(task.clone()),
-        }
-        drop(slot);
-        self.inside.store(true, Ordering::SeqCst);
-    }
-
     /// Whether somebody rang while we were inside and was not answered: that is left to the next turn.
     fn leave(&self) -> bool {
         self.inside.store(false, Ordering::SeqCst);
@@ -122,7 +119,7 @@ mod tests {
     fn a_wake_from_within_is_another_turn_and_the_task_hears_nothing() {
         let task = Arc::new(Counting::default());
         let waker = Waker::from(Arc::clone(&task));
-        let gate = Gate::new();
+        let mut gate = Gate::new();
         let mut turns = 0;
         let found = gate.turns(&mut Context::from_waker(&waker), |cx, woken| {
             assert!(woken);
@@ -142,9 +139,9 @@ mod tests {
         let task = Arc::new(Counting::default());
         let waker = Waker::from(Arc::clone(&task));
         let mut cx = Context::from_waker(&waker);
-        let gate = Gate::new();
+        let mut gate = Gate::new();
         let mut kept = None;
-        let mut ask = |gate: &Gate, expected: bool| {
+        let mut ask = |gate: &mut Gate, expected: bool| {
             let found = gate.turns(&mut cx, |cx, woken| {
                 assert_eq!(woken, expected);
                 kept = Some(cx.waker().clone());
@@ -153,13 +150,13 @@ mod tests {
             assert!(found.is_pending());
             kept.clone().unwrap()
         };
-        let inner = ask(&gate, true);
-        ask(&gate, false);
+        let inner = ask(&mut gate, true);
+        ask(&mut gate, false);
         inner.wake();
         assert_eq!(task.0.load(Ordering::SeqCst), 1);
-        ask(&gate, true);
+        ask(&mut gate, true);
         gate.ring();
-        ask(&gate, true);
+        ask(&mut gate, true);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod server;
 mod socket;
 mod tls;
 mod tracked;
+mod workers;
 
 pub use client::{
     BodyError, ClientOptions, HttpClient, IncomingBody, ProxyChoice, ProxyEnvironment, ProxyUrl,
@@ -22,3 +23,4 @@ pub use server::{
     WebSocketRefusal, WebSocketRequest,
 };
 pub use tls::{TlsError, TrustRoots};
+pub use workers::Workers;

@@ -29,12 +29,16 @@ pub(crate) struct Destination {
     pub(crate) proxy: Option<ProxyUrl>,
     pub(crate) https: bool,
     pub(crate) authority: http::uri::Authority,
+    /// The worker they live on (see [`Workers`](crate::Workers)): the system tells it of what comes, and nobody else has
+    /// to be woken.
+    pub(crate) worker: usize,
 }
 
 impl Hash for Destination {
     /// In steps of eight bytes: every request looks its destination up, and an authority hashes itself letter by letter.
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.proxy.hash(state);
+        state.write_usize(self.worker);
         let authority = self.authority.as_str();
         state.write_usize(authority.len());
         for chunk in authority.as_bytes().chunks(8) {
@@ -208,8 +212,12 @@ mod tests {
 
     #[test]
     fn destinations_that_are_the_same_have_the_same_hash() {
-        let to =
-            |authority: &str| Destination { proxy: None, https: true, authority: authority.parse().unwrap() };
+        let to = |authority: &str| Destination {
+            proxy: None,
+            https: true,
+            authority: authority.parse().unwrap(),
+            worker: 0,
+        };
         let hasher = RandomState::new();
         let (lower, upper) = (to("api.example.com:8443"), to("API.Example.COM:8443"));
         assert_eq!(lower, upper);

@@ -114,11 +114,11 @@ impl Pool {
             return;
         }
         *sweeping = true;
-        let (pool, closing) = (Arc::downgrade(self), self.closing.clone());
+        let (sweeper, closing) = (Sweeper(Arc::downgrade(self)), self.closing.clone());
         let mut next = Instant::now() + self.idle_timeout + self.idle_timeout / SLACK;
         self.tasks.spawn(async move {
             while closing.run_until_cancelled(tokio::time::sleep_until(next)).await.is_some() {
-                let Some(later) = pool.upgrade().and_then(|pool| pool.sweep()) else { return };
+                let Some(later) = sweeper.0.upgrade().and_then(|pool| pool.sweep()) else { return };
                 next = later;
             }
         });
@@ -148,6 +148,17 @@ impl Pool {
         });
         *sweeping = !places.is_empty();
         sweeping.then(|| oldest.unwrap_or(now) + limit + limit / SLACK)
+    }
+}
+
+/// The one that sweeps. When the thread that it runs on ends before the pool does, the next one may begin.
+struct Sweeper(Weak<Pool>);
+
+impl Drop for Sweeper {
+    fn drop(&mut self) {
+        if let Some(pool) = self.0.upgrade() {
+            *pool.sweeping.lock() = false;
+        }
     }
 }
 

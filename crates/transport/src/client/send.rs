@@ -19,6 +19,7 @@ use super::pool::{Lease, Pool};
 use super::proxy::ProxyChoice;
 use super::via::Via;
 use crate::tls::{ClientTls, TrustRoots};
+use crate::workers;
 
 /// How the outbound client behaves. Every member has a default; set what differs.
 #[derive(Clone, Debug)]
@@ -32,7 +33,7 @@ pub struct ClientOptions {
     pub first_byte_timeout: Option<Duration>,
     /// How long a connection stays pooled without work. Default 90 s.
     pub idle_timeout: Duration,
-    /// Idle HTTP/1.1 connections kept for one destination. Default 256.
+    /// Idle HTTP/1.1 connections kept for one destination, by each worker. Default 256.
     pub max_idle_per_host: usize,
     /// Whether HTTP/2 is offered to targets. Default on.
     pub http2: bool,
@@ -237,7 +238,7 @@ impl HttpClient {
                 self.inner.connector.options.environment.proxy_for(https, authority)?.cloned()
             }
         };
-        Ok(Destination { proxy, https, authority: authority.clone() })
+        Ok(Destination { proxy, https, authority: authority.clone(), worker: workers::here() })
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) async fn serve(socket: Stalling<Socket>, peer: Peer, shared: Arc<Shar
     let mut drain = pin!(draining.cancelled().fuse());
     let (mut alarm, mut closing, mut last_call) = (Alarm::default(), false, None);
     // The connection and the request that it serves wake each other: for a body that may come, for a reply that is there.
-    let gate = Gate::new();
+    let mut gate = Gate::new();
     let ended = std::future::poll_fn(|cx| {
         loop {
             let ended =

@@ -14,6 +14,7 @@ use super::routes::Routes;
 use super::serve;
 use super::shutdown::Shutdown;
 use crate::tls::{self, TlsError};
+use crate::workers::Workers;
 
 /// Connections that the system queues while we are busy accepting.
 const BACKLOG: i32 = 1024;
@@ -43,6 +44,7 @@ pub struct Server {
     address: SocketAddr,
     tls: Option<Arc<ServerConfig>>,
     options: ServerOptions,
+    workers: Option<Workers>,
 }
 
 impl Server {
@@ -63,7 +65,14 @@ impl Server {
             |source| ServeError::Bind { address: format!("{}:{}", options.host, options.port), source };
         let listener = listen(&options).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address, tls, options })
+        Ok(Self { listener, address, tls, options, workers: None })
+    }
+
+    /// Serves connections on these threads. Without them, in the runtime that [`Self::run`] runs in.
+    #[must_use]
+    pub fn on(mut self, workers: Workers) -> Self {
+        self.workers = Some(workers);
+        self
     }
 
     /// The address that was bound, with the port that the system chose when 0 was asked for.
@@ -75,7 +84,13 @@ impl Server {
     /// Serves until `shutdown` starts, and returns when everything has ended (see [`Shutdown`]).
     pub async fn run(self, routes: impl Routes, shutdown: Shutdown) {
         let acceptor = self.tls.map(TlsAcceptor::from);
-        serve::run(self.listener, self.address, acceptor, self.options, Arc::new(routes), shutdown).await;
+        let door = serve::Door {
+            listener: self.listener,
+            address: self.address,
+            tls: acceptor,
+            workers: self.workers,
+        };
+        serve::run(door, self.options, Arc::new(routes), shutdown).await;
     }
 }
 

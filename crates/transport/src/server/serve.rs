@@ -17,18 +17,22 @@ use super::options::ServerOptions;
 use super::routes::{Peer, Routes};
 use super::shutdown::Shutdown;
 use crate::socket::{Socket, Stalling, set_keep_alive};
+use crate::workers::Workers;
 
 /// How long we leave the system alone when it has no file descriptor or memory for another connection.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
-pub(super) async fn run(
-    listener: TcpListener,
-    local: SocketAddr,
-    tls: Option<TlsAcceptor>,
-    options: ServerOptions,
-    routes: Arc<dyn Routes>,
-    shutdown: Shutdown,
-) {
+/// Where connections come in, and who serves them.
+pub(super) struct Door {
+    pub(super) listener: TcpListener,
+    pub(super) address: SocketAddr,
+    pub(super) tls: Option<TlsAcceptor>,
+    /// The runtime that we run in, without them.
+    pub(super) workers: Option<Workers>,
+}
+
+pub(super) async fn run(door: Door, options: ServerOptions, routes: Arc<dyn Routes>, shutdown: Shutdown) {
+    let Door { listener, address: local, tls, workers } = door;
     let tasks = TaskTracker::new();
     let slots = Arc::new(Semaphore::new(options.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
     let shared = Arc::new(Shared {
@@ -48,11 +52,24 @@ pub(super) async fn run(
             let (shared, tls) = (Arc::clone(&shared), tls.clone());
             let hard = shutdown.hard_token();
             let peer = Peer::new(address, stream.local_addr().unwrap_or(local), tls.is_some());
-            tasks.spawn(async move {
-                let _slot = slot;
-                // Pinned here: `run_until_cancelled` has room for what it is given twice over.
-                hard.run_until_cancelled(pin!(greet(stream, tls, peer, shared))).await;
-            });
+            let Some((worker, counted)) = workers.as_ref().and_then(Workers::take) else {
+                tasks.spawn(async move {
+                    let _slot = slot;
+                    // Pinned here: `run_until_cancelled` has room for what it is given twice over.
+                    hard.run_until_cancelled(pin!(greet(stream, tls, peer, shared))).await;
+                });
+                continue;
+            };
+            let Some(stream) = taken(stream.into_std()) else { continue };
+            tasks.spawn_on(
+                async move {
+                    let _held = (slot, counted);
+                    // From here on it is the worker that the system tells of what comes.
+                    let Some(stream) = taken(TcpStream::from_std(stream)) else { return };
+                    hard.run_until_cancelled(pin!(greet(stream, tls, peer, shared))).await;
+                },
+                worker,
+            );
         }
     };
     draining.run_until_cancelled(accepting).await;
@@ -61,6 +78,11 @@ pub(super) async fn run(
     // Steps two to four: connections drain by themselves, are asked to, are cut; all tasks end.
     tasks.close();
     shutdown.see_out(async { tasks.wait().await }).await;
+}
+
+/// A connection on its way to another thread.
+fn taken<T>(moved: io::Result<T>) -> Option<T> {
+    moved.inspect_err(|error| tracing::error!(%error, "cannot hand a connection to its worker")).ok()
 }
 
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
