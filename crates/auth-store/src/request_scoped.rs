@@ -31,12 +31,14 @@ fn rule(entry: &Value) -> Result<RequestScopedRule, &'static str> {
     let action = entry.get("action").and_then(Value::as_str).and_then(action);
     let action =
         action.ok_or("needs the action stop, stop-and-cooldown, continue or continue-and-cooldown")?;
-    let patterns = texts(entry.get("match-regexr").or_else(|| entry.get("match_regexr")));
-    // Without one of its patterns the rule would be another one.
+    // Without one of its texts or patterns the rule would be another one.
+    let contains = texts(entry.get("match")).ok_or("has a match that is no text or list of texts")?;
+    let patterns = texts(entry.get("match-regexr").or_else(|| entry.get("match_regexr")))
+        .ok_or("has a match-regexr that is no text or list of texts")?;
     if patterns.iter().any(|pattern| Regex::new(pattern).is_err()) {
         return Err("has a match-regexr that is no regular expression");
     }
-    Ok(RequestScopedRule::new(status, texts(entry.get("match")), action).with_patterns(patterns))
+    Ok(RequestScopedRule::new(status, contains, action).with_patterns(patterns))
 }
 
 fn action(text: &str) -> Option<RequestScopedAction> {
@@ -49,11 +51,20 @@ fn action(text: &str) -> Option<RequestScopedAction> {
     }
 }
 
-fn texts(value: Option<&Value>) -> Vec<String> {
-    let kept = |text: &str| Some(text.to_owned()).filter(|text| !text.trim().is_empty());
-    match value {
-        Some(Value::String(text)) => kept(text).into_iter().collect(),
-        Some(Value::Array(list)) => list.iter().filter_map(|item| kept(item.as_str()?)).collect(),
-        _ => Vec::new(),
-    }
+/// Texts, or one; a number counts as its text, as it does in the configuration. `None` when anything else is among them,
+/// or what is there says nothing. Blank members of a list are left out.
+fn texts(value: Option<&Value>) -> Option<Vec<String>> {
+    let list = match value {
+        None | Some(Value::Null) => return Some(Vec::new()),
+        Some(Value::Array(list)) => list.as_slice(),
+        Some(one) => std::slice::from_ref(one),
+    };
+    let text = |item: &Value| match item {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let mut texts = list.iter().map(text).collect::<Option<Vec<String>>>()?;
+    texts.retain(|text| !text.trim().is_empty());
+    Some(texts).filter(|texts| list.is_empty() || !texts.is_empty())
 }

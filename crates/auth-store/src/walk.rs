@@ -24,25 +24,50 @@ pub(crate) struct Found {
 /// hidden folders (`.git`, our `.locks`) are passed over.
 // Source: runtime.md H.2 "List: recursive; `.json` only".
 pub(crate) fn walk(root: &Path) -> io::Result<Found> {
+    walk_by(root, |folder| fs::read_dir(folder))
+}
+
+/// A listing that breaks off is no listing: nobody may take what lies behind the break for gone.
+fn walk_by<I>(root: &Path, read: impl Fn(&Path) -> io::Result<I>) -> io::Result<Found>
+where
+    I: Iterator<Item = io::Result<fs::DirEntry>>,
+{
     let mut found = Found::default();
     let mut links = Vec::new();
     let mut folders = vec![(root.to_path_buf(), String::new(), 1)];
     while let Some((folder, prefix, depth)) = folders.pop() {
-        let entries = match fs::read_dir(&folder) {
+        let entries = match read(&folder) {
             Ok(entries) => entries,
-            Err(error) if prefix.is_empty() => return Err(error),
             Err(error) => {
-                found.report(&prefix, format!("the folder cannot be read ({error}): check its permissions"));
+                found.cannot_read(&prefix, error)?;
                 continue;
             }
         };
-        for entry in entries.filter_map(Result::ok) {
+        for entry in entries {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    found.cannot_read(&prefix, error)?;
+                    break;
+                }
+            };
             let os_name = entry.file_name();
-            let (Some(file), Ok(kind)) = (os_name.to_str(), entry.file_type()) else {
+            let Some(file) = os_name.to_str() else {
                 found.report_odd_name(&prefix, &os_name.to_string_lossy());
                 continue;
             };
             let name = format!("{prefix}{file}");
+            let kind = match entry.file_type() {
+                Ok(kind) => kind,
+                Err(error) if is_json(file) => {
+                    found.report(&name, format!("it cannot be looked at ({error})"));
+                    continue;
+                }
+                Err(error) => {
+                    found.cannot_read(&format!("{name}/"), error)?;
+                    continue;
+                }
+            };
             if kind.is_dir() {
                 if file.starts_with('.') {
                     continue;
@@ -75,6 +100,15 @@ impl Found {
         self.problems.push(StoreProblem::new(name, reason));
     }
 
+    /// Of a folder below the root all others go on; its name ends in a slash, as everything in it begins.
+    fn cannot_read(&mut self, folder: &str, error: io::Error) -> io::Result<()> {
+        if folder.is_empty() {
+            return Err(error);
+        }
+        self.report(folder, format!("the folder cannot be read ({error}): check its permissions"));
+        Ok(())
+    }
+
     fn report_odd_name(&mut self, prefix: &str, file: &str) {
         if is_json(file) {
             self.report(&format!("{prefix}{file}"), "the name is not UTF-8: rename the file".to_owned());
@@ -103,6 +137,51 @@ impl Found {
                 }
                 Err(why) => self.report(&name, format!("{why}: put the file itself here")),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Entries = Box<dyn Iterator<Item = io::Result<fs::DirEntry>>>;
+
+    /// What a walk finds when reading the folder `bad` begins well and breaks off, or does not begin.
+    fn walked(bad: &str, begins: bool) -> io::Result<(Vec<String>, Vec<String>)> {
+        let root = tempfile::tempdir()?;
+        for folder in ["team", "other"] {
+            fs::create_dir(root.path().join(folder))?;
+            fs::write(root.path().join(folder).join("a.json"), "{}")?;
+        }
+        fs::write(root.path().join("b.json"), "{}")?;
+        let broken = || io::Error::from_raw_os_error(5);
+        let found = walk_by(root.path(), |folder| -> io::Result<Entries> {
+            let entries = fs::read_dir(folder)?;
+            match (folder.ends_with(bad), begins) {
+                (false, _) => Ok(Box::new(entries)),
+                (true, true) => Ok(Box::new([Err(broken())].into_iter().chain(entries))),
+                (true, false) => Err(broken()),
+            }
+        })?;
+        let mut files: Vec<String> = found.files.iter().map(|(name, _)| name.as_str().to_owned()).collect();
+        files.sort();
+        Ok((files, found.problems.into_iter().map(|problem| problem.name).collect()))
+    }
+
+    #[test]
+    fn a_folder_whose_listing_breaks_off_is_one_that_cannot_be_read() {
+        for begins in [true, false] {
+            let (files, problems) = walked("team", begins).unwrap();
+            assert_eq!(files, ["b.json", "other/a.json"]);
+            assert_eq!(problems, ["team/"]);
+        }
+    }
+
+    #[test]
+    fn an_auth_directory_whose_listing_breaks_off_is_an_error() {
+        for begins in [true, false] {
+            assert_eq!(walked("", begins).unwrap_err().raw_os_error(), Some(5), "begins: {begins}");
         }
     }
 }

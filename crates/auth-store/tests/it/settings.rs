@@ -99,6 +99,20 @@ fn a_member_that_cannot_be_understood_is_reported_and_the_credential_works() {
             "no regular expression",
         ),
         ("request_scoped_errors", r#"[{"status":70000,"action":"stop"}]"#, "rule 0 needs a status"),
+        // Without its condition each would be a rule about every body.
+        ("request_scoped_errors", r#"[{"status":400,"match":{},"action":"stop"}]"#, "rule 0 has a match"),
+        (
+            "request_scoped_errors",
+            r#"[{"status":400,"match":["a",{}],"action":"stop"}]"#,
+            "rule 0 has a match",
+        ),
+        ("request_scoped_errors", r#"[{"status":400,"match":[null],"action":"stop"}]"#, "rule 0 has a match"),
+        ("request_scoped_errors", r#"[{"status":400,"match":" ","action":"stop"}]"#, "rule 0 has a match"),
+        (
+            "request_scoped_errors",
+            r#"[{"status":400,"match-regexr":[["x"]],"action":"stop"}]"#,
+            "rule 0 has a match-regexr",
+        ),
     ] {
         let json = format!(r#"{{"type":"claude","{member}":{value}}}"#);
         let reading = read_credential("a.json", json.as_bytes()).unwrap();
@@ -107,6 +121,18 @@ fn a_member_that_cannot_be_understood_is_reported_and_the_credential_works() {
         assert!(reason.contains(expected) && reason.contains(member), "{reason}");
         assert!(reading.credential.settings().request_scoped.is_empty());
     }
+}
+
+#[test]
+fn a_rule_that_matches_a_number_matches_its_text() {
+    let json = r#"{"type":"claude","request_scoped_errors":[
+        {"status":400,"match":[1113,"b"],"action":"stop"},{"status":400,"match":1113,"action":"stop"},
+        {"status":400,"match":[],"match-regexr":null,"action":"stop"}]}"#;
+    let reading = read_credential("a.json", json.as_bytes()).unwrap();
+    assert!(reading.problems.is_empty(), "{:?}", reading.problems);
+    let rules = &reading.credential.settings().request_scoped;
+    let contains: Vec<&[String]> = rules.iter().map(|rule| &*rule.contains).collect();
+    assert_eq!(contains, [&["1113".to_owned(), "b".to_owned()][..], &["1113".to_owned()], &[]]);
 }
 
 #[test]
