@@ -217,19 +217,26 @@ impl Conductor {
         self.inner.update(&credential)
     }
 
+    /// Gives a credential another list of its executor's models; all else of it stays. False when it is not registered.
+    pub fn offer(&self, id: &CredentialId, models: Vec<ModelInfo>) -> bool {
+        self.inner.offer(id, models)
+    }
+
     /// Removes a credential. False when there was none.
     pub fn remove(&self, id: &CredentialId) -> bool {
         self.inner.remove(id)
     }
 
     /// Makes the registered credentials exactly these: new ones come, missing ones go, the rest keep their
-    /// cooldowns. Those of [`cliproxy_core::Origin::Runtime`] stay whether listed or not.
+    /// cooldowns. Those of [`cliproxy_core::Origin::Runtime`] stay whether listed or not. Of two with one id the first
+    /// counts, and the log names the other.
     pub fn sync(&self, all: Vec<Registration>) {
         self.inner.sync(all, &BTreeSet::new());
     }
 
     /// As [`Self::sync`], but what is known of those that cannot be read right now goes on as it is: a file that is
-    /// being edited is no reason to drop a login, nor what its last renewal brought.
+    /// being edited is no reason to drop a login, nor what its last renewal brought. An id that ends in a slash is a
+    /// folder, with all that lies in it.
     pub fn sync_readable(&self, all: Vec<Registration>, unreadable: &BTreeSet<CredentialId>) {
         self.inner.sync(all, unreadable);
     }

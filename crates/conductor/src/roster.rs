@@ -59,6 +59,13 @@ impl Roster {
     }
 }
 
+/// Whether one cannot be read, by itself or with a folder that it lies in: the name of a folder ends in a slash.
+fn is_among(unreadable: &BTreeSet<CredentialId>, id: &CredentialId) -> bool {
+    let text = id.as_str();
+    let mut folders = text.match_indices('/').filter_map(|(at, _)| text.get(..=at));
+    unreadable.contains(id) || folders.any(|folder| unreadable.contains(&CredentialId::new(folder)))
+}
+
 impl Inner {
     pub(crate) fn entry(&self, id: &CredentialId) -> Option<Arc<Entry>> {
         self.roster.lock().entries.get(id).cloned()
@@ -117,6 +124,28 @@ impl Inner {
         true
     }
 
+    /// Gives a credential another list of models. False when it is not registered.
+    pub(crate) fn offer(&self, id: &CredentialId, models: Vec<ModelInfo>) -> bool {
+        let entry = {
+            let mut roster = self.roster.lock();
+            let Some(entry) = roster.entries.get(id).cloned() else { return false };
+            let settled = self.settled.load();
+            let old = entry.shape();
+            let own = roster.lists.intern(registry::list_fingerprint(&models), models);
+            let executor = Arc::clone(&old.executor);
+            let shape = roster.shape(executor, &entry.credential(), own, &settled.options);
+            let same_offer = Arc::ptr_eq(&old.offer, &shape.offer);
+            entry.set_shape(shape);
+            if same_offer {
+                return true;
+            }
+            entry
+        };
+        self.roster_changed();
+        self.observers.tell(|hook| hook.updated(&entry.credential()));
+        true
+    }
+
     /// A reload that hands in what is there already disturbs nobody.
     fn edited(&self, entry: &Entry, credential: &Arc<Credential>, same_offer: bool) {
         let before = entry.credential();
@@ -144,16 +173,26 @@ impl Inner {
     /// Makes the registered credentials exactly these, apart from those made while running and those that cannot be
     /// read right now.
     pub(crate) fn sync(&self, all: Vec<Registration>, unreadable: &BTreeSet<CredentialId>) {
-        let wanted: BTreeSet<CredentialId> = all.iter().map(|one| one.credential.id().clone()).collect();
+        let mut wanted: BTreeSet<CredentialId> = BTreeSet::new();
         for registration in all {
-            self.register(registration);
+            let credential = &registration.credential;
+            if wanted.insert(credential.id().clone()) {
+                self.register(registration);
+            } else {
+                let (credential, origin) = (credential.masked_id(), credential.origin());
+                tracing::warn!(
+                    credential,
+                    ?origin,
+                    "another credential has the same id: this one is left out"
+                );
+            }
         }
         let gone: Vec<CredentialId> = self
             .entries()
             .iter()
             .filter(|entry| !wanted.contains(entry.id()))
             .filter(|entry| !matches!(entry.credential().origin(), Origin::Runtime))
-            .filter(|entry| !unreadable.contains(entry.id()))
+            .filter(|entry| !is_among(unreadable, entry.id()))
             .map(|entry| entry.id().clone())
             .collect();
         for id in gone {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cliproxy_core::{
-    ClientError, ClientErrorKind, Dispatched, ErrorKind, Exchange, ModelId, Outcome, Timestamp, UsageRecord,
+    ClientError, ClientErrorKind, Dispatched, ErrorKind, Exchange, ModelId, Timestamp, UsageRecord,
 };
 use http::StatusCode;
 
@@ -70,7 +70,8 @@ impl Run {
                 if may_come_back {
                     error.retry_after = come_back(&survey, error.retry_after, now);
                 }
-                self.record(last.outcome);
+                let record = UsageRecord::new(last.outcome, self.ticket.principal.clone());
+                self.ticket.inner.observers.record(record);
                 error
             }
             None => self.nobody(&survey),
@@ -81,18 +82,14 @@ impl Run {
         Dispatched::new(Err(error), self.trace.finish())
     }
 
-    /// What was offered at the start is not any more.
-    pub(super) fn gone(&mut self, unknown: &Unknown) -> Dispatched {
-        if let Some(last) = self.last.take() {
-            self.record(last.outcome);
-        }
+    /// What was offered at the start is not any more. A failure before that says more than its absence does: it may be
+    /// the same outage, of a page that closed.
+    pub(super) fn gone(&mut self, exchange: &dyn Exchange, unknown: &Unknown) -> Dispatched {
         self.trace.step(|| format!("no credential offers {} any more", self.ticket.model));
+        if self.last.is_some() {
+            return self.give_up(exchange);
+        }
         Dispatched::new(Err(unknown_model(&self.ticket.model, unknown)), self.trace.finish())
-    }
-
-    /// Nobody else records the usage of the last failure.
-    fn record(&self, outcome: Outcome) {
-        self.ticket.inner.observers.record(UsageRecord::new(outcome, self.ticket.principal.clone()));
     }
 
     /// No attempt was made at all. Source: runtime.md D.2 "All blocked", http-api.md A.8.

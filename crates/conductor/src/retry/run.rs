@@ -127,7 +127,7 @@ impl Run {
                     return Dispatched::new(Ok(reply), self.trace.finish()).by(credential);
                 }
                 RoundEnd::Stop => break,
-                RoundEnd::Gone(unknown) => return self.gone(&unknown),
+                RoundEnd::Gone(unknown) => return self.gone(exchange, &unknown),
                 RoundEnd::Empty => {
                     if !Box::pin(self.next_round()).await {
                         break;

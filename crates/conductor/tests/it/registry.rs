@@ -336,6 +336,34 @@ async fn a_sync_adds_removes_and_keeps() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_two_with_one_id_the_first_counts() {
+    let world = world(Options::default());
+    let models = world.executor.models.lock().clone();
+    let registration = |id: &str, priority: i64| {
+        let executor = Arc::clone(&world.executor) as Arc<dyn ProviderExecutor>;
+        let credential = key(id, |settings| settings.priority = priority);
+        cliproxy_conductor::Registration::new(executor, Arc::new(credential), models.clone())
+    };
+    for _ in 0..2 {
+        world.conductor.sync(vec![registration("a", 1), registration("b", 2), registration("a", 3)]);
+        let priorities: Vec<i64> =
+            world.conductor.credentials().iter().map(|one| one.credential.settings().priority).collect();
+        assert_eq!(priorities, [1, 2]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_lies_in_a_folder_that_cannot_be_read_goes_on() {
+    let world = world(Options::default());
+    world.keys(&["team/a.json", "team/deep/b.json", "team.json", "teams/c.json", "d.json"]);
+    let unreadable = std::collections::BTreeSet::from([CredentialId::from_static("team/")]);
+    world.conductor.sync_readable(Vec::new(), &unreadable);
+    let left = world.conductor.credentials();
+    let left: Vec<&str> = left.iter().map(|one| one.credential.id().as_str()).collect();
+    assert_eq!(left, ["team/a.json", "team/deep/b.json"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn admitting_asks_the_executor_for_its_models() {
     let world = world(Options::default());
     world.conductor.admit(Arc::new(key("a", |_| {}))).await.unwrap();

@@ -141,19 +141,32 @@ async fn a_credential_that_goes_while_a_request_waits_is_not_used() {
 
 #[tokio::test(start_paused = true)]
 async fn a_model_that_is_taken_away_during_the_wait_ends_the_request() {
-    let world = world(options(3, 30));
-    world.keys(&["a"]);
-    // With `a` gone, this one's offer stands where that of `a` stood.
-    world.add_to(&FakeExecutor::new("q", &["of-another"]), key_of("q", "b", |_| {}));
-    world.script.next("a", [Play::Reply(429, Some(20), "{}")]);
-    let (answer, ()) = tokio::join!(world.ask("m"), async {
-        sleep(5).await;
-        world.conductor.remove(&CredentialId::from_static("a"));
-    });
-    let error = answer.result.unwrap_err();
-    assert_eq!(world.script.tried(), ["a"], "nobody else was asked for another model");
-    assert_eq!((error.kind, error.status.as_u16()), (ClientErrorKind::ModelNotFound, 404));
-    assert_eq!(error.model.as_deref(), Some("m"));
+    // Whether the request was refused itself, or found that others had been.
+    for asked_before in [false, true] {
+        let world = world(options(if asked_before { 3 } else { 0 }, 30));
+        world
+            .add(key("a", |settings| settings.limits.request_retry = Some(if asked_before { 0 } else { 3 })));
+        // With `a` gone, this one's offer stands where that of `a` stood.
+        world.add_to(&FakeExecutor::new("q", &["of-another"]), key_of("q", "b", |_| {}));
+        world.script.next("a", [Play::Reply(429, Some(20), "{}")]);
+        if asked_before {
+            assert!(world.ask("m").await.result.is_err());
+            assert!(world.conductor.update(std::sync::Arc::new(key("a", |_| {}))));
+        }
+        let (answer, ()) = tokio::join!(world.ask("m"), async {
+            sleep(5).await;
+            world.conductor.remove(&CredentialId::from_static("a"));
+        });
+        let error = answer.result.unwrap_err();
+        assert_eq!(world.script.tried(), ["a"], "nobody else was asked for another model");
+        let expected = if asked_before {
+            (ClientErrorKind::ModelNotFound, 404)
+        } else {
+            // What happened to it says more.
+            (ClientErrorKind::RateLimited, 429)
+        };
+        assert_eq!((error.kind, error.status.as_u16()), expected);
+    }
 }
 
 #[tokio::test(start_paused = true)]
