@@ -132,6 +132,13 @@ impl KeySpec {
         self
     }
 
+    /// Says which provider serves it. The id stays: it is made of what the constructor was given.
+    #[must_use]
+    pub fn with_provider(mut self, provider: ProviderId) -> Self {
+        self.provider = provider;
+        self
+    }
+
     /// Says that the key comes from this variable of the environment, not from the configuration.
     #[must_use]
     pub fn from_environment(mut self, variable: impl Into<String>) -> Self {

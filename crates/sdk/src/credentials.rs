@@ -1,26 +1,29 @@
 //! Entries of the configuration and keys of the environment become credentials.
 
+use std::sync::Arc;
+
 use cliproxy_auth_store::{KeySpec, StableIds};
 use cliproxy_config::{CompatEntry, Config, EnvCredential, KeyEntry, ProxySetting};
 use cliproxy_core::{
-    Credential, Level, Limits, Modality, ModelEntry, ModelInfo, Origin, ReasoningProfile,
+    Credential, Level, Limits, Modality, ModelEntry, ModelInfo, Origin, ProviderExecutor, ReasoningProfile,
     RequestScopedAction, RequestScopedRule, Secret, Settings,
 };
 use serde_json::Value;
 
 use crate::entries::Plan;
+use crate::providers::beside_ours;
 
 /// The credentials that the configuration itself holds; of logins whose tokens are in a file, what it says of them.
 #[must_use]
 pub fn config_credentials(config: &Config) -> Vec<Credential> {
-    let mut all = keys(config);
+    let mut all = keys(config, &[]);
     all.extend(Plan::of(config).credentials().cloned());
     all
 }
 
-/// The keys that the configuration holds, in the reference's order of synthesis.
+/// The keys that the configuration holds, in the reference's order of synthesis. `brought` are an embedder's executors.
 // Source: runtime.md C.5 "Synthesis order as in the table".
-pub(crate) fn keys(config: &Config) -> Vec<Credential> {
+pub(crate) fn keys(config: &Config, brought: &[Arc<dyn ProviderExecutor>]) -> Vec<Credential> {
     let mut ids = StableIds::new();
     let mut all = Vec::new();
     let entries = &config.credentials;
@@ -37,7 +40,12 @@ pub(crate) fn keys(config: &Config) -> Vec<Credential> {
         }
     }
     for (index, entry) in entries.openai_compatibility.iter().enumerate() {
+        let beside = beside_ours(&entry.name, brought);
         for spec in compatible(index, entry) {
+            let spec = match &beside {
+                Some(provider) => spec.with_provider(provider.clone()),
+                None => spec,
+            };
             all.push(spec.into_credential(&mut ids));
         }
     }

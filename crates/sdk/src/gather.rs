@@ -13,16 +13,17 @@ use cliproxy_transport::Shutdown;
 use tokio_util::task::TaskTracker;
 
 use crate::entries::{Entries, Plan};
-use crate::models::{self, Fetching, Start};
-use crate::providers::Providers;
+use crate::models::{self, Fetching, Open, Start};
+use crate::providers::{Kept, Providers};
 use crate::{credentials, options};
 
-/// What the embedder brought and reloads need again.
+/// What the embedder brought and what else reloads need again.
 #[derive(Debug, Default)]
 pub(crate) struct Parts {
     pub(crate) selector: Option<Arc<dyn cliproxy_core::Selector>>,
     pub(crate) credentials: Vec<Credential>,
     pub(crate) executors: Vec<Arc<dyn ProviderExecutor>>,
+    pub(crate) kept: Kept,
 }
 
 impl Parts {
@@ -40,7 +41,7 @@ impl Parts {
 pub(crate) struct Gathered {
     registrations: Vec<Registration>,
     /// Those whose providers have a longer list than what is known by heart.
-    open: Vec<Registration>,
+    open: Open,
     executors: Vec<Arc<dyn ProviderExecutor>>,
     /// What is there and cannot be read: it may be being edited.
     unreadable: BTreeSet<CredentialId>,
@@ -71,7 +72,7 @@ pub(crate) async fn all(
     egress: &Egress,
     relay: &Relay,
 ) -> Result<Gathered, StoreError> {
-    let mut found = credentials::keys(config);
+    let mut found = credentials::keys(config, &parts.executors);
     let listing = store.listing(plan).await?;
     for problem in &listing.problems {
         tracing::warn!(credential = problem.name, reason = problem.reason, "skipped a credential");
@@ -80,13 +81,16 @@ pub(crate) async fn all(
     let unreadable = listing.problems.iter().map(|problem| CredentialId::new(&problem.name)).collect();
     found.extend(listing.credentials);
     found.extend(parts.credentials.iter().cloned());
+    let mut found = once_each(found);
     let held = found.len();
-    found.extend(credentials::environment_credentials(&config.env_credentials.found));
+    let mut environment = credentials::environment_credentials(&config.env_credentials.found);
+    environment.retain(|key| !is_held(&found, key));
+    found.extend(environment);
     let real = found.len();
     found.push(demo_credential());
 
-    let mut providers = Providers::new(config, egress.clone(), relay, &parts.executors);
-    let (mut registrations, mut open) = (Vec::with_capacity(found.len()), Vec::new());
+    let mut providers = parts.kept.providers(config, egress.clone(), relay, &parts.executors);
+    let (mut registrations, mut open) = (Vec::with_capacity(found.len()), Open::default());
     for (index, credential) in found.into_iter().enumerate() {
         let from_environment = (held..real).contains(&index);
         match registration(&mut providers, credential).await {
@@ -98,7 +102,7 @@ pub(crate) async fn all(
                     );
                 }
                 if !settled {
-                    open.push(registration.clone());
+                    open.push(registration.clone(), &config.endpoints);
                 }
                 // Registered all the same: a call says what is wrong, and a renewal of another process may mend it.
                 if let Some(reason) = credentials::without_tokens(&registration.credential) {
@@ -113,7 +117,32 @@ pub(crate) async fn all(
         }
     }
     tell(&registrations);
-    Ok(Gathered { registrations, open, executors: providers.into_executors(), unreadable })
+    let executors = providers.into_executors(config, &parts.kept);
+    Ok(Gathered { registrations, open, executors, unreadable })
+}
+
+/// Of two with one id the first counts: registered both, they would be one credential with the settings of the last.
+fn once_each(found: Vec<Credential>) -> Vec<Credential> {
+    let mut known = BTreeSet::new();
+    let is_new = |credential: &Credential| {
+        let is_new = known.insert(credential.id().clone());
+        if !is_new {
+            let (credential, origin) = (credential.masked_id(), credential.origin());
+            tracing::warn!(credential, ?origin, "another credential has the same id: this one is left out");
+        }
+        is_new
+    };
+    found.into_iter().filter(is_new).collect()
+}
+
+/// Whether a key of the environment stands somewhere else too: what is said of it there is what counts.
+fn is_held(found: &[Credential], key: &Credential) -> bool {
+    let same = found.iter().find(|credential| credential.id() == key.id());
+    if let Some(same) = same {
+        let (variable, origin) = (&key.settings().label, same.origin());
+        tracing::info!(variable, ?origin, "the environment's API key is configured too: that entry serves");
+    }
+    same.is_some()
 }
 
 /// One line a provider: a pool may hold thousands.

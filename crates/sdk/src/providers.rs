@@ -1,9 +1,11 @@
 //! Which executor serves which credential.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use cliproxy_config::Config;
+use cliproxy_config::{Config, EndpointMap, OauthClient, ProxySetting};
 use cliproxy_core::{Credential, ProviderExecutor, ProviderId};
 #[cfg(feature = "aistudio")]
 use cliproxy_executors::AistudioExecutor;
@@ -33,12 +35,12 @@ use cliproxy_executors::{DemoExecutor, Egress, OpenAiCompatExecutor};
 use cliproxy_login::{Authenticators, Options as LoginOptions};
 use cliproxy_relay::Relay;
 use cliproxy_transport::{ClientOptions, HttpClient, ProxyChoice};
+use parking_lot::Mutex;
 
 use crate::relay;
 
-/// Providers that we know and do not serve yet: their credentials are listed and said to be waiting. Those that a
-/// feature switched off are among them.
-const NOT_BUILT: [&str; 14] = [
+/// Providers that we know. One that we do not serve yet, or that a feature switched off, is said to be waiting.
+const KNOWN: [&str; 15] = [
     "gemini",
     "gemini-cli",
     "vertex",
@@ -53,13 +55,70 @@ const NOT_BUILT: [&str; 14] = [
     "kimi",
     "interactions",
     "xai",
+    "demo",
 ];
+
+/// The provider of an `openai-compatibility` entry whose name is that of one we know: another than that, for it is
+/// another service, which speaks Chat Completions and has no login. `None` where the entry's own name does, and where
+/// an embedder brought the executor of that name.
+// Source: runtime.md C.5, openai-compat, "namespaced key" [H].
+pub(crate) fn beside_ours(name: &str, brought: &[Arc<dyn ProviderExecutor>]) -> Option<ProviderId> {
+    let name = name.trim().to_lowercase();
+    let is_brought = brought.iter().any(|executor| executor.provider().as_str() == name);
+    let is_ours = KNOWN.contains(&name.as_str()) && !is_brought;
+    is_ours.then(|| ProviderId::new(format!("openai-compatibility:{name}")))
+}
+
+/// What our executors are made from.
+#[derive(Debug, PartialEq)]
+struct Ground {
+    endpoints: EndpointMap,
+    oauth_clients: BTreeMap<String, OauthClient>,
+    proxy: Option<ProxySetting>,
+    first_byte_timeout: Option<Duration>,
+    home: Option<PathBuf>,
+}
+
+impl Ground {
+    fn of(config: &Config) -> Self {
+        Self {
+            endpoints: config.endpoints.clone(),
+            oauth_clients: config.oauth_clients.clone(),
+            proxy: config.proxy_url.clone(),
+            first_byte_timeout: config.upstream.first_byte_timeout,
+            home: config.home.clone(),
+        }
+    }
+}
+
+type Executors = BTreeMap<ProviderId, Arc<dyn ProviderExecutor>>;
+
+/// Executors with what they were made from. A reload that changes nothing of that goes on with them: they hold tokens
+/// that logins were exchanged for, and what providers said of their models.
+#[derive(Debug, Default)]
+pub(crate) struct Kept(Mutex<Option<(Ground, Executors)>>);
+
+impl Kept {
+    /// Those that are kept, or as [`Providers::new`].
+    pub(crate) fn providers(
+        &self,
+        config: &Config,
+        egress: Egress,
+        relay: &Relay,
+        brought: &[Arc<dyn ProviderExecutor>],
+    ) -> Providers {
+        match &*self.0.lock() {
+            Some((ground, own)) if *ground == Ground::of(config) => Providers { egress, own: own.clone() },
+            _ => Providers::new(config, egress, relay, brought),
+        }
+    }
+}
 
 /// The executors that are there: ours by provider, and those that the embedder brought.
 #[derive(Debug)]
 pub(crate) struct Providers {
     egress: Egress,
-    own: BTreeMap<ProviderId, Arc<dyn ProviderExecutor>>,
+    own: Executors,
 }
 
 impl Providers {
@@ -85,7 +144,7 @@ impl Providers {
         if let Some(executor) = self.own.get(provider) {
             return Ok(Arc::clone(executor));
         }
-        if NOT_BUILT.contains(&provider.as_str()) {
+        if KNOWN.contains(&provider.as_str()) {
             return Err(format!("provider {provider} is not built yet in this release"));
         }
         if credential.settings().base_url.is_none() {
@@ -99,9 +158,11 @@ impl Providers {
         Ok(executor)
     }
 
-    /// All that are there by now.
-    pub(crate) fn into_executors(self) -> Vec<Arc<dyn ProviderExecutor>> {
-        self.own.into_values().collect()
+    /// All that are there by now, kept for the next reload.
+    pub(crate) fn into_executors(self, config: &Config, kept: &Kept) -> Vec<Arc<dyn ProviderExecutor>> {
+        let all = self.own.values().cloned().collect();
+        *kept.0.lock() = Some((Ground::of(config), self.own));
+        all
     }
 }
 

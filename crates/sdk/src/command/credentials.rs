@@ -180,7 +180,7 @@ impl Work<'_> {
 
     /// The keys that stand in the config, and those of the environment.
     fn keys(&self) -> Vec<Credential> {
-        let mut all = keys(self.config);
+        let mut all = keys(self.config, &[]);
         all.extend(environment_credentials(&self.config.env_credentials.found));
         all
     }

@@ -82,3 +82,26 @@ async fn a_key_that_is_one_of_our_client_keys_is_never_spent() {
     assert_eq!(ask(&service, "claude-sonnet-4-6").await.status(), 404);
     service.stop().await;
 }
+
+#[tokio::test]
+async fn a_key_that_stands_in_the_config_too_has_the_entrys_settings() {
+    let entry = "claude-api-key: [{api-key: SECRET, prefix: team, priority: 7}]\n".replace("SECRET", SECRET);
+    // Beside another credential the environment's keys are not used at all.
+    let other = FakeUpstream::start().await;
+    let (place, upstream) = with_key(&format!("{entry}{}", compatible(&other, &["key"]))).await;
+    let service = place.serve().await;
+    for _ in 0..2 {
+        let listed = models(&service).await;
+        assert!(listed.iter().any(|id| id == "team/claude-sonnet-4-6"), "{listed:?}");
+        assert_eq!(text(ask(&service, "team/claude-sonnet-4-6").await).await, "from the environment");
+        assert_eq!(upstream.last().key, SECRET);
+        let all = service.conductor().credentials();
+        let claude: Vec<_> =
+            all.iter().filter(|one| one.credential.provider().as_str() == "claude").collect();
+        assert_eq!(claude.len(), 1);
+        let settings = claude[0].credential.settings();
+        assert_eq!((settings.priority, settings.fallback), (7, false));
+        service.reload().await.unwrap();
+    }
+    service.stop().await;
+}

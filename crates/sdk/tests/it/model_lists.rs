@@ -1,10 +1,20 @@
 //! Lists that are fetched: nothing waits for them, and a reload makes those under way void.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
+use cliproxy_sdk::async_trait;
+use cliproxy_sdk::core::{
+    Attempt, Credential, CredentialId, CredentialKind, Dispatcher as _, Document, ErrorKind, ExecutorError,
+    ModelInfo, Operation, Origin, ProviderExecutor, ProviderFormat, ProviderId, Settings, UpstreamModel,
+    WireReply,
+};
 use cliproxy_testkit::{FakeUpstream, Reply, hang, json, status};
+use parking_lot::Mutex;
 use serde_json::json;
 
+use crate::place::Place;
 use crate::support::World;
 
 /// Longer than any test takes.
@@ -143,4 +153,120 @@ async fn where_nothing_has_to_be_fetched_nobody_waits() {
     world.reload(yaml).await;
     assert_eq!(world.service.models_fetched(LONG).await, []);
     world.service.stop().await;
+}
+
+#[tokio::test]
+async fn a_reload_keeps_the_list_in_force_until_the_new_one_has_come() {
+    let (upstream, other) = (FakeUpstream::start().await, FakeUpstream::start().await);
+    upstream.script_all([list(&["from-the-list"])]);
+    let gemini = |upstream: &FakeUpstream, more: &str| {
+        format!("gemini-api-key: [{{api-key: k, base-url: '{}'}}{more}]\n", upstream.url())
+    };
+    let world = World::start(&gemini(&upstream, "")).await;
+    world.wait_for("from-the-list", true).await;
+    // It does not answer, then it cannot be had, then it is another one.
+    upstream.script_all([hang()]);
+    world.reload(&gemini(&upstream, "")).await;
+    assert_eq!(world.models().await, ["from-the-list"]);
+    upstream.script_all([status(500)]);
+    // A new key of the same service has the same list.
+    let more = format!(", {{api-key: l, base-url: '{}', prefix: team}}", upstream.url());
+    world.reload(&gemini(&upstream, &more)).await;
+    assert_eq!(world.service.models_fetched(LONG).await.len(), 1);
+    assert_eq!(world.models().await, ["from-the-list", "team/from-the-list"]);
+    upstream.script_all([list(&["newer"])]);
+    world.reload(&gemini(&upstream, "")).await;
+    world.wait_for("newer", true).await;
+    assert_eq!(world.models().await, ["newer"]);
+    // What another service offers is not known from this one.
+    other.script_all([hang()]);
+    world.reload(&gemini(&other, "")).await;
+    assert!(!world.models().await.iter().any(|id| id == "newer"));
+    world.service.stop().await;
+}
+
+/// Knows one model by heart, and answers what it is told to. It remembers for whom it was asked.
+#[derive(Debug)]
+struct Lists {
+    answers: Mutex<VecDeque<&'static str>>,
+    asked: Mutex<Vec<String>>,
+}
+
+static LISTS: ProviderId = ProviderId::from_static("lists");
+
+#[async_trait]
+impl ProviderExecutor for Lists {
+    fn provider(&self) -> &ProviderId {
+        &LISTS
+    }
+
+    fn wire_formats(&self, _: &UpstreamModel, _: Operation) -> &[ProviderFormat] {
+        const { &[ProviderFormat::OPENAI] }
+    }
+
+    async fn models(&self, credential: &Credential) -> Result<Vec<ModelInfo>, ExecutorError> {
+        self.asked.lock().push(credential.document().text("access_token").unwrap().to_owned());
+        let answer = self.answers.lock().pop_front();
+        let answer = answer.ok_or_else(|| ExecutorError::new(ErrorKind::Server, "not now"));
+        answer.map(|id| vec![ModelInfo::new(id)])
+    }
+
+    fn known_models(&self, _: &Credential) -> Option<Vec<ModelInfo>> {
+        Some(vec![ModelInfo::new("known")])
+    }
+
+    async fn execute(&self, _: Attempt) -> Result<WireReply, ExecutorError> {
+        Err(ExecutorError::unsupported(&LISTS, "execute"))
+    }
+}
+
+fn login(token: &str) -> Credential {
+    let document = json!({"access_token": token});
+    Credential::new(
+        CredentialId::from_static("lists.json"),
+        LISTS.clone(),
+        CredentialKind::Account,
+        Origin::Runtime,
+        Document::new(document.as_object().unwrap().clone()),
+        Settings::new("lists"),
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_could_not_be_had_is_asked_for_again_a_few_times() {
+    let lists = Arc::new(Lists { answers: Mutex::default(), asked: Mutex::default() });
+    let place = Place::new();
+    place.write("");
+    let builder = place.builder().executor(Arc::clone(&lists) as _).credential(login("first"));
+    let service = builder.build().await.unwrap();
+    let offered = || {
+        let all = service.conductor().models();
+        all.iter().map(|model| model.info.id.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(service.models_fetched(LONG).await.len(), 1);
+    assert_eq!((offered(), lists.asked.lock().len()), (vec!["known".to_owned()], 1));
+    // By then the login was renewed: what was read long ago does not come back.
+    assert!(service.conductor().update(Arc::new(login("renewed"))));
+    lists.answers.lock().push_back("listed");
+    tokio::time::sleep(Duration::from_secs(90)).await;
+    assert_eq!(
+        (offered(), &**lists.asked.lock()),
+        (vec!["listed".to_owned()], &["first", "renewed"].map(str::to_owned)[..])
+    );
+    let token = |id| {
+        service.conductor().credential(&id).unwrap().credential.access_token().unwrap().expose().to_owned()
+    };
+    assert_eq!(token(CredentialId::from_static("lists.json")), "renewed");
+    assert_eq!(service.models_fetched(LONG).await, []);
+    tokio::time::sleep(Duration::from_secs(86_400)).await;
+    assert_eq!(lists.asked.lock().len(), 2, "it is there");
+
+    // Of a service that stays away the list before goes on, and it is not asked for ever.
+    service.reload().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    let asked = lists.asked.lock().len();
+    assert!((4..=8).contains(&asked), "{asked}");
+    tokio::time::sleep(Duration::from_secs(86_400)).await;
+    assert_eq!((offered(), lists.asked.lock().len()), (vec!["listed".to_owned()], asked));
+    service.stop().await;
 }

@@ -77,6 +77,18 @@ async fn an_executor_and_a_credential_of_ones_own_serve_every_client_format() {
 }
 
 #[tokio::test]
+async fn an_executor_of_ones_own_serves_the_entry_of_its_name_even_a_name_of_ours() {
+    let upstream = FakeUpstream::start().await;
+    let place = Place::new();
+    place.write(&compatible(&upstream, &["key"]).replace("name: fake", "name: kimi"));
+    let own = Arc::new(Named(ProviderId::from_static("kimi")));
+    let service = serving(place.builder().executor(own)).await;
+    assert_eq!(text(ask(&service, "m").await).await, "kimi for m");
+    assert!(upstream.requests().is_empty());
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn an_executor_of_ones_own_replaces_ours_of_the_same_provider() {
     let place = Place::new();
     place.write("claude-api-key: [{api-key: sk-ant-api03-x}]\n");

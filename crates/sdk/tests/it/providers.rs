@@ -115,3 +115,47 @@ fn every_provider_tells_its_urls() {
     }
     assert!(all.iter().all(|(_, _, url)| url.starts_with("https://")));
 }
+
+#[tokio::test]
+async fn an_openai_compatible_service_may_have_the_name_of_any_provider() {
+    let names = [
+        "Kimi",
+        "qwen",
+        "gemini",
+        "gemini-cli",
+        "vertex",
+        "claude",
+        "codex",
+        "iflow",
+        "antigravity",
+        "kiro",
+        "github-copilot",
+        "aistudio",
+        "openai",
+        "demo",
+        "xai",
+    ];
+    let upstream = FakeUpstream::start().await;
+    upstream.script_all([chat::completion("fine")]);
+    let entry = |(number, name): (usize, &&str)| {
+        format!(
+            "{{name: {name}, base-url: '{}/v1', api-key-entries: [{{api-key: key-{number}}}], models: [{{name: kimi-k2-0905-preview, alias: m-{number}}}]}}",
+            upstream.url()
+        )
+    };
+    let entries: Vec<String> = names.iter().enumerate().map(entry).collect();
+    let world = World::start(&format!("openai-compatibility: [{}]\n", entries.join(", "))).await;
+    for (number, name) in names.iter().enumerate() {
+        let body = json!({"model": format!("m-{number}"), "messages": [{"role": "user", "content": "hi"}]});
+        let reply = world.client().post("/v1/chat/completions", &body).await;
+        assert_eq!(reply.status(), 200, "{name}");
+        let sent = upstream.last();
+        assert_eq!(
+            (sent.path.as_str(), sent.key.as_str()),
+            ("/v1/chat/completions", &*format!("key-{number}"))
+        );
+        assert_eq!(sent.json()["model"], "kimi-k2-0905-preview", "{name}");
+        assert_eq!(sent.headers.get("user-agent").unwrap(), "cli-proxy-openai-compat", "{name}");
+    }
+    world.service.stop().await;
+}

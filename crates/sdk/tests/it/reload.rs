@@ -1,6 +1,9 @@
 //! What a reload changes, what it keeps, and what it refuses. Source: design.md §7, runtime.md A.2 "Hot", A.8.
 
+use std::sync::Arc;
+
 use cliproxy_sdk::config::{Environment, Loader};
+use cliproxy_sdk::core::ProviderId;
 use cliproxy_sdk::{Builder, ReloadError, Service};
 use cliproxy_testkit::{FakeUpstream, TestClient, chat, status};
 use serde_json::json;
@@ -100,4 +103,22 @@ async fn a_new_proxy_is_used_at_once() {
     world.reload(&format!("{config}proxy-url: direct\n")).await.unwrap();
     assert_eq!(world.ask("one").await, 200);
     assert_eq!(upstream.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn executors_go_on_until_what_they_are_made_from_changes() {
+    let upstream = FakeUpstream::start().await;
+    let base = pool(&upstream, "a");
+    let world = World::start(&format!("api-keys: [one]\n{base}")).await;
+    let executor = |name| world.service.conductor().executor(&ProviderId::from_static(name)).unwrap();
+    // What they know is lost with them: tokens that logins were exchanged for, what providers said of models.
+    let (copilot, router) = (executor("github-copilot"), executor("router"));
+    world.reload(&format!("api-keys: [one, two]\n{base}")).await.unwrap();
+    assert!(Arc::ptr_eq(&copilot, &executor("github-copilot")));
+    assert!(Arc::ptr_eq(&router, &executor("router")));
+    for change in ["proxy-url: direct\n", "endpoints: {github-copilot: {api: 'http://127.0.0.1:1'}}\n"] {
+        let before = executor("github-copilot");
+        world.reload(&format!("api-keys: [one]\n{change}{base}")).await.unwrap();
+        assert!(!Arc::ptr_eq(&before, &executor("github-copilot")), "{change}");
+    }
 }
