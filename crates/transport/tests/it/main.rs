@@ -10,6 +10,7 @@
 )]
 
 mod support;
+mod workers;
 
 mod bodies;
 mod calls;
