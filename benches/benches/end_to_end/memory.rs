@@ -14,6 +14,17 @@ use crate::load::{self, Client, Job};
 use crate::report::{Report, Row, mebibytes, verdict};
 
 const STREAMS: usize = 1000;
+
+/// Clients and providers: each format with its own, and what is translated most and from the largest form.
+const PAIRS: [(Format, Format); 7] = [
+    (Format::Chat, Format::Chat),
+    (Format::Claude, Format::Claude),
+    (Format::Responses, Format::Responses),
+    (Format::Gemini, Format::Gemini),
+    (Format::Claude, Format::Chat),
+    (Format::Gemini, Format::Claude),
+    (Format::Responses, Format::Gemini),
+];
 const MEBIBYTE: f64 = 1024.0 * 1024.0;
 
 pub(crate) fn measure(binaries: &Binaries, arguments: &Arguments, report: &mut Report) {
@@ -28,12 +39,10 @@ pub(crate) fn measure(binaries: &Binaries, arguments: &Arguments, report: &mut R
         wake_ups(&runtime, &children::ours(binaries, provider.address, 1), report);
     }
     if wants("streams") {
-        open_streams(&runtime, &start, Format::Chat, report);
-        open_streams(&runtime, &start, Format::Claude, report);
+        PAIRS.iter().for_each(|pair| open_streams(&runtime, &start, *pair, report));
     }
     if wants("peak") {
-        one_request(&runtime, &start, Format::Chat, report);
-        one_request(&runtime, &start, Format::Claude, report);
+        PAIRS.iter().for_each(|pair| one_request(&runtime, &start, *pair, report));
     }
     if wants("burst") {
         bursts(&runtime, &start, report);
@@ -103,13 +112,18 @@ fn wake_ups(runtime: &Runtime, served: &Served, report: &mut Report) {
 }
 
 /// Streams that have begun and say nothing.
-fn open_streams(runtime: &Runtime, start: Start<'_>, client: Format, report: &mut Report) {
-    let (provider, model) = (Format::Chat, "chat-held-1");
+fn open_streams(
+    runtime: &Runtime,
+    start: Start<'_>,
+    (client, provider): (Format, Format),
+    report: &mut Report,
+) {
+    let (model, first) = (format!("{provider}-held-1"), format!("{provider}-flood-200"));
     let figures = each(start, |which, served| {
         let format = if which == Proxy::Ours { client } else { provider };
-        let job = Job::new(format, model, true, Size::Agent);
+        let job = Job::new(format, &model, true, Size::Agent);
         // What the first requests of a process cost is no stream's.
-        load::run(runtime, served.address, &Job::new(format, "chat-flood-200", true, Size::Agent), 16, 64);
+        load::run(runtime, served.address, &Job::new(format, &first, true, Size::Agent), 16, 64);
         let before = served.process.resident();
         let held = runtime.block_on(hold(served.address, &job));
         // Streams last for minutes: what their requests took is given back by then.
@@ -136,18 +150,24 @@ async fn hold(address: SocketAddr, job: &Job) -> Vec<(Client, hyper::body::Incom
 }
 
 /// The peak over what was resident before, for the first large request of a process.
-fn one_request(runtime: &Runtime, start: Start<'_>, client: Format, report: &mut Report) {
+fn one_request(
+    runtime: &Runtime,
+    start: Start<'_>,
+    (client, provider): (Format, Format),
+    report: &mut Report,
+) {
+    let model = format!("{provider}-flood-200");
     let figures = each(start, |which, served| {
-        let format = if which == Proxy::Ours { client } else { Format::Chat };
-        let small = Job::new(format, "chat-flood-200", false, Size::Small);
+        let format = if which == Proxy::Ours { client } else { provider };
+        let small = Job::new(format, &model, false, Size::Small);
         load::run(runtime, served.address, &small, 1, 10);
-        let job = Job::new(format, "chat-flood-200", false, Size::Large(16 << 20));
+        let job = Job::new(format, &model, false, Size::Large(16 << 20));
         let before = served.process.resident();
         served.process.forget_peak();
         load::run(runtime, served.address, &job, 1, 1);
         Some(served.process.peak().saturating_sub(before) as f64 / job.body.len() as f64)
     });
-    let work = format!("peak memory of one request of 16 MB, {client} → chat");
+    let work = format!("peak memory of one request of 16 MB, {client} → {provider}");
     row(&work, 2.5, "× its body", figures, report);
 }
 
