@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use cliproxy_sdk::command::{
-    CommandError, CredentialCommand, failure_json, import_login, importable, known_logins, log_in,
+    CommandError, CredentialCommand, done_json, failure_json, import_login, importable, known_logins, log_in,
     run_credentials,
 };
 use cliproxy_sdk::config::{Config, Environment, Loader, LogLevel, Overrides, Reason};
@@ -38,15 +38,21 @@ pub(crate) fn login(name: Option<&str>, flags: &Flags, environment: &Environment
 
 pub(crate) fn import(
     name: Option<&str>,
+    (forced, json): (bool, bool),
     overrides: &Overrides,
     environment: &Environment,
 ) -> Result<(), String> {
-    let Some(name) = name else { return say(&importable(environment)) };
-    let config = config(overrides, environment.clone())?;
-    run(async {
-        let interrupted = signals::interrupted()?;
-        told(import_login(&config, environment, name, &complain, interrupted).await)
-    })
+    let shown = |text: String| if json { done_json(&text) } else { text };
+    let Some(name) = name else { return say(&shown(importable(environment))) };
+    let import = || {
+        let config = config(overrides, environment.clone())?;
+        run(async {
+            let interrupted = signals::interrupted()?;
+            let done = import_login(&config, environment, (name, forced), &complain, interrupted).await;
+            told(done.map(shown))
+        })
+    };
+    said_as_json(import(), json)
 }
 
 pub(crate) fn credentials(
@@ -55,7 +61,10 @@ pub(crate) fn credentials(
     overrides: &Overrides,
     environment: &Environment,
 ) -> Result<(), String> {
-    let done = run_command(command, json, overrides, environment);
+    said_as_json(run_command(command, json, overrides, environment), json)
+}
+
+fn said_as_json(done: Result<(), String>, json: bool) -> Result<(), String> {
     if let Err(problem) = &done
         && json
     {

@@ -25,6 +25,9 @@ pub(crate) enum Command {
     /// Without a name: what there is to import.
     Import {
         name: Option<String>,
+        /// Over a login that may be newer, too.
+        forced: bool,
+        json: bool,
     },
     Credentials {
         command: CredentialCommand,
@@ -93,7 +96,7 @@ const PASSWORD: &str = "--password has no effect yet: the management API and /ke
 
 pub(crate) const USAGE: &str = "usage: cliproxy-server [serve | check-config | endpoints | test MODEL | version] [flags]
        cliproxy-server login [NAME] [flags]          log in; without a name: which logins there are
-       cliproxy-server import [NAME]                 take over the login of a vendor's own tool; without a name: which
+       cliproxy-server import [NAME] [--force] [--json]   take over a vendor's tool's login; without a name: which
        cliproxy-server credentials [list] [--json]   what is stored, without its secrets
        cliproxy-server credentials test|enable|disable|remove|refresh NAME [--json]
 
@@ -116,6 +119,8 @@ pub(crate) const USAGE: &str = "usage: cliproxy-server [serve | check-config | e
   --method NAME             login kiro: builder-id, idc, google or github
   --flow WAY                login kiro: device (a code on any device) or authcode (through the browser)
   --start-url URL, --region REGION   login kiro: where your organisation signs in
+  --force                   import: also over a stored login that is newer
+  --json                    import, credentials: one JSON value on standard output
   --model MODEL             credentials test: which model to ask
   --models-timeout SECONDS  test, credentials test: how long providers' lists of models may take; 15 if not given
 
@@ -135,7 +140,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Flags
     let mut remarks = Vec::new();
     let mut logins: Vec<&str> = Vec::new();
     let (mut private, mut ordinary) = (false, false);
-    let (mut json, mut model, mut kiro_import) = (false, None, false);
+    let (mut json, mut model, mut kiro_import, mut forced) = (false, None, false, false);
     let mut lists_within = LISTS_WITHIN;
     while let Some(argument) = arguments.next() {
         let Some(flag) = argument.strip_prefix("--").or_else(|| argument.strip_prefix('-')) else {
@@ -170,6 +175,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Flags
             "allow-unauthenticated" => {
                 overrides.allow_unauthenticated = Some(switch(name, given.as_deref())?)
             }
+            "force" => forced = switch(name, given.as_deref())?,
             "json" => json = switch(name, given.as_deref())?,
             "model" => model = Some(value()?),
             "models-timeout" => {
@@ -249,7 +255,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Flags
         Some("credentials") => {
             Command::Credentials { command: credentials(&mut words, model, lists_within)?, json }
         }
-        Some("import") => Command::Import { name: words.next() },
+        Some("import") => Command::Import { name: words.next(), forced, json },
         Some(other) => return Err(format!("there is no command {other}")),
     };
     let chosen = LOGINS.iter().find(|(flag, ..)| logins.contains(flag));
@@ -261,7 +267,9 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Flags
                 implied.iter().map(|(key, answer)| (*key, (*answer).to_owned())).chain(said).collect();
             Command::Login { name: Some((*flow).to_owned()) }
         }
-        (Command::Serve, None) if kiro_import => Command::Import { name: Some("kiro".to_owned()) },
+        (Command::Serve, None) if kiro_import => {
+            Command::Import { name: Some("kiro".to_owned()), forced, json }
+        }
         (command, _) => command,
     };
     match words.next() {
@@ -354,12 +362,16 @@ mod tests {
             ("-login -project_id p", Command::Login { name: Some("gemini-cli".to_owned()) }),
             ("-vertex-import key.json", Command::Login { name: Some("vertex".to_owned()) }),
             ("-claude-login=false", Command::Serve),
-            ("import", Command::Import { name: None }),
-            ("import codex", Command::Import { name: Some("codex".to_owned()) }),
+            ("import", Command::Import { name: None, forced: false, json: false }),
+            ("import codex", Command::Import { name: Some("codex".to_owned()), forced: false, json: false }),
+            (
+                "import codex --force",
+                Command::Import { name: Some("codex".to_owned()), forced: true, json: false },
+            ),
             ("-kiro-aws-login", Command::Login { name: Some("kiro".to_owned()) }),
             ("-kiro-idc-login", Command::Login { name: Some("kiro".to_owned()) }),
             ("-kiro-import -kiro-login", Command::Login { name: Some("kiro".to_owned()) }),
-            ("-kiro-import", Command::Import { name: Some("kiro".to_owned()) }),
+            ("-kiro-import", Command::Import { name: Some("kiro".to_owned()), forced: false, json: false }),
             ("credentials --json", Command::Credentials { command: CredentialCommand::List, json: true }),
             (
                 "credentials disable a",

@@ -40,7 +40,9 @@ fn main() -> ExitCode {
         flags::Command::CheckConfig => commands::check_config(&flags.overrides, environment),
         flags::Command::Serve => serve::run(&flags.overrides, environment),
         flags::Command::Login { name } => accounts::login(name.as_deref(), &flags, &environment),
-        flags::Command::Import { name } => accounts::import(name.as_deref(), &flags.overrides, &environment),
+        flags::Command::Import { name, forced, json } => {
+            accounts::import(name.as_deref(), (*forced, *json), &flags.overrides, &environment)
+        }
         flags::Command::Credentials { command, json } => {
             accounts::credentials(command, *json, &flags.overrides, &environment)
         }

@@ -3,11 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use serde_json::{Map, Value};
-
-use crate::{CredentialId, ModelInfo, ProviderId, Secret, Timestamp, parse_duration};
+use crate::{CredentialId, Document, ModelInfo, ProviderId, Secret};
 
 /// How a credential authenticates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,166 +28,6 @@ pub enum Origin {
     Environment(String),
     /// Made while running; never written.
     Runtime,
-}
-
-/// The whole JSON of a credential, opaque: keys that we do not know survive every rewrite.
-///
-/// `Debug` lists the names of the keys, never a value.
-#[derive(Clone, Default, PartialEq)]
-pub struct Document(Map<String, Value>);
-
-impl Document {
-    /// Takes over a JSON object.
-    #[must_use]
-    pub fn new(map: Map<String, Value>) -> Self {
-        Self(map)
-    }
-
-    /// A document with only an API key.
-    #[must_use]
-    pub fn with_api_key(key: &Secret) -> Self {
-        let mut map = Map::new();
-        map.insert("api_key".to_owned(), Value::String(key.expose().to_owned()));
-        Self(map)
-    }
-
-    /// The whole object, for the store alone.
-    #[must_use]
-    pub fn as_map(&self) -> &Map<String, Value> {
-        &self.0
-    }
-
-    /// A member, if present.
-    #[must_use]
-    pub fn get(&self, key: &str) -> Option<&Value> {
-        self.0.get(key)
-    }
-
-    /// A non-blank string member, trimmed.
-    #[must_use]
-    pub fn text(&self, key: &str) -> Option<&str> {
-        self.0.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty())
-    }
-
-    /// A string member as a secret.
-    #[must_use]
-    pub fn secret(&self, key: &str) -> Option<Secret> {
-        self.text(key).map(Secret::from)
-    }
-
-    /// A boolean member; also reads `"true"`, `"1"`, `1` and their opposites, as hand-edited files have them.
-    #[must_use]
-    pub fn flag(&self, key: &str) -> Option<bool> {
-        match self.0.get(key)? {
-            Value::Bool(value) => Some(*value),
-            Value::Number(number) => Some(number.as_f64()? != 0.0),
-            Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
-                "true" | "1" | "yes" | "on" => Some(true),
-                "false" | "0" | "no" | "off" => Some(false),
-                _ => None,
-            },
-            Value::Null | Value::Array(_) | Value::Object(_) => None,
-        }
-    }
-
-    /// An integer member; also reads numeric strings.
-    #[must_use]
-    pub fn integer(&self, key: &str) -> Option<i64> {
-        match self.0.get(key)? {
-            Value::Number(number) => number.as_i64(),
-            Value::String(text) => text.trim().parse().ok(),
-            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-        }
-    }
-
-    /// A time member in any spelling that [`Timestamp::parse`] reads.
-    #[must_use]
-    pub fn time(&self, key: &str) -> Option<Timestamp> {
-        time_of(self.0.get(key)?)
-    }
-
-    /// When the access token expires.
-    // Source: runtime.md C.1 "ExpirationTime": first hit in this order, then inside `token`/`Token`.
-    #[must_use]
-    pub fn expiry(&self) -> Option<Timestamp> {
-        const KEYS: [&str; 6] = ["expired", "expire", "expires_at", "expiresAt", "expiry", "expires"];
-        let own = KEYS.iter().find_map(|key| self.time(key));
-        own.or_else(|| {
-            ["token", "Token"].iter().find_map(|nest| {
-                let inner = self.0.get(*nest)?.as_object()?;
-                KEYS.iter().find_map(|key| time_of(inner.get(*key)?))
-            })
-        })
-        // Source: providers-a.md 7.2 "Expiry": Antigravity's files may say when the token was given and how long it lives.
-        .or_else(|| {
-            let given = self.time("timestamp")?;
-            let seconds = u64::try_from(self.integer("expires_in")?).ok().filter(|seconds| *seconds > 0)?;
-            Some(given.plus(Duration::from_secs(seconds)))
-        })
-    }
-
-    /// When the tokens were last renewed.
-    // Source: runtime.md D.13 "Last-refresh keys".
-    #[must_use]
-    pub fn last_refresh(&self) -> Option<Timestamp> {
-        ["last_refresh", "lastRefresh", "last_refreshed_at", "lastRefreshedAt"]
-            .iter()
-            .find_map(|key| self.time(key))
-    }
-
-    /// How often the file asks for a renewal, whatever the provider's own lead is. Numbers are seconds, texts may be
-    /// lengths such as `45m`; zero and less is no wish.
-    // Source: runtime.md D.13 "preferred interval"; providers-a.md 1.1, the row of the four spellings.
-    #[must_use]
-    pub fn refresh_interval(&self) -> Option<Duration> {
-        const KEYS: [&str; 6] = [
-            "refresh_interval_seconds",
-            "refresh-interval-seconds",
-            "refreshIntervalSeconds",
-            "refresh_interval",
-            "refresh-interval",
-            "refreshInterval",
-        ];
-        KEYS.iter().find_map(|key| {
-            let length = match self.0.get(*key)? {
-                Value::Number(number) => parse_duration(&number.to_string()),
-                Value::String(text) => parse_duration(text),
-                Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-            };
-            length.filter(|length| !length.is_zero())
-        })
-    }
-
-    /// A copy in which the members of `changes` replace those of the same name; all others stay, in order.
-    #[must_use]
-    pub fn merged(&self, changes: Map<String, Value>) -> Self {
-        let mut map = self.0.clone();
-        for (key, value) in changes {
-            map.insert(key, value);
-        }
-        Self(map)
-    }
-
-    /// The names of the members that are not the same in both.
-    fn differing_members<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a str> {
-        let ours = self.0.iter().filter(|(key, value)| other.0.get(*key) != Some(value));
-        let theirs = other.0.keys().filter(|key| !self.0.contains_key(*key));
-        ours.map(|(key, _)| key.as_str()).chain(theirs.map(String::as_str))
-    }
-}
-
-fn time_of(value: &Value) -> Option<Timestamp> {
-    match value {
-        Value::String(text) => Timestamp::parse(text),
-        Value::Number(number) => Timestamp::from_number(number.as_f64()?),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
-impl fmt::Debug for Document {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
-    }
 }
 
 /// A model that a credential's entry lists, in place of the provider's own list. Source: runtime.md A.3, A.10.
@@ -502,31 +339,6 @@ mod tests {
 
     fn document(json: &str) -> Document {
         Document::new(serde_json::from_str(json).unwrap())
-    }
-
-    #[test]
-    fn expiry_is_found_under_every_known_key_and_inside_token() {
-        for json in [
-            r#"{"expired":"2026-11-23T10:00:00Z"}"#,
-            r#"{"expiresAt":1795428000000}"#,
-            r#"{"token":{"expiry":"2026-11-23T10:00:00Z"}}"#,
-            r#"{"expired":0,"expires":"1795428000"}"#,
-            r#"{"timestamp":1795424401000,"expires_in":3599}"#,
-            r#"{"timestamp":"1795424401","expires_in":"3599"}"#,
-        ] {
-            assert_eq!(document(json).expiry(), Some(Timestamp::from_secs(1_795_428_000)), "{json}");
-        }
-        assert_eq!(document("{}").expiry(), None);
-    }
-
-    #[test]
-    fn a_merge_keeps_unknown_keys_and_their_order() {
-        let old = document(r#"{"type":"claude","x":{"y":1},"access_token":"old","note":"mine"}"#);
-        let new = old.merged(serde_json::from_str(r#"{"access_token":"new","expired":1}"#).unwrap());
-        assert_eq!(
-            serde_json::to_string(new.as_map()).unwrap(),
-            r#"{"type":"claude","x":{"y":1},"access_token":"new","note":"mine","expired":1}"#
-        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod boxed;
 mod client_error;
 mod credential;
 mod dispatch;
+mod document;
 mod duration;
 mod error;
 mod executor;
@@ -31,10 +32,10 @@ pub use access::{AccessDecision, AccessError, AccessProvider, Principal};
 pub use boxed::boxed;
 pub use client_error::{ClientError, ClientErrorKind, UpstreamBody};
 pub use credential::{
-    Credential, CredentialKind, Document, Limits, ModelEntry, Origin, RequestScopedAction, RequestScopedRule,
-    Settings,
+    Credential, CredentialKind, Limits, ModelEntry, Origin, RequestScopedAction, RequestScopedRule, Settings,
 };
 pub use dispatch::{Dispatched, Dispatcher, Explanation, ListedModel};
+pub use document::Document;
 pub use duration::parse_duration;
 pub use error::{ErrorKind, Evidence, ExecutorError, Failure, FailureStage, Scope, Verdict, retry_after};
 pub use executor::{

@@ -18,6 +18,8 @@ use cliproxy_login::KiroTokenFile;
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
+use crate::twins::Twins;
+
 /// The member that says whose tokens a stored file keeps.
 const ENTRY: &str = "config_entry";
 /// The member that says which refresh token of the configuration they descend from.
@@ -253,6 +255,8 @@ pub(crate) struct Entries {
     plan: ArcSwap<Plan>,
     /// Those that are being renewed, as they were when that began: a reload meanwhile must not lose their new tokens.
     leased: Leased,
+    /// Logins that share their refresh token with another.
+    pub(crate) twins: Twins,
 }
 
 type Leased = Arc<Mutex<HashMap<CredentialId, Entry>>>;
@@ -277,7 +281,7 @@ impl Drop for EntryLease {
 
 impl Entries {
     pub(crate) fn new(inner: Arc<dyn CredentialStore>, plan: Plan) -> Self {
-        Self { inner, plan: ArcSwap::from_pointee(plan), leased: Leased::default() }
+        Self { inner, plan: ArcSwap::from_pointee(plan), leased: Leased::default(), twins: Twins::default() }
     }
 
     /// Puts another configuration's logins in the place of these.

@@ -116,6 +116,14 @@ pub(crate) async fn all(
             }
         }
     }
+    let spending = registrations.iter().filter(|one| one.executor.renewal_spends(&one.credential));
+    let twins = store.twins.find(spending.map(|one| &*one.credential));
+    for (id, reason) in &twins {
+        tracing::warn!(credential = masked(id, &registrations), reason, "this credential is not used");
+    }
+    let is_used = |one: &Registration| !twins.contains_key(one.credential.id());
+    registrations.retain(is_used);
+    open.retain(is_used);
     tell(&registrations);
     let executors = providers.into_executors(config, &parts.kept);
     Ok(Gathered { registrations, open, executors, unreadable })
@@ -143,6 +151,11 @@ fn is_held(found: &[Credential], key: &Credential) -> bool {
         tracing::info!(variable, ?origin, "the environment's API key is configured too: that entry serves");
     }
     same.is_some()
+}
+
+fn masked(id: &CredentialId, registrations: &[Registration]) -> String {
+    let known = registrations.iter().find(|one| one.credential.id() == id);
+    known.map(|one| one.credential.masked_id()).unwrap_or_default()
 }
 
 /// One line a provider: a pool may hold thousands.

@@ -17,6 +17,7 @@ mod rests;
 mod service;
 mod start_error;
 mod stored;
+mod twins;
 
 pub use builder::Builder;
 pub use credentials::{config_credentials, environment_credentials};

@@ -234,6 +234,14 @@ impl fmt::Debug for Service {
 }
 
 impl Open {
+    /// Leaves out all others; a service that nobody is left of is not asked.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&Registration) -> bool) {
+        self.0.retain(|_, registrations| {
+            registrations.retain(&keep);
+            !registrations.is_empty()
+        });
+    }
+
     /// Adds one; `endpoints` are the URLs that the configuration replaces.
     pub(crate) fn push(&mut self, registration: Registration, endpoints: &EndpointMap) {
         self.0.entry(Service::of(&registration.credential, endpoints)).or_default().push(registration);

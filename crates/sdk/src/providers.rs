@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cliproxy_config::{Config, EndpointMap, OauthClient, ProxySetting};
-use cliproxy_core::{Credential, ProviderExecutor, ProviderId};
+use cliproxy_core::{Credential, CredentialId, ProviderExecutor, ProviderId};
 #[cfg(feature = "aistudio")]
 use cliproxy_executors::AistudioExecutor;
 #[cfg(feature = "antigravity")]
@@ -38,6 +38,7 @@ use cliproxy_transport::{ClientOptions, HttpClient, ProxyChoice};
 use parking_lot::Mutex;
 
 use crate::relay;
+use crate::twins::Twins;
 
 /// Providers that we know. One that we do not serve yet, or that a feature switched off, is said to be waiting.
 const KNOWN: [&str; 15] = [
@@ -156,6 +157,13 @@ impl Providers {
             Arc::new(OpenAiCompatExecutor::new(provider.clone(), self.egress.clone()));
         self.own.insert(provider.clone(), Arc::clone(&executor));
         Ok(executor)
+    }
+
+    /// Which of these are left out because another has their refresh token, and why.
+    pub(crate) fn twins(&mut self, known: &Twins, among: &[Credential]) -> BTreeMap<CredentialId, String> {
+        let spends =
+            |one: &&Credential| self.executor(one).is_ok_and(|executor| executor.renewal_spends(one));
+        known.find(among.iter().filter(spends))
     }
 
     /// All that are there by now, kept for the next reload.

@@ -10,6 +10,7 @@ use crate::credentials::without_tokens;
 use crate::entries::is_kept_for_an_entry;
 use crate::providers::Providers;
 use crate::relay;
+use crate::twins::Twins;
 
 /// One file of the auth directory, without its secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,7 @@ pub async fn stored_credentials(config: &Config) -> Result<Vec<StoredCredential>
     let listing = FileStore::new(&config.auth_dir).list().await?;
     let egress = Egress::new(HttpClient::new(ClientOptions::new()), ProxyChoice::Environment);
     let mut providers = Providers::new(config, egress, &relay::without_pages(), &[]);
+    let twins = providers.twins(&Twins::default(), &listing.credentials);
     let mut all: Vec<_> = listing
         .credentials
         .iter()
@@ -41,7 +43,7 @@ pub async fn stored_credentials(config: &Config) -> Result<Vec<StoredCredential>
             provider: credential.provider().to_string(),
             problem: match providers.executor(credential) {
                 Ok(_) if credential.settings().disabled => Some("disabled".to_owned()),
-                Ok(_) => without_tokens(credential),
+                Ok(_) => twins.get(credential.id()).cloned().or_else(|| without_tokens(credential)),
                 Err(reason) => Some(reason),
             },
         })

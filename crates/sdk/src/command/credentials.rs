@@ -135,7 +135,12 @@ impl Work<'_> {
         let mut providers = self.providers()?;
         let stored = listing.credentials.iter();
         let configured = self.keys();
-        let mut rows: Vec<Row> = stored.map(|credential| Row::of(credential, &mut providers)).collect();
+        let twins = providers.twins(&self.store.twins, &listing.credentials);
+        let rows = stored.map(|credential| {
+            let row = Row::of(credential, &mut providers);
+            twins.get(credential.id()).map_or_else(|| row.clone(), |why| row.with_state(why))
+        });
+        let mut rows: Vec<Row> = rows.collect();
         rows.extend(configured.iter().map(|credential| Row::of(credential, &mut providers)));
         rows.extend(listing.problems.into_iter().map(|problem| Row::broken(problem.name, problem.reason)));
         if as_json {
@@ -390,6 +395,7 @@ fn request(model: &str) -> ClientRequest {
 }
 
 /// One credential, for people and scripts.
+#[derive(Clone)]
 struct Row {
     name: String,
     provider: String,
@@ -419,6 +425,10 @@ impl Row {
             renewed: document.last_refresh().map(cliproxy_core::Timestamp::to_rfc3339),
             token: token.map(|token| token.masked()),
         }
+    }
+
+    fn with_state(&self, state: &str) -> Self {
+        Self { state: state.to_owned(), ..self.clone() }
     }
 
     fn broken(name: String, reason: String) -> Self {

@@ -11,6 +11,12 @@ pub fn failure_json(problem: &str) -> String {
     serde_json::json!({ "error": problem }).to_string()
 }
 
+/// What a command with `--json` did, in words: an object with the one member `done`.
+#[must_use]
+pub fn done_json(text: &str) -> String {
+    serde_json::json!({ "done": text }).to_string()
+}
+
 /// Why a command did not do what it was asked. Texts name the file or account and the next step, never a secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

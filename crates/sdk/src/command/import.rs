@@ -8,7 +8,7 @@ use cliproxy_login::{FoundLogin, found_logins};
 use tokio_util::sync::CancellationToken;
 
 use super::CommandError;
-use super::login::{keep, means};
+use super::login::{Over, keep, means};
 
 /// The logins that other programs hold on this machine, one a line, with what importing one means for the other.
 #[must_use]
@@ -39,16 +39,21 @@ fn place(login: &FoundLogin) -> String {
 /// Takes one over, or each account that the program has. Gives back what to say about it; `tell` says what is waited for.
 /// When `interrupted` is over nothing is waited for any more: what was read is saved at once, and nothing more is read.
 ///
+/// A stored login that is newer than the copy, or may be, keeps its place unless it is `forced` out: its refresh token has
+/// been renewed since, and the copy's is spent.
+///
 /// # Errors
-/// When there is none of that name, when its file holds no login, when it cannot be saved, and when it was interrupted.
+/// When there is none of that name, when its file holds no login, when it cannot be saved, when the stored login keeps its
+/// place, and when it was interrupted.
 pub async fn import_login(
     config: &Config,
     environment: &Environment,
-    name: &str,
+    (name, forced): (&str, bool),
     tell: &(dyn Fn(&str) + Send + Sync),
     interrupted: impl Future<Output = ()> + Send,
 ) -> Result<String, CommandError> {
     let over = CancellationToken::new();
+    let replaces = if forced { Over::All } else { Over::Older };
     // Each file may be waited for: all of them are told.
     let telling = async {
         interrupted.await;
@@ -57,7 +62,7 @@ pub async fn import_login(
     };
     tokio::select! {
         biased;
-        done = take_over(config, environment, name, tell, &over) => done,
+        done = take_over(config, environment, (name, replaces), tell, &over) => done,
         never = telling => match never {},
     }
 }
@@ -65,7 +70,7 @@ pub async fn import_login(
 async fn take_over(
     config: &Config,
     environment: &Environment,
-    name: &str,
+    (name, replaces): (&str, Over),
     tell: &(dyn Fn(&str) + Send + Sync),
     over: &CancellationToken,
 ) -> Result<String, CommandError> {
@@ -79,7 +84,7 @@ async fn take_over(
         return Err(CommandError::Which { message });
     };
     let means = means(config, environment)?;
-    let mut text = String::new();
+    let (mut text, mut refused) = (String::new(), Vec::new());
     for login in wanted {
         // Whose it is may be asked of a service.
         let Some(read) = over.run_until_cancelled(login.read_named(&means)).await else {
@@ -89,10 +94,22 @@ async fn take_over(
             return Err(CommandError::HalfWay { why: "interrupted".to_owned(), kept: text });
         };
         let read = read.map_err(|source| CommandError::Login { provider: login.name.to_owned(), source })?;
-        text.push_str(&keep(config, read, (tell, over.cancelled())).await?);
-        text.push('\n');
+        match keep(config, read, replaces, (tell, over.cancelled())).await {
+            Ok(kept) => {
+                text.push_str(&kept);
+                text.push('\n');
+            }
+            // The program's other accounts go on.
+            Err(CommandError::Refused { message }) => refused.push(message),
+            Err(error) => return Err(error),
+        }
     }
-    Ok(text + &consequence)
+    let why = refused.join("\n");
+    match (refused.is_empty(), text.is_empty()) {
+        (true, _) => Ok(text + &consequence),
+        (false, true) => Err(CommandError::Refused { message: why }),
+        (false, false) => Err(CommandError::HalfWay { why, kept: text }),
+    }
 }
 
 fn found(environment: &Environment) -> Vec<FoundLogin> {
@@ -122,7 +139,7 @@ mod tests {
         let config = Loader::new(environment.clone()).load_str("test", &text).unwrap().config;
         let (store, told) = (FileStore::new(&config.auth_dir), Mutex::new(Vec::new()));
         let tell = |text: &str| told.lock().push(text.to_owned());
-        import_login(&config, &environment, "codex", &tell, std::future::pending()).await.unwrap();
+        import_login(&config, &environment, ("codex", false), &tell, std::future::pending()).await.unwrap();
         let stored = async || store.list().await.unwrap().credentials;
         let [only] = stored().await.try_into().unwrap();
         let lease = store.lease(only.id()).await.unwrap();
@@ -133,12 +150,96 @@ mod tests {
                 tokio::time::sleep(std::time::Duration::from_millis(10)).await;
             }
         };
-        let importing = import_login(&config, &environment, "codex", &tell, heard);
+        let importing = import_login(&config, &environment, ("codex", false), &tell, heard);
         let said =
             tokio::time::timeout(std::time::Duration::from_secs(30), importing).await.expect("it obeys");
         assert!(said.unwrap().starts_with("Renewed"));
         assert!(told.lock()[0].contains("Ctrl-C saves at once"), "{told:?}");
         assert_eq!(stored().await.len(), 1);
         drop(lease);
+    }
+
+    /// Source: providers-a.md 9 "a re-login of the same account must update the existing file"; its refresh tokens work once.
+    #[tokio::test]
+    async fn an_import_never_replaces_a_login_that_was_renewed_since_unless_it_is_forced() {
+        const EARLY: &str = "2026-11-23T10:00:00Z";
+        const LATE: &str = "2026-11-23T11:00:00Z";
+        let home = tempfile::tempdir().unwrap();
+        let environment = Environment::new([("HOME", home.path().to_str().unwrap())]);
+        let text = format!("host: 127.0.0.1\nauth-dir: '{}'\n", home.path().join("credentials").display());
+        let config = Loader::new(environment.clone()).load_str("test", &text).unwrap().config;
+        let store = FileStore::new(&config.auth_dir);
+        let (claude, codex) = (home.path().join(".claude"), home.path().join(".codex"));
+        std::fs::create_dir_all(&claude).unwrap();
+        std::fs::create_dir_all(&codex).unwrap();
+        let account = json!({"oauthAccount": {"emailAddress": "me@example.com"}}).to_string();
+        std::fs::write(claude.join(".claude.json"), account).unwrap();
+        // `{"email":"me@example.com"}`, as a token has it.
+        let payload = "eyJlbWFpbCI6Im1lQGV4YW1wbGUuY29tIn0";
+        // What the vendor's tool has: its tokens, and when they came or end.
+        let theirs = |refresh: &str, at: Option<&str>| {
+            let of_claude =
+                json!({"accessToken": format!("a-{refresh}"), "refreshToken": refresh, "expiresAt": at});
+            std::fs::write(claude.join(".credentials.json"), json!({"claudeAiOauth": of_claude}).to_string())
+                .unwrap();
+            let of_codex = json!({"access_token": format!("a-{refresh}"), "refresh_token": refresh, "account_id": "acc",
+                "id_token": format!("e30.{payload}.s")});
+            std::fs::write(
+                codex.join("auth.json"),
+                json!({"tokens": of_codex, "last_refresh": at}).to_string(),
+            )
+            .unwrap();
+        };
+        let import = async |name: &str, forced: bool| {
+            import_login(&config, &environment, (name, forced), &|_| {}, std::future::pending())
+                .await
+                .map_err(|error| error.to_string())
+        };
+        for (name, file, time) in [
+            ("claude", "claude-me@example.com.json", "expired"),
+            ("codex", "codex-me@example.com.json", "last_refresh"),
+        ] {
+            let stored = async || {
+                let all = store.list().await.unwrap().credentials;
+                let [one] = all.iter().filter(|one| one.provider().as_str() == name).collect::<Vec<_>>()[..]
+                else {
+                    panic!("{name}: {all:?}")
+                };
+                one.document().clone()
+            };
+            // As a renewal leaves it.
+            let renew = async |refresh: &str, at: Option<&str>| {
+                let all = store.list().await.unwrap().credentials;
+                let one = all.iter().find(|one| one.provider().as_str() == name).unwrap();
+                let members = [("refresh_token", Some(refresh)), (time, at), ("note", Some("mine"))];
+                let members = members.into_iter().map(|(key, text)| (key.to_owned(), json!(text))).collect();
+                store.save(&one.with_document(one.document().merged(members))).await.unwrap();
+            };
+            theirs("R0", Some(EARLY));
+            assert!(import(name, false).await.unwrap().starts_with("Saved"));
+            assert!(
+                import(name, false).await.unwrap().starts_with("Renewed"),
+                "the same tokens again do no harm"
+            );
+            renew("R1", Some(LATE)).await;
+            let said = import(name, false).await.unwrap_err();
+            assert!(said.contains(file) && said.contains("is newer") && said.contains("--force"), "{said}");
+            assert_eq!(stored().await.refresh_token(), Some("R1"), "{name}");
+            // Neither says when: it may be the newer.
+            theirs("R0", None);
+            let said = import(name, false).await.unwrap_err();
+            assert!(said.contains(file) && said.contains("nothing says which"), "{said}");
+            assert_eq!(stored().await.refresh_token(), Some("R1"), "{name}");
+            // Logged in anew in the vendor's tool.
+            theirs("R2", Some("2026-11-23T12:00:00Z"));
+            assert!(import(name, false).await.unwrap().starts_with("Renewed"));
+            assert_eq!(stored().await.refresh_token(), Some("R2"), "{name}");
+            theirs("R0", Some(EARLY));
+            assert!(import(name, true).await.unwrap().starts_with("Renewed"), "a person has said so");
+            assert_eq!(
+                (stored().await.refresh_token(), stored().await.text("note")),
+                (Some("R0"), Some("mine"))
+            );
+        }
     }
 }

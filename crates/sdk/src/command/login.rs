@@ -1,5 +1,6 @@
 //! Logging in: the flow, then the store.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,6 +10,7 @@ use cliproxy_core::{Credential, CredentialStore, LoginRequest, LoginStep, LoginU
 use cliproxy_login::{Authenticators, OauthClient, Options};
 use cliproxy_transport::HttpClient;
 use parking_lot::Mutex;
+use serde_json::Value;
 
 use super::CommandError;
 use super::turn::{Turn, turn};
@@ -85,13 +87,13 @@ pub async fn log_in(
     let tell = |text: &str| ui.tell(LoginStep::Note(text.to_owned()));
     let so_far = remembering.so_far.lock().take();
     match (brought, so_far) {
-        (Ok(login), _) => keep(config, login, (&tell, interrupted)).await,
+        (Ok(login), _) => keep(config, login, Over::All, (&tell, interrupted)).await,
         (Err(CommandError::Interrupted), Some(login)) => {
-            let kept = keep(config, login, (&tell, std::future::ready(()))).await?;
+            let kept = keep(config, login, Over::All, (&tell, std::future::ready(()))).await?;
             Err(CommandError::HalfWay { why: "interrupted: what it asked was not answered".to_owned(), kept })
         }
         (Err(why), Some(login)) => {
-            let kept = keep(config, login, (&tell, interrupted)).await?;
+            let kept = keep(config, login, Over::All, (&tell, interrupted)).await?;
             Err(CommandError::HalfWay { why: why.to_string(), kept })
         }
         (Err(why), None) => Err(why),
@@ -122,10 +124,20 @@ impl LoginUi for Remembering {
     }
 }
 
+/// What a login that comes may be put in the place of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    /// Whatever its account has: a person has just logged in.
+    All,
+    /// What is known to be no newer: a copy may be older than what a renewal has made of it, and its refresh token spent.
+    Older,
+}
+
 /// Keeps a login in the auth directory, over the file that its account has there.
 pub(super) async fn keep(
     config: &Config,
     login: NewLogin,
+    over: Over,
     (tell, interrupted): (&(dyn Fn(&str) + Send + Sync), impl Future<Output = ()> + Send),
 ) -> Result<String, CommandError> {
     tokio::pin!(interrupted);
@@ -151,13 +163,43 @@ pub(super) async fn keep(
         let stored = Stored::read(&store).await?;
         let credential = stored.place(&login);
         if credential.id() == place.id() {
+            let older = stored.accounts.iter().find(|older| older.id() == credential.id());
+            if let Some(message) =
+                older.filter(|_| over == Over::Older).and_then(|older| newer(older, &credential))
+            {
+                return Err(CommandError::Refused { message });
+            }
             store.save(&credential).await?;
             drop(lease);
-            let older = stored.accounts.iter().find(|older| older.id() == credential.id());
             return Ok(said(&credential, older, config));
         }
         place = credential;
     }
+}
+
+/// Why what is stored is not to be replaced by a copy of a login: it is newer, or may be.
+fn newer(stored: &Credential, copy: &Credential) -> Option<String> {
+    let (ours, theirs) = (stored.document(), copy.document());
+    let same = match (ours.refresh_token(), theirs.refresh_token()) {
+        (None, None) => stored.access_token() == copy.access_token(),
+        (one, two) => one == two,
+    };
+    let age = ours.compare_age(theirs);
+    if same || age == Some(Ordering::Less) {
+        return None;
+    }
+    let (name, shown) = (stored.id(), stored.masked_id());
+    let since = ours.last_refresh().map(|at| format!(", renewed {}", at.to_rfc3339())).unwrap_or_default();
+    let why = match age {
+        Some(_) => format!("the stored login {name} is newer{since}"),
+        None => {
+            format!("the stored login {name}{since} has other tokens, and nothing says which are the newer")
+        }
+    };
+    Some(format!(
+        "{why}: nothing was changed. `cliproxy-server credentials test {shown}` says whether it works; `import --force` puts \
+         the other program's tokens in its place"
+    ))
 }
 
 /// What is stored.
@@ -181,7 +223,16 @@ impl Stored {
     /// The credential to save: under a name that is its account's, or nobody's.
     fn place(&self, login: &NewLogin) -> Credential {
         let in_use = |name: &str| self.others.iter().any(|other| other.eq_ignore_ascii_case(name));
-        login.clone().into_credential_beside(&self.accounts, in_use)
+        let credential = login.clone().into_credential_beside(&self.accounts, in_use);
+        let older = self.accounts.iter().find(|older| older.id() == credential.id());
+        let Some(older) = older.filter(|_| credential.document().expiry().is_none()) else {
+            return credential;
+        };
+        // Saving leaves what only the file has, and when the old token ends says nothing of the new one.
+        let kept = older.document().without_expiry();
+        let stale = older.document().as_map().keys().filter(|key| kept.get(key).is_none());
+        let stale = stale.map(|key| (key.clone(), Value::Null)).collect();
+        credential.with_document(credential.document().merged(stale))
     }
 }
 
@@ -323,19 +374,36 @@ mod tests {
         let config = config(&folder, "");
         let (store, said) = (FileStore::new(&config.auth_dir), Mutex::new(Vec::new()));
         let tell = |text: &str| said.lock().push(text.to_owned());
-        keep(&config, login("one"), (&tell, std::future::pending())).await.unwrap();
+        keep(&config, login("one"), Over::All, (&tell, std::future::pending())).await.unwrap();
         assert!(said.lock().is_empty());
         let id = "x.json".into();
         let lease = store.lease(&id).await.unwrap();
         let stored =
             async || store.load(&id).await.unwrap().unwrap().refresh_token().unwrap().expose().to_owned();
         // At once, when a person does not want to wait.
-        keep(&config, login("two"), (&tell, std::future::ready(()))).await.unwrap();
+        keep(&config, login("two"), Over::All, (&tell, std::future::ready(()))).await.unwrap();
         assert_eq!(stored().await, "two");
         // And after a while.
         tokio::time::pause();
-        keep(&config, login("three"), (&tell, std::future::pending())).await.unwrap();
+        keep(&config, login("three"), Over::All, (&tell, std::future::pending())).await.unwrap();
         assert_eq!((stored().await, said.lock().len()), ("three".to_owned(), 1));
         drop(lease);
+    }
+
+    #[tokio::test]
+    async fn a_login_that_does_not_say_when_it_ends_does_not_end_when_the_old_one_did() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(&folder, "");
+        let old = r#"{"type":"claude","email":"me","access_token":"A0","expired":"2020-01-01T00:00:00Z","note":"mine"}"#;
+        std::fs::write(folder.path().join("x.json"), old).unwrap();
+        let new = json!({"type": "claude", "email": "me", "access_token": "A1"});
+        let document = Document::new(new.as_object().cloned().unwrap());
+        let login = NewLogin::new(ProviderId::from_static("claude"), "y.json", document, &["email"]);
+        keep(&config, login, Over::All, (&|_| {}, std::future::pending())).await.unwrap();
+        let [stored] = &FileStore::new(&config.auth_dir).list().await.unwrap().credentials[..] else {
+            panic!()
+        };
+        let told = ["access_token", "note"].map(|key| stored.document().text(key));
+        assert_eq!((told, stored.document().expiry()), ([Some("A1"), Some("mine")], None));
     }
 }

@@ -9,6 +9,6 @@ mod only;
 mod turn;
 
 pub use credentials::{CredentialCommand, run_credentials};
-pub use error::{CommandError, failure_json};
+pub use error::{CommandError, done_json, failure_json};
 pub use import::{import_login, importable};
 pub use login::{authenticators, known_logins, log_in};

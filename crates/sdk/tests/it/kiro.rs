@@ -22,7 +22,7 @@ fn place(upstream: &FakeUpstream, logins: &[(&str, Value)]) -> Place {
 }
 
 fn login(token: &str, priority: i64) -> Value {
-    json!({"type": "kiro", "access_token": token, "refresh_token": "RT", "auth_method": "social", "provider": "Google",
+    json!({"type": "kiro", "access_token": token, "refresh_token": format!("RT-{token}"), "auth_method": "social", "provider": "Google",
         "profile_arn": "arn:aws:codewhisperer:us-east-1:000000000000:profile/EXAMPLE",
         "expires_at": "2099-01-01T00:00:00Z", "priority": priority, "my_note": "kept"})
 }
@@ -114,7 +114,7 @@ async fn a_refused_token_is_renewed_once_and_written_back() {
     let renewals: Vec<_> =
         upstream.requests().into_iter().filter(|request| request.path == "/refreshToken").collect();
     assert_eq!(renewals.len(), 1);
-    assert_eq!(renewals[0].json(), json!({"refreshToken": "RT"}));
+    assert_eq!(renewals[0].json(), json!({"refreshToken": "RT-A1"}));
     let file = std::fs::read_to_string(place.auth_dir().join("kiro-google-a.json")).unwrap();
     let file: Value = serde_json::from_str(&file).unwrap();
     assert_eq!((&file["access_token"], &file["refresh_token"]), (&json!("A2"), &json!("R2")));

@@ -309,7 +309,8 @@ async fn an_entry_that_cannot_be_read_leaves_the_others_alone() {
         credentials.iter().filter(|credential| credential.credential.provider().as_str() == "kiro").count();
     assert_eq!(kiro, 1, "the same file is one login: {credentials:?}");
     // The IDE logs in, and a reload sees it.
-    std::fs::write(folder.join("absent.json"), std::fs::read_to_string(&file).unwrap()).unwrap();
+    let theirs = std::fs::read_to_string(&file).unwrap().replace("\"R1\"", "\"R9\"");
+    std::fs::write(folder.join("absent.json"), theirs).unwrap();
     service.reload().await.unwrap();
     let credentials = service.conductor().credentials();
     assert_eq!(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cliproxy_sdk::command::{CredentialCommand, run_credentials};
 use cliproxy_sdk::config::Loader;
-use cliproxy_testkit::{FakeUpstream, chat, json, status};
+use cliproxy_testkit::{FakeTokenEndpoint, FakeUpstream, Reuse, chat, json, status};
 use serde_json::{Value, json};
 
 use crate::place::{Place, ask, text};
@@ -118,4 +118,68 @@ async fn a_login_without_tokens_is_listed_as_such_with_the_next_step() {
     let listed =
         run_credentials(&config, &place.environment, &CredentialCommand::List, false, std::future::pending());
     assert!(listed.await.unwrap().trim().ends_with(": ready"));
+}
+
+/// Source: providers-a.md 9 "One refresh in flight per refresh token"; providers-b.md 1.4.
+#[tokio::test]
+async fn two_files_with_one_refresh_token_spend_it_once_and_the_other_is_named() {
+    let tokens = FakeTokenEndpoint::start(["R0"]).await;
+    // As strict as they come: the second use ends the account.
+    tokens.set_reuse(Reuse::Revokes);
+    let place = Place::new();
+    place.write(&format!("endpoints: {{claude: {{token: '{}'}}}}\n", tokens.url()));
+    let file = json!({"type": "claude", "email": "me@example.com", "access_token": "A0", "refresh_token": "R0",
+        "expired": "2020-01-01T00:00:00Z"});
+    for name in ["claude-me.json", "claude-me (copy).json"] {
+        stored(&place, name, &file);
+    }
+    let config = Loader::new(place.environment.clone()).load_file(&place.path()).unwrap().config;
+    let never = std::future::pending();
+    let listed = run_credentials(&config, &place.environment, &CredentialCommand::List, true, never);
+    let listed: Value = serde_json::from_str(&listed.await.unwrap()).unwrap();
+    let states: Vec<_> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["name"].as_str().unwrap(), row["state"].as_str().unwrap()))
+        .collect();
+    let [used, other] = ["claude-me (copy).json", "claude-me.json"]
+        .map(|name| states.iter().find(|(known, _)| *known == name).unwrap().1);
+    assert_eq!(used, "ready");
+    assert!(
+        other.contains("refresh token of claude-me (copy).json") && other.contains("delete one"),
+        "{other}"
+    );
+
+    let service = place.serve().await;
+    let logins = || {
+        let all = service.conductor().credentials().into_iter();
+        let logins = all.filter(|status| status.credential.provider().as_str() == "claude");
+        logins.map(|status| status.credential.id().as_str().to_owned()).collect::<Vec<_>>()
+    };
+    let is_kept = || {
+        std::fs::read_to_string(place.auth_dir().join("claude-me (copy).json")).unwrap().contains("refresh-1")
+    };
+    let renewed = async {
+        while !is_kept() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    assert!(
+        tokio::time::timeout(Duration::from_secs(60), renewed).await.is_ok(),
+        "{:?}",
+        tokens.redemptions()
+    );
+    // Their tokens differ by now, and the other one's is spent.
+    service.reload().await.unwrap();
+    assert_eq!(logins(), ["claude-me (copy).json"]);
+    // Its own login, and both serve.
+    let mut own = file.clone();
+    own["refresh_token"] = json!("S0");
+    own["expired"] = json!("2100-01-01T00:00:00Z");
+    stored(&place, "claude-me.json", &own);
+    service.reload().await.unwrap();
+    assert_eq!(logins().len(), 2);
+    assert_eq!((tokens.redemptions().len(), tokens.reuses()), (1, 0));
+    service.stop().await;
 }
