@@ -49,8 +49,10 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::from_system_time(SystemTime::now())
 }
 
-/// The credential with these members on top of what it had. Blank texts never replace anything.
-// Source: providers-a.md 9 "missing optional response fields never erase stored values".
+/// The credential with these members on top of what it had. Blank texts never replace anything. Where they bring a token and
+/// do not say when it ends, what was known of the old one's end goes with that.
+// Source: providers-a.md 9 "missing optional response fields never erase stored values"; runtime.md D.13: without an expiry
+// the last renewal counts.
 pub(crate) fn renewed(credential: &Credential, mut members: Map<String, Value>) -> Credential {
     members.retain(|_, value| !value.is_null() && value.as_str().is_none_or(|text| !text.trim().is_empty()));
     // Under the vendor's spelling too, where the file has it: whoever reads that must not spend what is spent.
@@ -63,7 +65,13 @@ pub(crate) fn renewed(credential: &Credential, mut members: Map<String, Value>) 
     }
     let kind = Value::from(credential.document().text("type").unwrap_or(credential.provider().as_str()));
     members.insert("type".to_owned(), kind);
-    let document: Document = credential.document().merged(members);
+    let brought = Document::new(members);
+    let brings = ["access_token", "api_key", "token"].iter().any(|key| brought.get(key).is_some());
+    let document = if brings && brought.expiry().is_none() {
+        credential.document().without_expiry().merged(brought.as_map().clone())
+    } else {
+        credential.document().merged(brought.as_map().clone())
+    };
     credential.with_document(document)
 }
 

@@ -38,7 +38,10 @@ fn by_document(credential: &Credential, renewal: Renewal, now: Timestamp) -> Opt
     }
     let Renewal::Lead(lead) = renewal else { return None };
     match (expiry, last) {
-        (Some(expiry), _) => Some(back(expiry, lead)),
+        // Of a life that is short beside the lead half is used: it would be due again as soon as it came.
+        // Source: providers-a.md 5.4 `[V]`.
+        (Some(expiry), Some(last)) => Some(back(expiry, lead.min(expiry.since(last) / 2))),
+        (Some(expiry), None) => Some(back(expiry, lead)),
         (None, Some(last)) => Some(last.plus(lead)),
         (None, None) => Some(now),
     }

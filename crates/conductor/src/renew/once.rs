@@ -11,11 +11,15 @@ use super::state::{Dead, tokens_differ};
 use crate::inner::Inner;
 use crate::pool::Entry;
 
-/// The pause after a renewal that left the next one due at once. Source: runtime.md D.13 [H].
-const FRUITLESS: Duration = Duration::from_secs(30);
 /// The longest that a store or a token endpoint is waited for. What hangs longer than this must not hold the turn,
 /// the lease and a worker for good; what it brings after this is lost, so it is long.
 pub(super) const GIVE_UP: Duration = Duration::from_secs(600);
+
+/// Why a renewal failed, and the credential that it was tried with.
+struct Failed {
+    with: Arc<Credential>,
+    why: RenewError,
+}
 
 impl Inner {
     /// Renews a credential, unless somebody did since `seen` was read. Runs to its end even if the caller goes.
@@ -52,11 +56,11 @@ impl Inner {
         }
         // In a task of its own: an executor or store that panics has failed like any other, and is tried again.
         let work = Arc::clone(self).renew_now(Arc::clone(entry), Arc::clone(&current));
-        let outcome = self.tasks.spawn(work).await.unwrap_or(Err(RenewError::Broken));
-        if let Err(error) = &outcome {
-            self.note_failure(entry, &current, error);
-        }
-        outcome
+        let outcome = self.tasks.spawn(work).await;
+        outcome.unwrap_or_else(|_| Err(Failed { with: current, why: RenewError::Broken })).map_err(|failed| {
+            self.note_failure(entry, &failed.with, &failed.why);
+            failed.why
+        })
     }
 
     /// What those who waited for a failing renewal learn, without a renewal of their own.
@@ -139,50 +143,58 @@ impl Inner {
         );
     }
 
+    /// Whose tokens a failure is about is not known before: the store may have others.
     async fn renew_now(
         self: Arc<Self>,
         entry: Arc<Entry>,
         mut current: Arc<Credential>,
+    ) -> Result<Arc<Credential>, Failed> {
+        let outcome = self.renew_with(&entry, &mut current).await;
+        outcome.map_err(|why| Failed { with: current, why })
+    }
+
+    async fn renew_with(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        current: &mut Arc<Credential>,
     ) -> Result<Arc<Credential>, RenewError> {
-        let entry = &entry;
-        let leased = self.lease(entry, &current).await?;
-        if let Some(stored) = self.reread(entry, &current).await? {
+        let leased = self.lease(entry, current).await?;
+        if let Some(stored) = self.reread(entry, current).await? {
             let rotated = tokens_differ(stored.document(), current.document());
-            current = self.publish(entry, &stored, true);
+            *current = self.publish(entry, &stored, true);
             if rotated {
                 // Another process has done it.
-                return Ok(current);
+                return Ok(Arc::clone(current));
             }
         }
         let executor = Arc::clone(&entry.shape().executor);
-        if leased.is_some() && executor.renewal_spends(&current) {
-            self.probe(&current).await?;
+        if leased.is_some() && executor.renewal_spends(current) {
+            self.probe(current).await?;
         }
         if self.stop.is_cancelled() {
             return Err(RenewError::Stopping);
         }
-        let fresh = match refresh(&*executor, &current).await {
+        let fresh = match refresh(&*executor, current).await {
             Ok(fresh) => fresh,
             Err(error) if error.kind() == ErrorKind::Unsupported => return Err(RenewError::NotRenewable),
             Err(error) if error.kind() == ErrorKind::InvalidGrant => {
                 // Somebody without a lease may have used up the token: look again before giving up on it.
-                let stored = self.reread(entry, &current).await?;
+                let stored = self.reread(entry, current).await?;
                 let rotated = stored.filter(|stored| tokens_differ(stored.document(), current.document()));
-                let Some(stored) = rotated else { return Err(failed(&current, &error)) };
-                current = self.publish(entry, &stored, true);
-                if self.is_fresh(&current) {
-                    return Ok(current);
+                let Some(stored) = rotated else { return Err(failed(current, &error)) };
+                *current = self.publish(entry, &stored, true);
+                if self.is_fresh(current) {
+                    return Ok(Arc::clone(current));
                 }
-                refresh(&*executor, &current).await.map_err(|error| failed(&current, &error))?
+                refresh(&*executor, current).await.map_err(|error| failed(current, &error))?
             }
-            Err(error) => return Err(failed(&current, &error)),
+            Err(error) => return Err(failed(current, &error)),
         };
-        let renewed = self.keep(entry, (&current, &fresh), leased.is_some()).await;
+        let renewed = self.keep(entry, (current, &fresh), leased.is_some()).await;
         drop(leased);
         let now = self.now();
-        if due(entry, now).is_some_and(|at| at <= now) {
-            entry.renewal.lock().not_before = Some(now.plus(FRUITLESS));
-        }
+        let next = due(entry, now);
+        entry.renewal.lock().succeeded(next, now);
         tracing::info!(provider = %renewed.provider(), credential = %renewed.masked_id(), "credential renewed");
         Ok(renewed)
     }

@@ -7,6 +7,11 @@ use cliproxy_core::{Credential, Document, ErrorKind, RefreshLease, Timestamp};
 
 use crate::RenewalOptions;
 
+/// The pause after a renewal that left the next one due at once; doubled each time. Source: runtime.md D.13 [H].
+const FRUITLESS: Duration = Duration::from_secs(30);
+/// The longest such pause.
+const FRUITLESS_AT_MOST: Duration = Duration::from_secs(3600);
+
 /// Why a credential could not be renewed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -98,6 +103,8 @@ pub(crate) struct RenewState {
     pub(crate) lost: Option<RenewError>,
     /// Failures in a row.
     pub(crate) failures: u32,
+    /// Renewals in a row that left the next one due at once.
+    pub(crate) fruitless: u32,
     /// No automatic renewal before.
     pub(crate) not_before: Option<Timestamp>,
     /// The last failure, and for which tokens: those who waited for it need not fail again.
@@ -121,6 +128,7 @@ impl RenewState {
             saving: false,
             lost: None,
             failures: 0,
+            fruitless: 0,
             not_before: None,
             failed: None,
             dead: None,
@@ -140,6 +148,18 @@ impl RenewState {
         self.not_before = None;
         self.failed = None;
         self.dead = None;
+    }
+
+    /// A renewal went well, and the next one is due then, by what it brought. One that is due at once waits, longer each
+    /// time: it may spend a token that works once.
+    pub(crate) fn succeeded(&mut self, due: Option<Timestamp>, now: Timestamp) {
+        if due.is_none_or(|at| at >= now.plus(FRUITLESS)) {
+            self.fruitless = 0;
+            return;
+        }
+        let pause = FRUITLESS.saturating_mul(1_u32.checked_shl(self.fruitless).unwrap_or(u32::MAX));
+        self.fruitless = self.fruitless.saturating_add(1).min(16);
+        self.not_before = Some(now.plus(pause.min(FRUITLESS_AT_MOST)));
     }
 
     /// Source: runtime.md D.13 `[F]` 1 min, `[H]` 5 min. A provider that says when to come back is not asked before;

@@ -14,6 +14,7 @@ mod affinity;
 mod cooling;
 mod endpoints;
 mod failover;
+mod fruitless;
 mod healing;
 mod keeping;
 mod load;

@@ -92,6 +92,29 @@ async fn a_rejected_login_without_a_token_to_call_with_rests_at_once() {
     assert_eq!(world.state("x.json", "m"), Availability::NeedsLogin);
 }
 
+/// The file had one token, the store has another by now, and both are refused: what is known is known of the latter.
+#[tokio::test(start_paused = true)]
+async fn a_login_that_was_rotated_elsewhere_and_refused_all_the_same_is_asked_for_once() {
+    let (world, store, provider) = stored_world(&expiring_in(3600));
+    provider.used.lock().extend(["refresh-1".to_owned(), "refresh-9".to_owned()]);
+    let stale = WALL.as_secs() - 60;
+    let theirs = format!(r#"{{"access_token":"access-9","refresh_token":"refresh-9","expired":{stale}}}"#);
+    // Stored while the provider refuses the first.
+    let id = ID;
+    let (refused, ()) = tokio::join!(world.conductor.renew(&id), async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        store.put(account("x.json", &theirs));
+    });
+    assert_eq!((refused, world.executor.refreshes()), (Err(dead()), 2));
+    // It rests by its own token's end, which is over; the first one's is an hour away.
+    assert_eq!(world.state("x.json", "m"), Availability::NeedsLogin);
+    // Neither a 401 nor a reload that finds it as it is asks again with a dead token.
+    assert_eq!(world.conductor.renew(&ID).await, Err(dead()));
+    world.add(account("x.json", &theirs));
+    assert_eq!(world.conductor.renew(&ID).await, Err(dead()));
+    assert_eq!(world.executor.refreshes(), 2);
+}
+
 /// A world whose login is renewed if its file says `client_secret: right`, or once that is no longer asked for.
 fn particular(kind: ErrorKind) -> (World, Arc<MemoryStore>, Arc<AtomicBool>) {
     let (world, store) = rejecting_stored(&expiring_in(60));

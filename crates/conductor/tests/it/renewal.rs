@@ -551,19 +551,6 @@ async fn a_failing_renewal_pauses_from_one_to_five_minutes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_renewal_that_moves_nothing_is_no_busy_loop() {
-    let (world, _, _) = stored_world(&expiring_in(0));
-    *world.executor.lead.lock() = Renewal::Lead(Duration::from_secs(60));
-    world.executor.refreshes_with(|credential| Ok(credential.clone()));
-    world.conductor.start();
-    world.add(account("x.json", &expiring_in(0)));
-    sleep(300).await;
-    let renewals = world.executor.refreshes();
-    assert!((9..=11).contains(&renewals), "{renewals}");
-    world.conductor.shutdown().await;
-}
-
-#[tokio::test(start_paused = true)]
 async fn renewals_at_the_same_time_are_bounded() {
     let mut options = Options::default();
     options.renewal = options.renewal.with_workers(3);

@@ -157,6 +157,11 @@ fn members(credential: &Credential, tokens: &Tokens, now: Timestamp) -> Map<Stri
         return flat;
     };
     let mut token = nested.clone();
+    if tokens.expires_in.is_none() {
+        // The old token's.
+        token.shift_remove("expiry");
+        token.shift_remove("expires_in");
+    }
     let mut changed = Map::new();
     for (key, value) in flat {
         // `expired` is `expiry` there.

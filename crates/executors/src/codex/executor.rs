@@ -181,8 +181,10 @@ impl ProviderExecutor for CodexExecutor {
     async fn refresh(&self, credential: &Credential) -> Result<Credential, ExecutorError> {
         let endpoint =
             self.client.endpoint(&known::CODEX, &self.urls, credential).with_final_statuses(&[401]);
+        let now = account::now();
         let tokens = self.egress.renew(credential, &endpoint, "openid profile email").await?;
-        let mut members = tokens.members(account::now());
+        let tokens = tokens.or_lifetime_of_jwt(now);
+        let mut members = tokens.members(now);
         members.extend(plan::identity(&tokens));
         Ok(account::renewed(credential, members))
     }

@@ -16,29 +16,50 @@ struct Turn<'a> {
     tool_calls: Option<&'a RawValue>,
 }
 
-/// `agent` when the last turn is the model's own or a tool's, else `user`. A further question in a long conversation is
-/// a person's.
+/// `agent` when the last turn is the model's own or a tool's, or follows a tool's result without an answer in between: a
+/// turn of another format that holds results and words is two here. A further question in a long conversation is a person's.
 pub(super) fn initiator(turns: Option<&[u8]>) -> &'static str {
     let turns: Vec<&RawValue> = turns.and_then(|raw| serde_json::from_slice(raw).ok()).unwrap_or_default();
-    let Some((last, before)) = turns.split_last() else { return "user" };
-    let Ok(last) = serde_json::from_str::<Turn<'_>>(last.get()) else { return "user" };
-    let says = |raw: Option<&RawValue>, word: &str| raw.is_some_and(|raw| raw.get().contains(word));
-    let called = || {
-        let before = before.last().and_then(|raw| serde_json::from_str::<Turn<'_>>(raw.get()).ok());
-        before.is_some_and(|turn| {
-            turn.role == Some("assistant")
-                && (says(turn.content, "\"tool_use\"")
-                    || turn.tool_calls.is_some_and(|calls| calls.get() != "[]" && calls.get() != "null"))
-        })
-    };
-    let agent = match (last.role, last.kind) {
-        (Some("assistant" | "tool"), _) => true,
-        (Some("user"), _) => says(last.content, "\"tool_result\"") || called(),
-        (Some(_), _) => false,
-        (None, Some(kind)) => kind.ends_with("_call") || kind.ends_with("_output") || kind == "reasoning",
-        (None, None) => false,
+    let mut backwards = turns.iter().rev().map(|raw| serde_json::from_str::<Turn<'_>>(raw.get()).ok());
+    let agent = match backwards.next() {
+        Some(Some(last)) if last.role == Some("user") => {
+            says(last.content, "\"tool_result\"") || {
+                let before = backwards.flatten().find(|turn| turn.role != Some("user"));
+                before.is_some_and(|turn| turn.is_a_result() || turn.calls())
+            }
+        }
+        Some(Some(last)) => last.is_the_agents(),
+        Some(None) | None => false,
     };
     if agent { "agent" } else { "user" }
+}
+
+impl Turn<'_> {
+    fn is_the_agents(&self) -> bool {
+        match (self.role, self.kind) {
+            (Some("assistant" | "tool"), _) => true,
+            (Some(_), _) | (None, None) => false,
+            (None, Some(kind)) => kind.ends_with("_call") || kind.ends_with("_output") || kind == "reasoning",
+        }
+    }
+
+    /// What a tool returned.
+    fn is_a_result(&self) -> bool {
+        match self.role {
+            Some(role) => role == "tool",
+            None => self.kind.is_some_and(|kind| kind.ends_with("_output")),
+        }
+    }
+
+    /// The model's own turn, with calls that nothing has answered yet.
+    fn calls(&self) -> bool {
+        let listed = self.tool_calls.is_some_and(|calls| calls.get() != "[]" && calls.get() != "null");
+        self.role == Some("assistant") && (says(self.content, "\"tool_use\"") || listed)
+    }
+}
+
+fn says(raw: Option<&RawValue>, word: &str) -> bool {
+    raw.is_some_and(|raw| raw.get().contains(word))
 }
 
 #[cfg(test)]
@@ -59,6 +80,16 @@ mod tests {
             (json!([user, called, {"role": "tool", "content": "x"}]), "agent"),
             (json!([user, called, user]), "agent"),
             (json!([user, {"role": "user", "content": [{"type": "tool_result"}]}]), "agent"),
+            // A Claude turn of results and words is two in Chat's format, and pictures that a tool returned are one more.
+            (json!([user, called, {"role": "tool", "content": "x"}, user]), "agent"),
+            (json!([user, called, {"role": "tool"}, {"role": "tool"}, user, user]), "agent"),
+            (json!([user, called, {"role": "tool"}, answer, user]), "user"),
+            (json!([user, {"type": "function_call"}, {"type": "function_call_output"}, user]), "agent"),
+            (
+                json!([{"type": "custom_tool_call_output"}, {"type": "message", "role": "user", "content": []}]),
+                "agent",
+            ),
+            (json!([{"type": "function_call_output"}, {"type": "reasoning"}, answer, user]), "user"),
             (json!([user, {"role": "system", "content": "s"}]), "user"),
             (json!([{"type": "message", "role": "user", "content": "hi"}]), "user"),
             (json!([user, {"type": "function_call", "name": "f"}]), "agent"),

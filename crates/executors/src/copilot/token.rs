@@ -3,18 +3,25 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cliproxy_core::{Credential, ErrorKind, Evidence, ExecutorError, ProviderExecutor, Secret, Timestamp};
+use cliproxy_core::{
+    Credential, ErrorKind, Evidence, ExecutorError, ProviderExecutor, Secret, Timestamp, retry_after,
+};
 use cliproxy_transport::oauth::known;
-use http::header::{ACCEPT, HeaderValue, USER_AGENT};
-use http::{Method, Uri};
+use http::header::{ACCEPT, DATE, HeaderValue, USER_AGENT};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::Value;
 
+use crate::account;
 use crate::egress::{self, Egress};
 use crate::headers::{OWN_AGENT, bearer};
 use crate::service::put;
 
 /// A token that does not say when it ends is kept this long.
 const UNSAID: Duration = Duration::from_secs(30 * 60);
+/// One that is over by what it says serves a minute all the same, beside what tokens are spared: it was made this moment.
+const LEAST: Duration = Duration::from_secs(2 * 60);
+/// `refresh_in` is that much before the end.
+const EARLY: Duration = Duration::from_secs(5 * 60);
 
 /// What a GitHub login was exchanged for.
 #[derive(Clone, Debug)]
@@ -49,6 +56,7 @@ pub(super) async fn exchange(
         put(headers, name, value);
     }
     let reply = egress.whole(executor, credential, now, request).await.map_err(refused)?;
+    let theirs = date(&reply.headers);
     let reply: Value = serde_json::from_slice(&reply.body).map_err(|error| {
         ExecutorError::new(ErrorKind::BadReply, "the exchange for a Copilot token brought no JSON")
             .with_source(error)
@@ -57,12 +65,39 @@ pub(super) async fn exchange(
     let Some(secret) = text("/token") else {
         return Err(ExecutorError::new(ErrorKind::BadReply, "the exchange for a Copilot token brought none"));
     };
-    let until = reply.get("expires_at").and_then(Value::as_f64).and_then(Timestamp::from_number);
     let token = Token {
         secret: Secret::from(secret),
         api: text("/endpoints/api").filter(|url| home.has(url)).map(str::to_owned),
     };
-    Ok((token, until.unwrap_or_else(|| now.plus(UNSAID))))
+    Ok((token, now.plus(lifetime(&reply, theirs, now).max(LEAST))))
+}
+
+/// How long a token lives. When it ends is said by GitHub's clock, and ours may be another.
+fn lifetime(reply: &Value, theirs: Option<Timestamp>, now: Timestamp) -> Duration {
+    let end = reply.get("expires_at").and_then(Value::as_f64).and_then(Timestamp::from_number);
+    let refresh = || reply.get("refresh_in")?.as_u64().map(|seconds| Duration::from_secs(seconds) + EARLY);
+    match (end, theirs) {
+        (Some(end), Some(theirs)) => end.since(theirs),
+        (Some(end), None) => refresh().unwrap_or_else(|| end.since(now)),
+        (None, _) => refresh().unwrap_or(UNSAID),
+    }
+}
+
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    Timestamp::from_http_date(headers.get(DATE)?.to_str().ok()?)
+}
+
+/// How long to wait where a refusal is GitHub's limit on calls, not about the account.
+// Source: GitHub's REST documentation, "Rate limits": 403 or 429, with `retry-after`, or `x-ratelimit-remaining: 0` and the
+// second of the reset.
+fn limited(headers: &HeaderMap) -> Option<Option<Duration>> {
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    let theirs = date(headers).unwrap_or_else(account::now);
+    if let Some(wait) = retry_after(headers, theirs) {
+        return Some(Some(wait));
+    }
+    let reset = || Timestamp::from_number(text("x-ratelimit-reset")?.parse().ok()?);
+    (text("x-ratelimit-remaining")? == "0").then(|| reset().map(|end| end.since(theirs)))
 }
 
 /// A refused exchange is about the account: no seat, or a login that was revoked. Trouble of the network is not.
@@ -72,6 +107,13 @@ fn refused(error: ExecutorError) -> ExecutorError {
         return error;
     };
     let (headers, body) = (error.headers().clone(), error.body().clone());
+    if status == StatusCode::FORBIDDEN
+        && let Some(wait) = limited(&headers)
+    {
+        let evidence = Evidence::new(ErrorKind::RateLimited).with_retry_after(wait);
+        let message = "GitHub gives no Copilot token now: too many were asked for";
+        return ExecutorError::from_evidence(evidence, message).with_reply(status, headers, body);
+    }
     let message = "GitHub gives no Copilot token for this account: its login was revoked, or it has no seat";
     ExecutorError::from_evidence(Evidence::new(ErrorKind::Unauthorized), message)
         .with_reply(status, headers, body)

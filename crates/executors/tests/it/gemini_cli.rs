@@ -226,6 +226,22 @@ async fn a_renewal_goes_into_the_nest_and_keeps_everything_else() {
 }
 
 #[tokio::test]
+async fn a_renewal_without_a_lifetime_leaves_no_stale_expiry_in_the_nest_or_beside_it() {
+    for beside in [json!({}), json!({"access_token": "stale"})] {
+        let tokens = FakeTokenEndpoint::start(["refresh-0"]).await;
+        tokens.set_extra(json!({"expires_in": null}));
+        let executor = GeminiCliExecutor::new(egress()).with_url("token", tokens.url());
+        let mut file = login("p-1").document().as_map().clone();
+        file.extend(beside.as_object().unwrap().clone());
+        file.insert("expiry".to_owned(), json!("2026-01-01T00:00:00Z"));
+        let fresh = executor.refresh(&account("gemini-cli", Value::Object(file), |_| {})).await.unwrap();
+        assert_eq!(fresh.document().as_map()["token"]["access_token"], "access-1");
+        assert_eq!(fresh.document().expiry(), None, "{:?}", fresh.document().as_map());
+        assert!(fresh.document().last_refresh().is_some());
+    }
+}
+
+#[tokio::test]
 async fn a_file_without_a_client_is_renewed_with_the_published_one_or_the_configured_one() {
     let tokens = FakeTokenEndpoint::start(["refresh-0", "refresh-b"]).await;
     let executor = GeminiCliExecutor::new(egress()).with_url("token", tokens.url());

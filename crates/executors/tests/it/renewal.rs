@@ -87,16 +87,69 @@ async fn only_a_parsed_refusal_ends_a_login() {
             (status(503).json(&json!({"error": "invalid_grant"})), ErrorKind::Server),
             (status(429), ErrorKind::RateLimited),
             (refuse(), ErrorKind::Connect),
+            // Words of a device code's poll, and other ways to say "later". Source: providers-b.md 3.1 `[V]` (`slow_down`
+            // under 429); AWS's common errors; providers-a.md 1.4.
+            (status(429).json(&json!({"error": "slow_down"})), ErrorKind::RateLimited),
+            (status(400).json(&json!({"error": "slow_down"})), ErrorKind::Server),
+            (status(400).json(&json!({"__type": "a.b#SlowDownException"})), ErrorKind::Server),
+            (status(400).json(&json!({"error": "authorization_pending"})), ErrorKind::Server),
+            (
+                status(400).json(&json!({"__type": "a.b#ThrottlingException", "message": "Rate exceeded"})),
+                ErrorKind::Server,
+            ),
+            (status(400).json(&json!({"__type": "TooManyRequestsException"})), ErrorKind::Server),
+            (status(400).json(&json!({"error": {"code": "RequestLimitExceeded"}})), ErrorKind::Server),
+            // A failure that only has a number. Source: providers-b.md 4.1 `[H]`, 4.5 "Failures are not classified".
+            (
+                status(200).json(&json!({"success": false, "code": 500, "message": "system busy"})),
+                ErrorKind::Server,
+            ),
+            (status(200).json(&json!({"success": false, "message": "system busy"})), ErrorKind::Server),
+            // Source: providers-b.md 4.1 `[H]` "empty `access_token` too".
+            (status(200).json(&json!({"access_token": " ", "expires_in": 60})), ErrorKind::BadReply),
         ] {
             fake.fail_with([reply]);
             let error = executor.refresh(&stored(provider)).await.unwrap_err();
             assert_eq!(error.kind(), kind, "{provider}: {error}");
+        }
+        fake.fail_with([status(400).header("retry-after", "77").json(&json!({"error": "slow_down"}))]);
+        let error = executor.refresh(&stored(provider)).await.unwrap_err();
+        assert_eq!(error.evidence().retry_after, Some(Duration::from_secs(77)), "{provider}: {error}");
+        // In the same clothes, and still a refusal.
+        for reply in
+            [json!({"success": false, "code": "invalid_grant"}), json!({"error": "InvalidGrantException"})]
+        {
+            fake.fail_with([status(400).json(&reply)]);
+            let error = executor.refresh(&stored(provider)).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidGrant, "{provider} {reply}: {error}");
         }
         executor.refresh(&stored(provider)).await.unwrap();
         let error = executor.refresh(&stored(provider)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidGrant, "{provider}: {error}");
         assert_eq!(fake.reuses(), 1);
     }
+}
+
+/// What the file says of the old token's end is nothing about the new one: it would be renewed again at once.
+#[tokio::test]
+async fn a_reply_without_a_lifetime_leaves_nothing_of_the_old_tokens() {
+    for (provider, make, _) in ALL {
+        for lifetime in [Value::Null, json!(0), json!(-1), json!("soon")] {
+            let fake = FakeTokenEndpoint::start(["first"]).await;
+            fake.set_extra(json!({"expires_in": lifetime}));
+            let new = make(fake.url()).refresh(&stored(provider)).await.unwrap();
+            assert_eq!(new.document().expiry(), None, "{provider} {lifetime}");
+            assert!(new.document().last_refresh().is_some());
+            assert_eq!(new.document().get("note"), Some(&json!({"mine": 1})), "{provider}");
+        }
+    }
+    // Codex's token says it itself. Source: providers-a.md 3.4.
+    let fake = FakeTokenEndpoint::start(["first"]).await;
+    let end = 4_000_000_000_i64;
+    fake.set_extra(json!({"expires_in": null, "access_token": jwt(&json!({"exp": end}))}));
+    let executor = CodexExecutor::new(egress()).with_url("token", fake.url());
+    let new = executor.refresh(&stored("codex")).await.unwrap();
+    assert_eq!(new.document().expiry(), Some(Timestamp::from_secs(end)));
 }
 
 #[tokio::test]

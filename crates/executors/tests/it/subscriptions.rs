@@ -132,6 +132,10 @@ async fn iflow_renews_its_key_with_its_tokens_or_by_its_cookie() {
     let mine = format!("{}/mine", own.url());
     let by_cookie = executor.refresh(&at(&cookie, json!({"token_url": mine}))).await.unwrap();
     assert_eq!(by_cookie.api_key().unwrap().expose(), "sk-4");
+    // The old key's end is not the new one's: each renewal makes a key.
+    let dated = at(&cookie, json!({"token_url": mine, "expired": "2026-01-01 10:00"}));
+    let undated = executor.refresh(&dated).await.unwrap();
+    assert_eq!((undated.api_key().unwrap().expose(), undated.document().expiry()), ("sk-4", None));
     assert_eq!(own.last().header("cookie"), Some("BXAuth=CANARY;"));
     let by_tokens = executor.refresh(&at(&new_tokens, json!({"userinfo_url": mine}))).await.unwrap();
     assert_eq!(by_tokens.api_key().unwrap().expose(), "sk-4");
@@ -216,8 +220,8 @@ const LATER: Duration = Duration::from_secs(11);
 /// A seat: GitHub's exchange and Copilot's API on one server.
 async fn seat(lifetime: i64) -> (FakeUpstream, CopilotExecutor, Credential) {
     let upstream = FakeUpstream::start().await;
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    let until = i64::try_from(now.as_secs()).unwrap() + lifetime;
+    // By the clock of the fake, as its `date` has it.
+    let until = 1_793_692_800 + lifetime;
     let api = "https://evil.example";
     upstream.script_path(
         "/token",
@@ -258,6 +262,70 @@ async fn a_copilot_token_is_exchanged_once_and_again_near_its_end() {
     assert_eq!(same, account);
     assert_eq!(exchanges(&upstream), 2);
     assert_eq!(executor.renewal(&account), Renewal::Never);
+}
+
+/// Source: providers-b.md 2.5.1: `expires_at` is of GitHub's clock.
+#[tokio::test]
+async fn a_clock_that_is_wrong_costs_no_exchange_before_every_call() {
+    const GITHUBS: &str = "Mon, 23 Nov 2026 10:00:00 GMT";
+    let at = 1_795_428_000_i64;
+    for (what, reply, expected) in [
+        // Whatever our clock says: half an hour from GitHub's now, so that it is kept.
+        ("date", json(&json!({"token": "tid=1", "expires_at": at + 1800})).header("date", GITHUBS), 1),
+        ("near its end", json(&json!({"token": "tid=1", "expires_at": at + 240})).header("date", GITHUBS), 3),
+        (
+            "refresh_in",
+            json(&json!({"token": "tid=1", "expires_at": at, "refresh_in": 1500})).header("date", "never"),
+            1,
+        ),
+    ] {
+        let (upstream, executor, account) = seat(0).await;
+        upstream.script_path("/token", [reply]);
+        for _ in 0..3 {
+            pass(LATER).await;
+            executor.execute(call(account.clone(), "gpt-4.1", BODY)).await.unwrap();
+        }
+        assert_eq!(exchanges(&upstream), expected, "{what}");
+    }
+    // One that is over already by any reckoning serves its caller, and those who come with them.
+    let (upstream, executor, account) = seat(0).await;
+    upstream.script_path(
+        "/token",
+        [json(&json!({"token": "tid=1", "expires_at": at - 60})).header("date", GITHUBS)],
+    );
+    let calls = (0..5).map(|_| executor.execute(call(account.clone(), "gpt-4.1", BODY)));
+    assert!(futures_util::future::join_all(calls).await.iter().all(Result::is_ok));
+    executor.execute(call(account.clone(), "gpt-4.1", BODY)).await.unwrap();
+    assert_eq!(exchanges(&upstream), 1);
+}
+
+/// Source: providers-b.md 2.7; GitHub's REST documentation, "Rate limits": 403 or 429 with `x-ratelimit-remaining: 0`.
+#[tokio::test]
+async fn a_limit_of_githubs_on_exchanges_is_no_lost_seat() {
+    for (reply, kind, wait) in [
+        (status(403).header("retry-after", "90"), ErrorKind::RateLimited, Some(90)),
+        (
+            status(403)
+                .header("x-ratelimit-remaining", "0")
+                .header("x-ratelimit-reset", "1795428600")
+                .header("date", "Mon, 23 Nov 2026 10:00:00 GMT"),
+            ErrorKind::RateLimited,
+            Some(600),
+        ),
+        (status(403).header("x-ratelimit-remaining", "59"), ErrorKind::Unauthorized, None),
+        (status(403), ErrorKind::Unauthorized, None),
+        (status(401).header("retry-after", "90"), ErrorKind::Unauthorized, None),
+    ] {
+        let (upstream, executor, account) = seat(0).await;
+        upstream.script_path("/token", [reply.json(&json!({"message": "no"}))]);
+        let error = executor.execute(call(account, "gpt-4.1", BODY)).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert_eq!(
+            error.evidence().retry_after.filter(|_| wait.is_some()),
+            wait.map(Duration::from_secs),
+            "{error}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use oauth2::{DeviceAuthorizationUrl, Scope, StandardDeviceAuthorizationResponse}
 
 use super::endpoint::{TokenEndpoint, bad_url, token_error};
 use super::error::TokenError;
+use super::reply::Asked;
 use super::tokens::Tokens;
 use super::wire::no_tokens;
 use crate::{BoxFuture, HttpClient, Via};
@@ -138,7 +139,7 @@ impl TokenEndpoint {
         });
         // Source: providers-b.md 5.1 "first poll after one interval".
         pace.sleep(details.interval()).await;
-        let wire = self.wire(http, via);
+        let wire = self.wire(http, via).asking(Asked::Consent);
         let wait = |length: Duration| pace.sleep(length);
         let outcome = request.request_async(&wire, wait, Some(limit.min(details.expires_in()))).await;
         match outcome.map_err(token_error) {

@@ -12,6 +12,7 @@ use oauth2::{
 };
 
 use super::error::TokenError;
+use super::reply::Asked;
 use super::tokens::{Reply, Tokens};
 use super::wire::{Dialect, Wire, no_tokens};
 use crate::{HttpClient, Via};
@@ -187,7 +188,7 @@ impl TokenEndpoint {
                 .add_extra_param("client_secret", secret);
         }
         request
-            .request_async(&self.wire(http, via))
+            .request_async(&self.wire(http, via).asking(Asked::Refresh))
             .await
             .map(|reply| Tokens::of(&reply))
             .map_err(token_error)

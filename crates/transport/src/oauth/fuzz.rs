@@ -11,7 +11,8 @@ use cliproxy_core::{Mask, Timestamp};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::Value;
 
-use super::reply::{Answer, read};
+use super::error::TokenError;
+use super::reply::{Answer, Asked, read};
 use super::tokens::{Reply, Tokens};
 use super::{RsaKey, jwt_claims};
 
@@ -29,7 +30,13 @@ pub fn fuzz_token_reply(data: &[u8]) {
         headers.insert(header::RETRY_AFTER, wait);
     }
     let secret = "CANARY-refresh";
-    match read(status, &headers, body, &[401], &Mask::of_texts([secret])) {
+    for asked in [Asked::Refresh, Asked::Consent, Asked::Grant] {
+        check(read(asked, (status, &headers, body), &[401], &Mask::of_texts([secret])), secret);
+    }
+}
+
+fn check(read: Result<Answer, TokenError>, secret: &str) {
+    match read {
         Ok(Answer::Granted(object)) => {
             let lifetime = object.get("expires_in").map(|seconds| seconds.as_u64().expect("whole seconds"));
             assert!(lifetime.is_none_or(|seconds| (1..4_000_000_000).contains(&seconds)));

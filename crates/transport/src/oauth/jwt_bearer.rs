@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::endpoint::bad_url;
 use super::error::TokenError;
-use super::reply::{Answer, read};
+use super::reply::{Answer, Asked, read};
 use super::rsa_key::RsaKey;
 use super::tokens::{Reply, Tokens};
 use super::wire::{Dialect, Wire, no_tokens, sent};
@@ -78,11 +78,10 @@ impl JwtBearer {
         let request = self.request(&assertion)?;
         let (dialect, mask) = (Dialect::default(), sent(&request));
         let (status, headers, body) = Wire::new(http, via, &dialect).send(request).await?;
-        match read(status, &headers, &body, &[], &mask)? {
+        match read(Asked::Grant, (status, &headers, &body), &[], &mask)? {
             Answer::Granted(object) => {
                 let reply: Result<Reply, _> = serde_json::from_value(Value::Object(object));
-                let tokens = reply.map(|reply| Tokens::of(&reply)).map_err(|_| no_tokens(&body))?;
-                if tokens.access_token.is_empty() { Err(no_tokens(&body)) } else { Ok(tokens) }
+                reply.map(|reply| Tokens::of(&reply)).map_err(|_| no_tokens(&body))
             }
             Answer::Refused { code, mut description } => {
                 if let Some(skew) = skew(&headers, now) {

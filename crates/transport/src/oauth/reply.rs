@@ -23,35 +23,72 @@ const MAX_DESCRIPTION: usize = 300;
 /// No code is longer.
 const MAX_CODE: usize = 100;
 
-/// Codes that say that the endpoint, not the grant, is the trouble.
-// Source: RFC 6749 §4.1.2.1 for the first two; the vendors' error types for the others.
-const TRANSIENT: [&str; 8] = [
-    "temporarily_unavailable",
-    "server_error",
-    "internal_error",
-    "internal_server_error",
-    "api_error",
-    "overloaded_error",
-    "rate_limit_error",
-    "rate_limit_exceeded",
+/// What a request is for: the same words mean something else to each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// Tokens for a refresh token: what refuses it ends a login.
+    Refresh,
+    /// Whether the user has agreed meanwhile.
+    Consent,
+    /// Anything else: a code's tokens, a device code.
+    #[default]
+    Grant,
+}
+
+/// Codes that say that the endpoint, not the grant, is the trouble. However they are spelt: see [`squashed`].
+// Source: RFC 6749 §4.1.2.1 for the first two; RFC 8628 §3.5; AWS's common errors; the vendors' error types.
+const TRANSIENT: [&str; 25] = [
+    "temporarilyunavailable",
+    "servererror",
+    "internalerror",
+    "internalservererror",
+    "internalserver",
+    "internalfailure",
+    "backenderror",
+    "apierror",
+    "overloaded",
+    "overloadederror",
+    "ratelimit",
+    "ratelimited",
+    "ratelimiterror",
+    "ratelimitexceeded",
+    "requestlimitexceeded",
+    "limitexceeded",
+    "resourceexhausted",
+    "toomanyrequests",
+    "throttled",
+    "throttling",
+    "throttledrequest",
+    "serviceunavailable",
+    "unavailable",
+    "requesttimeout",
+    "slowdown",
 ];
+
+/// How a device code's poll is told to go on.
+const GO_ON: [&str; 2] = ["authorization_pending", "slow_down"];
+
+/// `Too_ManyRequests` as `toomanyrequests`.
+fn squashed(code: &str) -> String {
+    code.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
+}
 
 /// Reads an answer.
 ///
 /// | answer | reading |
 /// |---|---|
 /// | 2xx, an object without an error | granted; members spelt in camelCase, numbers as texts or with fractions are put right |
-/// | any status, `authorization_pending` or `slow_down` | refused with that code: the flow goes on |
-/// | 429, 5xx, or a code that names such a trouble | unavailable |
+/// | any status, `authorization_pending` or `slow_down`, asked whether the user has agreed | refused with that code: the flow goes on |
+/// | 429, 5xx, or a code that names such a trouble, those two among them | unavailable |
+/// | `success: false` with a number for a code, or none, asked to renew | unavailable: nothing says that it is final |
 /// | 2xx or 4xx with an error code, wherever it stands | refused |
 /// | 4xx that the provider is known to mean for good, with any object | refused |
 /// | anything else | unreadable |
 // Source: providers-a.md 1.4, 3.4; providers-b.md 2.1 (errors under 200), 3.1 (`slow_down` under 429), 4.1
-// (`success: false`), 5.1 (pending under 200).
+// (`success: false`), 4.5 "Failures are not classified", 5.1 (pending under 200).
 pub(super) fn read(
-    status: StatusCode,
-    headers: &HeaderMap,
-    body: &[u8],
+    asked: Asked,
+    (status, headers, body): (StatusCode, &HeaderMap, &[u8]),
     final_statuses: &[u16],
     mask: &Mask,
 ) -> Result<Answer, TokenError> {
@@ -60,11 +97,13 @@ pub(super) fn read(
         _ => None,
     };
     let said = object.as_ref().map(|object| Said::of(object, mask)).unwrap_or_default();
-    if matches!(said.code.as_str(), "authorization_pending" | "slow_down") {
+    let go_on = GO_ON.contains(&&*said.code);
+    if go_on && asked == Asked::Consent {
         return Ok(said.refused());
     }
     let busy = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
-    if busy || TRANSIENT.contains(&said.code.as_str()) {
+    let open = said.vague && asked == Asked::Refresh;
+    if busy || go_on || open || TRANSIENT.contains(&&*squashed(&said.code)) {
         return Err(TokenError::Unavailable {
             status: status.as_u16(),
             description: said.told(),
@@ -106,6 +145,8 @@ pub(super) fn unreadable(status: StatusCode, body: &[u8]) -> TokenError {
 struct Said {
     code: String,
     description: String,
+    /// It failed, and no word says why.
+    vague: bool,
 }
 
 impl Said {
@@ -121,6 +162,7 @@ impl Said {
             .find(|code| !code.is_empty())
             .map(standard_code)
             .unwrap_or_default();
+        let mut vague = false;
         if code.is_empty()
             && (failed || (!object.contains_key("access_token") && object.contains_key("message")))
         {
@@ -131,6 +173,7 @@ impl Said {
                 _ if failed => "refused".to_owned(),
                 _ => String::new(),
             };
+            vague = failed && (code == "refused" || code.chars().all(|c| c.is_ascii_digit()));
         }
         // It is shown, on terminals too, and may repeat what we sent.
         let code: String =
@@ -138,7 +181,7 @@ impl Said {
         let description =
             [text(object.get("error_description")), inner("message"), text(object.get("message"))];
         let description = description.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
-        Self { code, description: mask.apply(&description).into_owned() }
+        Self { code, description: mask.apply(&description).into_owned(), vague }
     }
 
     fn told(&self) -> String {
@@ -209,7 +252,8 @@ fn standardize(object: &mut Map<String, Value>) {
     if object.contains_key("device_code") {
         object.entry("expires_in").or_insert(Value::from(600));
     }
-    for key in ["refresh_token", "id_token", "scope", "verification_uri_complete"] {
+    // Source: providers-b.md 4.1 [H] "empty `access_token` too".
+    for key in ["access_token", "refresh_token", "id_token", "scope", "verification_uri_complete"] {
         let text = object.get(key).and_then(Value::as_str).unwrap_or_default();
         if text.trim().is_empty() {
             object.remove(key);
@@ -227,11 +271,14 @@ mod tests {
     use super::*;
 
     fn reading(status: u16, body: &str) -> String {
+        reading_of(Asked::Consent, status, body)
+    }
+
+    fn reading_of(asked: Asked, status: u16, body: &str) -> String {
         let status = StatusCode::from_u16(status).unwrap();
         match read(
-            status,
-            &HeaderMap::new(),
-            body.as_bytes(),
+            asked,
+            (status, &HeaderMap::new(), body.as_bytes()),
             &[401],
             &Mask::of_texts(["refresh-CANARY-of-ours"]),
         ) {
@@ -292,6 +339,38 @@ mod tests {
     }
 
     #[test]
+    fn what_a_word_means_depends_on_what_was_asked() {
+        for (body, refresh, consent, grant) in [
+            (r#"{"error":"slow_down"}"#, "Server", "refused slow_down", "Server"),
+            (
+                r#"{"error":"AuthorizationPendingException"}"#,
+                "Server",
+                "refused authorization_pending",
+                "Server",
+            ),
+            (r#"{"success":false,"code":429}"#, "Server", "refused 429", "refused 429"),
+            (r#"{"success":false,"code":"500"}"#, "Server", "refused 500", "refused 500"),
+            (r#"{"success":false}"#, "Server", "refused refused", "refused refused"),
+            (
+                r#"{"success":false,"code":"invalid_grant"}"#,
+                "refused invalid_grant",
+                "refused invalid_grant",
+                "refused invalid_grant",
+            ),
+            (r#"{"__type":"x#ThrottlingException"}"#, "Server", "Server", "Server"),
+            (r#"{"error":"TooManyRequests"}"#, "Server", "Server", "Server"),
+            (r#"{"error":"Request-Limit-Exceeded"}"#, "Server", "Server", "Server"),
+        ] {
+            for (asked, expected) in
+                [(Asked::Refresh, refresh), (Asked::Consent, consent), (Asked::Grant, grant)]
+            {
+                let read = reading_of(asked, 400, body);
+                assert!(read.starts_with(expected), "{asked:?} {body}: {read}");
+            }
+        }
+    }
+
+    #[test]
     fn half_a_secret_is_not_shown_either_where_a_description_is_cut() {
         let body =
             format!(r#"{{"error":"e","error_description":"{}refresh-CANARY-of-ours"}}"#, "x".repeat(295));
@@ -312,7 +391,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert("retry-after", value.parse().unwrap());
             let status = StatusCode::from_u16(status).unwrap();
-            let error = read(status, &headers, b"{}", &[], &Mask::default()).unwrap_err();
+            let error = read(Asked::Refresh, (status, &headers, b"{}"), &[], &Mask::default()).unwrap_err();
             let TokenError::Unavailable { retry_after: Some(wait), .. } = &error else { panic!("{error:?}") };
             assert!(expected.contains(&wait.as_secs()), "{status} {value}: {wait:?}");
             assert!(error.to_string().contains(&format!("come back in {} s", wait.as_secs())), "{error}");
@@ -330,6 +409,7 @@ mod tests {
                 r#"{"access_token":"a","token_type":"b","expires_in":"60","refresh_token":""}"#,
                 r#"{"access_token":"a","token_type":"b","expires_in":60}"#,
             ),
+            (r#"{"access_token":" ","expires_in":1}"#, r#"{"expires_in":1,"token_type":"Bearer"}"#),
             (
                 r#"{"access_token":"a","token_type":null,"expires_in":-1,"scope":[]}"#,
                 r#"{"access_token":"a","token_type":"Bearer"}"#,

@@ -68,6 +68,17 @@ impl Tokens {
         }
     }
 
+    /// With the lifetime that the access token tells of itself, where the reply does not and it is a JSON Web Token.
+    #[must_use]
+    pub fn or_lifetime_of_jwt(mut self, now: Timestamp) -> Self {
+        let end = || {
+            let claims = jwt_claims(self.access_token.expose())?;
+            Timestamp::from_number(claims.get("exp")?.as_f64()?)
+        };
+        self.expires_in = self.expires_in.or_else(|| Some(end()?.since(now)));
+        self
+    }
+
     /// The members that every credential keeps: `access_token`, `refresh_token`, `expired`, `last_refresh`. What did
     /// not come is not among them, so that merging erases nothing that is known.
     // Source: providers-a.md 9 "missing optional response fields never erase stored values".

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
 use super::error::TokenError;
-use super::reply::{Answer, read, unreadable};
+use super::reply::{Answer, Asked, read, unreadable};
 use crate::{HttpClient, Via};
 
 /// Token replies are a few kilobytes.
@@ -40,13 +40,19 @@ pub(super) struct Wire<'w> {
     pub(super) http: &'w HttpClient,
     pub(super) via: &'w Via,
     pub(super) dialect: &'w Dialect,
+    asked: Asked,
     /// Why the last request brought no answer.
     trouble: Mutex<Option<TokenError>>,
 }
 
 impl<'w> Wire<'w> {
     pub(super) fn new(http: &'w HttpClient, via: &'w Via, dialect: &'w Dialect) -> Self {
-        Self { http, via, dialect, trouble: Mutex::new(None) }
+        Self { http, via, dialect, asked: Asked::default(), trouble: Mutex::new(None) }
+    }
+
+    pub(super) fn asking(mut self, asked: Asked) -> Self {
+        self.asked = asked;
+        self
     }
 
     pub(super) fn trouble(&self) -> Option<TokenError> {
@@ -71,12 +77,13 @@ impl Wire<'_> {
     async fn ask(&self, request: HttpRequest) -> Result<HttpResponse, TokenError> {
         let mask = sent(&request);
         let (status, headers, body) = self.send(request).await?;
-        let (status, body) = match read(status, &headers, &body, &self.dialect.final_statuses, &mask)? {
-            Answer::Granted(object) => (StatusCode::OK, Value::Object(object)),
-            Answer::Refused { code, description } => {
-                (StatusCode::BAD_REQUEST, json!({"error": code, "error_description": description}))
-            }
-        };
+        let (status, body) =
+            match read(self.asked, (status, &headers, &body), &self.dialect.final_statuses, &mask)? {
+                Answer::Granted(object) => (StatusCode::OK, Value::Object(object)),
+                Answer::Refused { code, description } => {
+                    (StatusCode::BAD_REQUEST, json!({"error": code, "error_description": description}))
+                }
+            };
         let mut response = Response::new(body.to_string().into_bytes());
         *response.status_mut() = status;
         Ok(response)
