@@ -419,6 +419,50 @@ async fn accounts_of_every_subscription_serve_every_client() {
     }
 }
 
+/// Source: providers-b.md 2.5.3: a person's request is billed.
+#[tokio::test]
+async fn an_agents_step_is_not_billed_as_a_persons_request_when_its_format_is_translated() {
+    let (home, api) = (TempDir::new().unwrap(), FakeUpstream::start().await);
+    api.answer_with(any_format);
+    let folder = home.path().join("credentials");
+    std::fs::create_dir(&folder).unwrap();
+    let file = json!({"type": "github-copilot", "access_token": "t", "username": "me"});
+    std::fs::write(folder.join("github-copilot-me.json"), file.to_string()).unwrap();
+    let url = api.url();
+    let yaml = format!("endpoints: {{github-copilot: {{api: '{url}', copilot-token: '{url}/exchange'}}}}\n");
+    let server = Server::with_config_in(home, &yaml).await;
+    let asked = json!({"role": "user", "content": "what does it say?"});
+    let call = json!({"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}}]});
+    let result =
+        |content: Value| json!({"type": "tool_result", "tool_use_id": "toolu_1", "content": content});
+    let (reminder, picture) = (
+        json!({"type": "text", "text": "<system-reminder>go on</system-reminder>"}),
+        json!([{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}}]),
+    );
+    let behind = |content: Value| json!([asked, call, {"role": "user", "content": content}]);
+    let answered = {
+        let mut turns = behind(json!([result(json!("read"))]));
+        let more = [json!({"role": "assistant", "content": "It says read."}), asked.clone()];
+        turns.as_array_mut().unwrap().extend(more);
+        turns
+    };
+    for model in ["gpt-4.1", "gpt-5-codex"] {
+        for (turns, initiator) in [
+            (json!([asked]), "user"),
+            (behind(json!([result(json!("read"))])), "agent"),
+            (behind(json!([result(json!("read")), reminder])), "agent"),
+            (behind(json!([result(picture.clone())])), "agent"),
+            (answered.clone(), "user"),
+        ] {
+            let tools = json!([{"name": "look", "input_schema": {"type": "object"}}]);
+            let body = json!({"model": model, "max_tokens": 9, "messages": turns, "tools": tools});
+            let reply = server.client().post("/v1/messages", &body).await;
+            assert_eq!(reply.status(), 200, "{model}");
+            assert_eq!(api.last().header("x-initiator"), Some(initiator), "{model} {turns}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_login_that_the_user_refuses_leaves_nothing_behind_and_fails() {
     let world = World::new().await;

@@ -228,6 +228,8 @@ pub struct NewLogin {
     /// Members that make it another account where they differ, and nobody the same where they are equal: by which way
     /// it logged in.
     pub distinct: Vec<&'static str>,
+    /// Values of those members that say the same: the member, a value without capitals, and what it is another word for.
+    pub synonyms: &'static [(&'static str, &'static str, &'static str)],
     /// Members that have to be equal, or to be missing in both, for it to be the same account.
     pub exact: Vec<&'static str>,
     /// Whose account a document is by what stands inside a member, as in a token. Where it tells of both, it decides.
@@ -256,6 +258,7 @@ impl NewLogin {
             document,
             identity: identity.to_vec(),
             distinct: Vec::new(),
+            synonyms: &[],
             exact: Vec::new(),
             owner: None,
         }
@@ -265,6 +268,13 @@ impl NewLogin {
     #[must_use]
     pub fn with_distinct(mut self, members: &[&'static str]) -> Self {
         self.distinct = members.to_vec();
+        self
+    }
+
+    /// With values of the members of [`Self::distinct`] that say the same.
+    #[must_use]
+    pub fn with_synonyms(mut self, synonyms: &'static [(&'static str, &'static str, &'static str)]) -> Self {
+        self.synonyms = synonyms;
         self
     }
 
@@ -357,8 +367,13 @@ impl NewLogin {
             Some(value.clone()).filter(|value| value.as_str().is_none_or(|text| !text.trim().is_empty()))
         };
         let text = |document: &Document, key: &str| document.text(key).map(str::to_ascii_lowercase);
+        let word = |document: &Document, key: &str| {
+            let said = text(document, key)?;
+            let synonym = self.synonyms.iter().find(|(member, value, _)| *member == key && *value == said);
+            Some(synonym.map_or(said, |(_, _, word)| (*word).to_owned()))
+        };
         let differs = |key: &&'static str| {
-            text(&self.document, key).zip(text(stored, key)).is_some_and(|(ours, theirs)| ours != theirs)
+            word(&self.document, key).zip(word(stored, key)).is_some_and(|(ours, theirs)| ours != theirs)
         };
         let unequal = |key: &&'static str| text(&self.document, key) != text(stored, key);
         if self.distinct.iter().any(differs) || self.exact.iter().any(unequal) {

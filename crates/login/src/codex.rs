@@ -228,7 +228,7 @@ impl Authenticator for Codex {
         let mut document = Map::new();
         let id_token = tokens.id_token.as_ref().map(Secret::expose).unwrap_or_default();
         document.insert("id_token".to_owned(), json!(id_token));
-        document.extend(tokens.members(means.now()));
+        document.extend(tokens.clone().or_lifetime_of_jwt(means.now()).members(means.now()));
         document.insert("account_id".to_owned(), json!(identity.account));
         document.insert("email".to_owned(), json!(identity.email));
         document.insert("type".to_owned(), json!("codex"));

@@ -71,7 +71,6 @@ impl GeminiCli {
         request: &LoginRequest,
         ui: &Arc<dyn LoginUi>,
         token: &Secret,
-        so_far: NewLogin,
     ) -> Result<(Vec<String>, bool), LoginError> {
         match request.answer("project") {
             Some(all) if all.eq_ignore_ascii_case("all") => {
@@ -104,7 +103,7 @@ impl GeminiCli {
                 if let Some(given) = self.set_up(ui, token, None).await? {
                     return Ok((vec![given], true));
                 }
-                let chosen = self.chosen(ui, token, so_far).await?;
+                let chosen = self.chosen(ui, token).await?;
                 let ready = self.set_up(ui, token, Some(&chosen)).await?;
                 Ok((ready.into_iter().collect(), false))
             }
@@ -121,12 +120,7 @@ impl GeminiCli {
         Ok(active.filter_map(|project| Some(project.get("projectId")?.as_str()?.to_owned())).collect())
     }
 
-    async fn chosen(
-        &self,
-        ui: &Arc<dyn LoginUi>,
-        token: &Secret,
-        so_far: NewLogin,
-    ) -> Result<String, LoginError> {
+    async fn chosen(&self, ui: &Arc<dyn LoginUi>, token: &Secret) -> Result<String, LoginError> {
         let listed = self.listed(token).await?;
         let Some(first) = listed.first().cloned() else {
             let message = "this account needs a Google Cloud project, and has none: make one, or name one with \
@@ -136,8 +130,6 @@ impl GeminiCli {
         if listed.len() == 1 {
             return Ok(first);
         }
-        // Without a project, which may be written into the file.
-        ui.so_far(so_far);
         let question = Question::new("project", "Which project? (number or id; Enter: the first)");
         let Some(answer) = ui.ask(question.with_choices(listed.clone())).await else {
             let message = format!(
@@ -272,6 +264,17 @@ impl Authenticator for GeminiCli {
     async fn login(&self, request: LoginRequest, ui: Arc<dyn LoginUi>) -> Result<NewLogin, LoginError> {
         let means = &self.0;
         let tokens = self.tokens(&request, &ui).await?;
+        let token = json!(token_object(means, &tokens));
+        // Whatever comes of the rest, the tokens are here; the project may be written into the file, or come with the next
+        // login.
+        let so_far = |email: &str| {
+            let members = [("token", token.clone()), ("email", json!(email)), ("type", json!("gemini"))];
+            let members: Map<_, _> =
+                members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+            ui.so_far(self.named(format!("gemini-{}.json", part(email)), email, members.clone()));
+            members
+        };
+        so_far("");
         let email = match google::email(means, &tokens.access_token).await {
             Ok(email) => email,
             Err(error) => {
@@ -279,12 +282,8 @@ impl Authenticator for GeminiCli {
                 String::new()
             }
         };
-        let mut document = Map::new();
-        document.insert("token".to_owned(), Value::Object(token_object(means, &tokens)));
-        document.insert("email".to_owned(), json!(email));
-        document.insert("type".to_owned(), json!("gemini"));
-        let so_far = self.named(format!("gemini-{}.json", part(&email)), &email, document.clone());
-        let (projects, auto) = self.projects(&request, &ui, &tokens.access_token, so_far).await?;
+        let mut document = so_far(&email);
+        let (projects, auto) = self.projects(&request, &ui, &tokens.access_token).await?;
         let project = projects.join(",");
         for (key, value) in [("project_id", json!(project)), ("auto", json!(auto)), ("checked", json!(true))]
         {

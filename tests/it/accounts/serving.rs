@@ -120,6 +120,7 @@ async fn every_login_is_renewed_its_lead_ahead_no_sooner_and_no_request_fails_me
         assert_eq!(strangers, 0, "{}: a request had to fail first", login.name);
     }
     assert_eq!(too_soon.redemptions(), []);
+    assert!(world.tokens.values().all(|tokens| tokens.reuses() == 0));
 }
 
 #[tokio::test]
@@ -138,6 +139,7 @@ async fn every_login_is_renewed_after_a_refusal_and_the_client_sees_nothing_of_i
         world.terms[login.name].floor.store(2, Ordering::SeqCst);
         served(&server, login, clients()[0], false).await;
     }
+    assert!(world.tokens.values().all(|tokens| tokens.reuses() == 0));
 }
 
 #[tokio::test]

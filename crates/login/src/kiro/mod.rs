@@ -29,6 +29,12 @@ static ENDPOINTS: [Endpoint; 4] =
 const LIFETIME: Duration = Duration::from_secs(3600);
 /// One person may have several of these under one e-mail.
 pub(crate) const DISTINCT: [&str; 3] = ["auth_method", "provider", "start_url"];
+/// What the Go program and the IDE call some of them. Source: providers-b.md 1.1.1, 1.3.
+pub(crate) const SYNONYMS: [(&str, &str, &str); 3] = [
+    ("auth_method", "google", "social"),
+    ("auth_method", "github", "social"),
+    ("provider", "builderid", "aws"),
+];
 
 /// A login, of a method that its name says, or else the request.
 #[derive(Debug)]
@@ -103,7 +109,7 @@ impl Kiro {
         let other = format!("{stem}-{}.json", short_hash(token.expose()));
         let name = format!("{stem}.json");
         let login = NewLogin::new(self.means.provider.clone(), name, document, &["email"]);
-        login.with_distinct(&DISTINCT).with_other_name(other)
+        login.with_distinct(&DISTINCT).with_synonyms(&SYNONYMS).with_other_name(other)
     }
 
     fn document(&self, method: Method, brought: &Brought, email: &str) -> Document {

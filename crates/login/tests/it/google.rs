@@ -112,6 +112,27 @@ async fn a_question_for_a_project_that_has_no_answer_does_not_cost_the_tokens() 
 }
 
 #[tokio::test]
+async fn what_fails_while_an_account_is_set_up_does_not_cost_the_tokens() {
+    for project in [None, Some("mine"), Some("ALL")] {
+        let scene = scene().await;
+        for page in [LOAD, "/projects"] {
+            scene.oauth.page(page, [status(403).json(&j!({"error": {"message": "not yours"}}))]);
+        }
+        let mut request = request();
+        if let Some(project) = project {
+            request = request.with_answer("project", project);
+        }
+        let person = scene.willing();
+        scene.login("gemini-cli", request, &person).await.unwrap_err();
+        let so_far = person.so_far.lock().pop().expect("what it had");
+        assert_eq!(so_far.file_name, "gemini-me@example.com.json", "{project:?}");
+        let so_far = document(&so_far);
+        assert!(so_far["token"]["refresh_token"].as_str().unwrap().starts_with("refresh-"), "{so_far}");
+        assert_eq!((&so_far["type"], so_far.get("project_id")), (&j!("gemini"), None));
+    }
+}
+
+#[tokio::test]
 async fn all_projects_make_one_file_and_those_that_fail_are_named() {
     let scene = scene().await;
     scene.oauth.page(

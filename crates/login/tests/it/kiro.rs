@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cliproxy_core::{LoginErrorKind, LoginRequest, LoginStep};
+use cliproxy_core::{Document, LoginErrorKind, LoginRequest, LoginStep, NewLogin};
 use cliproxy_testkit::{html, json, status};
 use serde_json::{Value, json as j};
 
@@ -470,6 +470,38 @@ async fn one_person_keeps_a_file_for_each_of_their_ways_in() {
         existing.push(credential);
     }
     assert_eq!(existing.len(), 4);
+}
+
+/// Source: providers-b.md 1.1.1 and 1.3: what the Go program's web logins and the IDE write.
+#[tokio::test]
+async fn what_another_program_stored_of_the_same_way_in_is_the_same_account() {
+    let scene = Scene::new().await;
+    scene.oauth.page("/amazonq/getUsageLimits", [json(&j!({"userInfo": {"email": "me@example.com"}}))]);
+    for (method, auth_method, provider, same) in [
+        ("google", "google", "Google", true),
+        ("google", "social", "google", true),
+        ("github", "github", "GitHub", true),
+        ("builder-id", "builder-id", "BuilderId", true),
+        ("builder-id", "Builder-ID", "aws", true),
+        ("google", "github", "Github", false),
+        ("builder-id", "idc", "AWS", false),
+    ] {
+        let login = scene.login("kiro", by(method, "device"), &Person::answering([])).await.unwrap();
+        let stored = NewLogin::new(
+            login.provider.clone(),
+            "theirs.json",
+            Document::new(
+                j!({"type": "kiro", "email": "me@example.com", "auth_method": auth_method, "provider": provider,
+                    "access_token": "a", "refresh_token": "r"})
+                .as_object()
+                .cloned()
+                .unwrap(),
+            ),
+            &["email"],
+        );
+        let credential = login.into_credential(&[stored.into_credential(&[])]);
+        assert_eq!(credential.id().as_str() == "theirs.json", same, "{method} {auth_method} {provider}");
+    }
 }
 
 #[tokio::test]
