@@ -332,3 +332,17 @@ async fn disable_image_generation_takes_the_tool_out_of_requests() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_key_that_the_environment_has_too_is_the_entrys_and_the_log_names_both_places() {
+    let home = tempfile::TempDir::new().unwrap();
+    std::fs::write(home.path().join(".env"), "GEMINI_API_KEY=AIzaCANARY-of-both\n").unwrap();
+    let entry =
+        "gemini-api-key: [{api-key: AIzaCANARY-of-both, prefix: team, models: [{name: gemini-2.5-pro}]}]\n";
+    let server = Server::with_config_in(home, entry).await;
+    server.wait_for_log("gemini-api-key[0]", 1).await;
+    let log = server.log();
+    let line = log.lines().find(|line| line.contains("gemini-api-key[0]")).unwrap();
+    assert!(line.contains("INFO") && line.contains("GEMINI_API_KEY"), "{line}");
+    assert!(!log.contains("CANARY") && !log.contains("serves as a fallback"), "{log}");
+}

@@ -179,12 +179,8 @@ impl Inner {
             if wanted.insert(credential.id().clone()) {
                 self.register(registration);
             } else {
-                let (credential, origin) = (credential.masked_id(), credential.origin());
-                tracing::warn!(
-                    credential,
-                    ?origin,
-                    "another credential has the same id: this one is left out"
-                );
+                let credential = credential.masked_id();
+                tracing::warn!(credential, "another credential has the same id: this one is left out");
             }
         }
         let gone: Vec<CredentialId> = self

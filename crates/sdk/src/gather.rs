@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use cliproxy_conductor::{Conductor, Registration};
 use cliproxy_config::Config;
-use cliproxy_core::{Credential, CredentialId, ProviderExecutor, StoreError};
+use cliproxy_core::{Credential, CredentialId, Origin, ProviderExecutor, StoreError};
 use cliproxy_executors::{Egress, demo_credential};
 use cliproxy_relay::Relay;
 use cliproxy_transport::Shutdown;
@@ -135,8 +135,8 @@ fn once_each(found: Vec<Credential>) -> Vec<Credential> {
     let is_new = |credential: &Credential| {
         let is_new = known.insert(credential.id().clone());
         if !is_new {
-            let (credential, origin) = (credential.masked_id(), credential.origin());
-            tracing::warn!(credential, ?origin, "another credential has the same id: this one is left out");
+            let (place, credential) = (place(credential), credential.masked_id());
+            tracing::warn!(credential, place, "another credential has the same id: this one is left out");
         }
         is_new
     };
@@ -147,8 +147,8 @@ fn once_each(found: Vec<Credential>) -> Vec<Credential> {
 fn is_held(found: &[Credential], key: &Credential) -> bool {
     let same = found.iter().find(|credential| credential.id() == key.id());
     if let Some(same) = same {
-        let (variable, origin) = (&key.settings().label, same.origin());
-        tracing::info!(variable, ?origin, "the environment's API key is configured too: that entry serves");
+        let (variable, place) = (&key.settings().label, place(same));
+        tracing::info!(variable, place, "the environment's API key is configured too: that entry serves");
     }
     same.is_some()
 }
@@ -156,6 +156,14 @@ fn is_held(found: &[Credential], key: &Credential) -> bool {
 fn masked(id: &CredentialId, registrations: &[Registration]) -> String {
     let known = registrations.iter().find(|one| one.credential.id() == id);
     known.map(|one| one.credential.masked_id()).unwrap_or_default()
+}
+
+/// Where it is to be found, without the address that a file's name may hold.
+fn place(credential: &Credential) -> String {
+    match credential.origin() {
+        Origin::Config(place) | Origin::Environment(place) => place.clone(),
+        _ => credential.masked_id(),
+    }
 }
 
 /// One line a provider: a pool may hold thousands.
