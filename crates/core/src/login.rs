@@ -271,13 +271,6 @@ impl NewLogin {
         self
     }
 
-    /// With values of the members of [`Self::distinct`] that say the same.
-    #[must_use]
-    pub fn with_synonyms(mut self, synonyms: &'static [(&'static str, &'static str, &'static str)]) -> Self {
-        self.synonyms = synonyms;
-        self
-    }
-
     /// With members that have to be equal, or to be missing in both, for it to be the same account.
     #[must_use]
     pub fn with_exact(mut self, members: &[&'static str]) -> Self {

@@ -354,9 +354,7 @@ fn kiro_login(document: Document) -> NewLogin {
     let id = email.or_else(of_profile).or_else(|| document.text("client_id")).unwrap_or("ide");
     let stem = format!("kiro-{}-{}", part(&provider), part(id));
     let identity = if email.is_some() { &["email"] } else { by_token(&document) };
-    named("kiro", &stem, document, identity, None)
-        .with_distinct(&crate::kiro::DISTINCT)
-        .with_synonyms(&crate::kiro::SYNONYMS)
+    crate::kiro::by_way_in(named("kiro", &stem, document, identity, None))
 }
 
 /// What tells an account apart that does not say who it is.

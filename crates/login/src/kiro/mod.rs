@@ -28,13 +28,20 @@ static ENDPOINTS: [Endpoint; 4] =
 /// How long a token lives that does not say so. Source: providers-b.md 1.1.5 "`expiresIn` ≤ 0 → 3600".
 const LIFETIME: Duration = Duration::from_secs(3600);
 /// One person may have several of these under one e-mail.
-pub(crate) const DISTINCT: [&str; 3] = ["auth_method", "provider", "start_url"];
+const DISTINCT: [&str; 3] = ["auth_method", "provider", "start_url"];
 /// What the Go program and the IDE call some of them. Source: providers-b.md 1.1.1, 1.3.
-pub(crate) const SYNONYMS: [(&str, &str, &str); 3] = [
+const SYNONYMS: [(&str, &str, &str); 3] = [
     ("auth_method", "google", "social"),
     ("auth_method", "github", "social"),
     ("provider", "builderid", "aws"),
 ];
+
+/// With what tells a person's accounts of Kiro apart.
+pub(crate) fn by_way_in(login: NewLogin) -> NewLogin {
+    let mut login = login.with_distinct(&DISTINCT);
+    login.synonyms = &SYNONYMS;
+    login
+}
 
 /// A login, of a method that its name says, or else the request.
 #[derive(Debug)]
@@ -109,7 +116,7 @@ impl Kiro {
         let other = format!("{stem}-{}.json", short_hash(token.expose()));
         let name = format!("{stem}.json");
         let login = NewLogin::new(self.means.provider.clone(), name, document, &["email"]);
-        login.with_distinct(&DISTINCT).with_synonyms(&SYNONYMS).with_other_name(other)
+        by_way_in(login).with_other_name(other)
     }
 
     fn document(&self, method: Method, brought: &Brought, email: &str) -> Document {
