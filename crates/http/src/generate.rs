@@ -47,7 +47,7 @@ pub(crate) async fn answer(
         (false, _) => call.options.whole_keepalive,
     };
     // A whole reply names its model itself.
-    let model = stream.then(|| request.model.as_str().to_owned()).unwrap_or_default();
+    let model = if stream { request.model.as_str().to_owned() } else { String::new() };
     let dispatcher = Arc::clone(&inner.dispatcher);
     let answering: Answering = Box::pin(async move { dispatcher.dispatch(request).await });
 
