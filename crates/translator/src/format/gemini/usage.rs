@@ -81,7 +81,12 @@ fn audio(walk: &mut Walk<'_>) -> Result<Option<u64>, CodecError> {
 
 /// As [`decode`], of the text of a `usageMetadata`.
 pub(super) fn read(json: &str) -> Usage {
-    Counts::read(json).map(|counts| decode(&counts)).unwrap_or_default()
+    next(json).unwrap_or_default()
+}
+
+/// As [`read`], of a text that begins with one; what follows is not looked at.
+pub(super) fn next(json: &str) -> Result<Usage, CodecError> {
+    Counts::read(json).map(|counts| decode(&counts))
 }
 
 /// What the provider counted. Of nothing but a traffic type nothing is known (E545).

@@ -74,6 +74,51 @@ fn the_clients_model_is_named_with_and_without_envelope() {
 }
 
 #[test]
+fn a_model_that_is_named_right_is_not_touched_and_one_inside_arguments_is_no_name_of_a_model() {
+    let mut context = ReplyContext::default();
+    context.shown_model = Some("mi\"ne".to_owned());
+    let call = json!([{"functionCall":{"name":"f","args":{"modelVersion":"theirs"}}}]);
+    for (frame, expected) in [
+        (r#"{"modelVersion":"mi\"ne"}"#, None),
+        (r#"{"modelVersion" : "mi\"ne" }"#, None),
+        // The same text, written otherwise.
+        (r#"{"modelVersion":"m\u0069\"ne"}"#, None),
+        (r#"{"responseId":"r"}"#, None),
+        (r#"{"modelVersion":"mi\"ne-2"}"#, Some(r#"{"modelVersion":"mi\"ne"}"#)),
+        (r#"{"modelVersion":"mi"}"#, Some(r#"{"modelVersion":"mi\"ne"}"#)),
+        (&format!(r#"{{"candidates":{call},"modelVersion":"mi\"ne"}}"#), None),
+        (
+            &format!(r#"{{"candidates":{call},"modelVersion":"x"}}"#),
+            Some(&*format!(r#"{{"candidates":{call},"modelVersion":"mi\"ne"}}"#)),
+        ),
+    ] {
+        let (said, ..) = watch("gemini", &context, &[frame.to_owned()]);
+        let expected = expected.map_or(Observed::Pass, |json| {
+            Observed::Replace(format!("data: {json}\n\n").into_bytes().into())
+        });
+        assert_eq!(said, [expected], "{frame}");
+    }
+}
+
+#[test]
+fn usage_is_read_wherever_it_stands_and_whatever_follows_it() {
+    for (frame, input) in [
+        (r#"{"usageMetadata":{"promptTokenCount":3},"modelVersion":"m"}"#, Some(3)),
+        (r#"{"usageMetadata" : { "promptTokenCount" : 3 } }"#, Some(3)),
+        (r#"{"usageMetadata":null}"#, None),
+        (r#"{"usageMetadata":7}"#, None),
+        (r#"{"usageMetadata":{"promptTokenCount":3"#, None),
+    ] {
+        let (_, seen, _) = watch("gemini", &ReplyContext::default(), &[frame.to_owned()]);
+        assert_eq!(seen.usage.input, input, "{frame}");
+    }
+    // A broken byte behind it is the client's to see.
+    let mut observer = codec_of("gemini").stream_observer(&ReplyContext::default());
+    observer.observe(StreamFrame::of(b"{\"usageMetadata\":{\"promptTokenCount\":3},\"x\":\"\xff\"}"));
+    assert_eq!(observer.seen().usage.input, Some(3));
+}
+
+#[test]
 fn a_sentinel_is_kept_from_the_client_and_errors_are_seen() {
     let done = vec![last("STOP", json!([{"text":"a"}])).to_string(), "[DONE]".to_owned()];
     let (said, ..) = watch("gemini", &ReplyContext::default(), &done);

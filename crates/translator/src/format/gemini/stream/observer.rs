@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use cliproxy_core::{ClientError, FinishReason};
 use memchr::memmem::Finder;
-use serde::Deserialize as _;
 use serde_json::value::RawValue;
 
 use super::super::reply::{blocked, finish};
@@ -12,13 +11,15 @@ use super::is_done;
 use crate::codec::{Observed, ReplyContext, StreamObserver, StreamSeen};
 use crate::frame::StreamFrame;
 use crate::framing::write_sse;
-use crate::json::Text;
+use crate::json::{Text, Writer};
 use crate::splice::{Edits, TopLevel};
 
 /// Watches a stream.
 #[derive(Debug)]
 pub(in super::super) struct Observer {
     shown_model: Option<String>,
+    /// The same as it stands in JSON.
+    shown: Vec<u8>,
     words: Words,
     calls: bool,
     seen: StreamSeen,
@@ -38,8 +39,11 @@ struct Words {
 
 impl Observer {
     pub(in super::super) fn new(context: &ReplyContext) -> Self {
+        let mut shown = Writer::default();
+        shown.string(context.shown_model.as_deref().unwrap_or_default());
         Self {
             shown_model: context.shown_model.clone(),
+            shown: shown.into_bytes(),
             words: Words {
                 usage: Finder::new(br#""usageMetadata""#),
                 finish: Finder::new(br#""finishReason""#),
@@ -57,11 +61,11 @@ impl Observer {
     /// The usage alone: Google repeats it in every chunk, and it lies at the end.
     fn count(&mut self, data: &[u8]) {
         let Some(at) = self.words.usage.find(data) else { return };
-        let value = data.get(at + self.words.usage.needle().len()..).unwrap_or_default().trim_ascii_start();
-        let value = value.strip_prefix(b":").unwrap_or(value);
-        let mut reader = serde_json::Deserializer::from_slice(value);
-        if let Ok(counts) = wire::Usage::deserialize(&mut reader) {
-            self.seen.usage.merge(&usage::decode(&counts));
+        let value = member(&self.words.usage, data, at);
+        let text = std::str::from_utf8(value)
+            .or_else(|error| std::str::from_utf8(value.get(..error.valid_up_to()).unwrap_or_default()));
+        if let Ok(Ok(counts)) = text.map(usage::next) {
+            self.seen.usage.merge(&counts);
         }
     }
 
@@ -91,7 +95,11 @@ impl Observer {
     /// The frame with the client's model, when the provider's is another.
     fn renamed(&self, frame: StreamFrame<'_>) -> Option<Bytes> {
         let shown = self.shown_model.as_deref()?;
-        self.words.model.find(frame.data)?;
+        let mut named_so = |at| member(&self.words.model, frame.data, at).starts_with(&self.shown);
+        // Wherever a model stands, it is the right one: this costs a search where the other way costs a scan.
+        if self.words.model.find_iter(frame.data).all(&mut named_so) {
+            return None;
+        }
         let text = std::str::from_utf8(frame.data).ok()?;
         let data = named(text, shown)?;
         let mut out = Vec::with_capacity(data.len() + 16);
@@ -161,16 +169,16 @@ impl StreamObserver for Observer {
     }
 }
 
+/// The value behind a member's name that stands at a place, and whatever follows it.
+fn member<'d>(name: &Finder<'_>, data: &'d [u8], at: usize) -> &'d [u8] {
+    let rest = data.get(at + name.needle().len()..).unwrap_or_default().trim_ascii_start();
+    rest.strip_prefix(b":").unwrap_or(rest).trim_ascii_start()
+}
+
 /// Whether some text is not empty.
 fn says_text(word: &Finder<'_>, data: &[u8]) -> bool {
-    let mut rest = data;
-    while let Some(at) = word.find(rest) {
-        rest = rest.get(at + word.needle().len()..).unwrap_or_default();
-        let value = rest.trim_ascii_start();
-        let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii_start();
-        if value.starts_with(b"\"") && !value.starts_with(b"\"\"") {
-            return true;
-        }
-    }
-    false
+    word.find_iter(data).any(|at| {
+        let value = member(word, data, at);
+        value.starts_with(b"\"") && !value.starts_with(b"\"\"")
+    })
 }
