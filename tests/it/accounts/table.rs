@@ -233,10 +233,12 @@ impl Login {
 
     /// Its file.
     pub fn document(&self, filling: &Filling<'_>) -> Value {
+        // Two accounts never share a refresh token: of two files that do, one would be left out.
+        let refresh = if filling.account == "me" { "refresh-0" } else { "others-refresh-0" };
         let text = [
             ("$account", filling.account),
             ("$access", filling.access),
-            ("$refresh", "refresh-0"),
+            ("$refresh", refresh),
             ("$expired", filling.expired),
             ("$api", filling.api),
             ("$token", filling.token),
