@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -13,6 +13,7 @@ use cliproxy_core::{
     ListedModel, ModelId, ModelInfo, ProviderExecutor, ProviderId, Timestamp, Upstream, UsageSink, boxed,
 };
 use parking_lot::{Mutex, RwLock};
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -115,6 +116,7 @@ impl Builder {
             observers: Arc::new(Observers::new(self.hooks, self.sinks)),
             queue: Queue::default(),
             tasks: TaskTracker::new(),
+            home: OnceLock::new(),
             stop: CancellationToken::new(),
         };
         Arc::new(Conductor { inner: Arc::new(inner) })
@@ -136,9 +138,11 @@ impl Conductor {
         }
     }
 
-    /// Begins renewals and usage records. Call it once, inside the runtime; a second call does nothing.
+    /// Begins renewals and usage records. Call it once, inside the runtime, in which all renewals run from then on, those
+    /// of requests too; a second call does nothing.
     pub fn start(&self) {
         let inner = &self.inner;
+        inner.home.get_or_init(Handle::current);
         if let Some(pump) = inner.observers.pump(inner.stop.clone()) {
             inner.tasks.spawn(pump);
         }

@@ -1,12 +1,14 @@
 //! What the parts of a conductor share.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use cliproxy_core::{CredentialStore, ProviderExecutor, ProviderId, Selector, Timestamp, Upstream};
 use parking_lot::{Mutex, RwLock};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -41,6 +43,8 @@ pub(crate) struct Inner {
     pub(crate) observers: Arc<Observers>,
     pub(crate) queue: Queue,
     pub(crate) tasks: TaskTracker,
+    /// The runtime that was started in.
+    pub(crate) home: OnceLock<Handle>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -80,6 +84,18 @@ impl Settled {
 impl Inner {
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Runs what must come to its end. A request may be served on a thread whose runtime ends before.
+    pub(crate) fn spawn<F>(&self, work: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send,
+    {
+        match self.home.get() {
+            Some(home) => self.tasks.spawn_on(work, home),
+            None => self.tasks.spawn(work),
+        }
     }
 
     /// Says that the roster changed: whoever looks next sees it.

@@ -35,7 +35,7 @@ impl Inner {
             inner.schedule(&entry);
             outcome
         };
-        self.tasks.spawn(work).await.unwrap_or(Err(RenewError::Broken))
+        self.spawn(work).await.unwrap_or(Err(RenewError::Broken))
     }
 
     async fn renew_in_turn(
@@ -56,7 +56,7 @@ impl Inner {
         }
         // In a task of its own: an executor or store that panics has failed like any other, and is tried again.
         let work = Arc::clone(self).renew_now(Arc::clone(entry), Arc::clone(&current));
-        let outcome = self.tasks.spawn(work).await;
+        let outcome = self.spawn(work).await;
         outcome.unwrap_or_else(|_| Err(Failed { with: current, why: RenewError::Broken })).map_err(|failed| {
             self.note_failure(entry, &failed.with, &failed.why);
             failed.why

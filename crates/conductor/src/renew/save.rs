@@ -64,7 +64,7 @@ impl Inner {
         let published = self.publish(entry, &fresh, false);
         if !std::mem::replace(&mut entry.renewal.lock().saving, true) {
             let (inner, entry) = (Arc::clone(self), Arc::clone(entry));
-            self.tasks.spawn(async move { inner.save_later(&entry).await });
+            self.spawn(async move { inner.save_later(&entry).await });
         }
         published
     }

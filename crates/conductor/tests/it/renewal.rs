@@ -10,7 +10,7 @@ use cliproxy_core::*;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 
-use crate::fakes::{FakeExecutor, World, account, settle, sleep, world, world_with};
+use crate::fakes::{FakeExecutor, World, account, request, settle, sleep, world, world_with};
 
 /// A store in memory with one lease a credential, that may be full or slow.
 #[derive(Debug, Default)]
@@ -364,6 +364,30 @@ async fn a_renewal_runs_to_its_end_when_nobody_waits_any_more() {
     *world.script.token.lock() = Some("access-2".to_owned());
     let gone = tokio::time::timeout(Duration::from_millis(50), world.ask("m")).await;
     assert!(gone.is_err());
+    assert_eq!(store.saves.load(Ordering::SeqCst), 0);
+    world.conductor.shutdown().await;
+    assert_eq!(store.text("x.json", "refresh_token").as_deref(), Some("refresh-2"));
+}
+
+/// As the server's workers are: a thread with a runtime of its own, which ends while a renewal is under way.
+#[tokio::test]
+async fn a_renewal_runs_to_its_end_though_the_runtime_of_the_request_ends() {
+    let (world, store, _) = stored_world(FIRST);
+    world.conductor.start();
+    *world.script.token.lock() = Some("access-2".to_owned());
+    let (sender, ended) = tokio::sync::oneshot::channel();
+    let asking = Arc::clone(&world.conductor);
+    let request = request("m");
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let gone = tokio::time::timeout(Duration::from_millis(50), asking.dispatch(request)).await;
+            assert!(gone.is_err());
+        });
+        drop(runtime);
+        sender.send(()).unwrap();
+    });
+    ended.await.unwrap();
     assert_eq!(store.saves.load(Ordering::SeqCst), 0);
     world.conductor.shutdown().await;
     assert_eq!(store.text("x.json", "refresh_token").as_deref(), Some("refresh-2"));

@@ -75,7 +75,9 @@ pub(super) async fn exchange(
 /// How long a token lives. When it ends is said by GitHub's clock, and ours may be another.
 fn lifetime(reply: &Value, theirs: Option<Timestamp>, now: Timestamp) -> Duration {
     let end = reply.get("expires_at").and_then(Value::as_f64).and_then(Timestamp::from_number);
-    let refresh = || reply.get("refresh_in")?.as_u64().map(|seconds| Duration::from_secs(seconds) + EARLY);
+    let refresh = || {
+        reply.get("refresh_in")?.as_u64().map(|seconds| Duration::from_secs(seconds).saturating_add(EARLY))
+    };
     match (end, theirs) {
         (Some(end), Some(theirs)) => end.since(theirs),
         (Some(end), None) => refresh().unwrap_or_else(|| end.since(now)),

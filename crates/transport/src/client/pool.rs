@@ -114,11 +114,20 @@ impl Pool {
             return;
         }
         *sweeping = true;
-        let (sweeper, closing) = (Sweeper(Arc::downgrade(self)), self.closing.clone());
+        // A runtime that is ending drops the task at once, here, and the sweeper takes the lock for that.
+        drop(sweeping);
+        let sweeper = Sweeper { pool: Arc::downgrade(self), goes_on: true };
+        let closing = self.closing.clone();
         let mut next = Instant::now() + self.idle_timeout + self.idle_timeout / SLACK;
         self.tasks.spawn(async move {
+            // All of it, with its drop.
+            let mut sweeper = sweeper;
             while closing.run_until_cancelled(tokio::time::sleep_until(next)).await.is_some() {
-                let Some(later) = sweeper.0.upgrade().and_then(|pool| pool.sweep()) else { return };
+                let Some(later) = sweeper.pool.upgrade().and_then(|pool| pool.sweep()) else {
+                    // Said under the lock already; another one may have begun.
+                    sweeper.goes_on = false;
+                    return;
+                };
                 next = later;
             }
         });
@@ -152,11 +161,14 @@ impl Pool {
 }
 
 /// The one that sweeps. When the thread that it runs on ends before the pool does, the next one may begin.
-struct Sweeper(Weak<Pool>);
+struct Sweeper {
+    pool: Weak<Pool>,
+    goes_on: bool,
+}
 
 impl Drop for Sweeper {
     fn drop(&mut self) {
-        if let Some(pool) = self.0.upgrade() {
+        if let Some(pool) = self.pool.upgrade().filter(|_| self.goes_on) {
             *pool.sweeping.lock() = false;
         }
     }

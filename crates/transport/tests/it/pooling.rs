@@ -43,6 +43,37 @@ async fn a_body_dropped_with_only_its_framing_unread_gives_the_connection_back()
     assert_eq!(upstream.connections(), 1);
 }
 
+/// The runtime drops what still runs on it, and nothing can be begun there any more: to give a connection back would begin
+/// the sweeper.
+#[tokio::test]
+async fn a_runtime_ends_while_a_body_waits_with_only_its_framing_unread() {
+    let upstream = FakeUpstream::start().await;
+    upstream.script_all([stream([raw("data: [DONE]\n\n"), raw("x")])]);
+    let (client, url) = (client(), upstream.url());
+    let (ended, end) = tokio::sync::oneshot::channel();
+    let other = client.clone();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut body = other.send(post(&url, "x"), &Via::new()).await.unwrap().into_body();
+            body.chunk().await.unwrap().unwrap();
+            body.chunk().await.unwrap().unwrap();
+            settle().await;
+            TaskTracker::new().spawn(async move {
+                let _body = body;
+                std::future::pending::<()>().await;
+            });
+            tokio::task::yield_now().await;
+        });
+        drop(runtime);
+        ended.send(()).unwrap();
+    });
+    tokio::time::timeout(Duration::from_secs(20), end).await.expect("the runtime ends").unwrap();
+    // The client goes on elsewhere.
+    let reply = client.send(post(&upstream.url(), "x"), &Via::new()).await.unwrap();
+    reply.into_body().collect_bounded(100).await.unwrap();
+}
+
 #[tokio::test]
 async fn dropping_a_reply_cancels_the_call_upstream() {
     let upstream = FakeUpstream::start().await;
