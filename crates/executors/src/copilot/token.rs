@@ -200,4 +200,13 @@ mod tests {
         let home = Home { domain: None };
         assert_eq!((home.exchange().as_str(), home.api()), (known::COPILOT_TOKEN.default, None));
     }
+
+    #[test]
+    fn a_lifetime_without_measure_is_a_long_one() {
+        let now = Timestamp::from_secs(1_795_000_000);
+        for refresh_in in [u64::MAX, u64::MAX - 1, i64::MAX as u64] {
+            let lives = lifetime(&serde_json::json!({ "refresh_in": refresh_in }), None, now);
+            assert!(now.plus(lives) > now.plus(UNSAID), "{refresh_in}");
+        }
+    }
 }
