@@ -31,7 +31,8 @@ impl Reach {
     /// `None` when it is no fault of an endpoint.
     pub(crate) fn of(error: &ExecutorError) -> Option<Self> {
         let kind = error.kind();
-        let unanswered = matches!(kind, ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Interrupted);
+        // What breaks off has begun: there was a head, whichever part of us reads the rest.
+        let unanswered = matches!(kind, ErrorKind::Connect | ErrorKind::Timeout);
         match kind.is_endpoint_fault() {
             false => None,
             true if unanswered && error.status().is_none() => Some(Self::Way),
@@ -66,46 +67,72 @@ struct Breaker {
     last: Timestamp,
 }
 
-impl Breakers {
-    /// Whether a request may go that way; else when to ask again. While half open, whoever asks first goes and the
-    /// others wait as long again: a probe that never ends blocks nobody for good.
-    pub(crate) fn admit(&self, way: u64, options: &BreakerOptions, now: Timestamp) -> Result<(), Timestamp> {
-        if self.are_none() { Ok(()) } else { self.admit_key(way, options, now) }
-    }
+/// What a request is to find out for others that wait: whether the way, or the model, is well again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Trial {
+    way: bool,
+    model: bool,
+    /// How long the others wait.
+    until: Timestamp,
+}
 
-    /// As [`Self::admit`], for a model of a host.
-    pub(crate) fn admit_model(
+impl Breakers {
+    /// Whether a request may go to a model of an endpoint. While half open, whoever asks first goes and the others wait
+    /// as long again: a trial that never ends blocks nobody for good. So only a request that will be made may ask.
+    pub(crate) fn admit(
         &self,
-        host: u64,
+        endpoint: Endpoint,
         model: &UpstreamModel,
         options: &BreakerOptions,
         now: Timestamp,
-    ) -> Result<(), Timestamp> {
-        if self.are_none() { Ok(()) } else { self.admit_key(key(host, model), options, now) }
-    }
-
-    fn admit_key(&self, key: u64, options: &BreakerOptions, now: Timestamp) -> Result<(), Timestamp> {
+    ) -> Option<Trial> {
+        if self.are_none() {
+            return Some(Trial::default());
+        }
+        let model = key(endpoint.host, model);
         let mut known = self.known.lock();
         if now.since(known.looked_through) >= FORGOTTEN {
             known.looked_through = now;
             known.breakers.retain(|_, breaker| !breaker.is_forgotten(now));
             self.count.store(known.breakers.len(), Ordering::Relaxed);
         }
-        let Some(breaker) = known.breakers.get_mut(&key) else { return Ok(()) };
-        match breaker.until {
-            None => Ok(()),
-            Some(until) if now < until => Err(until),
-            Some(_) => {
-                breaker.until = Some(now.plus(options.open));
-                Ok(())
+        // Both or neither: a trial of the way that the model's rest forbids would only keep others waiting.
+        if known.until(endpoint.way, now).max(known.until(model, now)).is_some() {
+            return None;
+        }
+        let until = now.plus(options.open);
+        Some(Trial { way: known.wait(endpoint.way, until), model: known.wait(model, until), until })
+    }
+
+    /// The request is not made after all: whoever asks next goes.
+    pub(crate) fn give_back(&self, endpoint: Endpoint, model: &UpstreamModel, trial: Trial, now: Timestamp) {
+        let taken = [(trial.way, endpoint.way), (trial.model, key(endpoint.host, model))];
+        let mut known = self.known.lock();
+        for (_, key) in taken.into_iter().filter(|(taken, _)| *taken) {
+            // Unless something else was found out meanwhile.
+            if let Some(breaker) = known.breakers.get_mut(&key).filter(|one| one.until == Some(trial.until)) {
+                breaker.until = Some(now);
             }
         }
     }
 
-    /// Whether none of these models of a host may be asked now.
-    pub(crate) fn rests(&self, host: u64, upstreams: &[UpstreamRoute], now: Timestamp) -> bool {
-        !self.are_none()
-            && upstreams.iter().all(|upstream| self.until(key(host, &upstream.model), now).is_some())
+    /// How much of an endpoint may not be asked now: the way to it, or every one of these models.
+    pub(crate) fn rests(
+        &self,
+        endpoint: Endpoint,
+        upstreams: &[UpstreamRoute],
+        now: Timestamp,
+    ) -> Option<Reach> {
+        if self.are_none() {
+            return None;
+        }
+        let known = self.known.lock();
+        if known.until(endpoint.way, now).is_some() {
+            return Some(Reach::Way);
+        }
+        let all =
+            upstreams.iter().all(|upstream| known.until(key(endpoint.host, &upstream.model), now).is_some());
+        all.then_some(Reach::Model)
     }
 
     /// When a model of an endpoint may be asked again, if it may not now.
@@ -118,11 +145,8 @@ impl Breakers {
         if self.are_none() {
             return None;
         }
-        self.until(endpoint.way, now).max(self.until(key(endpoint.host, model), now))
-    }
-
-    fn until(&self, key: u64, now: Timestamp) -> Option<Timestamp> {
-        self.known.lock().breakers.get(&key)?.until.filter(|until| *until > now)
+        let known = self.known.lock();
+        known.until(endpoint.way, now).max(known.until(key(endpoint.host, model), now))
     }
 
     /// An attempt failed that began at `began`.
@@ -166,6 +190,19 @@ impl Breakers {
 
     fn are_none(&self) -> bool {
         self.count.load(Ordering::Relaxed) == 0
+    }
+}
+
+impl Known {
+    /// Until when a breaker is closed to all.
+    fn until(&self, key: u64, now: Timestamp) -> Option<Timestamp> {
+        self.breakers.get(&key)?.until.filter(|until| *until > now)
+    }
+
+    /// Lets all others wait at a breaker that is half open. Returns whether there is one.
+    fn wait(&mut self, key: u64, until: Timestamp) -> bool {
+        let open = self.breakers.get_mut(&key).and_then(|breaker| breaker.until.as_mut());
+        open.map(|open| *open = until).is_some()
     }
 }
 
@@ -213,6 +250,10 @@ mod tests {
         breakers.fault((HERE, &model()), Reach::Way, options, now, now);
     }
 
+    fn admits(breakers: &Breakers, endpoint: Endpoint, options: &BreakerOptions, now: Timestamp) -> bool {
+        breakers.admit(endpoint, &model(), options, now).is_some()
+    }
+
     #[test]
     fn it_opens_after_faults_in_a_row_and_admits_one_probe_at_a_time() {
         let options = BreakerOptions { threshold: 3, ..BreakerOptions::default() };
@@ -220,20 +261,20 @@ mod tests {
         for _ in 0..2 {
             fault(&breakers, &options, T);
         }
-        assert_eq!(breakers.admit(7, &options, T), Ok(()));
+        assert!(admits(&breakers, HERE, &options, T));
         fault(&breakers, &options, T);
         let reopens = T.plus(options.open);
-        assert_eq!(breakers.admit(7, &options, T), Err(reopens));
+        assert!(!admits(&breakers, HERE, &options, T));
         assert_eq!(breakers.reopens(HERE, &model(), T), Some(reopens));
-        assert_eq!(breakers.admit(8, &options, T), Ok(()));
-        assert_eq!(breakers.admit(7, &options, reopens), Ok(()));
-        assert!(breakers.admit(7, &options, reopens).is_err());
+        assert!(admits(&breakers, Endpoint { way: 8, ..HERE }, &options, T));
+        assert!(admits(&breakers, HERE, &options, reopens));
+        assert!(!admits(&breakers, HERE, &options, reopens));
 
         // The probe fails: open for twice as long. It answers: closed.
         fault(&breakers, &options, reopens);
         assert_eq!(breakers.reopens(HERE, &model(), reopens), Some(reopens.plus(options.open * 2)));
         breakers.well(HERE, &model());
-        assert_eq!(breakers.admit(7, &options, reopens), Ok(()));
+        assert!(admits(&breakers, HERE, &options, reopens));
     }
 
     #[test]
@@ -244,7 +285,7 @@ mod tests {
             fault(&breakers, &options, T);
             breakers.well(HERE, &model());
         }
-        assert_eq!(breakers.admit(7, &options, T), Ok(()));
+        assert!(admits(&breakers, HERE, &options, T));
     }
 
     #[test]
@@ -255,9 +296,35 @@ mod tests {
             fault(&breakers, &options, T);
             breakers.fault((HERE, &model()), Reach::Model, &options, T, T);
         }
-        assert_eq!(breakers.admit(HERE.way, &options, T), Ok(()));
-        assert!(breakers.admit_model(HERE.host, &model(), &options, T).is_err());
-        assert_eq!(breakers.admit_model(HERE.host, &UpstreamModel::new("n"), &options, T), Ok(()));
+        assert!(!admits(&breakers, HERE, &options, T));
+        assert!(breakers.admit(HERE, &UpstreamModel::new("n"), &options, T).is_some());
+    }
+
+    #[test]
+    fn a_trial_that_is_not_made_is_the_next_ones_unless_more_is_known_by_then() {
+        let options = BreakerOptions { threshold: 1, ..BreakerOptions::default() };
+        let breakers = Breakers::default();
+        fault(&breakers, &options, T);
+        let reopens = T.plus(options.open);
+        let trial = breakers.admit(HERE, &model(), &options, reopens).unwrap();
+        assert_eq!((trial.way, trial.model), (true, false));
+        breakers.give_back(HERE, &model(), trial, reopens);
+        assert!(admits(&breakers, HERE, &options, reopens));
+        // That one fails: what is given back late changes nothing.
+        fault(&breakers, &options, reopens);
+        breakers.give_back(HERE, &model(), trial, reopens);
+        assert_eq!(breakers.reopens(HERE, &model(), reopens), Some(reopens.plus(options.open * 2)));
+    }
+
+    #[test]
+    fn a_model_that_rests_leaves_the_trial_of_its_way_to_another() {
+        let options = BreakerOptions { threshold: 1, ..BreakerOptions::default() };
+        let breakers = Breakers::default();
+        let reopens = T.plus(options.open);
+        breakers.fault((HERE, &model()), Reach::Model, &options, reopens, reopens);
+        fault(&breakers, &options, T);
+        assert!(!admits(&breakers, HERE, &options, reopens));
+        assert!(breakers.admit(HERE, &UpstreamModel::new("n"), &options, reopens).is_some());
     }
 
     #[test]
@@ -281,7 +348,7 @@ mod tests {
         for _ in 0..5 {
             fault(&breakers, &options, now);
             now = now.plus(FORGOTTEN);
-            assert_eq!(breakers.admit(HERE.way, &options, now), Ok(()));
+            assert!(admits(&breakers, HERE, &options, now));
             assert!(breakers.are_none(), "and a healthy process takes no lock");
         }
     }

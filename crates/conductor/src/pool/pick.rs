@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::{Board, Dice, Endpoint, Entry, Snapshot, Tier, Tried, bits};
 use crate::BreakerOptions;
-use crate::breaker::Breakers;
+use crate::breaker::{Breakers, Reach, Trial};
 use crate::inner::Share;
 use crate::registry::{ModelRoutes, OfferedModel, Route, UpstreamRoute};
 
@@ -34,6 +34,7 @@ pub(crate) struct Picked {
     pub(crate) info: Arc<ModelInfo>,
     pub(crate) shown: bool,
     pub(crate) probe: Probe,
+    pub(crate) trial: Trial,
     pub(crate) endpoint: Endpoint,
 }
 
@@ -85,12 +86,11 @@ impl Picker<'_> {
             };
             let endpoint = tier.endpoints.get(slot).copied().unwrap_or_default();
             let at = chosen.route.tier;
-            if self.breakers.rests(endpoint.host, &offered.upstreams, now) {
-                tried.leave_out(&self.board.lock(), self.snapshot, at, |one| one.host == endpoint.host);
-                continue;
-            }
-            if self.breakers.admit(endpoint.way, &self.breaker, now).is_err() {
-                tried.leave_out(&self.board.lock(), self.snapshot, at, |one| one.way == endpoint.way);
+            if let Some(reach) = self.breakers.rests(endpoint, &offered.upstreams, now) {
+                tried.leave_out(&self.board.lock(), self.snapshot, at, |one| match reach {
+                    Reach::Way => one.way == endpoint.way,
+                    Reach::Model => one.host == endpoint.host,
+                });
                 continue;
             }
             let entry = tier.entries.get(slot).ok_or(PickError::Stale)?;
@@ -268,14 +268,19 @@ impl Picker<'_> {
         let start = if many > 1 { model.upstream_cursor.fetch_add(1, Ordering::Relaxed) } else { 0 };
         for step in 0..many {
             let Some(upstream) = offered.upstreams.get((start.wrapping_add(step)) % many) else { continue };
-            if tried.has_tried(entry.id(), &upstream.model)
-                || self.breakers.admit_model(endpoint.host, &upstream.model, &self.breaker, now).is_err()
-            {
+            if tried.has_tried(entry.id(), &upstream.model) {
                 continue;
             }
             let begun =
                 if blank { Some(Probe::default()) } else { board.begin(entry.id(), &upstream.model, now) };
             let Some(probe) = begun else { continue };
+            // Last, so that no trial is taken by who may not go.
+            let Some(trial) = self.breakers.admit(endpoint, &upstream.model, &self.breaker, now) else {
+                if probe.is_some() {
+                    board.release(entry.id(), &upstream.model, probe, now);
+                }
+                continue;
+            };
             if many > 1 {
                 tried.try_member(entry.id(), &upstream.model);
             } else {
@@ -288,6 +293,7 @@ impl Picker<'_> {
                 info: Arc::clone(&offered.info),
                 shown: offered.shown,
                 probe,
+                trial,
                 endpoint,
             });
         }

@@ -192,9 +192,11 @@ impl Run {
             return true;
         }
         self.trace.step(|| "the retry budget of this server is spent");
+        // What it was to find out, the next request finds out.
+        let (inner, model) = (&self.ticket.inner, &picked.upstream.model);
+        inner.breakers.give_back(picked.endpoint, model, picked.trial, now);
         if picked.probe.is_some() {
-            let mut board = self.ticket.inner.board.lock();
-            board.release(picked.entry.id(), &picked.upstream.model, picked.probe, now);
+            inner.board.lock().release(picked.entry.id(), model, picked.probe, now);
         }
         false
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cliproxy_conductor::{Options, Strategy};
-use cliproxy_core::{CredentialId, ErrorKind, Secret};
+use cliproxy_core::{CredentialId, Dispatcher as _, ErrorKind, Secret};
 use http::StatusCode;
 
 use crate::fakes::{Play, World, key, sleep, world};
@@ -171,5 +171,113 @@ async fn an_outage_seen_through_many_proxies_does_not_multiply_the_load_either()
         }
         let attempts = world.script.tried().len();
         assert!((10..=30).contains(&attempts), "{play:?}: {attempts}");
+    }
+}
+
+/// Offers each upstream model under an alias; several under one make a pool.
+fn offering(world: &World, id: &str, models: &[(&str, &str)], cools: bool) {
+    world.add(key(id, |settings| {
+        settings.models =
+            models.iter().map(|(name, alias)| cliproxy_core::ModelEntry::new(*name, *alias)).collect();
+        settings.limits.disable_cooling = Some(!cools);
+    }));
+}
+
+/// One fault opens.
+fn touchy() -> Options {
+    let mut options = options();
+    options.breaker.threshold = 1;
+    options
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_credential_that_may_not_ask_a_model_takes_nobodys_look_at_whether_it_is_well() {
+    let mut options = touchy();
+    options.strategy = Strategy::FillFirst;
+    let world = world(options);
+    offering(&world, "a", &[("x", "both"), ("y", "both")], true);
+    offering(&world, "b", &[("x", "single")], false);
+    // `a` has used up its quota of x for a minute.
+    world.script.next("a/x", [Play::Reply(429, Some(60), "{}")]);
+    assert!(world.ask("both").await.result.is_ok());
+    world.script.next("b/x", [Play::Reply(503, None, "{}")]);
+    assert!(world.ask("single").await.result.is_err());
+    assert_eq!(rests(&world, "single").await, Some(Duration::from_secs(2)));
+    sleep(2).await;
+    for _ in 0..4 {
+        // Whichever member of the pool the turn is at.
+        assert!(world.ask("both").await.result.is_ok());
+    }
+    assert!(world.script.seen().iter().all(|seen| seen.credential == "a" && seen.model == "y"));
+    assert!(world.ask("single").await.result.is_ok(), "the look is still to be had");
+    assert_eq!(world.script.tried(), ["b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pick_that_comes_to_nothing_leaves_the_look_at_the_way_to_others() {
+    let world = world(touchy());
+    offering(&world, "a", &[("x", "both"), ("y", "both")], true);
+    offering(&world, "b", &[("z", "b")], false);
+    offering(&world, "c", &[("y", "c")], false);
+    world.script.next("a/x", [Play::Reply(429, Some(60), "{}")]);
+    assert!(world.ask("both").await.result.is_ok());
+    // y rests for longer than the way does: from 2 s to 6 s, and from 3 s to 5 s.
+    world.script.next("c", [Play::Reply(503, None, "{}"), Play::Reply(503, None, "{}")]);
+    assert!(world.ask("c").await.result.is_err());
+    sleep(2).await;
+    assert!(world.ask("c").await.result.is_err());
+    sleep(1).await;
+    world.script.next("b", [Play::Fail(ErrorKind::Connect)]);
+    assert!(world.ask("b").await.result.is_err());
+    assert_eq!(rests(&world, "b").await, Some(Duration::from_secs(2)));
+    sleep(2).await;
+    assert!(world.ask("both").await.result.is_err(), "x cools, y rests");
+    assert_eq!(world.script.tried(), Vec::<String>::new());
+    assert!(world.ask("b").await.result.is_ok());
+    assert!(world.ask("b").await.result.is_ok(), "and the way is well again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_the_retry_budget_does_not_allow_is_left_to_the_next_request() {
+    let mut few = touchy();
+    few.retry_budget.reserve = 0;
+    few.retry_budget.percent = 0;
+    let world = world(few);
+    offering(&world, "a", &[("y", "both"), ("x", "both"), ("x", "single")], false);
+    world.script.next("a/x", [Play::Reply(503, None, "{}")]);
+    assert!(world.ask("single").await.result.is_err());
+    sleep(2).await;
+    world.script.tried();
+    world.script.next("a/y", [Play::Reply(503, None, "{}")]);
+    assert!(world.ask("both").await.result.is_err());
+    let models: Vec<_> = world.script.seen().into_iter().map(|seen| seen.model).collect();
+    assert_eq!(models, ["y"], "x would have been a second try at the same endpoint");
+    assert!(world.ask("single").await.result.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_breaks_off_is_about_its_model_and_not_about_the_way() {
+    // A whole reply breaks off before we have anything to give; a stream when its client had something.
+    for (play, stream) in [
+        (Play::Fail(ErrorKind::Interrupted), false),
+        (Play::Broken(ErrorKind::Interrupted), true),
+        (Play::Cut, true),
+    ] {
+        let world = world(options());
+        world.keys(&["a"]);
+        let late = || Play::After(Duration::from_secs(1), Box::new(play.clone()));
+        world.script.next("a/m", (0..10).map(|_| late()));
+        let ask = |_| world.conductor.dispatch(crate::fakes::request("m").with_stream(stream));
+        for answer in futures_util::future::join_all((0..10).map(ask)).await {
+            match answer.result {
+                Ok(reply) => drop(crate::fakes::read(reply).await),
+                Err(_) => assert!(!stream, "{play:?}"),
+            }
+        }
+        assert_eq!(rests(&world, "m").await, Some(Duration::from_secs(2)), "{play:?}");
+        assert!(
+            world.ask("n").await.result.is_ok(),
+            "{play:?}: the host answered, and others there are well"
+        );
     }
 }
