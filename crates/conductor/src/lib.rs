@@ -32,7 +32,7 @@ pub use options::{
     Strategy,
 };
 pub use renew::RenewError;
-pub use roster::Registration;
+pub use roster::{Registration, is_among};
 pub use select::{FillFirst, RoundRobin, Weighted};
 pub use status::{CredentialStatus, ModelStatus};
 

@@ -60,7 +60,8 @@ impl Roster {
 }
 
 /// Whether one cannot be read, by itself or with a folder that it lies in: the name of a folder ends in a slash.
-fn is_among(unreadable: &BTreeSet<CredentialId>, id: &CredentialId) -> bool {
+#[must_use]
+pub fn is_among(unreadable: &BTreeSet<CredentialId>, id: &CredentialId) -> bool {
     let text = id.as_str();
     let mut folders = text.match_indices('/').filter_map(|(at, _)| text.get(..=at));
     unreadable.contains(id) || folders.any(|folder| unreadable.contains(&CredentialId::new(folder)))

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use cliproxy_conductor::{Conductor, Registration};
+use cliproxy_conductor::{Conductor, Registration, is_among};
 use cliproxy_config::Config;
 use cliproxy_core::{Credential, CredentialId, Origin, ProviderExecutor, StoreError};
 use cliproxy_executors::{Egress, demo_credential};
@@ -78,7 +78,8 @@ pub(crate) async fn all(
         tracing::warn!(credential = problem.name, reason = problem.reason, "skipped a credential");
     }
     // Some name what is wrong inside one that can be read; those are registered all the same.
-    let unreadable = listing.problems.iter().map(|problem| CredentialId::new(&problem.name)).collect();
+    let unreadable: BTreeSet<CredentialId> =
+        listing.problems.iter().map(|problem| CredentialId::new(&problem.name)).collect();
     found.extend(listing.credentials);
     found.extend(parts.credentials.iter().cloned());
     let mut found = once_each(found);
@@ -88,6 +89,7 @@ pub(crate) async fn all(
     found.extend(environment);
     let real = found.len();
     found.push(demo_credential());
+    let listed: BTreeSet<CredentialId> = found.iter().map(|credential| credential.id().clone()).collect();
 
     let mut providers = parts.kept.providers(config, egress.clone(), relay, &parts.executors);
     let (mut registrations, mut open) = (Vec::with_capacity(found.len()), Open::default());
@@ -117,7 +119,9 @@ pub(crate) async fn all(
         }
     }
     let spending = registrations.iter().filter(|one| one.executor.renewal_spends(&one.credential));
-    let twins = store.twins.find(spending.map(|one| &*one.credential));
+    // Disabled, or while its file is being edited, it has its token all the same.
+    let is_held = |id: &CredentialId| listed.contains(id) || is_among(&unreadable, id);
+    let twins = store.twins.find(spending.map(|one| &*one.credential), is_held);
     for (id, reason) in &twins {
         tracing::warn!(credential = masked(id, &registrations), reason, "this credential is not used");
     }

@@ -160,10 +160,10 @@ impl Providers {
     }
 
     /// Which of these are left out because another has their refresh token, and why.
-    pub(crate) fn twins(&mut self, known: &Twins, among: &[Credential]) -> BTreeMap<CredentialId, String> {
+    pub(crate) fn twins(&mut self, among: &[Credential]) -> BTreeMap<CredentialId, String> {
         let spends =
             |one: &&Credential| self.executor(one).is_ok_and(|executor| executor.renewal_spends(one));
-        known.find(among.iter().filter(spends))
+        Twins::default().find(among.iter().filter(spends), |_| true)
     }
 
     /// All that are there by now, kept for the next reload.

@@ -10,7 +10,6 @@ use crate::credentials::without_tokens;
 use crate::entries::is_kept_for_an_entry;
 use crate::providers::Providers;
 use crate::relay;
-use crate::twins::Twins;
 
 /// One file of the auth directory, without its secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +32,7 @@ pub async fn stored_credentials(config: &Config) -> Result<Vec<StoredCredential>
     let listing = FileStore::new(&config.auth_dir).list().await?;
     let egress = Egress::new(HttpClient::new(ClientOptions::new()), ProxyChoice::Environment);
     let mut providers = Providers::new(config, egress, &relay::without_pages(), &[]);
-    let twins = providers.twins(&Twins::default(), &listing.credentials);
+    let twins = providers.twins(&listing.credentials);
     let mut all: Vec<_> = listing
         .credentials
         .iter()

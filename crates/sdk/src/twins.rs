@@ -21,42 +21,46 @@ struct Twin {
     /// The hash of its refresh token.
     token: String,
     of: CredentialId,
+    /// That one, masked.
+    known_as: String,
 }
 
 impl Twins {
     /// Which of these are left out, and why: all but one of those with one token, and those that were before and have not
-    /// changed since: what the other one has by now was renewed, and theirs is spent.
+    /// changed since. What the other one has by now was renewed, and theirs is spent, for as long as `is_held` says that the
+    /// other one is there: disabled, or while it cannot be read, it has its token all the same.
     pub(crate) fn find<'c>(
         &self,
         logins: impl Iterator<Item = &'c Credential>,
+        is_held: impl Fn(&CredentialId) -> bool,
     ) -> BTreeMap<CredentialId, String> {
-        let mut logins: Vec<(&Credential, String)> =
-            logins.filter_map(|login| Some((login, token(login)?))).collect();
         // In the order of their names, so that nothing depends on how a directory lists them.
-        logins.sort_by_key(|(login, _)| login.id().clone());
-        let mut used: BTreeMap<&str, &Credential> = BTreeMap::new();
+        let logins: BTreeMap<&CredentialId, (&Credential, String)> =
+            logins.filter_map(|login| Some((login.id(), (login, token(login)?)))).collect();
+        let is_used = |id: &CredentialId| logins.get(id).is_some_and(|(login, _)| !login.settings().disabled);
         let mut before = self.left_out.lock();
         before.retain(|id, twin| {
-            logins.iter().any(|(login, token)| login.id() == id && *token == twin.token)
-                && logins.iter().any(|(login, _)| *login.id() == twin.of)
+            is_held(&twin.of) && logins.get(id).is_none_or(|(_, token)| *token == twin.token)
         });
-        for (login, token) in logins.iter().filter(|(login, _)| !before.contains_key(login.id())) {
+        let mut used: BTreeMap<&str, &Credential> = BTreeMap::new();
+        for (login, token) in logins.values() {
+            if !is_used(login.id()) || before.contains_key(login.id()) {
+                continue;
+            }
             let best = used.entry(token).or_insert(*login);
             if login.document().compare_age(best.document()) == Some(Ordering::Greater) {
                 *best = *login;
             }
         }
-        for (login, token) in &logins {
+        // Disabled ones too: enabled after the other one was renewed, theirs is spent.
+        for (login, token) in logins.values() {
             if let Some(best) = used.get(&**token).filter(|best| best.id() != login.id()) {
-                let twin = Twin { token: token.clone(), of: best.id().clone() };
+                let twin = Twin { token: token.clone(), of: best.id().clone(), known_as: best.masked_id() };
                 before.entry(login.id().clone()).or_insert(twin);
             }
         }
-        let of = |id: &CredentialId| {
-            let kept = logins.iter().find(|(login, _)| login.id() == id);
-            kept.map_or_else(|| id.as_str().to_owned(), |(login, _)| login.masked_id())
-        };
-        before.iter().map(|(id, twin)| (id.clone(), why(&of(&twin.of)))).collect()
+        let told = before.iter().filter(|(id, _)| is_used(id));
+        told.map(|(id, twin)| (id.clone(), why(&twin.known_as))).collect()
     }
 }
 
@@ -67,9 +71,9 @@ fn why(other: &str) -> String {
     )
 }
 
-/// The refresh token of a login that is in use, as a hash.
+/// The refresh token of a login, as a hash.
 fn token(login: &Credential) -> Option<String> {
-    if login.kind() == CredentialKind::ApiKey || login.settings().disabled {
+    if login.kind() == CredentialKind::ApiKey {
         return None;
     }
     let document = login.document();
@@ -88,6 +92,8 @@ mod tests {
 
     use super::*;
 
+    const NONE: [&str; 0] = [];
+
     fn login(name: &str, document: &Value) -> Credential {
         Credential::new(
             CredentialId::new(name),
@@ -100,8 +106,22 @@ mod tests {
     }
 
     fn left_out(twins: &Twins, logins: &[Credential]) -> Vec<String> {
-        let found = twins.find(logins.iter());
+        left_out_beside(twins, logins, &[])
+    }
+
+    /// With some that are there and cannot be read.
+    fn left_out_beside(twins: &Twins, logins: &[Credential], unreadable: &[&str]) -> Vec<String> {
+        let is_held = |id: &CredentialId| {
+            logins.iter().any(|login| login.id() == id) || unreadable.contains(&id.as_str())
+        };
+        let found = twins.find(logins.iter(), is_held);
         found.keys().map(|id| id.as_str().to_owned()).collect()
+    }
+
+    fn disabled(login: &Credential) -> Credential {
+        let mut settings = login.settings().clone();
+        settings.disabled = true;
+        login.with_settings(settings)
     }
 
     #[test]
@@ -115,14 +135,11 @@ mod tests {
         for all in [[&a, &b, &c, &d, &e], [&e, &d, &c, &b, &a]] {
             let all: Vec<Credential> = all.into_iter().cloned().collect();
             assert_eq!(left_out(&Twins::default(), &all), ["a", "c"]);
-            let told = format!("{:?}", Twins::default().find(all.iter()));
+            let told = format!("{:?}", Twins::default().find(all.iter(), |_| true));
             assert!(told.contains("refresh token of b") && !told.contains("CANARY"), "{told}");
         }
         assert_eq!(left_out(&Twins::default(), &[c.clone(), a.clone()]), ["c"]);
-        let mut settings = a.settings().clone();
-        settings.disabled = true;
-        let off = a.with_settings(settings);
-        assert_eq!(left_out(&Twins::default(), &[off, c.clone()]), Vec::<String>::new());
+        assert_eq!(left_out(&Twins::default(), &[disabled(&a), c]), NONE);
     }
 
     #[test]
@@ -134,8 +151,54 @@ mod tests {
         let renewed = login("a", &json!({"refresh_token": "R1"}));
         assert_eq!(left_out(&twins, &[renewed.clone(), b.clone()]), ["b"], "its token is spent");
         let anew = login("b", &json!({"refresh_token": "S0"}));
-        assert_eq!(left_out(&twins, &[renewed.clone(), anew]), Vec::<String>::new());
+        assert_eq!(left_out(&twins, &[renewed.clone(), anew]), NONE);
         assert_eq!(left_out(&twins, &[a, b.clone()]), ["b"]);
-        assert_eq!(left_out(&twins, &[b]), Vec::<String>::new(), "the other one is gone");
+        assert_eq!(left_out(&twins, &[b]), NONE, "the other one is gone");
+    }
+
+    /// `b` was left out for `a`, which was renewed.
+    fn renewed() -> (Twins, Credential, Credential) {
+        let (twins, token) = (Twins::default(), json!({"refresh_token": "R0"}));
+        let (a, b) = (login("a", &token), login("b", &token));
+        assert_eq!(left_out(&twins, &[a, b.clone()]), ["b"]);
+        let a = login("a", &json!({"refresh_token": "R1"}));
+        assert_eq!(left_out(&twins, &[a.clone(), b.clone()]), ["b"]);
+        (twins, a, b)
+    }
+
+    #[test]
+    fn one_stays_left_out_while_the_other_one_is_disabled() {
+        let (twins, a, b) = renewed();
+        assert_eq!(left_out(&twins, &[disabled(&a), b.clone()]), ["b"], "its token is spent");
+        assert_eq!(left_out(&twins, &[a, b]), ["b"]);
+    }
+
+    #[test]
+    fn one_stays_left_out_while_the_other_one_cannot_be_read() {
+        let (twins, a, b) = renewed();
+        let beside = |unreadable: &[&str]| left_out_beside(&twins, std::slice::from_ref(&b), unreadable);
+        assert_eq!(beside(&["a"]), ["b"], "the other one goes on from memory");
+        assert_eq!(left_out(&twins, &[a, b.clone()]), ["b"]);
+        assert_eq!(beside(&["c"]), NONE, "the other one is gone");
+    }
+
+    #[test]
+    fn one_that_was_away_for_a_while_comes_back_left_out() {
+        let (twins, a, b) = renewed();
+        assert_eq!(left_out(&twins, &[a.clone(), disabled(&b)]), NONE, "it is out of use as it is");
+        assert_eq!(left_out(&twins, &[a.clone(), b.clone()]), ["b"]);
+        assert_eq!(left_out_beside(&twins, std::slice::from_ref(&a), &["b"]), NONE);
+        assert_eq!(left_out(&twins, &[a, b]), ["b"]);
+    }
+
+    #[test]
+    fn one_that_was_disabled_while_the_other_was_renewed_is_left_out_when_it_is_enabled() {
+        let (twins, token) = (Twins::default(), json!({"refresh_token": "R0"}));
+        let (a, b) = (login("a", &token), login("b", &token));
+        assert_eq!(left_out(&twins, &[disabled(&a), b]), NONE);
+        let b = login("b", &json!({"refresh_token": "R1"}));
+        assert_eq!(left_out(&twins, &[a, b.clone()]), ["a"]);
+        let anew = login("a", &json!({"refresh_token": "S0"}));
+        assert_eq!(left_out(&twins, &[anew, b]), NONE);
     }
 }

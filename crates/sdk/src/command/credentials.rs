@@ -77,6 +77,7 @@ pub async fn run_credentials(
         CredentialCommand::List => work.list(as_json).await,
         CredentialCommand::Test { name, model, lists_within } => {
             let credential = work.find_any(name).await?;
+            work.refuse_twin(&credential).await?;
             let (model, reply) =
                 work.test(&credential, model.as_deref(), (*lists_within, interrupted)).await?;
             // Read anew: the test may have renewed it.
@@ -108,6 +109,7 @@ pub async fn run_credentials(
         }
         CredentialCommand::Refresh { name } => {
             let credential = work.find(name).await?;
+            work.refuse_twin(&credential).await?;
             work.refresh(&credential, interrupted).await?;
             Ok(done(&credential, "refreshed", as_json))
         }
@@ -135,7 +137,7 @@ impl Work<'_> {
         let mut providers = self.providers()?;
         let stored = listing.credentials.iter();
         let configured = self.keys();
-        let twins = providers.twins(&self.store.twins, &listing.credentials);
+        let twins = providers.twins(&listing.credentials);
         let rows = stored.map(|credential| {
             let row = Row::of(credential, &mut providers);
             twins.get(credential.id()).map_or_else(|| row.clone(), |why| row.with_state(why))
@@ -220,6 +222,16 @@ impl Work<'_> {
             return format!("{id} is an entry of the config file: change it there");
         }
         format!("no credential in {} goes by {wanted}", self.config.auth_dir.display())
+    }
+
+    /// Refuses what may renew a login that is left out for another: it would spend the token of that one.
+    async fn refuse_twin(&self, credential: &Credential) -> Result<(), CommandError> {
+        let listing = self.store.list().await?;
+        let why = self.providers()?.twins(&listing.credentials).remove(credential.id());
+        why.map_or(Ok(()), |why| {
+            let message = format!("{}: {why}", credential.masked_id());
+            Err(CommandError::Refused { message })
+        })
     }
 
     /// The turn to change a credential.

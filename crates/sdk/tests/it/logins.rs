@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cliproxy_sdk::command::{CredentialCommand, run_credentials};
+use cliproxy_sdk::command::{CommandError, CredentialCommand, run_credentials};
 use cliproxy_sdk::config::Loader;
 use cliproxy_testkit::{FakeTokenEndpoint, FakeUpstream, Reuse, chat, json, status};
 use serde_json::{Value, json};
@@ -173,6 +173,19 @@ async fn two_files_with_one_refresh_token_spend_it_once_and_the_other_is_named()
     // Their tokens differ by now, and the other one's is spent.
     service.reload().await.unwrap();
     assert_eq!(logins(), ["claude-me (copy).json"]);
+    // Not even while that one is out of use, or somebody writes its file.
+    let path = place.auth_dir().join("claude-me (copy).json");
+    let kept = std::fs::read_to_string(&path).unwrap();
+    let mut off: Value = serde_json::from_str(&kept).unwrap();
+    off["disabled"] = json!(true);
+    for meanwhile in [off.to_string(), r#"{"type":"cla"#.to_owned()] {
+        std::fs::write(&path, &meanwhile).unwrap();
+        service.reload().await.unwrap();
+        assert!(!logins().contains(&"claude-me.json".to_owned()), "{meanwhile}");
+        std::fs::write(&path, &kept).unwrap();
+        service.reload().await.unwrap();
+        assert_eq!(logins(), ["claude-me (copy).json"]);
+    }
     // Its own login, and both serve.
     let mut own = file.clone();
     own["refresh_token"] = json!("S0");
@@ -182,4 +195,39 @@ async fn two_files_with_one_refresh_token_spend_it_once_and_the_other_is_named()
     assert_eq!(logins().len(), 2);
     assert_eq!((tokens.redemptions().len(), tokens.reuses()), (1, 0));
     service.stop().await;
+}
+
+#[tokio::test]
+async fn a_login_that_is_left_out_for_another_is_neither_renewed_nor_tested_by_itself() {
+    let tokens = FakeTokenEndpoint::start(["R0"]).await;
+    tokens.set_reuse(Reuse::Revokes);
+    let place = Place::new();
+    place.write(&format!("endpoints: {{claude: {{token: '{url}', api: '{url}'}}}}\n", url = tokens.url()));
+    let file = json!({"type": "claude", "access_token": "A0", "refresh_token": "R0",
+        "expired": "2020-01-01T00:00:00Z"});
+    for name in ["a.json", "b.json"] {
+        stored(&place, name, &file);
+    }
+    let config = Loader::new(place.environment.clone()).load_file(&place.path()).unwrap().config;
+    let run = |command: CredentialCommand, as_json: bool| {
+        let (config, environment) = (&config, &place.environment);
+        async move { run_credentials(config, environment, &command, as_json, std::future::pending()).await }
+    };
+    let listed: Value = serde_json::from_str(&run(CredentialCommand::List, true).await.unwrap()).unwrap();
+    let why = listed[1]["state"].as_str().unwrap();
+    assert!(why.contains("refresh token of a.json"), "{why}");
+    let name = || "b".to_owned();
+    for command in [
+        CredentialCommand::Test { name: name(), model: None, lists_within: Duration::ZERO },
+        CredentialCommand::Refresh { name: name() },
+    ] {
+        for as_json in [false, true] {
+            let error = run(command.clone(), as_json).await.unwrap_err();
+            assert!(matches!(error, CommandError::Refused { .. }), "{command:?}: {error}");
+            assert_eq!(error.to_string(), format!("b.json: {why}"));
+        }
+    }
+    assert!(tokens.redemptions().is_empty(), "the token of the other one is not spent");
+    run(CredentialCommand::Refresh { name: "a".to_owned() }, true).await.unwrap();
+    assert_eq!((tokens.redemptions().len(), tokens.reuses()), (1, 0));
 }
