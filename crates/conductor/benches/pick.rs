@@ -47,24 +47,29 @@ impl ProviderExecutor for Idle {
 }
 
 fn pool(keys: usize, strategy: Strategy) -> Arc<Conductor> {
+    pools(&["p"], keys, strategy)
+}
+
+fn pools(providers: &[&'static str], keys: usize, strategy: Strategy) -> Arc<Conductor> {
     let mut options = Options::default();
     options.strategy = strategy;
     let conductor = Conductor::builder(Arc::new(Nowhere)).options(options).build();
-    let executor: Arc<dyn ProviderExecutor> = Arc::new(Idle(ProviderId::from_static("p")));
     let models: Vec<ModelInfo> = (0..40).map(|n| ModelInfo::new(format!("model-{n}"))).collect();
-    let registrations = (0..keys)
-        .map(|n| {
+    let mut registrations = Vec::new();
+    for provider in providers {
+        let executor: Arc<dyn ProviderExecutor> = Arc::new(Idle(ProviderId::from_static(provider)));
+        registrations.extend((0..keys).map(|n| {
             let credential = Credential::new(
-                CredentialId::new(format!("claude:apikey:{n:012x}")),
-                ProviderId::from_static("p"),
+                CredentialId::new(format!("{provider}:apikey:{n:012x}")),
+                ProviderId::from_static(provider),
                 CredentialKind::ApiKey,
                 Origin::Config("bench".to_owned()),
                 Document::default(),
                 Settings::new("bench"),
             );
             Registration::new(Arc::clone(&executor), Arc::new(credential), models.clone())
-        })
-        .collect();
+        }));
+    }
     conductor.sync(registrations);
     conductor.pick("model-7").unwrap();
     conductor
@@ -85,6 +90,12 @@ fn fill_first(bencher: Bencher<'_, '_>, keys: usize) {
 #[divan::bench(args = [1, 100, 10_000])]
 fn weighted(bencher: Bencher<'_, '_>, keys: usize) {
     let conductor = pool(keys, Strategy::Weighted);
+    bencher.bench(|| conductor.pick("model-7"));
+}
+
+#[divan::bench(args = [100, 10_000])]
+fn two_providers_by_weight(bencher: Bencher<'_, '_>, keys: usize) {
+    let conductor = pools(&["p", "q"], keys / 2, Strategy::Weighted);
     bencher.bench(|| conductor.pick("model-7"));
 }
 

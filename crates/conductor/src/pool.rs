@@ -9,6 +9,7 @@ mod pick;
 mod stale;
 mod tier;
 mod tried;
+mod weights;
 
 pub(crate) use board::Board;
 pub(crate) use endpoint::Endpoint;
@@ -16,3 +17,4 @@ pub(crate) use entry::{Entry, Shape};
 pub(crate) use pick::{PickError, Picked, Picker};
 pub(crate) use tier::{Dice, Snapshot, Tier};
 pub(crate) use tried::Tried;
+pub(crate) use weights::Weights;

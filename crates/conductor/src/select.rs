@@ -1,5 +1,6 @@
 //! The selectors we ship. Anyone may write another: [`cliproxy_core::Selector`].
 
+mod credits;
 mod fill_first;
 mod round_robin;
 mod weighted;

@@ -21,6 +21,12 @@ impl<'a> ReadyView<'a> {
         Self { words, slots }
     }
 
+    /// The bits as they were given; those beyond the slots mean nothing.
+    #[must_use]
+    pub fn words(&self) -> &'a [u64] {
+        self.words
+    }
+
     /// How many slots there are, ready or not.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -103,6 +109,9 @@ pub struct PickContext<'a> {
     pub group: u64,
     /// Where the last pick of this group stood; the conductor keeps it, the selector reads and advances it.
     pub cursor: &'a AtomicUsize,
+    /// Another number whenever a credential in a slot becomes another one, so that what was read from all of them
+    /// need not be read again for each pick; `None` when nobody keeps count.
+    pub revision: Option<u64>,
     /// A random number, made for this pick.
     pub random: u64,
     /// Now.
@@ -113,7 +122,7 @@ impl<'a> PickContext<'a> {
     /// A context.
     #[must_use]
     pub fn new(provider: &'a ProviderId, model: &'a str, cursor: &'a AtomicUsize, now: Timestamp) -> Self {
-        Self { provider, model, group: 0, cursor, random: 0, now }
+        Self { provider, model, group: 0, cursor, revision: None, random: 0, now }
     }
 }
 

@@ -6,18 +6,28 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use cliproxy_core::{Credential, CredentialId, Scope, Timestamp, UpstreamModel};
 use cliproxy_quota::{Availability, BackoffPolicy, Fault, Ledger, Mark, Probe, Rest};
 use foldhash::HashMap;
 use tokio::sync::Notify;
 
-use super::{Entry, Snapshot, Tier, bits};
+use super::{Entry, Snapshot, Tier, Weights, bits};
 use crate::registry::{OfferedModel, Route};
+
+/// Numbers of the whole process: a selector that two conductors share must not take the credentials of one for those
+/// of the other.
+fn next_revision() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Board {
     generation: u64,
+    /// Another number whenever a slot gets another credential.
+    revision: u64,
     seats: HashMap<CredentialId, Seat>,
     tiers: Vec<TierBits>,
     expiries: BinaryHeap<Reverse<Expiry>>,
@@ -39,6 +49,7 @@ struct TierBits {
     /// Slots that are blocked for one model; only models that have any.
     blocked: HashMap<UpstreamModel, Vec<u64>>,
     slots: Arc<Vec<Arc<Credential>>>,
+    weights: Weights,
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,6 +67,7 @@ impl Board {
     /// Takes over a new set of credentials; the ledgers of those that stay are kept (Source: runtime.md L.2 22).
     pub(crate) fn install(&mut self, snapshot: &Snapshot, entries: &[Arc<Entry>], now: Timestamp) {
         self.generation = snapshot.generation;
+        self.revision = next_revision();
         let mut old = std::mem::take(&mut self.seats);
         for entry in entries {
             let mut seat = old.remove(entry.id()).unwrap_or_default();
@@ -136,8 +148,15 @@ impl Board {
         tier.clear_blocked(offered, out);
     }
 
-    pub(crate) fn slots(&self, tier: usize) -> Arc<Vec<Arc<Credential>>> {
-        self.tiers.get(tier).map(|tier| Arc::clone(&tier.slots)).unwrap_or_default()
+    /// The credentials of a tier, and the number that is another when one of them is.
+    pub(crate) fn slots(&self, tier: usize) -> (Arc<Vec<Arc<Credential>>>, u64) {
+        let slots = self.tiers.get(tier).map(|tier| Arc::clone(&tier.slots)).unwrap_or_default();
+        (slots, self.revision)
+    }
+
+    /// The weights of some slots of a tier, together.
+    pub(crate) fn weight(&self, tier: usize, words: &[u64]) -> i64 {
+        self.tiers.get(tier).map_or(0, |tier| tier.weights.sum(words))
     }
 
     pub(crate) fn place(&self, id: &CredentialId) -> Option<(usize, usize)> {
@@ -265,23 +284,28 @@ impl Board {
         }
     }
 
-    /// Puts a renewed credential into its slot, for selectors to see.
+    /// Puts a renewed credential into its slot, for selectors to see. Its weight is the same: other settings come with
+    /// [`Self::install`].
     pub(crate) fn replace(&mut self, credential: &Arc<Credential>) {
         let Some((tier, slot)) = self.place(credential.id()) else { return };
         let Some(tier) = self.tiers.get_mut(tier) else { return };
         if let Some(place) = Arc::make_mut(&mut tier.slots).get_mut(slot) {
             *place = Arc::clone(credential);
+            self.revision = next_revision();
         }
     }
 }
 
 impl TierBits {
     fn new(tier: &Tier) -> Self {
+        let slots: Vec<_> = tier.entries.iter().map(|entry| entry.credential()).collect();
+        let weights = Weights::new(slots.iter().map(|credential| credential.settings().weight));
         Self {
-            ready: vec![0; bits::words_for(tier.entries.len())],
-            noted: vec![0; bits::words_for(tier.entries.len())],
+            ready: vec![0; bits::words_for(slots.len())],
+            noted: vec![0; bits::words_for(slots.len())],
             blocked: HashMap::default(),
-            slots: Arc::new(tier.entries.iter().map(|entry| entry.credential()).collect()),
+            slots: Arc::new(slots),
+            weights,
         }
     }
 

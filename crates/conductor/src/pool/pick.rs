@@ -50,7 +50,15 @@ pub(crate) enum PickError {
 struct Chosen {
     route: Route,
     slots: Arc<Vec<Arc<Credential>>>,
+    revision: u64,
     slot: Option<usize>,
+}
+
+impl Chosen {
+    fn new(board: &Board, route: Route, slot: Option<usize>) -> Self {
+        let (slots, revision) = board.slots(route.tier);
+        Self { route, slots, revision, slot }
+    }
 }
 
 /// What the selector chose.
@@ -154,7 +162,7 @@ impl Picker<'_> {
                 if refused.contains(&only.tier) || self.ready(&board, *only, tried, words) == 0 {
                     continue;
                 }
-                return Ok(Chosen { route: *only, slots: board.slots(only.tier), slot: None });
+                return Ok(Chosen::new(&board, *only, None));
             }
             let open: Vec<(usize, Route, usize)> = group
                 .routes
@@ -172,7 +180,7 @@ impl Picker<'_> {
                 many => self.share_among(&board, many, &group.credits, tried, words),
             };
             self.ready(&board, route, tried, words);
-            return Ok(Chosen { route, slots: board.slots(route.tier), slot: None });
+            return Ok(Chosen::new(&board, route, None));
         }
         Err(PickError::Nothing)
     }
@@ -196,7 +204,7 @@ impl Picker<'_> {
         let (tier, slot) = board.place(id)?;
         let route = model.routes().find(|route| route.tier == tier)?;
         self.ready(board, route, tried, words);
-        bits::get(words, slot).then(|| Chosen { route, slots: board.slots(tier), slot: Some(slot) })
+        bits::get(words, slot).then(|| Chosen::new(board, route, Some(slot)))
     }
 
     /// Which of several providers goes next. Source: runtime.md D.1 "Provider order" [H].
@@ -218,7 +226,7 @@ impl Picker<'_> {
         for (at, route, ready) in open {
             let earned = if self.share == Share::ByWeight {
                 self.ready(board, *route, tried, words);
-                weight_of(&board.slots(route.tier), words)
+                board.weight(route.tier, words)
             } else {
                 i64::try_from(*ready).unwrap_or(i64::MAX)
             };
@@ -248,6 +256,7 @@ impl Picker<'_> {
         let cursor = tier.cursors.get(chosen.route.model)?;
         let mut context = PickContext::new(&tier.provider, offered.id.as_str(), cursor, now);
         context.group = tier.group(chosen.route.model);
+        context.revision = Some(chosen.revision);
         context.random = self.dice.roll();
         let view = ReadyView::new(words, &chosen.slots);
         self.selector.pick(&view, &context).filter(|slot| view.is_ready(*slot))
@@ -300,11 +309,4 @@ impl Picker<'_> {
         tried.spend(entry);
         None
     }
-}
-
-fn weight_of(slots: &[Arc<Credential>], words: &[u64]) -> i64 {
-    ReadyView::new(words, slots)
-        .iter()
-        .filter_map(|slot| slots.get(slot))
-        .fold(0, |sum: i64, credential| sum.saturating_add(credential.settings().weight.max(0)))
 }

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cliproxy_conductor::{Options, Strategy, Weighted};
 use cliproxy_core::*;
+use parking_lot::Mutex;
 
-use crate::fakes::{FakeExecutor, Play, World, key, key_of, world};
+use crate::fakes::{FakeExecutor, Play, World, account, key, key_of, world};
+use crate::renewal::Provider;
 
 fn options(strategy: Strategy) -> Options {
     let mut options = Options::default();
@@ -134,6 +136,17 @@ async fn credits_earned_under_other_weights_are_worth_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_joins_or_leaves_a_weighted_pool_counts_at_once() {
+    let world = world(options(Strategy::Weighted));
+    world.keys(&["a", "b"]);
+    assert_eq!(order(&world, "m", 2).await, "ab");
+    world.add(key("c", |settings| settings.weight = 2));
+    assert_eq!(order(&world, "m", 4).await, "cabc");
+    world.conductor.remove(&CredentialId::new("c"));
+    assert_eq!(order(&world, "m", 2).await, "ab");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pool_without_any_weight_serves_nobody() {
     let world = world(options(Strategy::Weighted));
     world.add(key("a", |settings| settings.weight = 0));
@@ -191,6 +204,38 @@ async fn a_selector_can_be_swapped_while_running() {
     assert_eq!(last.0.load(Ordering::Relaxed), 2);
     world.conductor.reconfigure(options(Strategy::RoundRobin));
     assert_eq!(order(&world, "m", 1).await, "c");
+}
+
+/// Always the first, and what it was told of the credentials.
+#[derive(Debug, Default)]
+struct Told(Mutex<Vec<(Option<u64>, String)>>);
+
+impl Selector for Told {
+    fn pick(&self, view: &ReadyView<'_>, context: &PickContext<'_>) -> Option<usize> {
+        let first = view.next_ready(0)?;
+        let token = view.credential(first)?.document().text("access_token").unwrap_or_default().to_owned();
+        self.0.lock().push((context.revision, token));
+        Some(first)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_selector_is_told_when_a_credential_has_become_another() {
+    let told = Arc::new(Told::default());
+    let world = world(options(Strategy::Custom(Arc::clone(&told) as Arc<dyn Selector>)));
+    Arc::new(Provider::default()).wire(&world);
+    world.add(account("x", r#"{"access_token":"access-1","refresh_token":"refresh-1"}"#));
+    order(&world, "m", 2).await;
+    world.conductor.renew(&CredentialId::new("x")).await.unwrap();
+    order(&world, "m", 2).await;
+    world.add(account("y", r#"{"access_token":"other"}"#));
+    order(&world, "m", 1).await;
+    let told = told.0.lock();
+    let [(one, first), (two, second), (three, third), (four, fourth), (five, _)] = told.as_slice() else {
+        panic!("{told:?}");
+    };
+    assert_eq!([first, second, third, fourth], ["access-1", "access-1", "access-2", "access-2"]);
+    assert!(one.is_some() && one == two && two != three && three == four && four != five, "{told:?}");
 }
 
 #[tokio::test(start_paused = true)]
