@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cliproxy_core::{ClientError, FinishReason, ModelInfo, Outline, Usage};
 
+use crate::format::responses::RequestEcho;
 use crate::frame::StreamFrame;
 use crate::loss::{Loss, Rare, ReplyScope};
 use crate::model::{Event, ReasoningControl, Request, Response, StreamError};
@@ -250,8 +251,8 @@ pub struct ReplyContext {
     pub namespaces: HashMap<String, ToolPath>,
     /// The only declared tool, when it is a free-form one: what a call without a name means (E181).
     pub only_custom: Option<String>,
-    /// The members of the request that a Responses object repeats, rendered as JSON members without braces (B67).
-    pub request_echo: Option<Arc<str>>,
+    /// The members of the request that a Responses object repeats (B67).
+    pub request_echo: Option<RequestEcho>,
     /// How many tokens the model's context holds, for providers that tell usage as a part of it.
     pub context_length: Option<u64>,
     /// About how many tokens the prompt is, for providers whose replies may not count them.

@@ -7,6 +7,7 @@ pub mod args;
 pub mod cache;
 pub mod call_ids;
 pub mod carrier;
+pub mod common;
 pub mod custom;
 pub mod errors;
 pub mod estimate;

@@ -1,13 +1,12 @@
 //! What the reply side must know of a request: how tools are called here, and the members that a response object
 //! repeats. Rendered once per request and bounded, so that a stream pins no body. Source: translation.md B67, E.3.
 
-use std::sync::Arc;
-
 use super::encode::{Target, write_choice_value, write_reasoning_members, write_text_members, write_tools};
 use super::{Dialect, RESPONSES, is_family};
 use crate::codec::{Profile, ReplyContext, ToolPath};
 use crate::json::{Text, Writer, one_line};
 use crate::model::{Part, Request, Tool};
+use crate::pass::common::CommonText;
 use crate::pass::services::{Service, service_of};
 
 /// The most that instructions, tools or metadata may take; what is longer is told as if there were none. A response
@@ -46,16 +45,44 @@ pub(super) fn note_request(request: &Request<'_>, context: &mut ReplyContext) {
         _ => None,
     };
     if is_family(request.source) {
-        context.request_echo = Some(Arc::from(rendered(request)));
+        debug_assert!(request.source == RESPONSES, "only this format is decoded so");
+        context.request_echo = Some(RequestEcho::new(request));
     }
 }
 
-/// The members, without braces.
-fn rendered(request: &Request<'_>) -> String {
-    let profile = Profile::default();
-    let target = Target::new(request, &profile, Dialect::Responses);
-    let mut w = Writer::new(Vec::with_capacity(1024));
-    w.begin_object();
+/// The members of a request that a response object repeats. Instructions and tools, which are long and the same in many
+/// requests, are shared with them.
+#[derive(Clone, Debug)]
+pub struct RequestEcho([CommonText; 4]);
+
+impl RequestEcho {
+    fn new(request: &Request<'_>) -> Self {
+        let parts: [fn(&mut Writer, &Request<'_>); 4] =
+            [write_instructions, write_settings, write_declarations, write_labels];
+        Self(parts.map(|part| {
+            let mut w = Writer::new(Vec::with_capacity(512));
+            w.begin_object();
+            part(&mut w, request);
+            w.end_object();
+            let json = String::from_utf8(w.into_bytes()).unwrap_or_default();
+            let members = json.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
+            CommonText::new(&one_line(members))
+        }))
+    }
+
+    /// Writes the members into an object.
+    pub(super) fn write(&self, w: &mut Writer) {
+        self.0.iter().for_each(|members| w.members(members));
+    }
+
+    /// How many bytes of JSON it is.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.0.iter().map(|members| members.len()).sum()
+    }
+}
+
+fn write_instructions(w: &mut Writer, request: &Request<'_>) {
     let instructions = request.instructions.iter().filter_map(Part::as_text);
     let size: usize = instructions.clone().map(Text::size_hint).sum();
     w.key("instructions");
@@ -64,6 +91,9 @@ fn rendered(request: &Request<'_>) -> String {
     } else {
         w.texts(instructions.map(Text::reborrow));
     }
+}
+
+fn write_settings(w: &mut Writer, request: &Request<'_>) {
     w.key("max_output_tokens");
     match request.max_output {
         Some(most) => w.unsigned(most),
@@ -72,7 +102,7 @@ fn rendered(request: &Request<'_>) -> String {
     w.field_boolean("parallel_tool_calls", request.parallel_tools.unwrap_or(true));
     w.key("reasoning");
     w.begin_object();
-    write_reasoning_members(&mut w, &request.reasoning);
+    write_reasoning_members(w, &request.reasoning);
     w.end_object();
     for (key, value) in [("temperature", &request.sampling.temperature), ("top_p", &request.sampling.top_p)] {
         w.field_raw(key, value.as_ref().map_or("1.0", |raw| raw.get()));
@@ -82,8 +112,13 @@ fn rendered(request: &Request<'_>) -> String {
     if request.output.format.is_none() {
         w.field_raw("format", r#"{"type":"text"}"#);
     }
-    write_text_members(&mut w, request, false);
+    write_text_members(w, request, false);
     w.end_object();
+}
+
+fn write_declarations(w: &mut Writer, request: &Request<'_>) {
+    let profile = Profile::default();
+    let target = Target::new(request, &profile, Dialect::Responses);
     w.key("tool_choice");
     let mut choice = Writer::default();
     if let Some(said) = &request.tool_choice {
@@ -94,6 +129,9 @@ fn rendered(request: &Request<'_>) -> String {
     let mut tools = Writer::default();
     write_tools(&mut tools, &target, &request.tools);
     w.raw(bounded(tools).as_deref().unwrap_or("[]"));
+}
+
+fn write_labels(w: &mut Writer, request: &Request<'_>) {
     if let Some(metadata) = request.identity.metadata.as_ref().filter(|raw| raw.get().len() <= MAX_ECHO) {
         w.field_raw("metadata", metadata.get());
     }
@@ -102,11 +140,6 @@ fn rendered(request: &Request<'_>) -> String {
             w.field_raw(key, raw.get());
         }
     }
-    w.end_object();
-    let json = String::from_utf8(w.into_bytes()).unwrap_or_default();
-    let members = json.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-    debug_assert!(request.source == RESPONSES, "only this format is decoded so");
-    one_line(members.unwrap_or(NO_ECHO)).into_owned()
 }
 
 fn bounded(w: Writer) -> Option<String> {

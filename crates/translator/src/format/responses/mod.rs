@@ -33,6 +33,8 @@ mod stream;
 mod usage;
 mod wire;
 
+pub use echo::RequestEcho;
+
 /// The name of the format.
 pub(super) const RESPONSES: &str = "openai-response";
 

@@ -375,7 +375,7 @@ fn b67_the_response_repeats_the_request_within_bounds() {
     let long = json!({"model":"m","input":"q","instructions":"x".repeat(20_000),
         "tools":[{"type":"function","name":"f","description":"d".repeat(20_000),"parameters":{},"strict":false}]});
     let context = context_of(RS, &long);
-    assert!(context.request_echo.as_ref().unwrap().len() < 1024);
+    assert!(context.request_echo.as_ref().unwrap().size() < 1024);
     let response = final_response(&response_stream(CC, &context, &[said("a"), done()]));
     assert_eq!((&response["instructions"], &response["tools"]), (&Value::Null, &json!([])));
 }

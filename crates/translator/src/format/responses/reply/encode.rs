@@ -7,7 +7,8 @@ use cliproxy_core::{FinishReason, Usage};
 use super::annotation;
 use super::item::{CallHead, call_item, image_item, message_item, reasoning_item, refusal_part, text_part};
 use crate::codec::ReplyContext;
-use crate::format::responses::{carrier, echo, ids, is_family, is_tier, patch, shown_model, usage};
+use crate::format::responses::echo::{self, RequestEcho};
+use crate::format::responses::{carrier, ids, is_family, is_tier, patch, shown_model, usage};
 use crate::json::{Raw, Text, Writer};
 use crate::model::{
     Args, Bind, Finish, MediaSource, Part, PartKind, Reasoning, Response, ServerPart, Signature, ToolCall,
@@ -53,7 +54,7 @@ pub(in super::super) struct Head {
     model: String,
     created: i64,
     tier: Option<String>,
-    echo: Option<std::sync::Arc<str>>,
+    echo: Option<RequestEcho>,
 }
 
 impl Head {
@@ -115,7 +116,10 @@ impl Head {
             w.raw(output);
         }
         w.end_array();
-        w.members(self.echo.as_deref().unwrap_or(echo::NO_ECHO));
+        match &self.echo {
+            Some(echo) => echo.write(w),
+            None => w.members(echo::NO_ECHO),
+        }
         if let Some(tier) = &self.tier {
             w.field_string("service_tier", tier);
         }
