@@ -17,7 +17,7 @@ use http::HeaderMap;
 use crate::bridge::Shared;
 use crate::exchange::BridgeExchange;
 use crate::failure::{self, ReplySource};
-use crate::headers;
+use crate::headers::KeptHeaders;
 use crate::request::Prepared;
 use crate::route::{Route, Way};
 use crate::state::Recorder;
@@ -258,7 +258,7 @@ impl Call<'_> {
         lane: L,
     ) -> Result<UpstreamReply, ExecutorError> {
         let shown = self.exchange.shown(&headers);
-        let mut pump = self.pump(headers::detached(headers), body, lane);
+        let mut pump = self.pump(&headers, body, lane);
         poll_fn(|cx| pump.poll_primed(cx)).await?;
         Ok(stream_reply(shown, pump))
     }
@@ -270,7 +270,7 @@ impl Call<'_> {
         body: UpstreamBytes,
         lane: L,
     ) -> Result<(L, Bytes, usize), ExecutorError> {
-        let mut pump = self.pump(headers, body, lane);
+        let mut pump = self.pump(&headers, body, lane);
         poll_fn(|cx| pump.poll_whole(cx)).await?;
         Ok(pump.into_parts())
     }
@@ -282,7 +282,7 @@ impl Call<'_> {
         UpstreamReply::Whole(Box::new(reply))
     }
 
-    fn pump<L: Lane>(&self, headers: HeaderMap, body: UpstreamBytes, lane: L) -> Pump<L> {
+    fn pump<L: Lane>(&self, headers: &HeaderMap, body: UpstreamBytes, lane: L) -> Pump<L> {
         let options = &self.exchange.shared.options;
         let bounds = Bounds {
             preamble_events: options.preamble_events,
@@ -291,14 +291,12 @@ impl Call<'_> {
             total: options.max_reply_bytes,
         };
         let teller = self.exchange.teller(self.target, Some(self.route));
-        let executor = Arc::clone(&self.target.executor);
-        let source = ReplySource { executor, headers, now: self.target.now };
-        Pump::new(body, lane, bounds, source, teller, self.exchange.remarker(self.route))
+        Pump::new(body, lane, bounds, self.source(headers), teller, self.exchange.remarker(self.route))
     }
 
     fn source(&self, headers: &HeaderMap) -> ReplySource {
         let executor = Arc::clone(&self.target.executor);
-        ReplySource { executor, headers: headers.clone(), now: self.target.now }
+        ReplySource { executor, headers: KeptHeaders::of(headers), now: self.target.now }
     }
 }
 

@@ -10,6 +10,7 @@ use http::{HeaderName, HeaderValue};
 
 use crate::exchange::BridgeExchange;
 use crate::failure::{self, ReplySource};
+use crate::headers::KeptHeaders;
 use crate::route::Way;
 
 /// Marks a count that was estimated here.
@@ -54,7 +55,7 @@ impl BridgeExchange {
         let Some(body) = body else {
             let source = ReplySource {
                 executor: Arc::clone(&target.executor),
-                headers: reply.headers,
+                headers: KeptHeaders::of(&reply.headers),
                 now: target.now,
             };
             return Err(source.not_a_reply(&**wire, &reply.body));

@@ -7,12 +7,14 @@ use cliproxy_core::{ErrorKind, ExecutorError, Failure, ProviderExecutor, Timesta
 use cliproxy_translator::json::Writer;
 use cliproxy_translator::model::StreamError;
 use cliproxy_translator::{Codec, CodecError, CodecErrorKind};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
+
+use crate::headers::KeptHeaders;
 
 /// Where a reply comes from, as far as its failures are concerned.
 pub(crate) struct ReplySource {
     pub(crate) executor: Arc<dyn ProviderExecutor>,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: KeptHeaders,
     pub(crate) now: Timestamp,
 }
 
@@ -58,16 +60,17 @@ impl ReplySource {
         let status = ErrorKind::BadReply.status();
         ExecutorError::new(ErrorKind::BadReply, message).with_reply(
             status,
-            self.headers.clone(),
+            self.headers.to_map(),
             Bytes::new(),
         )
     }
 
     fn said(&self, status: Option<StatusCode>, body: Bytes, message: &str) -> ExecutorError {
-        let failure = Failure::in_stream(status, &self.headers, &body, self.now);
+        let headers = self.headers.to_map();
+        let failure = Failure::in_stream(status, &headers, &body, self.now);
         let evidence = self.executor.classify(&failure);
         let status = status.unwrap_or_else(|| evidence.kind.status());
-        ExecutorError::from_evidence(evidence, message).with_reply(status, self.headers.clone(), body)
+        ExecutorError::from_evidence(evidence, message).with_reply(status, headers, body)
     }
 }
 

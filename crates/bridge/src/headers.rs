@@ -94,23 +94,35 @@ fn is_withheld(name: &HeaderName) -> bool {
     NEVER.contains(&name) || NEVER_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// The same headers in memory of their own. As they come they are slices of the buffer that the connection read them
-/// into; kept for the length of a stream they would keep all of it.
-pub(crate) fn detached(mut headers: HeaderMap) -> HeaderMap {
-    let mut text = BytesMut::with_capacity(headers.values().map(HeaderValue::len).sum());
-    for value in headers.values() {
-        text.extend_from_slice(value.as_bytes());
-    }
-    let mut text = text.freeze();
-    for value in headers.values_mut() {
-        let sensitive = value.is_sensitive();
-        // What was a value is one.
-        if let Ok(mut own) = HeaderValue::from_maybe_shared(text.split_to(value.len())) {
-            own.set_sensitive(sensitive);
-            *value = own;
+/// Headers for as long as a stream lasts, in memory of their own. As they come their values are slices of the buffer that
+/// the connection read them into, and all of it would be kept; and a map has room for as many again.
+#[derive(Debug)]
+pub(crate) struct KeptHeaders(Box<[(HeaderName, HeaderValue)]>);
+
+impl KeptHeaders {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let mut text = BytesMut::with_capacity(headers.values().map(HeaderValue::len).sum());
+        for value in headers.values() {
+            text.extend_from_slice(value.as_bytes());
         }
+        let mut text = text.freeze();
+        let own = headers.iter().filter_map(|(name, value)| {
+            // What was a value is one.
+            let mut own = HeaderValue::from_maybe_shared(text.split_to(value.len())).ok()?;
+            own.set_sensitive(value.is_sensitive());
+            Some((name.clone(), own))
+        });
+        Self(own.collect())
     }
-    headers
+
+    /// The headers as they were.
+    pub(crate) fn to_map(&self) -> HeaderMap {
+        let mut map = HeaderMap::with_capacity(self.0.len());
+        for (name, value) in &self.0 {
+            map.append(name, value.clone());
+        }
+        map
+    }
 }
 
 fn is_allowed(name: &HeaderName) -> bool {
@@ -137,19 +149,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn detached_headers_say_the_same_and_hold_nothing_else() {
+    fn kept_headers_say_the_same_and_hold_nothing_else() {
         let read = Bytes::from(b"one\xfftwo and a large rest".to_vec());
         let mut headers = HeaderMap::new();
         headers.append("a", HeaderValue::from_maybe_shared(read.slice(..4)).unwrap());
         headers.append("a", HeaderValue::from_maybe_shared(read.slice(4..7)).unwrap());
         headers.append("b", HeaderValue::from_static(""));
         headers.get_mut("b").unwrap().set_sensitive(true);
-        let same = headers.clone();
 
-        let kept = detached(headers);
-        assert_eq!(kept, same);
-        assert!(kept["b"].is_sensitive());
-        drop(same);
+        let kept = KeptHeaders::of(&headers);
+        let map = kept.to_map();
+        assert_eq!(map, headers);
+        assert!(map["b"].is_sensitive());
+        drop(headers);
         assert!(read.is_unique(), "the buffer is free");
     }
 

@@ -1,19 +1,17 @@
 //! What is ready for the client: the provider's own bytes where they can be shared, ours where they were written.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-/// From this size on a written buffer is given away rather than copied into the shared block.
-const GIVE_AWAY: usize = 16 * 1024;
-/// The block from which small outputs are cut: a few events for one allocation. A silent stream keeps one.
-const BLOCK: usize = 1024;
+/// The room that an output begins with: most events fit in.
+const USUAL: usize = 1024;
 
-/// Whole frames in order. Bytes that came in one piece leave as that piece, uncopied.
+/// Whole frames in order. Bytes that came in one piece leave as that piece, uncopied; what was written leaves with its
+/// buffer, so that a silent stream holds none.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     /// A shared slice, in front of everything written.
     shared: Option<Bytes>,
     written: Vec<u8>,
-    block: BytesMut,
 }
 
 impl Outbox {
@@ -27,12 +25,15 @@ impl Outbox {
         if self.shared.is_none() && self.written.is_empty() {
             self.shared = Some(bytes);
         } else {
-            self.written.extend_from_slice(&bytes);
+            self.writer().extend_from_slice(&bytes);
         }
     }
 
     /// Where encoders write.
     pub(crate) fn writer(&mut self) -> &mut Vec<u8> {
+        if self.written.capacity() == 0 {
+            self.written.reserve(USUAL);
+        }
         &mut self.written
     }
 
@@ -42,17 +43,12 @@ impl Outbox {
         if self.written.is_empty() {
             return shared.filter(|bytes| !bytes.is_empty());
         }
-        if shared.is_none() && self.written.len() >= GIVE_AWAY {
-            return Some(Bytes::from(std::mem::take(&mut self.written)));
-        }
-        let length = self.written.len() + shared.as_ref().map_or(0, Bytes::len);
-        if self.block.capacity() - self.block.len() < length {
-            self.block = BytesMut::with_capacity(length.max(BLOCK));
-        }
-        self.block.extend_from_slice(&shared.unwrap_or_default());
-        self.block.extend_from_slice(&self.written);
-        self.written.clear();
-        Some(self.block.split().freeze())
+        let written = std::mem::take(&mut self.written);
+        let Some(shared) = shared else { return Some(Bytes::from(written)) };
+        let mut joined = Vec::with_capacity(shared.len() + written.len());
+        joined.extend_from_slice(&shared);
+        joined.extend_from_slice(&written);
+        Some(Bytes::from(joined))
     }
 }
 
@@ -77,7 +73,9 @@ mod tests {
         assert_eq!(out.take().unwrap(), "data: a\n\ndata: x\n\ndata: b\n\n");
         assert_eq!((out.len(), out.take()), (0, None));
 
-        out.writer().resize(GIVE_AWAY, b'y');
-        assert_eq!(out.take().unwrap().len(), GIVE_AWAY);
+        out.writer().resize(5000, b'y');
+        let buffer = out.writer().as_ptr();
+        assert_eq!(out.take().unwrap().as_ptr(), buffer, "written bytes are not copied");
+        assert_eq!(out.written.capacity(), 0, "and nothing is kept");
     }
 }
