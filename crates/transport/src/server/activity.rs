@@ -40,6 +40,12 @@ impl Default for Activity {
 }
 
 impl Activity {
+    /// The connection is as if it were new.
+    pub(super) fn restart(&self) {
+        let now = Instant::now();
+        *self.pause.lock() = Pause { idle_since: now, head_since: Some(now) };
+    }
+
     /// A request with a body of this size begins; [`Self::end`] is the end of its reply.
     pub(super) fn begin(&self, multiplexed: bool, body: u64) {
         self.multiplexed.store(multiplexed, Ordering::Relaxed);

@@ -30,24 +30,65 @@ use crate::socket::{Socket, Stalling};
 use crate::tracked::Tracked;
 
 /// What all connections of a server share.
-#[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) routes: Arc<dyn Routes>,
+    routes: Arc<dyn Routes>,
     pub(super) options: ServerOptions,
-    pub(super) running: AtomicUsize,
-    pub(super) tasks: TaskTracker,
-    pub(super) shutdown: Shutdown,
+    running: AtomicUsize,
+    shutdown: Shutdown,
+    http: auto::Builder<Tracked>,
 }
 
-pub(super) async fn serve(socket: Stalling<Socket>, peer: Peer, shared: Arc<Shared>) {
-    let activity = Arc::new(Activity::default());
-    let io = TokioIo::new(Noticing::new(socket, Arc::clone(&activity)));
+impl Shared {
+    pub(super) fn new(
+        routes: Arc<dyn Routes>,
+        options: ServerOptions,
+        tasks: TaskTracker,
+        shutdown: Shutdown,
+    ) -> Self {
+        let http = builder(&options, tasks);
+        Self { routes, options, running: AtomicUsize::new(0), shutdown, http }
+    }
+}
+
+/// One client: who it is and what it is doing. Small, as a connection holds several of it.
+#[derive(Clone)]
+pub(super) struct Client(Arc<Known>);
+
+struct Known {
+    peer: Peer,
+    shared: Arc<Shared>,
+    activity: Activity,
+}
+
+impl Client {
+    pub(super) fn new(peer: Peer, shared: &Arc<Shared>) -> Self {
+        Self(Arc::new(Known { peer, shared: Arc::clone(shared), activity: Activity::default() }))
+    }
+
+    /// The handshake is over: the time for the first head begins.
+    pub(super) fn greeted(&self) {
+        self.0.activity.restart();
+    }
+
+    pub(super) fn options(&self) -> &ServerOptions {
+        &self.0.shared.options
+    }
+}
+
+impl AsRef<Activity> for Client {
+    fn as_ref(&self) -> &Activity {
+        &self.0.activity
+    }
+}
+
+pub(super) async fn serve(socket: Stalling<Socket>, client: Client) {
+    let Known { shared, activity, .. } = &*client.0;
+    let io = TokioIo::new(Noticing::new(socket, client.clone()));
     let service = {
-        let (shared, activity) = (Arc::clone(&shared), Arc::clone(&activity));
-        service_fn(move |request| answer(request, peer, &shared, &activity))
+        let client = client.clone();
+        service_fn(move |request| answer(request, &client))
     };
-    let builder = builder(&shared);
-    let mut connection = pin!(builder.serve_connection_with_upgrades(io, service));
+    let mut connection = pin!(shared.http.serve_connection_with_upgrades(io, service));
     let draining = shared.shutdown.draining_token();
     let mut drain = pin!(draining.cancelled().fuse());
     let (mut alarm, mut closing, mut last_call) = (Alarm::default(), false, None);
@@ -87,9 +128,8 @@ pub(super) async fn serve(socket: Stalling<Socket>, peer: Peer, shared: Arc<Shar
     }
 }
 
-fn builder(shared: &Shared) -> auto::Builder<Tracked> {
-    let options = &shared.options;
-    let mut builder = auto::Builder::new(Tracked(shared.tasks.clone()));
+fn builder(options: &ServerOptions, tasks: TaskTracker) -> auto::Builder<Tracked> {
+    let mut builder = auto::Builder::new(Tracked(tasks));
     // hyper's own head deadline would also close idle connections; ours tells the two apart.
     builder
         .http1()
@@ -109,26 +149,25 @@ fn builder(shared: &Shared) -> auto::Builder<Tracked> {
 /// Begins to answer. hyper keeps the future for as long as the reply lasts, so that it holds no request.
 fn answer(
     request: Request<Incoming>,
-    peer: Peer,
-    shared: &Arc<Shared>,
-    activity: &Arc<Activity>,
+    client: &Client,
 ) -> impl Future<Output = Result<Response<OutboundBody>, Infallible>> + use<> {
     let h2 = request.version() == Version::HTTP_2;
     let request = InboundBody::attach(request);
-    activity.begin(h2, request.body().announced());
-    let in_flight = InFlight::new(shared, Arc::clone(activity));
-    let reply = reply_to(request, peer, shared);
+    client.0.activity.begin(h2, request.body().announced());
+    let in_flight = InFlight::new(client);
+    let reply = reply_to(request, &client.0);
     async move {
         let response = AssertUnwindSafe(reply).catch_unwind().await.unwrap_or_else(|_| panicked());
         Ok(response.map(|body| body.holding(in_flight)))
     }
 }
 
-fn reply_to(request: Request<InboundBody>, peer: Peer, shared: &Shared) -> BoxFuture<Response<OutboundBody>> {
+fn reply_to(request: Request<InboundBody>, client: &Known) -> BoxFuture<Response<OutboundBody>> {
+    let shared = &client.shared;
     if shared.running.load(Ordering::Acquire) > shared.options.max_requests {
         return Box::pin(ready(shared.routes.busy(&request).unwrap_or_else(routes::busy)));
     }
-    match catch_unwind(AssertUnwindSafe(|| shared.routes.handle(request, peer))) {
+    match catch_unwind(AssertUnwindSafe(|| shared.routes.handle(request, client.peer))) {
         Ok(Routed::Reply(reply)) => reply,
         Ok(Routed::Unmatched(_)) => Box::pin(ready(routes::not_found())),
         Err(_) => Box::pin(ready(panicked())),
@@ -141,22 +180,20 @@ fn panicked() -> Response<OutboundBody> {
 }
 
 /// A request from its head to the end of its reply.
-pub(super) struct InFlight {
-    shared: Arc<Shared>,
-    activity: Arc<Activity>,
-}
+pub(super) struct InFlight(Client);
 
 impl InFlight {
-    /// One that `activity` has begun.
-    fn new(shared: &Arc<Shared>, activity: Arc<Activity>) -> Self {
-        shared.running.fetch_add(1, Ordering::AcqRel);
-        Self { shared: Arc::clone(shared), activity }
+    /// One that the client's activity has begun.
+    fn new(client: &Client) -> Self {
+        client.0.shared.running.fetch_add(1, Ordering::AcqRel);
+        Self(client.clone())
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.shared.running.fetch_sub(1, Ordering::AcqRel);
-        self.activity.end();
+        let Known { shared, activity, .. } = &*self.0.0;
+        shared.running.fetch_sub(1, Ordering::AcqRel);
+        activity.end();
     }
 }

@@ -6,7 +6,6 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
@@ -18,31 +17,33 @@ const NARROW: u64 = 8 * 1024 - 1;
 /// The same while a large body comes, or several requests at once: fewer reads matter more than the buffer then.
 const WIDE: u64 = 64 * 1024 - 1;
 
-pub(super) struct Noticing<S> {
+pub(super) struct Noticing<S, A> {
     socket: Take<S>,
-    activity: Arc<Activity>,
+    client: A,
 }
 
-impl<S: AsyncRead + Unpin> Noticing<S> {
-    pub(super) fn new(socket: S, activity: Arc<Activity>) -> Self {
-        Self { socket: socket.take(NARROW), activity }
+impl<S: AsyncRead + Unpin, A: AsRef<Activity>> Noticing<S, A> {
+    /// `client` is told.
+    pub(super) fn new(socket: S, client: A) -> Self {
+        Self { socket: socket.take(NARROW), client }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Noticing<S> {
+impl<S: AsyncRead + Unpin, A: AsRef<Activity> + Unpin> AsyncRead for Noticing<S, A> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
-        this.socket.set_limit(if this.activity.is_large() { WIDE } else { NARROW });
+        let activity = this.client.as_ref();
+        this.socket.set_limit(if activity.is_large() { WIDE } else { NARROW });
         let read = Pin::new(&mut this.socket).poll_read(cx, buf);
         if buf.filled().len() > before {
-            this.activity.received();
+            activity.received();
         }
         read
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Noticing<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin, A: Unpin> AsyncWrite for Noticing<S, A> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(self.get_mut().socket.get_mut()).poll_write(cx, buf)
     }
@@ -70,6 +71,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Noticing<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     #[tokio::test]

@@ -4,15 +4,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio_rustls::{TlsAcceptor, TlsStream};
 use tokio_util::task::TaskTracker;
 
-use super::connection::{self, Shared};
+use super::connection::{self, Client, Shared};
 use super::options::ServerOptions;
 use super::routes::{Peer, Routes};
 use super::shutdown::Shutdown;
@@ -35,13 +35,7 @@ pub(super) async fn run(door: Door, options: ServerOptions, routes: Arc<dyn Rout
     let Door { listener, address: local, tls, workers } = door;
     let tasks = TaskTracker::new();
     let slots = Arc::new(Semaphore::new(options.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
-    let shared = Arc::new(Shared {
-        routes,
-        options,
-        running: AtomicUsize::new(0),
-        tasks: tasks.clone(),
-        shutdown: shutdown.clone(),
-    });
+    let shared = Arc::new(Shared::new(routes, options, tasks.clone(), shutdown.clone()));
     let draining = shutdown.draining_token();
 
     // Step one: accept until told to stop, then close the listener.
@@ -49,27 +43,20 @@ pub(super) async fn run(door: Door, options: ServerOptions, routes: Arc<dyn Rout
         loop {
             let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
             let (stream, address) = accept(&listener).await;
-            let (shared, tls) = (Arc::clone(&shared), tls.clone());
-            let hard = shutdown.hard_token();
+            let (tls, hard) = (tls.clone(), shutdown.hard_token());
             let peer = Peer::new(address, stream.local_addr().unwrap_or(local), tls.is_some());
-            let Some((worker, counted)) = workers.as_ref().and_then(Workers::take) else {
-                tasks.spawn(async move {
-                    let _slot = slot;
-                    // Pinned here: `run_until_cancelled` has room for what it is given twice over.
-                    hard.run_until_cancelled(pin!(greet(stream, tls, peer, shared))).await;
-                });
-                continue;
+            let client = Client::new(peer, &shared);
+            let (worker, counted) = workers.as_ref().and_then(Workers::take).unzip();
+            let Some(stream) = hand_over(stream, worker) else { continue };
+            let serving = async move {
+                let _held = (slot, counted);
+                // Pinned here: `run_until_cancelled` has room for what it is given twice over.
+                hard.run_until_cancelled(pin!(greet(stream, tls, client))).await;
             };
-            let Some(stream) = taken(stream.into_std()) else { continue };
-            tasks.spawn_on(
-                async move {
-                    let _held = (slot, counted);
-                    // From here on it is the worker that the system tells of what comes.
-                    let Some(stream) = taken(TcpStream::from_std(stream)) else { return };
-                    hard.run_until_cancelled(pin!(greet(stream, tls, peer, shared))).await;
-                },
-                worker,
-            );
+            match worker {
+                Some(worker) => tasks.spawn_on(serving, worker),
+                None => tasks.spawn(serving),
+            };
         }
     };
     draining.run_until_cancelled(accepting).await;
@@ -80,8 +67,13 @@ pub(super) async fn run(door: Door, options: ServerOptions, routes: Arc<dyn Rout
     shutdown.see_out(async { tasks.wait().await }).await;
 }
 
-/// A connection on its way to another thread.
-fn taken<T>(moved: io::Result<T>) -> Option<T> {
+/// Makes it the worker whom the system tells of what comes on a connection.
+fn hand_over(stream: TcpStream, worker: Option<&Handle>) -> Option<TcpStream> {
+    let Some(worker) = worker else { return Some(stream) };
+    let moved = stream.into_std().and_then(|stream| {
+        let _in = worker.enter();
+        TcpStream::from_std(stream)
+    });
     moved.inspect_err(|error| tracing::error!(%error, "cannot hand a connection to its worker")).ok()
 }
 
@@ -105,9 +97,9 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 /// Makes the connection ready for HTTP. A handshake runs here, in the connection's own task, under its deadline.
-async fn greet(stream: TcpStream, tls: Option<TlsAcceptor>, peer: Peer, shared: Arc<Shared>) {
+async fn greet(stream: TcpStream, tls: Option<TlsAcceptor>, client: Client) {
     let prepared =
-        stream.set_nodelay(true).and_then(|()| set_keep_alive(&stream, shared.options.tcp_keep_alive));
+        stream.set_nodelay(true).and_then(|()| set_keep_alive(&stream, client.options().tcp_keep_alive));
     if let Err(error) = prepared {
         tracing::debug!(%error, "a client connection was gone at once");
         return;
@@ -115,14 +107,17 @@ async fn greet(stream: TcpStream, tls: Option<TlsAcceptor>, peer: Peer, shared: 
     let socket = match tls {
         None => Socket::Plain(stream),
         Some(acceptor) => {
-            let limit = shared.options.tls_handshake_timeout;
+            let limit = client.options().tls_handshake_timeout;
             match tokio::time::timeout(limit, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => Socket::Tls(Box::new(TlsStream::Server(stream))),
+                Ok(Ok(stream)) => {
+                    client.greeted();
+                    Socket::Tls(Box::new(TlsStream::Server(stream)))
+                }
                 Ok(Err(error)) => return tracing::debug!(%error, "a TLS handshake failed"),
                 Err(_) => return tracing::debug!("a TLS handshake took too long"),
             }
         }
     };
-    let stalling = Stalling::new(socket, shared.options.write_stall_timeout);
-    connection::serve(stalling, peer, shared).await;
+    let stalling = Stalling::new(socket, client.options().write_stall_timeout);
+    connection::serve(stalling, client).await;
 }
