@@ -72,7 +72,7 @@ impl BridgeExchange {
         };
         let counted =
             self.shared.pool.run(self.request.body.len(), work).await?.map_err(failure::of_request)?;
-        let mut reply = WholeReply::new(Bytes::from(counted.unwrap_or_default()));
+        let mut reply = WholeReply::new(Bytes::from(counted.unwrap_or_default())).made_here();
         reply.headers.insert(ESTIMATE_HEADER, HeaderValue::from_static("true"));
         Ok(UpstreamReply::Whole(Box::new(reply)))
     }

@@ -1,14 +1,16 @@
 //! Endpoints that fail are left alone for a while, so that an outage is no storm. Source: design.md §6.
 //!
 //! What cannot be reached is left alone as a whole, by the way that leads there: an endpoint's host behind a proxy. What
-//! answers, and badly, is left alone for the model that it answered for: others there may be well.
+//! answers, and badly, is left alone for the model that it answered for: others there may be well. Replies that break off
+//! may have been cut anywhere between, so that they tell of the model by that way alone. Token counts have limits and
+//! servers of their own: beside the way they tell of counts, and no generation tells of them.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use cliproxy_core::{ErrorKind, ExecutorError, Timestamp, UpstreamModel};
+use cliproxy_core::{ErrorKind, ExecutorError, Operation, Scope, Timestamp, UpstreamModel};
 use parking_lot::Mutex;
 
 use crate::BreakerOptions;
@@ -23,7 +25,10 @@ const FORGOTTEN: Duration = Duration::from_secs(300);
 pub(crate) enum Reach {
     /// There was no answer: whatever goes the same way gets none either.
     Way,
-    /// The host answered, or began to: it is about the model.
+    /// The answer came, and not to its end: it is about the model by this way, and the way may be well or not. Its head
+    /// may be an hour old.
+    Cut,
+    /// The host answered: it is about the model.
     Model,
 }
 
@@ -31,13 +36,45 @@ impl Reach {
     /// `None` when it is no fault of an endpoint.
     pub(crate) fn of(error: &ExecutorError) -> Option<Self> {
         let kind = error.kind();
-        // What breaks off has begun: there was a head, whichever part of us reads the rest.
-        let unanswered = matches!(kind, ErrorKind::Connect | ErrorKind::Timeout);
-        match kind.is_endpoint_fault() {
-            false => None,
-            true if unanswered && error.status().is_none() => Some(Self::Way),
-            true => Some(Self::Model),
+        if !kind.is_endpoint_fault() {
+            return None;
         }
+        Some(match kind {
+            _ if error.status().is_some() => Self::Model,
+            ErrorKind::Connect | ErrorKind::Timeout => Self::Way,
+            // There was a head, whichever part of us reads the rest.
+            ErrorKind::Interrupted => Self::Cut,
+            // Whoever passes replies on garbled this one.
+            _ if error.evidence().scope == Scope::Request => Self::Cut,
+            _ => Self::Model,
+        })
+    }
+}
+
+/// What a request asks for, and where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) model: &'a UpstreamModel,
+    pub(crate) operation: Operation,
+}
+
+impl Asked<'_> {
+    /// The breakers that it passes: of the way, of the model by that way, of the model.
+    fn keys(self) -> [u64; 3] {
+        [Reach::Way, Reach::Cut, Reach::Model].map(|reach| self.key(reach))
+    }
+
+    /// The breaker that a fault counts at.
+    fn key(self, reach: Reach) -> u64 {
+        let part = match reach {
+            Reach::Way => return self.endpoint.way,
+            Reach::Cut => self.endpoint.way,
+            Reach::Model => self.endpoint.host,
+        };
+        let mut hasher = DefaultHasher::new();
+        (part, self.model.as_str(), self.operation == Operation::CountTokens).hash(&mut hasher);
+        hasher.finish()
     }
 }
 
@@ -67,48 +104,48 @@ struct Breaker {
     last: Timestamp,
 }
 
-/// What a request is to find out for others that wait: whether the way, or the model, is well again.
+/// What a request is to find out for others that wait: which of the breakers that it passes are well again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Trial {
-    way: bool,
-    model: bool,
+    taken: [bool; 3],
     /// How long the others wait.
     until: Timestamp,
+}
+
+impl Trial {
+    fn is_some(self) -> bool {
+        self.taken.contains(&true)
+    }
 }
 
 impl Breakers {
     /// Whether a request may go to a model of an endpoint. While half open, whoever asks first goes and the others wait
     /// as long again: a trial that never ends blocks nobody for good. So only a request that will be made may ask.
-    pub(crate) fn admit(
-        &self,
-        endpoint: Endpoint,
-        model: &UpstreamModel,
-        options: &BreakerOptions,
-        now: Timestamp,
-    ) -> Option<Trial> {
+    pub(crate) fn admit(&self, asked: Asked<'_>, options: &BreakerOptions, now: Timestamp) -> Option<Trial> {
         if self.are_none() {
             return Some(Trial::default());
         }
-        let model = key(endpoint.host, model);
         let mut known = self.known.lock();
         if now.since(known.looked_through) >= FORGOTTEN {
             known.looked_through = now;
             known.breakers.retain(|_, breaker| !breaker.is_forgotten(now));
             self.count.store(known.breakers.len(), Ordering::Relaxed);
         }
-        // Both or neither: a trial of the way that the model's rest forbids would only keep others waiting.
-        if known.until(endpoint.way, now).max(known.until(model, now)).is_some() {
+        // All or none: a trial of the way that the model's rest forbids would only keep others waiting.
+        if known.reopens(asked, now).is_some() {
             return None;
         }
         let until = now.plus(options.open);
-        Some(Trial { way: known.wait(endpoint.way, until), model: known.wait(model, until), until })
+        Some(Trial { taken: asked.keys().map(|key| known.wait(key, until)), until })
     }
 
-    /// The request is not made after all: whoever asks next goes.
-    pub(crate) fn give_back(&self, endpoint: Endpoint, model: &UpstreamModel, trial: Trial, now: Timestamp) {
-        let taken = [(trial.way, endpoint.way), (trial.model, key(endpoint.host, model))];
+    /// The request is not made after all, or told nothing of what it was to find out: whoever asks next goes.
+    pub(crate) fn give_back(&self, asked: Asked<'_>, trial: Trial, now: Timestamp) {
+        if !trial.is_some() {
+            return;
+        }
         let mut known = self.known.lock();
-        for (_, key) in taken.into_iter().filter(|(taken, _)| *taken) {
+        for (_, key) in trial.taken.into_iter().zip(asked.keys()).filter(|(taken, _)| *taken) {
             // Unless something else was found out meanwhile.
             if let Some(breaker) = known.breakers.get_mut(&key).filter(|one| one.until == Some(trial.until)) {
                 breaker.until = Some(now);
@@ -116,11 +153,12 @@ impl Breakers {
         }
     }
 
-    /// How much of an endpoint may not be asked now: the way to it, or every one of these models.
+    /// How much of an endpoint may not be asked now: what goes this way, or every one of these models.
     pub(crate) fn rests(
         &self,
         endpoint: Endpoint,
         upstreams: &[UpstreamRoute],
+        operation: Operation,
         now: Timestamp,
     ) -> Option<Reach> {
         if self.are_none() {
@@ -130,43 +168,37 @@ impl Breakers {
         if known.until(endpoint.way, now).is_some() {
             return Some(Reach::Way);
         }
-        let all =
-            upstreams.iter().all(|upstream| known.until(key(endpoint.host, &upstream.model), now).is_some());
-        all.then_some(Reach::Model)
+        let mut asked = upstreams.iter().map(|one| Asked { endpoint, model: &one.model, operation });
+        if asked.clone().any(|one| known.reopens(one, now).is_none()) {
+            return None;
+        }
+        let models = asked.all(|one| known.until(one.key(Reach::Model), now).is_some());
+        Some(if models { Reach::Model } else { Reach::Way })
     }
 
     /// When a model of an endpoint may be asked again, if it may not now.
-    pub(crate) fn reopens(
-        &self,
-        endpoint: Endpoint,
-        model: &UpstreamModel,
-        now: Timestamp,
-    ) -> Option<Timestamp> {
+    pub(crate) fn reopens(&self, asked: Asked<'_>, now: Timestamp) -> Option<Timestamp> {
         if self.are_none() {
             return None;
         }
-        let known = self.known.lock();
-        known.until(endpoint.way, now).max(known.until(key(endpoint.host, model), now))
+        self.known.lock().reopens(asked, now)
     }
 
     /// An attempt failed that began at `began`.
     pub(crate) fn fault(
         &self,
-        (endpoint, model): (Endpoint, &UpstreamModel),
+        asked: Asked<'_>,
         reach: Reach,
         options: &BreakerOptions,
         began: Timestamp,
         now: Timestamp,
     ) {
-        let model = key(endpoint.host, model);
+        let key = asked.key(reach);
         let mut known = self.known.lock();
-        let key = match reach {
-            Reach::Way => endpoint.way,
-            Reach::Model => {
-                known.breakers.remove(&endpoint.way);
-                model
-            }
-        };
+        // What breaks off proves nothing of the way: in an outage old streams end one by one.
+        if reach == Reach::Model {
+            known.breakers.remove(&asked.endpoint.way);
+        }
         if options.threshold > 0 {
             let breaker = known.breakers.entry(key).or_default();
             // One that was on its way when it opened tells what is known: a burst of faults is one outage.
@@ -177,14 +209,15 @@ impl Breakers {
         self.count.store(known.breakers.len(), Ordering::Relaxed);
     }
 
-    /// The endpoint answered for a model, whatever it said.
-    pub(crate) fn well(&self, endpoint: Endpoint, model: &UpstreamModel) {
+    /// The endpoint answered, whatever it said.
+    pub(crate) fn well(&self, asked: Asked<'_>) {
         if self.are_none() {
             return;
         }
         let mut known = self.known.lock();
-        known.breakers.remove(&endpoint.way);
-        known.breakers.remove(&key(endpoint.host, model));
+        for key in asked.keys() {
+            known.breakers.remove(&key);
+        }
         self.count.store(known.breakers.len(), Ordering::Relaxed);
     }
 
@@ -194,6 +227,11 @@ impl Breakers {
 }
 
 impl Known {
+    /// Until when the breakers on its way keep a request away.
+    fn reopens(&self, asked: Asked<'_>, now: Timestamp) -> Option<Timestamp> {
+        asked.keys().into_iter().filter_map(|key| self.until(key, now)).max()
+    }
+
     /// Until when a breaker is closed to all.
     fn until(&self, key: u64, now: Timestamp) -> Option<Timestamp> {
         self.breakers.get(&key)?.until.filter(|until| *until > now)
@@ -228,30 +266,33 @@ impl Breaker {
     }
 }
 
-fn key(host: u64, model: &UpstreamModel) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (host, model.as_str()).hash(&mut hasher);
-    hasher.finish()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
 
     const T: Timestamp = Timestamp::from_secs(1_000);
     const HERE: Endpoint = Endpoint { host: 6, way: 7 };
 
-    fn model() -> UpstreamModel {
-        UpstreamModel::new("m")
+    static M: LazyLock<UpstreamModel> = LazyLock::new(|| UpstreamModel::new("m"));
+    static N: LazyLock<UpstreamModel> = LazyLock::new(|| UpstreamModel::new("n"));
+
+    fn asking(endpoint: Endpoint, model: &UpstreamModel) -> Asked<'_> {
+        Asked { endpoint, model, operation: Operation::Generate }
+    }
+
+    fn here() -> Asked<'static> {
+        asking(HERE, &M)
     }
 
     /// One that began and failed at once.
     fn fault(breakers: &Breakers, options: &BreakerOptions, now: Timestamp) {
-        breakers.fault((HERE, &model()), Reach::Way, options, now, now);
+        breakers.fault(here(), Reach::Way, options, now, now);
     }
 
-    fn admits(breakers: &Breakers, endpoint: Endpoint, options: &BreakerOptions, now: Timestamp) -> bool {
-        breakers.admit(endpoint, &model(), options, now).is_some()
+    fn admits(breakers: &Breakers, asked: Asked<'_>, options: &BreakerOptions, now: Timestamp) -> bool {
+        breakers.admit(asked, options, now).is_some()
     }
 
     #[test]
@@ -261,20 +302,20 @@ mod tests {
         for _ in 0..2 {
             fault(&breakers, &options, T);
         }
-        assert!(admits(&breakers, HERE, &options, T));
+        assert!(admits(&breakers, here(), &options, T));
         fault(&breakers, &options, T);
         let reopens = T.plus(options.open);
-        assert!(!admits(&breakers, HERE, &options, T));
-        assert_eq!(breakers.reopens(HERE, &model(), T), Some(reopens));
-        assert!(admits(&breakers, Endpoint { way: 8, ..HERE }, &options, T));
-        assert!(admits(&breakers, HERE, &options, reopens));
-        assert!(!admits(&breakers, HERE, &options, reopens));
+        assert!(!admits(&breakers, here(), &options, T));
+        assert_eq!(breakers.reopens(here(), T), Some(reopens));
+        assert!(admits(&breakers, asking(Endpoint { way: 8, ..HERE }, &M), &options, T));
+        assert!(admits(&breakers, here(), &options, reopens));
+        assert!(!admits(&breakers, here(), &options, reopens));
 
         // The probe fails: open for twice as long. It answers: closed.
         fault(&breakers, &options, reopens);
-        assert_eq!(breakers.reopens(HERE, &model(), reopens), Some(reopens.plus(options.open * 2)));
-        breakers.well(HERE, &model());
-        assert!(admits(&breakers, HERE, &options, reopens));
+        assert_eq!(breakers.reopens(here(), reopens), Some(reopens.plus(options.open * 2)));
+        breakers.well(here());
+        assert!(admits(&breakers, here(), &options, reopens));
     }
 
     #[test]
@@ -283,9 +324,9 @@ mod tests {
         let breakers = Breakers::default();
         for _ in 0..5 {
             fault(&breakers, &options, T);
-            breakers.well(HERE, &model());
+            breakers.well(here());
         }
-        assert!(admits(&breakers, HERE, &options, T));
+        assert!(admits(&breakers, here(), &options, T));
     }
 
     #[test]
@@ -294,10 +335,10 @@ mod tests {
         let breakers = Breakers::default();
         for _ in 0..2 {
             fault(&breakers, &options, T);
-            breakers.fault((HERE, &model()), Reach::Model, &options, T, T);
+            breakers.fault(here(), Reach::Model, &options, T, T);
         }
-        assert!(!admits(&breakers, HERE, &options, T));
-        assert!(breakers.admit(HERE, &UpstreamModel::new("n"), &options, T).is_some());
+        assert!(!admits(&breakers, here(), &options, T));
+        assert!(admits(&breakers, asking(HERE, &N), &options, T));
     }
 
     #[test]
@@ -306,14 +347,14 @@ mod tests {
         let breakers = Breakers::default();
         fault(&breakers, &options, T);
         let reopens = T.plus(options.open);
-        let trial = breakers.admit(HERE, &model(), &options, reopens).unwrap();
-        assert_eq!((trial.way, trial.model), (true, false));
-        breakers.give_back(HERE, &model(), trial, reopens);
-        assert!(admits(&breakers, HERE, &options, reopens));
+        let trial = breakers.admit(here(), &options, reopens).unwrap();
+        assert_eq!(trial.taken, [true, false, false]);
+        breakers.give_back(here(), trial, reopens);
+        assert!(admits(&breakers, here(), &options, reopens));
         // That one fails: what is given back late changes nothing.
         fault(&breakers, &options, reopens);
-        breakers.give_back(HERE, &model(), trial, reopens);
-        assert_eq!(breakers.reopens(HERE, &model(), reopens), Some(reopens.plus(options.open * 2)));
+        breakers.give_back(here(), trial, reopens);
+        assert_eq!(breakers.reopens(here(), reopens), Some(reopens.plus(options.open * 2)));
     }
 
     #[test]
@@ -321,10 +362,10 @@ mod tests {
         let options = BreakerOptions { threshold: 1, ..BreakerOptions::default() };
         let breakers = Breakers::default();
         let reopens = T.plus(options.open);
-        breakers.fault((HERE, &model()), Reach::Model, &options, reopens, reopens);
+        breakers.fault(here(), Reach::Model, &options, reopens, reopens);
         fault(&breakers, &options, T);
-        assert!(!admits(&breakers, HERE, &options, reopens));
-        assert!(breakers.admit(HERE, &UpstreamModel::new("n"), &options, reopens).is_some());
+        assert!(!admits(&breakers, here(), &options, reopens));
+        assert!(admits(&breakers, asking(HERE, &N), &options, reopens));
     }
 
     #[test]
@@ -334,7 +375,7 @@ mod tests {
         let mut now = T;
         for _ in 0..40 {
             fault(&breakers, &options, now);
-            let until = breakers.reopens(HERE, &model(), now).unwrap();
+            let until = breakers.reopens(here(), now).unwrap();
             assert!(until.since(now) <= Duration::from_secs(30));
             now = until;
         }
@@ -348,7 +389,7 @@ mod tests {
         for _ in 0..5 {
             fault(&breakers, &options, now);
             now = now.plus(FORGOTTEN);
-            assert!(admits(&breakers, HERE, &options, now));
+            assert!(admits(&breakers, here(), &options, now));
             assert!(breakers.are_none(), "and a healthy process takes no lock");
         }
     }

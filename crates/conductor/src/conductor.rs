@@ -10,7 +10,8 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use cliproxy_core::{
     ClientRequest, Credential, CredentialId, CredentialStore, Dispatched, Dispatcher, ExecutorError, Hook,
-    ListedModel, ModelId, ModelInfo, ProviderExecutor, ProviderId, Timestamp, Upstream, UsageSink, boxed,
+    ListedModel, ModelId, ModelInfo, Operation, ProviderExecutor, ProviderId, Timestamp, Upstream, UsageSink,
+    boxed,
 };
 use parking_lot::{Mutex, RwLock};
 use tokio::runtime::Handle;
@@ -354,13 +355,15 @@ impl Conductor {
         let picked = loop {
             let snapshot = inner.snapshot();
             let resolution = inner.resolve(&settled, &snapshot, model).ok()?;
-            let picker = inner.picker(&settled, &snapshot);
+            let picker = inner.picker(&settled, &snapshot, Operation::Generate);
             match picker.pick(&resolution.model, &mut Tried::default(), None, now) {
                 Ok(picked) => break picked,
                 Err(PickError::Nothing) => return None,
                 Err(PickError::Stale) => {}
             }
         };
+        // Nobody will say what became of it.
+        inner.breakers.give_back(picked.asked(Operation::Generate), picked.trial, now);
         if picked.probe.is_some() {
             inner.board.lock().release(picked.entry.id(), &picked.upstream.model, picked.probe, now);
         }

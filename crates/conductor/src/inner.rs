@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
-use cliproxy_core::{CredentialStore, ProviderExecutor, ProviderId, Selector, Timestamp, Upstream};
+use cliproxy_core::{
+    CredentialStore, Operation, ProviderExecutor, ProviderId, Selector, Timestamp, Upstream,
+};
 use parking_lot::{Mutex, RwLock};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -120,7 +122,12 @@ impl Inner {
         !self.is_outdated() && self.snapshot.load().generation == snapshot.generation
     }
 
-    pub(crate) fn picker<'a>(&'a self, settled: &'a Settled, snapshot: &'a Snapshot) -> Picker<'a> {
+    pub(crate) fn picker<'a>(
+        &'a self,
+        settled: &'a Settled,
+        snapshot: &'a Snapshot,
+        operation: Operation,
+    ) -> Picker<'a> {
         Picker {
             board: &self.board,
             snapshot,
@@ -129,6 +136,7 @@ impl Inner {
             dice: &self.dice,
             breakers: &self.breakers,
             breaker: settled.options.breaker,
+            operation,
         }
     }
 }

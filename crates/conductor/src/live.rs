@@ -9,7 +9,7 @@ use cliproxy_core::{
 use cliproxy_quota::{Fault, Mark, Probe};
 use tokio::time::Instant;
 
-use crate::breaker::Reach;
+use crate::breaker::{Asked, Reach, Trial};
 use crate::inner::{Inner, Settled};
 use crate::pool::{Endpoint, Entry, Picked};
 use crate::retry::Survey;
@@ -50,6 +50,7 @@ pub(crate) struct Live {
     model: UpstreamModel,
     endpoint: Endpoint,
     probe: Probe,
+    trial: Trial,
     started: Timestamp,
     began: Instant,
     attempt: u32,
@@ -72,6 +73,7 @@ impl Live {
             model: picked.upstream.model.clone(),
             endpoint: picked.endpoint,
             probe: picked.probe,
+            trial: picked.trial,
             started: now,
             began: Instant::now(),
             attempt,
@@ -95,10 +97,36 @@ impl Live {
         self.ticket.operation
     }
 
+    fn asked(&self) -> Asked<'_> {
+        Asked { endpoint: self.endpoint, model: &self.model, operation: self.ticket.operation }
+    }
+
+    /// The endpoint answered.
+    fn well(&mut self) {
+        self.ticket.inner.breakers.well(self.asked());
+        self.trial = Trial::default();
+    }
+
+    /// It told nothing of what it was to find out: the next one may.
+    fn tell_nothing(&mut self) {
+        let now = self.ticket.inner.now();
+        let trial = std::mem::take(&mut self.trial);
+        self.ticket.inner.breakers.give_back(self.asked(), trial, now);
+        if self.probe.is_some() {
+            let probe = std::mem::take(&mut self.probe);
+            self.ticket.inner.board.lock().release(self.entry.id(), &self.model, probe, now);
+        }
+    }
+
+    /// Whether what it is told says nothing about generating: providers count tokens under limits of their own.
+    fn is_count(&self) -> bool {
+        self.ticket.operation == Operation::CountTokens
+    }
+
     /// The provider let it in: whatever was half open is open.
     pub(crate) fn admitted(&mut self) {
-        self.ticket.inner.breakers.well(self.endpoint, &self.model);
-        if self.probe.is_some() {
+        self.well();
+        if self.probe.is_some() && !self.is_count() {
             let probe = std::mem::take(&mut self.probe);
             let now = self.ticket.inner.now();
             self.ticket.inner.board.lock().admitted(self.entry.id(), &self.model, probe, now);
@@ -107,9 +135,19 @@ impl Live {
 
     /// It ended well.
     pub(crate) fn succeed(mut self, usage: Usage) {
-        let now = self.ticket.inner.now();
-        self.ticket.inner.breakers.well(self.endpoint, &self.model);
-        self.ticket.inner.board.lock().succeed(self.entry.id(), &self.model, self.started, now);
+        self.well();
+        if self.is_count() {
+            self.tell_nothing();
+        } else {
+            let now = self.ticket.inner.now();
+            self.ticket.inner.board.lock().succeed(self.entry.id(), &self.model, self.started, now);
+        }
+        self.account(OutcomeKind::Success, usage);
+    }
+
+    /// It was answered here: that says nothing about the provider.
+    pub(crate) fn answered_here(mut self, usage: Usage) {
+        self.tell_nothing();
         self.account(OutcomeKind::Success, usage);
     }
 
@@ -128,11 +166,14 @@ impl Live {
     fn mark(&mut self, error: &ExecutorError, fault: Option<&Fault>) -> Option<Mark> {
         let now = self.ticket.inner.now();
         if let Some(reach) = Reach::of(error) {
-            let (at, breaker) = ((self.endpoint, &self.model), &self.ticket.settled.options.breaker);
-            self.ticket.inner.breakers.fault(at, reach, breaker, self.started, now);
+            let breaker = &self.ticket.settled.options.breaker;
+            self.ticket.inner.breakers.fault(self.asked(), reach, breaker, self.started, now);
         } else if error.status().is_some() {
-            self.ticket.inner.breakers.well(self.endpoint, &self.model);
+            self.well();
         }
+        // What it was to find out beside that, or at all.
+        let trial = std::mem::take(&mut self.trial);
+        self.ticket.inner.breakers.give_back(self.asked(), trial, now);
         // Only a server's fault asks, and looks at the whole pool for it.
         let fault = fault.map(|fault| fault.with_alone(is_servers(error.kind()) && self.is_alone(now)));
         let mut board = self.ticket.inner.board.lock();
@@ -153,8 +194,8 @@ impl Live {
             return false;
         };
         let others = |entry: &Entry| entry.id() != self.entry.id();
-        Survey::new(&self.ticket.inner, &self.ticket.settled, &snapshot, &resolution.model, now, others).ready
-            == 0
+        let wanted = (&*resolution.model, self.ticket.operation);
+        Survey::new(&self.ticket.inner, &self.ticket.settled, &snapshot, wanted, now, others).ready == 0
     }
 
     /// Ends it, and records it where somebody takes records.
@@ -203,10 +244,7 @@ impl Drop for Live {
             return;
         }
         // The client went away: that says nothing about the credential (Source: runtime.md L.2 25).
-        if self.probe.is_some() {
-            let now = self.ticket.inner.now();
-            self.ticket.inner.board.lock().release(self.entry.id(), &self.model, self.probe, now);
-        }
+        self.tell_nothing();
         self.account(OutcomeKind::Cancelled, Usage::default());
     }
 }

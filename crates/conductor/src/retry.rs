@@ -5,6 +5,7 @@ mod attempt;
 mod rounds;
 mod run;
 mod survey;
+mod unasked;
 mod verdict;
 
 pub(crate) use run::serve;

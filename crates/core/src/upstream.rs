@@ -73,6 +73,8 @@ pub struct WholeReply {
     pub usage: Usage,
     /// Why it ended.
     pub finish: Option<FinishReason>,
+    /// Whether it was made here, by nobody's answer: it says nothing about the credential or its provider.
+    pub local: bool,
 }
 
 impl WholeReply {
@@ -94,6 +96,13 @@ impl WholeReply {
     pub fn with_end(mut self, usage: Usage, finish: Option<FinishReason>) -> Self {
         self.usage = usage;
         self.finish = finish;
+        self
+    }
+
+    /// Says that it was made here, by nobody's answer.
+    #[must_use]
+    pub fn made_here(mut self) -> Self {
+        self.local = true;
         self
     }
 }

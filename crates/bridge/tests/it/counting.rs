@@ -27,7 +27,7 @@ async fn the_provider_s_own_count_comes_in_the_client_s_format() {
         let value: Value = serde_json::from_slice(&reply.body).unwrap();
         assert_eq!(value["alpha"], 42);
         assert_eq!(value.get("more").is_some(), wire == "alpha", "the same format passes as it is");
-        assert!(!reply.headers.contains_key(MARK));
+        assert!(!reply.headers.contains_key(MARK) && !reply.local);
     }
 }
 
@@ -40,6 +40,7 @@ async fn without_a_count_endpoint_the_count_is_an_estimate_and_says_so() {
     for executor in refusals.into_iter().chain([none]) {
         let reply = body(count(executor).await.unwrap());
         assert_eq!(reply.headers[MARK], "true");
+        assert!(reply.local, "it says nothing about the credential");
         let value: Value = serde_json::from_slice(&reply.body).unwrap();
         // One short word, a role, the priming.
         assert_eq!(value["alpha"], 8);

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use cliproxy_core::{Credential, CredentialId, ModelInfo, PickContext, ReadyView, Selector, Timestamp};
+use cliproxy_core::{
+    Credential, CredentialId, ModelInfo, Operation, PickContext, ReadyView, Selector, Timestamp,
+};
 use cliproxy_quota::Probe;
 use parking_lot::Mutex;
 
 use super::{Board, Dice, Endpoint, Entry, Snapshot, Tier, Tried, bits};
 use crate::BreakerOptions;
-use crate::breaker::{Breakers, Reach, Trial};
+use crate::breaker::{Asked, Breakers, Reach, Trial};
 use crate::inner::Share;
 use crate::registry::{ModelRoutes, OfferedModel, Route, UpstreamRoute};
 
@@ -23,6 +25,7 @@ pub(crate) struct Picker<'a> {
     pub(crate) dice: &'a Dice,
     pub(crate) breakers: &'a Breakers,
     pub(crate) breaker: BreakerOptions,
+    pub(crate) operation: Operation,
 }
 
 /// The credential that goes next, already begun in its ledger.
@@ -36,6 +39,13 @@ pub(crate) struct Picked {
     pub(crate) probe: Probe,
     pub(crate) trial: Trial,
     pub(crate) endpoint: Endpoint,
+}
+
+impl Picked {
+    /// What is asked for with it.
+    pub(crate) fn asked(&self, operation: Operation) -> Asked<'_> {
+        Asked { endpoint: self.endpoint, model: &self.upstream.model, operation }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,9 +104,9 @@ impl Picker<'_> {
             };
             let endpoint = tier.endpoints.get(slot).copied().unwrap_or_default();
             let at = chosen.route.tier;
-            if let Some(reach) = self.breakers.rests(endpoint, &offered.upstreams, now) {
+            if let Some(reach) = self.breakers.rests(endpoint, &offered.upstreams, self.operation, now) {
                 tried.leave_out(&self.board.lock(), self.snapshot, at, |one| match reach {
-                    Reach::Way => one.way == endpoint.way,
+                    Reach::Way | Reach::Cut => one.way == endpoint.way,
                     Reach::Model => one.host == endpoint.host,
                 });
                 continue;
@@ -284,7 +294,8 @@ impl Picker<'_> {
                 if blank { Some(Probe::default()) } else { board.begin(entry.id(), &upstream.model, now) };
             let Some(probe) = begun else { continue };
             // Last, so that no trial is taken by who may not go.
-            let Some(trial) = self.breakers.admit(endpoint, &upstream.model, &self.breaker, now) else {
+            let asked = Asked { endpoint, model: &upstream.model, operation: self.operation };
+            let Some(trial) = self.breakers.admit(asked, &self.breaker, now) else {
                 if probe.is_some() {
                     board.release(entry.id(), &upstream.model, probe, now);
                 }

@@ -85,6 +85,7 @@ fn the_next_member_of_a_pool_is_none_of_another_credentials_pool() {
         dice: &dice,
         breakers: &breakers,
         breaker: BreakerOptions::default(),
+        operation: Operation::Generate,
     };
     let b = old.tiers.get(1).unwrap().entries.first().unwrap();
     let now = Snapshot::new(2, &[Arc::clone(b)], &old);

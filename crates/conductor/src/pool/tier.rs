@@ -105,7 +105,8 @@ fn tier(
         .map(|model| old.and_then(|old| old.cursors.get(model)).map_or(0, |c| c.load(Ordering::Relaxed)))
         .map(AtomicUsize::new)
         .collect();
-    let endpoints = entries.iter().map(|entry| Endpoint::of(&entry.credential())).collect();
+    let endpoint = |entry: &Arc<Entry>| Endpoint::of(&entry.credential(), &*entry.shape().executor);
+    let endpoints = entries.iter().map(endpoint).collect();
     Some(Tier { provider, priority, offer, entries, endpoints, cursors, group })
 }
 

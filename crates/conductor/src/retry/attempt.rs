@@ -44,7 +44,8 @@ impl Run {
             }
             let error = match result {
                 Ok(reply) => {
-                    self.say(picked, &credential, began, "served");
+                    let how = if is_local(&reply) { "answered here" } else { "served" };
+                    self.say(picked, &credential, began, how);
                     return AttemptEnd::Served(Box::new(self.served(picked, live, reply)));
                 }
                 Err(error) => error,
@@ -87,8 +88,16 @@ impl Run {
         target
     }
 
-    /// The provider let the request in: from here on nothing is tried again.
+    /// There is a reply: from here on nothing is tried again.
     fn served(&self, picked: &Picked, mut live: Live, reply: UpstreamReply) -> UpstreamReply {
+        let reply = match reply {
+            UpstreamReply::Whole(whole) if whole.local => {
+                live.answered_here(whole.usage);
+                return UpstreamReply::Whole(whole);
+            }
+            reply => reply,
+        };
+        // The provider let the request in.
         live.admitted();
         if let (Some((key, _)), Some(options), false) =
             (self.session, self.ticket.settled.options.affinity.as_ref(), self.spilled)
@@ -176,7 +185,7 @@ impl Run {
             return AttemptEnd::Stop;
         }
         self.tried.avoid(match reach {
-            Reach::Way => picked.endpoint.way,
+            Reach::Way | Reach::Cut => picked.endpoint.way,
             Reach::Model => picked.endpoint.host,
         });
         AttemptEnd::Next
@@ -194,7 +203,7 @@ impl Run {
         self.trace.step(|| "the retry budget of this server is spent");
         // What it was to find out, the next request finds out.
         let (inner, model) = (&self.ticket.inner, &picked.upstream.model);
-        inner.breakers.give_back(picked.endpoint, model, picked.trial, now);
+        inner.breakers.give_back(picked.asked(self.ticket.operation), picked.trial, now);
         if picked.probe.is_some() {
             inner.board.lock().release(picked.entry.id(), model, picked.probe, now);
         }
@@ -228,6 +237,10 @@ impl Run {
             )
         });
     }
+}
+
+fn is_local(reply: &UpstreamReply) -> bool {
+    matches!(reply, UpstreamReply::Whole(whole) if whole.local)
 }
 
 fn told(error: &ExecutorError, mark: Option<Mark>, now: cliproxy_core::Timestamp) -> String {

@@ -39,6 +39,8 @@ pub(super) struct Run {
     /// Credentials renewed for this request: once each.
     pub(super) renewed: Vec<CredentialId>,
     pub(super) last: Option<LastFailure>,
+    /// Whether somebody who need not be asked had a turn.
+    pub(super) unasked: bool,
 }
 
 /// The failure that the client learns of when nothing is left.
@@ -114,6 +116,7 @@ pub(crate) async fn serve(inner: &Arc<Inner>, request: ClientRequest) -> Dispatc
         picked: 0,
         renewed: Vec::new(),
         last: None,
+        unasked: false,
     };
     run.go(&*exchange).await
 }
@@ -158,13 +161,14 @@ impl Run {
         let mut last: Option<Picked> = None;
         loop {
             let picked = match self.next(last.as_ref()) {
-                Ok(picked) => picked,
-                Err(Nobody::Left) => return RoundEnd::Empty,
+                Ok(picked) if self.may_try(&picked) => picked,
+                Ok(_) => return RoundEnd::Stop,
+                Err(Nobody::Left) => match self.who_need_not_be_asked() {
+                    Some(picked) => picked,
+                    None => return RoundEnd::Empty,
+                },
                 Err(Nobody::Offers(unknown)) => return RoundEnd::Gone(*unknown),
             };
-            if !self.may_try(&picked) {
-                return RoundEnd::Stop;
-            }
             match self.attempt(exchange, &picked).await {
                 AttemptEnd::Served(reply) => {
                     return RoundEnd::Served { reply: *reply, credential: picked.credential.masked_id() };
@@ -182,7 +186,8 @@ impl Run {
                 self.resolve_again()?;
             }
             let now = self.ticket.inner.now();
-            let picker = self.ticket.inner.picker(&self.ticket.settled, &self.snapshot);
+            let ticket = &self.ticket;
+            let picker = ticket.inner.picker(&ticket.settled, &self.snapshot, ticket.operation);
             let model = &self.resolution.model;
             if let Some(last) = last {
                 match picker.next_member(model, last, &mut self.tried, now) {
@@ -197,7 +202,8 @@ impl Run {
                 return Err(Nobody::Left);
             }
             let bound = self.bound();
-            let picker = self.ticket.inner.picker(&self.ticket.settled, &self.snapshot);
+            let ticket = &self.ticket;
+            let picker = ticket.inner.picker(&ticket.settled, &self.snapshot, ticket.operation);
             match picker.pick(&self.resolution.model, &mut self.tried, bound.as_ref(), now) {
                 Ok(picked) => {
                     self.picked += 1;
@@ -227,7 +233,7 @@ impl Run {
             &self.ticket.inner,
             &self.ticket.settled,
             &self.snapshot,
-            &self.resolution.model,
+            (&self.resolution.model, self.ticket.operation),
             now,
             counts,
         )

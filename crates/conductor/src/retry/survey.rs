@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use cliproxy_core::Timestamp;
+use cliproxy_core::{Operation, Timestamp};
 use cliproxy_quota::Availability;
 
+use crate::breaker::Asked;
 use crate::inner::{Inner, Settled, Share};
 use crate::pool::{Entry, Snapshot};
 use crate::registry::ModelRoutes;
@@ -33,7 +34,7 @@ impl Survey {
         inner: &Inner,
         settled: &Settled,
         snapshot: &Snapshot,
-        model: &ModelRoutes,
+        (model, operation): (&ModelRoutes, Operation),
         now: Timestamp,
         counts: impl Fn(&Entry) -> bool,
     ) -> Self {
@@ -56,7 +57,8 @@ impl Survey {
                     .iter()
                     .map(|upstream| {
                         let state = board.availability(entry.id(), &upstream.model, now);
-                        (state, inner.breakers.reopens(*endpoint, &upstream.model, now))
+                        let asked = Asked { endpoint: *endpoint, model: &upstream.model, operation };
+                        (state, inner.breakers.reopens(asked, now))
                     })
                     .min_by_key(|(state, resting)| rank(*state, *resting));
                 let (state, resting) = best.unwrap_or((Availability::Ready, None));

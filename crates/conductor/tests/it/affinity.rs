@@ -108,3 +108,14 @@ async fn a_binding_to_a_credential_that_is_gone_harms_nobody() {
     assert!(say(&world, "me", "one", false).await.result.is_ok());
     assert_eq!(world.script.tried(), ["a", "b"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_estimate_ties_a_conversation_to_nobody() {
+    let world = world(Options::default());
+    world.keys(&["a", "b"]);
+    world.script.next("a", [Play::Estimate]);
+    for _ in 0..3 {
+        assert!(say(&world, "me", "one", false).await.result.is_ok());
+    }
+    assert_eq!(world.script.tried(), ["a", "b", "b"]);
+}

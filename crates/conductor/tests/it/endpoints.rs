@@ -9,7 +9,7 @@ use http::StatusCode;
 use crate::fakes::{Play, World, key, sleep, world};
 
 /// Requests get one round, and nothing cools: what is left is what endpoints do.
-fn options() -> Options {
+pub fn options() -> Options {
     let mut options = Options::default();
     options.request_retry = 0;
     options.disable_cooling = true;
@@ -21,7 +21,7 @@ fn behind(world: &World, id: &'static str, proxy: &str) {
 }
 
 /// How long the endpoint is left alone, as the client is told. Nobody was asked.
-async fn rests(world: &World, model: &str) -> Option<Duration> {
+pub async fn rests(world: &World, model: &str) -> Option<Duration> {
     world.script.tried();
     let error = world.ask(model).await.result.unwrap_err();
     assert_eq!(world.script.tried(), Vec::<String>::new());
@@ -184,7 +184,7 @@ fn offering(world: &World, id: &str, models: &[(&str, &str)], cools: bool) {
 }
 
 /// One fault opens.
-fn touchy() -> Options {
+pub fn touchy() -> Options {
     let mut options = options();
     options.breaker.threshold = 1;
     options
@@ -280,4 +280,85 @@ async fn a_reply_that_breaks_off_is_about_its_model_and_not_about_the_way() {
             "{play:?}: the host answered, and others there are well"
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_dies_in_an_outage_says_nothing_of_the_way_there() {
+    let world = world(options());
+    world.keys(&["a"]);
+    world.script.next("a", [Play::Broken(ErrorKind::Interrupted), Play::Broken(ErrorKind::Interrupted)]);
+    let mut old = Vec::new();
+    for _ in 0..2 {
+        old.push(world.ask_stream("m").await.result.unwrap());
+    }
+    world.script.always("a", Play::Fail(ErrorKind::Connect));
+    for _ in 0..10 {
+        assert!(world.ask("m").await.result.is_err());
+    }
+    assert_eq!(rests(&world, "n").await, Some(Duration::from_secs(2)));
+    drop(crate::fakes::read(old.remove(0)).await);
+    assert_eq!(rests(&world, "n").await, Some(Duration::from_secs(2)));
+    // Nor does one make the next rest as short as the first.
+    sleep(2).await;
+    drop(crate::fakes::read(old.remove(0)).await);
+    assert!(world.ask("n").await.result.is_err());
+    assert_eq!(rests(&world, "n").await, Some(Duration::from_secs(4)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn replies_that_a_dead_proxy_cuts_rest_nobody_who_goes_another_way() {
+    let mut fill = options();
+    fill.strategy = Strategy::FillFirst;
+    let world = world(fill);
+    behind(&world, "a", "http://dead.example:1");
+    behind(&world, "b", "http://well.example:1");
+    world.keys(&["c"]);
+    world.script.next("a", (0..10).map(|_| Play::Broken(ErrorKind::Interrupted)));
+    let streams = futures_util::future::join_all((0..10).map(|_| world.ask_stream("m"))).await;
+    for stream in streams {
+        drop(crate::fakes::read(stream.result.unwrap()).await);
+    }
+    world.script.tried();
+    for id in ["b", "c"] {
+        assert!(world.ask("m").await.result.is_ok());
+        assert_eq!(world.script.tried(), [id], "only the way through the dead one is left alone");
+        world.conductor.remove(&CredentialId::from_static(id));
+    }
+    assert_eq!(rests(&world, "m").await, Some(Duration::from_secs(2)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_credential_with_a_way_of_its_own_takes_no_other_along() {
+    let own = |options| {
+        let world = world(options);
+        world.executor.own_ways.store(true, std::sync::atomic::Ordering::SeqCst);
+        world.keys(&["a", "b"]);
+        world
+    };
+    for (play, model) in [
+        (Play::Fail(ErrorKind::Connect), "n"),
+        (Play::Fail(ErrorKind::Timeout), "n"),
+        (Play::Fail(ErrorKind::Interrupted), "m"),
+        (Play::Garbled, "m"),
+    ] {
+        let mut fill = options();
+        fill.strategy = Strategy::FillFirst;
+        let world = own(fill);
+        world.script.always("a", play.clone());
+        for _ in 0..10 {
+            assert!(world.ask("m").await.result.is_ok(), "{play:?}");
+        }
+        world.script.tried();
+        assert!(world.ask(model).await.result.is_ok(), "{play:?}");
+        assert_eq!(world.script.tried(), ["b"], "{play:?}: the other one goes on, this one rests");
+    }
+    // What the service behind both of them answers is about both.
+    let world = own(options());
+    for id in ["a", "b"] {
+        world.script.always(id, Play::Reply(503, None, "{}"));
+    }
+    for _ in 0..5 {
+        assert!(world.ask("m").await.result.is_err());
+    }
+    assert_eq!(rests(&world, "m").await, Some(Duration::from_secs(2)));
 }

@@ -253,9 +253,7 @@ async fn a_missing_count_endpoint_cools_nothing_and_is_not_asked_again_of_its_pr
         world.add_to(&other, key_of("q", "c", |_| {}));
         world.script.always("a", play.clone());
         world.script.always("b", play.clone());
-        let mut count = request("m");
-        count.operation = Operation::CountTokens;
-        let answer = world.conductor.dispatch(count).await;
+        let answer = world.count("m").await;
         assert!(answer.result.is_ok(), "{play:?}");
         assert_eq!(world.script.tried(), ["a", "c"], "{play:?}");
         assert!(world.is_ready("a", "m") && world.is_ready("b", "m"));

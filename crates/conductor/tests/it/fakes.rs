@@ -20,6 +20,8 @@ pub const WALL: Timestamp = Timestamp::from_secs(1_795_000_000);
 #[derive(Clone, Debug)]
 pub enum Play {
     Whole,
+    /// What is made up here, without asking.
+    Estimate,
     /// A stream of some frames and a good end.
     Stream,
     /// A stream that breaks after its first frame.
@@ -27,6 +29,8 @@ pub enum Play {
     /// A stream that stops without an end.
     Cut,
     Fail(ErrorKind),
+    /// Whoever passes replies on made nonsense of one.
+    Garbled,
     /// A failing reply: status, hint, body.
     Reply(u16, Option<u64>, &'static str),
     /// A limit of the whole account, with a hint in seconds.
@@ -136,10 +140,15 @@ impl Exchange for FakeExchange {
                     WholeReply::new(Bytes::from_static(b"ok")).with_end(usage, Some(FinishReason::Stop)),
                 )))
             }
+            Play::Estimate => Ok(UpstreamReply::Whole(Box::new(WholeReply::new("8".into()).made_here()))),
             Play::Stream => stream(vec![bytes("a"), bytes("b"), done()]),
             Play::Broken(kind) => stream(vec![bytes("a"), broken(kind)]),
             Play::Cut => stream(vec![bytes("a")]),
             Play::Fail(kind) => Err(ExecutorError::new(kind, kind.as_str())),
+            Play::Garbled => {
+                let evidence = Evidence::new(ErrorKind::BadReply).with_scope(Scope::Request);
+                Err(ExecutorError::from_evidence(evidence, "garbled"))
+            }
             Play::Reply(status, hint, body) => Err(reply(status, hint, body)),
             Play::AccountLimit(secs) => {
                 let evidence = Evidence::new(ErrorKind::RateLimited)
@@ -230,6 +239,10 @@ pub struct FakeExecutor {
     pub lead: Mutex<Renewal>,
     /// Whether its refresh tokens work once.
     pub spends: AtomicBool,
+    /// Whether its provider counts tokens.
+    pub counts: AtomicBool,
+    /// Whether each of its credentials has a way of its own.
+    pub own_ways: AtomicBool,
     pub refreshes: AtomicUsize,
     pub takes: Mutex<Duration>,
     pub refresher: Mutex<Arc<Refresher>>,
@@ -248,6 +261,8 @@ impl FakeExecutor {
             models: Mutex::new(models.iter().map(|id| ModelInfo::new(*id)).collect()),
             lead: Mutex::new(Renewal::Never),
             spends: AtomicBool::new(true),
+            counts: AtomicBool::new(true),
+            own_ways: AtomicBool::new(false),
             refreshes: AtomicUsize::new(0),
             takes: Mutex::new(Duration::ZERO),
             refresher: Mutex::new(Arc::new(|credential| {
@@ -274,9 +289,14 @@ impl ProviderExecutor for FakeExecutor {
         &self.provider
     }
 
-    fn wire_formats(&self, _: &UpstreamModel, _: Operation) -> &[ProviderFormat] {
+    fn wire_formats(&self, _: &UpstreamModel, operation: Operation) -> &[ProviderFormat] {
         const FORMATS: &[ProviderFormat] = &[ProviderFormat::OPENAI];
-        FORMATS
+        let offered = operation != Operation::CountTokens || self.counts.load(Ordering::SeqCst);
+        if offered { FORMATS } else { &[] }
+    }
+
+    fn has_own_way(&self, _: &Credential) -> bool {
+        self.own_ways.load(Ordering::SeqCst)
     }
 
     async fn models(&self, _: &Credential) -> Result<Vec<ModelInfo>, ExecutorError> {
@@ -348,6 +368,13 @@ impl World {
 
     pub async fn ask(&self, model: &str) -> Dispatched {
         self.conductor.dispatch(request(model)).await
+    }
+
+    /// Asks for a token count.
+    pub async fn count(&self, model: &str) -> Dispatched {
+        let mut request = request(model);
+        request.operation = Operation::CountTokens;
+        self.conductor.dispatch(request).await
     }
 
     pub async fn ask_stream(&self, model: &str) -> Dispatched {

@@ -12,6 +12,7 @@ mod fakes;
 
 mod affinity;
 mod cooling;
+mod counts;
 mod endpoints;
 mod failover;
 mod fruitless;
@@ -26,3 +27,4 @@ mod rejected;
 mod renewal;
 mod rounds;
 mod selection;
+mod trials;

@@ -151,7 +151,10 @@ fn broken(event: Event, kind: ErrorKind) -> ExecutorError {
         Event::Malformed(what) => {
             about_request(ErrorKind::BadReply, format!("the page's reply cannot be read: {what}"))
         }
-        Event::TooSlow => interrupted("the client did not take the reply in time"),
+        // The page did what it could.
+        Event::TooSlow => {
+            about_request(ErrorKind::Cancelled, "the client did not take the reply in time".to_owned())
+        }
         Event::Lost(ended) => about_request(
             ErrorKind::Interrupted,
             "the page went away before its reply was complete".to_owned(),

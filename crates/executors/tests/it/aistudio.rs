@@ -257,6 +257,28 @@ async fn a_page_that_is_gone_is_told_before_and_within_a_reply() {
     assert_eq!((text.as_str(), error.unwrap().kind()), ("data: 1\n\n", ErrorKind::Interrupted));
 }
 
+#[tokio::test]
+async fn what_happens_to_one_page_says_nothing_of_the_others() {
+    assert!(AistudioExecutor::new(relay()).has_own_way(&credential(|_| {})));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_is_not_taken_in_time_is_its_clients_doing() {
+    let mut options = Options::new("aistudio-");
+    options.read_room = 1000;
+    let relay = Relay::new(options, CancellationToken::new());
+    let mut page = page(&relay, NAME);
+    let executor = AistudioExecutor::new(relay);
+    let data = "x".repeat(400);
+    let messages: Vec<_> = std::iter::once(start(200)).chain((0..9).map(|_| chunk(&data))).collect();
+    let (reply, _) =
+        tokio::join!(executor.execute_stream(attempt(BODY, "m", true)), play(&mut page, &messages));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let (text, error) = read(reply.unwrap()).await;
+    assert!(text.len() >= 400, "what had room");
+    assert_eq!(error.unwrap().kind(), ErrorKind::Cancelled);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_failed_reply_whose_rest_never_comes_still_has_its_status() {
     let error = stream(&[start(503), chunk("{\"error\":")]).await.unwrap_err();

@@ -74,23 +74,32 @@ async fn a_connection_stays_on_its_worker_with_those_to_providers_that_it_uses()
     }
     assert_eq!((upstream.connections(), upstream.requests().len()), (2, 7));
 
-    // The first worker is free again, as soon as it has seen that.
-    drop(first);
-    let again = async {
-        loop {
-            let mut third = connect().await;
-            if ask(&mut third).await == "worker_1" {
-                return third;
-            }
+    // Three for each. Those of the second worker end, one after the other: when the end of the last is seen, those
+    // before it have been left.
+    let (mut open, mut leaving) = (vec![first], vec![second]);
+    for _ in 0..2 {
+        for (worker, list) in [("worker_1", &mut open), ("worker_2", &mut leaving)] {
+            let mut one = connect().await;
+            assert_eq!(ask(&mut one).await, worker);
+            list.push(one);
         }
-    };
-    let third = tokio::time::timeout(TOO_LONG, again).await.unwrap();
-    assert!(upstream.connections() <= 3, "its connection to the provider was there");
+    }
+    for mut one in leaving {
+        one.shutdown().await.unwrap();
+        let end = async { one.read_to_end(&mut Vec::new()).await.unwrap() };
+        assert_eq!(tokio::time::timeout(TOO_LONG, end).await.unwrap(), 0);
+    }
+    for _ in 0..2 {
+        let mut one = connect().await;
+        assert_eq!(ask(&mut one).await, "worker_2", "who has fewest");
+        open.push(one);
+    }
+    assert_eq!(upstream.connections(), 2, "whoever comes finds the connection of the one before");
 
     server.shutdown.start();
     server.ended.await.unwrap();
-    for mut open in [second, third] {
-        assert_eq!(open.read_to_end(&mut Vec::new()).await.unwrap(), 0);
+    for mut one in open {
+        assert_eq!(one.read_to_end(&mut Vec::new()).await.unwrap(), 0);
     }
 }
 
