@@ -1,6 +1,8 @@
 //! What the reply side must know of a request: how tools are called here, and the members that a response object
 //! repeats. Rendered once per request and bounded, so that a stream pins no body. Source: translation.md B67, E.3.
 
+use std::sync::Arc;
+
 use super::encode::{Target, write_choice_value, write_reasoning_members, write_text_members, write_tools};
 use super::{Dialect, RESPONSES, is_family};
 use crate::codec::{Profile, ReplyContext, ToolPath};
@@ -53,13 +55,13 @@ pub(super) fn note_request(request: &Request<'_>, context: &mut ReplyContext) {
 /// The members of a request that a response object repeats. Instructions and tools, which are long and the same in many
 /// requests, are shared with them.
 #[derive(Clone, Debug)]
-pub struct RequestEcho([CommonText; 4]);
+pub struct RequestEcho(Arc<[CommonText; 4]>);
 
 impl RequestEcho {
     fn new(request: &Request<'_>) -> Self {
         let parts: [fn(&mut Writer, &Request<'_>); 4] =
             [write_instructions, write_settings, write_declarations, write_labels];
-        Self(parts.map(|part| {
+        Self(Arc::new(parts.map(|part| {
             let mut w = Writer::new(Vec::with_capacity(512));
             w.begin_object();
             part(&mut w, request);
@@ -67,7 +69,7 @@ impl RequestEcho {
             let json = String::from_utf8(w.into_bytes()).unwrap_or_default();
             let members = json.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
             CommonText::new(&one_line(members))
-        }))
+        })))
     }
 
     /// Writes the members into an object.

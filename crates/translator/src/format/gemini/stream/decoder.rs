@@ -232,6 +232,10 @@ impl Decoder {
 
     fn place_of(&mut self, index: u32) -> usize {
         self.candidates.iter().position(|candidate| candidate.index == index).unwrap_or_else(|| {
+            if self.candidates.is_empty() {
+                // Nearly always the only one.
+                self.candidates.reserve_exact(1);
+            }
             self.candidates.push(Candidate {
                 index,
                 open: None,
