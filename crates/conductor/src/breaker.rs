@@ -10,7 +10,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use cliproxy_core::{ErrorKind, ExecutorError, Operation, Scope, Timestamp, UpstreamModel};
+use cliproxy_core::{ErrorKind, ExecutorError, Operation, Timestamp, UpstreamModel};
 use parking_lot::Mutex;
 
 use crate::BreakerOptions;
@@ -44,8 +44,6 @@ impl Reach {
             ErrorKind::Connect | ErrorKind::Timeout => Self::Way,
             // There was a head, whichever part of us reads the rest.
             ErrorKind::Interrupted => Self::Cut,
-            // Whoever passes replies on garbled this one.
-            _ if error.evidence().scope == Scope::Request => Self::Cut,
             _ => Self::Model,
         })
     }

@@ -222,13 +222,6 @@ pub trait ProviderExecutor: fmt::Debug + Send + Sync + 'static {
         self.wire_formats(model, operation)
     }
 
-    /// Whether the requests of a credential go a way that no other's do, through a browser's page for instance: when that
-    /// way is closed, it says nothing about the others. Proxies are known without it.
-    fn has_own_way(&self, credential: &Credential) -> bool {
-        let _ = credential;
-        false
-    }
-
     /// The models this credential offers, in the provider's own names.
     ///
     /// # Errors

@@ -105,8 +105,7 @@ fn tier(
         .map(|model| old.and_then(|old| old.cursors.get(model)).map_or(0, |c| c.load(Ordering::Relaxed)))
         .map(AtomicUsize::new)
         .collect();
-    let endpoint = |entry: &Arc<Entry>| Endpoint::of(&entry.credential(), &*entry.shape().executor);
-    let endpoints = entries.iter().map(endpoint).collect();
+    let endpoints = entries.iter().map(|entry| Endpoint::of(&entry.credential())).collect();
     Some(Tier { provider, priority, offer, entries, endpoints, cursors, group })
 }
 

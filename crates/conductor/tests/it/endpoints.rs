@@ -326,39 +326,3 @@ async fn replies_that_a_dead_proxy_cuts_rest_nobody_who_goes_another_way() {
     }
     assert_eq!(rests(&world, "m").await, Some(Duration::from_secs(2)));
 }
-
-#[tokio::test(start_paused = true)]
-async fn a_credential_with_a_way_of_its_own_takes_no_other_along() {
-    let own = |options| {
-        let world = world(options);
-        world.executor.own_ways.store(true, std::sync::atomic::Ordering::SeqCst);
-        world.keys(&["a", "b"]);
-        world
-    };
-    for (play, model) in [
-        (Play::Fail(ErrorKind::Connect), "n"),
-        (Play::Fail(ErrorKind::Timeout), "n"),
-        (Play::Fail(ErrorKind::Interrupted), "m"),
-        (Play::Garbled, "m"),
-    ] {
-        let mut fill = options();
-        fill.strategy = Strategy::FillFirst;
-        let world = own(fill);
-        world.script.always("a", play.clone());
-        for _ in 0..10 {
-            assert!(world.ask("m").await.result.is_ok(), "{play:?}");
-        }
-        world.script.tried();
-        assert!(world.ask(model).await.result.is_ok(), "{play:?}");
-        assert_eq!(world.script.tried(), ["b"], "{play:?}: the other one goes on, this one rests");
-    }
-    // What the service behind both of them answers is about both.
-    let world = own(options());
-    for id in ["a", "b"] {
-        world.script.always(id, Play::Reply(503, None, "{}"));
-    }
-    for _ in 0..5 {
-        assert!(world.ask("m").await.result.is_err());
-    }
-    assert_eq!(rests(&world, "m").await, Some(Duration::from_secs(2)));
-}

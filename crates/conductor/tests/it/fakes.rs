@@ -29,8 +29,6 @@ pub enum Play {
     /// A stream that stops without an end.
     Cut,
     Fail(ErrorKind),
-    /// Whoever passes replies on made nonsense of one.
-    Garbled,
     /// A failing reply: status, hint, body.
     Reply(u16, Option<u64>, &'static str),
     /// A limit of the whole account, with a hint in seconds.
@@ -145,10 +143,6 @@ impl Exchange for FakeExchange {
             Play::Broken(kind) => stream(vec![bytes("a"), broken(kind)]),
             Play::Cut => stream(vec![bytes("a")]),
             Play::Fail(kind) => Err(ExecutorError::new(kind, kind.as_str())),
-            Play::Garbled => {
-                let evidence = Evidence::new(ErrorKind::BadReply).with_scope(Scope::Request);
-                Err(ExecutorError::from_evidence(evidence, "garbled"))
-            }
             Play::Reply(status, hint, body) => Err(reply(status, hint, body)),
             Play::AccountLimit(secs) => {
                 let evidence = Evidence::new(ErrorKind::RateLimited)
@@ -241,8 +235,6 @@ pub struct FakeExecutor {
     pub spends: AtomicBool,
     /// Whether its provider counts tokens.
     pub counts: AtomicBool,
-    /// Whether each of its credentials has a way of its own.
-    pub own_ways: AtomicBool,
     pub refreshes: AtomicUsize,
     pub takes: Mutex<Duration>,
     pub refresher: Mutex<Arc<Refresher>>,
@@ -262,7 +254,6 @@ impl FakeExecutor {
             lead: Mutex::new(Renewal::Never),
             spends: AtomicBool::new(true),
             counts: AtomicBool::new(true),
-            own_ways: AtomicBool::new(false),
             refreshes: AtomicUsize::new(0),
             takes: Mutex::new(Duration::ZERO),
             refresher: Mutex::new(Arc::new(|credential| {
@@ -293,10 +284,6 @@ impl ProviderExecutor for FakeExecutor {
         const FORMATS: &[ProviderFormat] = &[ProviderFormat::OPENAI];
         let offered = operation != Operation::CountTokens || self.counts.load(Ordering::SeqCst);
         if offered { FORMATS } else { &[] }
-    }
-
-    fn has_own_way(&self, _: &Credential) -> bool {
-        self.own_ways.load(Ordering::SeqCst)
     }
 
     async fn models(&self, _: &Credential) -> Result<Vec<ModelInfo>, ExecutorError> {

@@ -119,11 +119,6 @@ impl ProviderExecutor for AistudioExecutor {
         }
     }
 
-    /// Each page is a browser of its own.
-    fn has_own_way(&self, _credential: &Credential) -> bool {
-        true
-    }
-
     async fn models(&self, credential: &Credential) -> Result<Vec<ModelInfo>, ExecutorError> {
         if self.relay.is_connected(credential.id().as_str()) {
             return Ok(models::aistudio());

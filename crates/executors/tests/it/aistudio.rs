@@ -257,11 +257,6 @@ async fn a_page_that_is_gone_is_told_before_and_within_a_reply() {
     assert_eq!((text.as_str(), error.unwrap().kind()), ("data: 1\n\n", ErrorKind::Interrupted));
 }
 
-#[tokio::test]
-async fn what_happens_to_one_page_says_nothing_of_the_others() {
-    assert!(AistudioExecutor::new(relay()).has_own_way(&credential(|_| {})));
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_reply_that_is_not_taken_in_time_is_its_clients_doing() {
     let mut options = Options::new("aistudio-");

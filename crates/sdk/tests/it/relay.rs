@@ -305,6 +305,35 @@ async fn a_tab_that_closes_over_many_requests_takes_no_other_page_with_it() {
 }
 
 #[tokio::test]
+async fn a_page_that_cannot_send_rests_alone() {
+    let upstream = FakeUpstream::start().await;
+    upstream.script_all([gemini::generation("fine")]);
+    let world =
+        World::start(&format!("request-retry: 0\nendpoints: {{aistudio: {{api: '{}'}}}}\n", upstream.url()))
+            .await;
+    let mut offline = page(&world).await;
+    let failing = async {
+        while let Some(request) = offline.next().await {
+            offline.send(&say(&request, "error", json!({"error": "Failed to fetch"}))).await;
+        }
+    };
+    let asking = async {
+        for _ in 0..10 {
+            let reply = world.client().post("/v1/chat/completions", &chat(false)).await;
+            assert_eq!(reply.status(), 502);
+        }
+        let _online = RelayPage::serve(page(&world).await);
+        let reply = world.client().post("/v1/chat/completions", &chat(false)).await;
+        assert_eq!(reply.status(), 200);
+    };
+    tokio::select! {
+        () = failing => panic!("the page is still connected"),
+        () = asking => {}
+    }
+    world.service.stop().await;
+}
+
+#[tokio::test]
 async fn tokens_are_counted_through_the_page() {
     let world = World::start("").await;
     let mut page = page(&world).await;
