@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cliproxy_core::ErrorKind;
+use cliproxy_core::{ErrorKind, Operation};
 
 use super::run::Run;
 use crate::pool::Entry;
@@ -10,7 +10,8 @@ use crate::pool::Entry;
 impl Run {
     /// Begins the next round, after waiting if need be. False when this was the last.
     pub(super) async fn next_round(&mut self) -> bool {
-        if self.last.as_ref().is_some_and(|last| !is_worth_a_round(last.error.kind())) {
+        let operation = self.ticket.operation;
+        if self.last.as_ref().is_some_and(|last| !is_worth_a_round(last.error.kind(), operation)) {
             return false;
         }
         let round = self.round + 1;
@@ -65,6 +66,11 @@ impl Run {
 
 /// Which failures another round may mend. Source: runtime.md D.5: 403, 408, 429, 500, 502, 503, 504, and per
 /// D.9 those without a status.
-fn is_worth_a_round(kind: ErrorKind) -> bool {
-    kind.is_endpoint_fault() || matches!(kind, ErrorKind::Forbidden | ErrorKind::RateLimited)
+fn is_worth_a_round(kind: ErrorKind, operation: Operation) -> bool {
+    match kind {
+        // Nothing cools because of it, so that the next round would begin at once.
+        ErrorKind::RateLimited => operation != Operation::CountTokens,
+        ErrorKind::Forbidden => true,
+        kind => kind.is_endpoint_fault(),
+    }
 }

@@ -36,7 +36,7 @@ pub(crate) fn judge(
     let verdict = kind.verdict();
     let missing = is_missing(kind, operation);
     let mut fault = Fault::of(error).with_cooling(cooling);
-    if missing {
+    if missing || is_about_counts(error, operation) {
         fault.evidence = fault.evidence.with_scope(Scope::Request);
     }
     let mut judged = Judgement {
@@ -57,6 +57,15 @@ pub(crate) fn judge(
 fn is_missing(kind: ErrorKind, operation: Operation) -> bool {
     matches!(kind, ErrorKind::EndpointMissing | ErrorKind::Unsupported)
         || (kind == ErrorKind::NotFound && operation != Operation::Generate)
+}
+
+/// Limits and servers of counts are not those of generating: what one of them refuses another credential may get, and
+/// no generation waits for it. A limit of the whole account is everybody's.
+fn is_about_counts(error: &ExecutorError, operation: Operation) -> bool {
+    let kind = error.kind();
+    operation == Operation::CountTokens
+        && error.evidence().scope == Scope::Model
+        && (kind == ErrorKind::RateLimited || kind.is_endpoint_fault())
 }
 
 /// The first rule that matches: the credential's own, then its channel's. Source: runtime.md D.11.

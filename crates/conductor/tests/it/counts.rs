@@ -154,3 +154,23 @@ async fn without_a_credential_that_offers_the_model_there_is_no_estimate() {
     );
     assert_eq!(world.script.tried(), Vec::<String>::new());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_count_that_is_refused_keeps_no_generation_waiting() {
+    let mut options = Options::default();
+    options.request_retry = 3;
+    let world = world(options);
+    world.keys(&["a"]);
+    world.script.next("a", [Play::Reply(429, Some(60), "{}")]);
+    let refused = world.count("m").await.result.unwrap_err();
+    assert_eq!(refused.retry_after, Some(Duration::from_secs(60)));
+    assert_eq!(world.script.tried(), ["a"], "nor is it asked again at once");
+    assert!(world.ask("m").await.result.is_ok());
+    world.script.next("a", (0..3).map(|_| Play::Reply(503, Some(60), "{}")));
+    assert!(world.count("m").await.result.is_err());
+    assert!(world.ask("m").await.result.is_ok());
+    // What holds for the whole account holds for both.
+    world.script.next("a", [Play::AccountLimit(60)]);
+    assert!(world.count("m").await.result.is_err());
+    assert_eq!(world.ask("m").await.result.unwrap_err().retry_after, Some(Duration::from_secs(60)));
+}
