@@ -123,6 +123,9 @@ impl Inner {
             match read(&path) {
                 Ok(Ok(stored)) => {
                     let reading = reading(name.as_str(), &stored);
+                    if let Ok(written) = fs::metadata(&path).and_then(|known| known.modified()) {
+                        listing.written.insert(reading.credential.id().clone(), written);
+                    }
                     listing.credentials.push(reading.credential);
                     listing.problems.extend(reading.problems);
                 }

@@ -26,7 +26,7 @@ use crate::inner::{Inner, Settled};
 use crate::observe::Observers;
 use crate::pool::{Board, Dice, PickError, Snapshot, Tried};
 use crate::renew::Queue;
-use crate::roster::Roster;
+use crate::roster::{Held, Roster};
 use crate::{CredentialStatus, Options, Registration, RenewError, Rest, retry};
 
 /// Credentials whose cooldowns are looked at under one lock.
@@ -244,6 +244,12 @@ impl Conductor {
     /// folder, with all that lies in it.
     pub fn sync_readable(&self, all: Vec<Registration>, unreadable: &BTreeSet<CredentialId>) {
         self.inner.sync(all, unreadable);
+    }
+
+    /// What is registered now, by id, with what renewals are doing: for who decides what else to register.
+    #[must_use]
+    pub fn held(&self) -> Vec<Held> {
+        self.inner.held()
     }
 
     /// All credentials, by id.

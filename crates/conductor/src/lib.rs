@@ -31,8 +31,8 @@ pub use options::{
     AffinityOptions, BreakerOptions, BudgetOptions, ChannelAlias, ModelAlias, Options, RenewalOptions,
     Strategy,
 };
-pub use renew::RenewError;
-pub use roster::{Registration, is_among};
+pub use renew::{Lineage, RenewError};
+pub use roster::{Held, Registration, is_among};
 pub use select::{FillFirst, RoundRobin, Weighted};
 pub use status::{CredentialStatus, ModelStatus};
 

@@ -2,6 +2,7 @@
 
 mod due;
 mod lease;
+mod lineage;
 mod once;
 mod queue;
 mod save;
@@ -9,6 +10,7 @@ mod state;
 mod take_over;
 
 pub(crate) use due::due;
+pub use lineage::Lineage;
 pub(crate) use queue::Queue;
 pub use state::RenewError;
 pub(crate) use state::RenewState;

@@ -59,6 +59,26 @@ impl Roster {
     }
 }
 
+/// What a conductor has of a credential, newer perhaps than its store.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Held {
+    /// As it serves now.
+    pub credential: Arc<Credential>,
+    /// Who serves it.
+    pub executor: Arc<dyn ProviderExecutor>,
+    /// Whether a renewal of it runs, or is being saved: its refresh token may be spent already.
+    pub is_renewing: bool,
+}
+
+impl Held {
+    /// A credential that is registered, and not being renewed.
+    #[must_use]
+    pub fn new(executor: Arc<dyn ProviderExecutor>, credential: Arc<Credential>) -> Self {
+        Self { credential, executor, is_renewing: false }
+    }
+}
+
 /// Whether one cannot be read, by itself or with a folder that it lies in: the name of a folder ends in a slash.
 #[must_use]
 pub fn is_among(unreadable: &BTreeSet<CredentialId>, id: &CredentialId) -> bool {
@@ -74,6 +94,15 @@ impl Inner {
 
     pub(crate) fn entries(&self) -> Vec<Arc<Entry>> {
         self.roster.lock().entries.values().cloned().collect()
+    }
+
+    pub(crate) fn held(&self) -> Vec<Held> {
+        let of = |entry: &Arc<Entry>| {
+            let mut held = Held::new(Arc::clone(&entry.shape().executor), entry.credential());
+            held.is_renewing = entry.turn.try_lock().is_err();
+            held
+        };
+        self.entries().iter().map(of).collect()
     }
 
     /// Registers a credential, or takes over what changed of one. Its cooldowns stay.

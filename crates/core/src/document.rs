@@ -15,6 +15,10 @@ use crate::{Secret, Timestamp, parse_duration};
 pub struct Document(Map<String, Value>);
 
 impl Document {
+    /// The member in which a renewal notes from which refresh token the current one comes: hashes, never a token. Whoever
+    /// moves tokens elsewhere takes it along.
+    pub const LINEAGE: &str = "refresh_lineage";
+
     /// Takes over a JSON object.
     #[must_use]
     pub fn new(map: Map<String, Value>) -> Self {

@@ -1,6 +1,8 @@
 //! Where credentials live.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 
@@ -32,13 +34,15 @@ pub struct Listing {
     pub credentials: Vec<Credential>,
     /// What could not.
     pub problems: Vec<StoreProblem>,
+    /// When each was last written, where the store can tell: of two with one token the older is the original.
+    pub written: BTreeMap<CredentialId, SystemTime>,
 }
 
 impl Listing {
     /// A listing.
     #[must_use]
     pub fn new(credentials: Vec<Credential>, problems: Vec<StoreProblem>) -> Self {
-        Self { credentials, problems }
+        Self { credentials, problems, written: BTreeMap::new() }
     }
 }
 

@@ -9,12 +9,15 @@ use serde_json::{Map, Value, json};
 use crate::import::{document as of_members, moment, object, settled, some, text};
 
 /// Ours and the IDE's names for what a renewal changes.
-const RENEWED: [(&str, &str); 4] = [
+const RENEWED: [(&str, &str); 5] = [
     ("access_token", "accessToken"),
     ("refresh_token", "refreshToken"),
     ("expires_at", "expiresAt"),
     ("profile_arn", "profileArn"),
+    (Document::LINEAGE, LINEAGE),
 ];
+/// Ours alone, in the IDE's spelling: it passes over what it does not know.
+const LINEAGE: &str = "refreshLineage";
 
 /// A token file of the Kiro IDE (`~/.aws/sso/cache/kiro-auth-token.json`), which both use: whoever renews its tokens
 /// writes them back, so that neither is logged out.
@@ -120,5 +123,6 @@ pub(crate) fn document(file: &Map<String, Value>, path: &Path, stand_in: Option<
         ("email", some(email)),
         ("start_url", some(text(file, "startUrl"))),
         ("region", some(text(file, "region"))),
+        (Document::LINEAGE, some(text(file, LINEAGE))),
     ]))
 }

@@ -208,7 +208,8 @@ impl Builder {
         table.push(Arc::new(client_routes.clone()));
 
         let plan = Plan::of(&self.config);
-        let gathered = gather::all(&self.config, (&store, &plan), &self.parts, &self.egress, &relay).await?;
+        let gathered =
+            gather::all(&self.config, (&store, &plan, &conductor), &self.parts, &self.egress, &relay).await?;
         let (fetching, tasks) = (Fetching::new(Arc::clone(&conductor)), TaskTracker::new());
         gathered.put_in_force(&conductor, &fetching, &tasks, &shutdown);
         let rests =

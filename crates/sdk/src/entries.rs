@@ -18,14 +18,12 @@ use cliproxy_login::KiroTokenFile;
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
-use crate::twins::Twins;
-
 /// The member that says whose tokens a stored file keeps.
 const ENTRY: &str = "config_entry";
 /// The member that says which refresh token of the configuration they descend from.
 const BEGAN: &str = "config_began";
 /// What every renewal replaces.
-const TOKENS: [&str; 3] = ["access_token", "refresh_token", "expires_at"];
+const TOKENS: [&str; 4] = ["access_token", "refresh_token", "expires_at", Document::LINEAGE];
 /// What a renewal finds where it was missing.
 const FOUND: [&str; 4] = ["profile_arn", "client_id", "client_secret", "client_secret_expires_at"];
 
@@ -255,8 +253,6 @@ pub(crate) struct Entries {
     plan: ArcSwap<Plan>,
     /// Those that are being renewed, as they were when that began: a reload meanwhile must not lose their new tokens.
     leased: Leased,
-    /// Logins that share their refresh token with another.
-    pub(crate) twins: Twins,
 }
 
 type Leased = Arc<Mutex<HashMap<CredentialId, Entry>>>;
@@ -281,7 +277,7 @@ impl Drop for EntryLease {
 
 impl Entries {
     pub(crate) fn new(inner: Arc<dyn CredentialStore>, plan: Plan) -> Self {
-        Self { inner, plan: ArcSwap::from_pointee(plan), leased: Leased::default(), twins: Twins::default() }
+        Self { inner, plan: ArcSwap::from_pointee(plan), leased: Leased::default() }
     }
 
     /// Puts another configuration's logins in the place of these.

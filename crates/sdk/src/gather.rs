@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::entries::{Entries, Plan};
 use crate::models::{self, Fetching, Open, Start};
 use crate::providers::{Kept, Providers};
+use crate::twins::Twins;
 use crate::{credentials, options};
 
 /// What the embedder brought and what else reloads need again.
@@ -67,7 +68,7 @@ impl Gathered {
 /// error, for nobody may take its credentials for gone.
 pub(crate) async fn all(
     config: &Config,
-    (store, plan): (&Entries, &Plan),
+    (store, plan, running): (&Entries, &Plan, &Conductor),
     parts: &Parts,
     egress: &Egress,
     relay: &Relay,
@@ -118,14 +119,22 @@ pub(crate) async fn all(
             }
         }
     }
+    // What a renewal brought may not be in a file yet, and while that cannot be read its login goes on all the same.
+    let mut held = running.held();
+    held.retain(|one| {
+        let id = one.credential.id();
+        one.executor.renewal_spends(&one.credential) && (listed.contains(id) || is_among(&unreadable, id))
+    });
+    let from_memory = held.iter().map(|one| &*one.credential).filter(|one| !listed.contains(one.id()));
     let spending = registrations.iter().filter(|one| one.executor.renewal_spends(&one.credential));
-    // Disabled, or while its file is being edited, it has its token all the same.
-    let is_held = |id: &CredentialId| listed.contains(id) || is_among(&unreadable, id);
-    let twins = store.twins.find(spending.map(|one| &*one.credential), is_held);
-    for (id, reason) in &twins {
-        tracing::warn!(credential = masked(id, &registrations), reason, "this credential is not used");
+    let spending = spending.map(|one| &*one.credential).chain(from_memory);
+    let twins = Twins::find(spending, &listing.written, &held);
+    for one in &registrations {
+        if let Some(reason) = twins.why(one.credential.id()) {
+            tracing::warn!(credential = one.credential.masked_id(), reason, "this credential is not used");
+        }
     }
-    let is_used = |one: &Registration| !twins.contains_key(one.credential.id());
+    let is_used = |one: &Registration| twins.why(one.credential.id()).is_none();
     registrations.retain(is_used);
     open.retain(is_used);
     tell(&registrations);
@@ -155,11 +164,6 @@ fn is_held(found: &[Credential], key: &Credential) -> bool {
         tracing::info!(variable, place, "the environment's API key is configured too: that entry serves");
     }
     same.is_some()
-}
-
-fn masked(id: &CredentialId, registrations: &[Registration]) -> String {
-    let known = registrations.iter().find(|one| one.credential.id() == id);
-    known.map(|one| one.credential.masked_id()).unwrap_or_default()
 }
 
 /// Where it is to be found, without the address that a file's name may hold.

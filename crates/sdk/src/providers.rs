@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cliproxy_config::{Config, EndpointMap, OauthClient, ProxySetting};
-use cliproxy_core::{Credential, CredentialId, ProviderExecutor, ProviderId};
+use cliproxy_core::{Credential, Listing, ProviderExecutor, ProviderId};
 #[cfg(feature = "aistudio")]
 use cliproxy_executors::AistudioExecutor;
 #[cfg(feature = "antigravity")]
@@ -159,11 +159,11 @@ impl Providers {
         Ok(executor)
     }
 
-    /// Which of these are left out because another has their refresh token, and why.
-    pub(crate) fn twins(&mut self, among: &[Credential]) -> BTreeMap<CredentialId, String> {
+    /// Which of a store's logins are left out because another has their refresh token, and why.
+    pub(crate) fn twins(&mut self, among: &Listing) -> Twins {
         let spends =
             |one: &&Credential| self.executor(one).is_ok_and(|executor| executor.renewal_spends(one));
-        Twins::default().find(among.iter().filter(spends), |_| true)
+        Twins::find(among.credentials.iter().filter(spends), &among.written, &[])
     }
 
     /// All that are there by now, kept for the next reload.

@@ -206,7 +206,8 @@ impl Service {
         let proxy = options::proxy(&config)?;
         let egress = Egress::new(self.client.clone(), proxy.clone());
         let plan = Plan::of(&config);
-        let gathered = gather::all(&config, (&self.store, &plan), &self.parts, &egress, &self.relay).await?;
+        let found = (&*self.store, &plan, &*self.conductor);
+        let gathered = gather::all(&config, found, &self.parts, &egress, &self.relay).await?;
 
         // From here on nothing waits: a reload happens whole or not at all.
         let old = self.config.swap(Arc::clone(&config));

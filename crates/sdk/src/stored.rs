@@ -1,5 +1,7 @@
 //! What lies in the auth directory and whether it can serve, for people who ask.
 
+use std::sync::Arc;
+
 use cliproxy_auth_store::FileStore;
 use cliproxy_config::Config;
 use cliproxy_core::{CredentialStore as _, StoreError};
@@ -7,7 +9,7 @@ use cliproxy_executors::Egress;
 use cliproxy_transport::{ClientOptions, HttpClient, ProxyChoice};
 
 use crate::credentials::without_tokens;
-use crate::entries::is_kept_for_an_entry;
+use crate::entries::{Entries, Plan, is_kept_for_an_entry};
 use crate::providers::Providers;
 use crate::relay;
 
@@ -29,10 +31,13 @@ pub struct StoredCredential {
 /// # Errors
 /// When the directory cannot be read.
 pub async fn stored_credentials(config: &Config) -> Result<Vec<StoredCredential>, StoreError> {
-    let listing = FileStore::new(&config.auth_dir).list().await?;
+    let files = FileStore::new(&config.auth_dir);
+    let listing = files.list().await?;
+    // Logins of the config beside them, which may have the same refresh tokens.
+    let all = Entries::new(Arc::new(files), Plan::of(config)).list().await?;
     let egress = Egress::new(HttpClient::new(ClientOptions::new()), ProxyChoice::Environment);
     let mut providers = Providers::new(config, egress, &relay::without_pages(), &[]);
-    let twins = providers.twins(&listing.credentials);
+    let twins = providers.twins(&all);
     let mut all: Vec<_> = listing
         .credentials
         .iter()
@@ -42,7 +47,7 @@ pub async fn stored_credentials(config: &Config) -> Result<Vec<StoredCredential>
             provider: credential.provider().to_string(),
             problem: match providers.executor(credential) {
                 Ok(_) if credential.settings().disabled => Some("disabled".to_owned()),
-                Ok(_) => twins.get(credential.id()).cloned().or_else(|| without_tokens(credential)),
+                Ok(_) => twins.why(credential.id()).map(str::to_owned).or_else(|| without_tokens(credential)),
                 Err(reason) => Some(reason),
             },
         })

@@ -55,6 +55,8 @@ struct Ledger {
     lifetime: u64,
     extra: Value,
     reuse: Reuse,
+    /// What its refresh tokens begin with.
+    prefix: String,
     /// How long the answers wait, in turn; the tokens are spent before.
     delays: Vec<Duration>,
     /// JSON in camelCase, both ways, and nothing else is understood.
@@ -99,6 +101,11 @@ impl FakeTokenEndpoint {
     // Source: providers-b.md 1.4.
     pub fn set_camel_case(&self) {
         self.ledger.lock().camel_case = true;
+    }
+
+    /// What the refresh tokens that it issues begin with, before `refresh-1`: no two services issue the same.
+    pub fn set_prefix(&self, prefix: impl Into<String>) {
+        self.ledger.lock().prefix = prefix.into();
     }
 
     /// What becomes of a refresh token that is presented again.
@@ -158,7 +165,7 @@ impl Ledger {
                 return oauth_error("invalid_grant", "Refresh token has already been used");
             }
         };
-        let next = format!("refresh-{number}");
+        let next = format!("{}refresh-{number}", self.prefix);
         self.known.insert(presented.clone(), State { spent: true, next: Some(number) });
         self.known.entry(next.clone()).or_default();
         let redemption = Redemption { refresh_token: presented, next: Some(next.clone()), reused: false };
@@ -193,7 +200,7 @@ impl Ledger {
 
     /// Whether the answer with this number may be given once more: nobody has shown yet to have had it.
     fn is_forgiven(&self, number: u32) -> bool {
-        let successor = self.known.get(&format!("refresh-{number}"));
+        let successor = self.known.get(&format!("{}refresh-{number}", self.prefix));
         self.reuse == Reuse::Forgiven && successor.is_some_and(|state| !state.spent)
     }
 }

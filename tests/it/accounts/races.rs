@@ -54,7 +54,7 @@ async fn eight_processes_on_one_directory_lose_no_login_and_all_serve() {
             assert_eq!(login.generation(&file), round, "{}", login.name);
             let Some(tokens) = world.tokens.get(login.name) else { continue };
             assert_eq!(tokens.reuses(), 0, "{}: the account is lost", login.name);
-            let newest = format!("refresh-{round}");
+            let newest = login.refresh_token(round);
             assert_eq!(login.token_in(&file, "refresh_token"), newest, "{}", login.name);
         }
     }

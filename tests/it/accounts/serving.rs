@@ -53,7 +53,7 @@ async fn every_login_that_is_over_is_renewed_unasked_and_its_file_keeps_what_it_
             assert!(!stays || after[key] == *value, "{}: {key} is lost: {after}", login.name);
         }
         if login.rotates() {
-            assert_eq!(login.token_in(&after, "refresh_token"), "refresh-1", "{}", login.name);
+            assert_eq!(login.token_in(&after, "refresh_token"), login.refresh_token(1), "{}", login.name);
         }
     }
     // What is new lives longer than its lead: nothing is due again.

@@ -234,11 +234,12 @@ impl Login {
     /// Its file.
     pub fn document(&self, filling: &Filling<'_>) -> Value {
         // Two accounts never share a refresh token: of two files that do, one would be left out.
-        let refresh = if filling.account == "me" { "refresh-0" } else { "others-refresh-0" };
+        let own = self.refresh_token(0);
+        let refresh = if filling.account == "me" { own } else { format!("others-{own}") };
         let text = [
             ("$account", filling.account),
             ("$access", filling.access),
-            ("$refresh", refresh),
+            ("$refresh", &*refresh),
             ("$expired", filling.expired),
             ("$api", filling.api),
             ("$token", filling.token),
@@ -251,6 +252,16 @@ impl Login {
         members.insert("prefix".to_owned(), json!(self.name));
         members.insert("note".to_owned(), json!({"mine": ["kept", 1]}));
         file
+    }
+
+    /// What its refresh tokens begin with: no two services issue the same.
+    pub fn refresh_prefix(&self) -> String {
+        format!("{}-", self.name)
+    }
+
+    /// Its refresh token after so many renewals.
+    pub fn refresh_token(&self, renewals: u32) -> String {
+        format!("{}refresh-{renewals}", self.refresh_prefix())
     }
 
     /// A token in a file.

@@ -113,7 +113,7 @@ async fn others_go_on(
         let file = world.stored(login);
         assert_eq!(login.generation(&file), 0, "{}: kept", login.name);
         assert!(
-            !login.rotates() || login.token_in(&file, "refresh_token") == "refresh-0",
+            !login.rotates() || login.token_in(&file, "refresh_token") == login.refresh_token(0),
             "{}: kept",
             login.name
         );
@@ -160,8 +160,8 @@ async fn a_token_that_somebody_else_rotated_away_needs_a_login_and_says_so() {
         for login in rotating(half) {
             let spent = |token: &str| json!({"refresh_token": token, "refreshToken": token});
             let client = cliproxy_testkit::TestClient::new(world.tokens[login.name].upstream().url());
-            for token in ["refresh-0", "refresh-1"] {
-                assert_eq!(client.post("/oauth/token", &spent(token)).await.status(), 200);
+            for token in [login.refresh_token(0), login.refresh_token(1)] {
+                assert_eq!(client.post("/oauth/token", &spent(&token)).await.status(), 200);
             }
         }
         let server = world.server("request-retry: 0\nmax-retry-interval: 0\n").await;

@@ -178,7 +178,8 @@ impl World {
         api.answer_with(move |request| answered(&known, request));
         let mut tokens = BTreeMap::new();
         for login in ALL.iter().filter(|login| login.rotates()) {
-            let endpoint = FakeTokenEndpoint::start(["refresh-0"]).await;
+            let endpoint = FakeTokenEndpoint::start([&*login.refresh_token(0)]).await;
+            endpoint.set_prefix(login.refresh_prefix());
             if login.renewal == Renewal::RotatesInCamelCase {
                 endpoint.set_camel_case();
             }

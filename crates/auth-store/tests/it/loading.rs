@@ -1,4 +1,5 @@
 use std::fs;
+use std::time::{Duration, UNIX_EPOCH};
 
 use cliproxy_core::{CredentialId, CredentialKind, CredentialStore, StoreErrorKind};
 
@@ -33,6 +34,23 @@ async fn an_existing_directory_loads_with_every_type_and_nested_files() {
             ("team/deep/Codex.json", "codex", "Team", CredentialKind::Account),
         ]
     );
+}
+
+#[tokio::test]
+async fn a_listing_says_when_each_file_was_written() {
+    let fixture =
+        Fixture::with(&[("a.json", r#"{"type":"claude"}"#), ("team/b.json", r#"{"type":"codex"}"#)]);
+    let long_ago = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    fs::File::options()
+        .append(true)
+        .open(fixture.path("team/b.json"))
+        .unwrap()
+        .set_modified(long_ago)
+        .unwrap();
+    let listing = fixture.store.list().await.unwrap();
+    let written = |name: &str| listing.written[&CredentialId::new(name)];
+    assert_eq!(written("team/b.json"), long_ago);
+    assert!(written("a.json") > long_ago);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use cliproxy_core::{Credential, ErrorKind, ExecutorError, Mask, ProviderExecutor
 
 use super::RenewError;
 use super::due::due;
+use super::lineage::descended;
 use super::state::{Dead, tokens_differ};
 use crate::inner::Inner;
 use crate::pool::Entry;
@@ -244,7 +245,8 @@ async fn refresh(
     credential: &Credential,
 ) -> Result<Credential, ExecutorError> {
     let late = |_| Err(ExecutorError::new(ErrorKind::Timeout, "the token endpoint did not answer"));
-    tokio::time::timeout(GIVE_UP, executor.refresh(credential)).await.unwrap_or_else(late)
+    let fresh = tokio::time::timeout(GIVE_UP, executor.refresh(credential)).await.unwrap_or_else(late)?;
+    Ok(if executor.renewal_spends(credential) { descended(credential, fresh) } else { fresh })
 }
 
 pub(super) fn store_failed(error: &cliproxy_core::StoreError) -> RenewError {

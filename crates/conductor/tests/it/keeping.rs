@@ -3,11 +3,11 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use cliproxy_conductor::{Options, RenewError};
+use cliproxy_conductor::{Lineage, Options, RenewError};
 use cliproxy_core::*;
 
 use crate::fakes::{account, settle, sleep};
-use crate::renewal::{FIRST, stored_world};
+use crate::renewal::{FIRST, MemoryStore, stored_world};
 
 static ID: CredentialId = CredentialId::from_static("x.json");
 
@@ -144,4 +144,49 @@ async fn a_token_endpoint_that_says_when_to_come_back_is_not_asked_before() {
         }
         world.conductor.shutdown().await;
     }
+}
+
+/// The place of a stored login in the line of its refresh tokens.
+fn line(store: &MemoryStore) -> Lineage {
+    Lineage::of(store.get(&ID).unwrap().document()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_notes_from_which_token_the_new_one_comes_also_where_it_is_saved_late() {
+    let (world, store, _) = stored_world(FIRST);
+    let copy = line(&store);
+    for number in 1..=3 {
+        // The second cannot be saved at first.
+        store.full.store(number == 2, Ordering::SeqCst);
+        world.conductor.renew(&ID).await.unwrap();
+        if number == 2 {
+            assert_eq!(line(&store).place().1, 1);
+            let held = world.conductor.held();
+            let known = Lineage::of(held.first().unwrap().credential.document()).unwrap();
+            assert!(line(&store).is_spent_by(&known), "in memory it is known");
+            store.full.store(false, Ordering::SeqCst);
+            world.conductor.until_saved(&ID).await.unwrap();
+        }
+        assert_eq!(line(&store).place(), (copy.token(), number));
+        assert!(copy.is_spent_by(&line(&store)));
+    }
+    // One that works again and again is nobody's to spend.
+    let (world, store, _) = stored_world(FIRST);
+    world.executor.spends.store(false, Ordering::SeqCst);
+    world.conductor.renew(&ID).await.unwrap();
+    assert_eq!(store.text("x.json", Document::LINEAGE), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_renewal_runs_its_credential_is_told_to_be_in_renewal() {
+    let (world, _, _) = stored_world(FIRST);
+    *world.executor.takes.lock() = Duration::from_secs(5);
+    let is_renewing = || world.conductor.held().first().unwrap().is_renewing;
+    assert!(!is_renewing());
+    let renewal = world.conductor.renew(&ID);
+    tokio::pin!(renewal);
+    assert!(tokio::time::timeout(Duration::from_secs(1), &mut renewal).await.is_err());
+    assert!(is_renewing());
+    renewal.await.unwrap();
+    assert!(!is_renewing());
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cliproxy_auth_store::FileStore;
-use cliproxy_conductor::{Conductor, RenewError};
+use cliproxy_conductor::{Conductor, Lineage, RenewError};
 use cliproxy_core::*;
 use tokio_util::task::TaskTracker;
 
@@ -148,12 +148,22 @@ fn directory() -> tempfile::TempDir {
     directory
 }
 
+/// The note that a renewal leaves of where a token comes from.
+fn note(first: usize, token: usize) -> String {
+    let hash = |token: usize| {
+        let document = serde_json::from_str(&format!(r#"{{"refresh_token":"refresh-{token}"}}"#)).unwrap();
+        Lineage::of(&Document::new(document)).unwrap().token().to_owned()
+    };
+    format!(r#""refresh_lineage":"{}.{}.{}""#, hash(first), token - first, hash(token))
+}
+
 /// The file has the last token that was given, and what its owner wrote beside it.
 fn assert_current(directory: &Path, tokens: &Tokens) {
     let text = std::fs::read_to_string(directory.join(ID)).unwrap();
     let given = tokens.given();
     let expected = format!(
-        "{{\"type\":\"p\",\"access_token\":\"access-{given}\",\"refresh_token\":\"refresh-{given}\",\"mine\":{{\"kept\":[1]}}}}\n"
+        "{{\"type\":\"p\",\"access_token\":\"access-{given}\",\"refresh_token\":\"refresh-{given}\",\"mine\":{{\"kept\":[1]}},{}}}\n",
+        note(1, given)
     );
     assert_eq!(text, expected);
     assert_eq!(tokens.reused(), 0, "a token was spent twice");
@@ -270,10 +280,8 @@ async fn a_token_that_a_stranger_rotated_is_read_from_the_file_again() {
     // And what we renew after that is written into their text.
     renew(&conductor).await.unwrap();
     let text = std::fs::read_to_string(directory.path().join(ID)).unwrap();
-    assert_eq!(
-        text,
-        "{\"refresh_token\":\"refresh-8\",\"type\":\"p\",\"access_token\":\"access-8\",\"theirs\":true}\n"
-    );
+    let expected = r#"{"refresh_token":"refresh-8","type":"p","access_token":"access-8","theirs":true,"#;
+    assert_eq!(text, format!("{expected}{}}}\n", note(7, 8)));
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ use super::turn::{Turn, turn};
 use crate::credentials::{keys, without_tokens};
 use crate::entries::{Entries, Plan};
 use crate::providers::Providers;
+use crate::twins::Twins;
 use crate::{Builder, StartError, config_credentials, environment_credentials, options, relay};
 
 /// What is to be done. A credential goes by its file name, with or without `.json`, or by a part of it that no other has.
@@ -96,33 +97,42 @@ pub async fn run_credentials(
         }
         CredentialCommand::Enable { name, enabled } => {
             let credential = work.find_stored(name).await?;
+            let before = work.twins().await?;
             work.enable(&credential, *enabled, interrupted).await?;
-            let word = if *enabled { "enabled" } else { "disabled" };
-            Ok(done(&credential, word, as_json))
+            if *enabled {
+                let why =
+                    work.twins().await?.why(credential.id()).map(|why| format!("it is not used: {why}"));
+                return Ok(done(&credential, "enabled", why, as_json));
+            }
+            Ok(done(&credential, "disabled", before.without(credential.id()), as_json))
         }
         CredentialCommand::Remove { name } => {
             let credential = work.find_stored(name).await?;
             let lease = work.turn(&credential, interrupted).await?;
+            let before = work.twins().await?;
             work.store.delete(credential.id()).await?;
             drop(lease);
-            Ok(done(&credential, "removed", as_json))
+            Ok(done(&credential, "removed", before.without(credential.id()), as_json))
         }
         CredentialCommand::Refresh { name } => {
             let credential = work.find(name).await?;
             work.refuse_twin(&credential).await?;
             work.refresh(&credential, interrupted).await?;
-            Ok(done(&credential, "refreshed", as_json))
+            Ok(done(&credential, "refreshed", None, as_json))
         }
     }
 }
 
-fn done(credential: &Credential, word: &str, as_json: bool) -> String {
+/// What was done, and what that means for others with the same refresh token.
+fn done(credential: &Credential, word: &str, note: Option<String>, as_json: bool) -> String {
     let name = credential.masked_id();
     if as_json {
-        json!({"credential": name, "done": word}).to_string()
-    } else {
-        format!("{name}: {word}. A running server sees it when it is sent SIGHUP.")
+        let said = [("credential", Some(name)), ("done", Some(word.to_owned())), ("note", note)];
+        let said = said.into_iter().filter_map(|(key, text)| Some((key.to_owned(), Value::from(text?))));
+        return Value::Object(said.collect()).to_string();
     }
+    let note = note.map(|note| format!("\nnote: {note}")).unwrap_or_default();
+    format!("{name}: {word}. A running server sees it when it is sent SIGHUP.{note}")
 }
 
 struct Work<'w> {
@@ -137,10 +147,10 @@ impl Work<'_> {
         let mut providers = self.providers()?;
         let stored = listing.credentials.iter();
         let configured = self.keys();
-        let twins = providers.twins(&listing.credentials);
+        let twins = providers.twins(&listing);
         let rows = stored.map(|credential| {
             let row = Row::of(credential, &mut providers);
-            twins.get(credential.id()).map_or_else(|| row.clone(), |why| row.with_state(why))
+            twins.why(credential.id()).map_or_else(|| row.clone(), |why| row.with_state(why))
         });
         let mut rows: Vec<Row> = rows.collect();
         rows.extend(configured.iter().map(|credential| Row::of(credential, &mut providers)));
@@ -224,11 +234,15 @@ impl Work<'_> {
         format!("no credential in {} goes by {wanted}", self.config.auth_dir.display())
     }
 
+    /// Which logins share a refresh token with another, and are left out for it.
+    async fn twins(&self) -> Result<Twins, CommandError> {
+        let listing = self.store.list().await?;
+        Ok(self.providers()?.twins(&listing))
+    }
+
     /// Refuses what may renew a login that is left out for another: it would spend the token of that one.
     async fn refuse_twin(&self, credential: &Credential) -> Result<(), CommandError> {
-        let listing = self.store.list().await?;
-        let why = self.providers()?.twins(&listing.credentials).remove(credential.id());
-        why.map_or(Ok(()), |why| {
+        self.twins().await?.why(credential.id()).map_or(Ok(()), |why| {
             let message = format!("{}: {why}", credential.masked_id());
             Err(CommandError::Refused { message })
         })

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use crate::place::{Place, ask, text};
 
-const MODEL: &str = "kiro-claude-sonnet-4-5";
+pub const MODEL: &str = "kiro-claude-sonnet-4-5";
 
-fn endpoints(upstream: &FakeUpstream) -> String {
+pub fn endpoints(upstream: &FakeUpstream) -> String {
     let url = upstream.url();
     format!(
         "request-retry: 0\nendpoints: {{kiro: {{amazonq: '{url}/q/{{region}}', codewhisperer: '{url}/older', social: '{url}', oidc: '{url}/oidc/{{region}}'}}}}\n"
@@ -18,7 +18,7 @@ fn endpoints(upstream: &FakeUpstream) -> String {
 }
 
 /// Serves these tokens, and gives `A2`, `A3` … for refresh tokens, each of which works once.
-fn serving(upstream: &FakeUpstream, good: &[&'static str]) {
+pub fn serving(upstream: &FakeUpstream, good: &[&'static str]) {
     let good = good.to_vec();
     let spent = parking_lot::Mutex::new(Vec::<String>::new());
     upstream.answer_with(move |request: &Received| -> Reply {
@@ -47,7 +47,7 @@ fn calls(upstream: &FakeUpstream, ending: &str) -> Vec<Received> {
     upstream.requests().into_iter().filter(|request| request.path.ends_with(ending)).collect()
 }
 
-fn token_file(place: &Place, more: &Value) -> PathBuf {
+pub fn token_file(place: &Place, more: &Value) -> PathBuf {
     let path = place.home.path().join("sso cache/kiro-auth-token.json");
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     let mut file = json!({"accessToken": "A1", "refreshToken": "R1", "expiresAt": "2099-01-01T00:00:00.000Z",
@@ -67,16 +67,16 @@ fn set_mode(path: &Path, mode: u32) {
 }
 
 /// The refresh tokens that were shown.
-fn spent(upstream: &FakeUpstream) -> Vec<Value> {
+pub fn spent(upstream: &FakeUpstream) -> Vec<Value> {
     calls(upstream, "/refreshToken").iter().map(|request| request.json()["refreshToken"].clone()).collect()
 }
 
-fn count(service: &cliproxy_sdk::Service) -> usize {
+pub fn count(service: &cliproxy_sdk::Service) -> usize {
     let credentials = service.conductor().credentials();
     credentials.iter().filter(|credential| credential.credential.provider().as_str() == "kiro").count()
 }
 
-fn read(path: &Path) -> Value {
+pub fn read(path: &Path) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 

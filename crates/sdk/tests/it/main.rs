@@ -32,3 +32,4 @@ mod start;
 mod store;
 mod stream_faults;
 mod support;
+mod twins;

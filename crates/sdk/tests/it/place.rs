@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use cliproxy_sdk::config::{Environment, Loader};
+use cliproxy_sdk::config::{Config, Environment, Loader};
 use cliproxy_sdk::{Builder, Service};
 use cliproxy_testkit::{FakeUpstream, TestClient, TestReply};
 use serde_json::{Value, json};
@@ -42,6 +42,11 @@ impl Place {
     pub fn write_raw(&self, yaml: &str) {
         let auth_dir = self.auth_dir();
         std::fs::write(self.path(), format!("auth-dir: {}\n{yaml}", auth_dir.display())).unwrap();
+    }
+
+    /// The file as it is.
+    pub fn config(&self) -> Config {
+        Loader::new(self.environment.clone()).load_file(&self.path()).unwrap().config
     }
 
     /// A builder under the file as it is.
