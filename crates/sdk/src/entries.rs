@@ -1,7 +1,7 @@
 //! Logins that the configuration holds (`kiro`), beside those of a store: renewed as those are, and kept where their
 //! tokens came from.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use cliproxy_auth_store::{KeySpec, StableIds, probe_file, recover_file, replace_file};
+use cliproxy_conductor::Lineage;
 use cliproxy_config::{Config, KiroEntry, ProxySetting};
 use cliproxy_core::{
     Credential, CredentialId, CredentialKind, CredentialStore, Document, Listing, Origin, ProviderId,
@@ -253,7 +254,11 @@ pub(crate) struct Entries {
     plan: ArcSwap<Plan>,
     /// Those that are being renewed, as they were when that began: a reload meanwhile must not lose their new tokens.
     leased: Leased,
+    rivals: Mutex<Rivals>,
 }
+
+/// For a login those that were left out for it when it was last looked: another process may see them otherwise.
+pub(crate) type Rivals = BTreeMap<CredentialId, Vec<CredentialId>>;
 
 type Leased = Arc<Mutex<HashMap<CredentialId, Entry>>>;
 
@@ -263,10 +268,19 @@ struct EntryLease {
     id: CredentialId,
     leased: Leased,
     #[expect(dead_code, reason = "held for its drop")]
-    inner: Box<dyn RefreshLease>,
+    inner: Leases,
 }
 
 impl RefreshLease for EntryLease {}
+
+/// The turn at a login, and at those that have its refresh token too.
+#[derive(Debug)]
+struct Leases {
+    #[expect(dead_code, reason = "held for its drop")]
+    all: Vec<Box<dyn RefreshLease>>,
+}
+
+impl RefreshLease for Leases {}
 
 impl Drop for EntryLease {
     // Before the inner lease goes, and somebody else's begins.
@@ -277,7 +291,7 @@ impl Drop for EntryLease {
 
 impl Entries {
     pub(crate) fn new(inner: Arc<dyn CredentialStore>, plan: Plan) -> Self {
-        Self { inner, plan: ArcSwap::from_pointee(plan), leased: Leased::default() }
+        Self { inner, plan: ArcSwap::from_pointee(plan), leased: Leased::default(), rivals: Mutex::default() }
     }
 
     /// Puts another configuration's logins in the place of these.
@@ -288,6 +302,53 @@ impl Entries {
     /// Whether this is a login of the configuration.
     pub(crate) fn has_entry(&self, id: &CredentialId) -> bool {
         self.entry(id).is_some()
+    }
+
+    /// Notes which logins have a refresh token in common: they are renewed in turn, and what one has spent no other spends.
+    pub(crate) fn note(&self, rivals: Rivals) {
+        *self.rivals.lock() = rivals;
+    }
+
+    fn rivals(&self, id: &CredentialId) -> Vec<CredentialId> {
+        self.rivals.lock().get(id).cloned().unwrap_or_default()
+    }
+
+    /// Refuses where another login was renewed with this one's refresh token meanwhile, as another process may have done
+    /// that has not seen this one, or takes it for the copy.
+    async fn refuse_spent(&self, credential: &Credential) -> Result<(), StoreError> {
+        let Some(own) = Lineage::of(credential.document()) else { return Ok(()) };
+        for id in self.rivals(credential.id()) {
+            // One that is gone or being written says nothing.
+            let Ok(Some(rival)) = self.load(&id).await else { continue };
+            if Lineage::of(rival.document()).is_some_and(|rival| own.is_spent_by(&rival)) {
+                let (this, other) = (credential.masked_id(), rival.masked_id());
+                let what = format!(
+                    "{other} was renewed meanwhile with the refresh token of {this}: delete {this}, not {other}"
+                );
+                return Err(StoreError::new(StoreErrorKind::Conflict, what));
+            }
+        }
+        Ok(())
+    }
+
+    /// The turn at a login and its rivals, in the order of their names, so that no two wait for each other.
+    async fn turn(&self, id: &CredentialId) -> Result<Leases, StoreError> {
+        let kept_as = |id: CredentialId| self.entry(&id).map_or(id, |entry| entry.kept_as());
+        let own = kept_as(id.clone());
+        let mut names: Vec<CredentialId> = self.rivals(id).into_iter().map(kept_as).collect();
+        names.push(own.clone());
+        names.sort();
+        let mut all = Vec::with_capacity(names.len());
+        for name in names {
+            match self.inner.lease(&name).await {
+                Ok(lease) => all.push(lease),
+                Err(error) if name == own => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, "a login with the same refresh token cannot be locked");
+                }
+            }
+        }
+        Ok(Leases { all })
     }
 
     fn entry(&self, id: &CredentialId) -> Option<Entry> {
@@ -352,6 +413,7 @@ impl CredentialStore for Entries {
     }
 
     async fn probe(&self, credential: &Credential) -> Result<(), StoreError> {
+        self.refuse_spent(credential).await?;
         let id = credential.id();
         match self.leased(id).or_else(|| self.entry(id)) {
             Some(entry) => entry.probe(credential, self.inner.as_ref()).await,
@@ -368,13 +430,14 @@ impl CredentialStore for Entries {
     }
 
     async fn lease(&self, id: &CredentialId) -> Result<Box<dyn RefreshLease>, StoreError> {
-        match self.entry(id) {
+        let entry = self.entry(id);
+        let inner = self.turn(id).await?;
+        match entry {
             Some(entry) => {
-                let inner = self.inner.lease(&entry.kept_as()).await?;
                 self.leased.lock().insert(id.clone(), entry);
                 Ok(Box::new(EntryLease { id: id.clone(), leased: Arc::clone(&self.leased), inner }))
             }
-            None => self.inner.lease(id).await,
+            None => Ok(Box::new(inner)),
         }
     }
 

@@ -129,6 +129,7 @@ pub(crate) async fn all(
     let spending = registrations.iter().filter(|one| one.executor.renewal_spends(&one.credential));
     let spending = spending.map(|one| &*one.credential).chain(from_memory);
     let twins = Twins::find(spending, &listing.written, &held);
+    store.note(twins.rivals());
     for one in &registrations {
         if let Some(reason) = twins.why(one.credential.id()) {
             tracing::warn!(credential = one.credential.masked_id(), reason, "this credential is not used");

@@ -12,6 +12,8 @@ use std::time::SystemTime;
 use cliproxy_conductor::{Held, Lineage};
 use cliproxy_core::{Credential, CredentialId, CredentialKind, Document, Origin};
 
+use crate::entries::Rivals;
+
 /// Which logins are left out, and for which.
 #[derive(Debug, Default)]
 pub(crate) struct Twins(BTreeMap<CredentialId, Twin>);
@@ -138,6 +140,15 @@ impl Twins {
     /// Why a login is not used, where it would be but for another.
     pub(crate) fn why(&self, id: &CredentialId) -> Option<&str> {
         self.0.get(id).filter(|twin| !twin.disabled).map(|twin| &*twin.why)
+    }
+
+    /// For a login those that are left out for it.
+    pub(crate) fn rivals(&self) -> Rivals {
+        let mut rivals = Rivals::new();
+        for (id, twin) in &self.0 {
+            rivals.entry(twin.of.clone()).or_default().push(id.clone());
+        }
+        rivals
     }
 
     /// What becomes of those that are left out for a login that is taken out of use; `None` without any.

@@ -237,7 +237,9 @@ impl Work<'_> {
     /// Which logins share a refresh token with another, and are left out for it.
     async fn twins(&self) -> Result<Twins, CommandError> {
         let listing = self.store.list().await?;
-        Ok(self.providers()?.twins(&listing))
+        let twins = self.providers()?.twins(&listing);
+        self.store.note(twins.rivals());
+        Ok(twins)
     }
 
     /// Refuses what may renew a login that is left out for another: it would spend the token of that one.

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use cliproxy_sdk::Service;
 use cliproxy_sdk::command::{CommandError, CredentialCommand, run_credentials};
+use cliproxy_sdk::core::CredentialId;
 use cliproxy_testkit::{FakeTokenEndpoint, FakeUpstream, Reuse};
 use serde_json::{Value, json};
 
@@ -141,6 +142,50 @@ async fn a_copy_that_appears_while_the_original_is_renewed_is_not_used_whatever_
     renewed(&place, "claude-me.json", &tokens).await;
     service.reload().await.unwrap();
     assert_eq!(used(&service), ["claude-me.json"]);
+    assert_eq!((tokens.redemptions().len(), tokens.reuses()), (1, 0));
+    service.stop().await;
+}
+
+/// A server that uses `a.json`, and a copy that every other process takes for the original.
+async fn disagreeing() -> (Place, FakeTokenEndpoint, Service) {
+    let (place, tokens) = strict().await;
+    stored(&place, "a.json", &login("R0", false));
+    let service = place.serve().await;
+    stored(&place, "b.json", &login("R0", false));
+    written_before(&place, "b.json");
+    service.reload().await.unwrap();
+    assert_eq!(used(&service), ["a.json"]);
+    assert_eq!(state(&place, "b.json").await, "ready");
+    (place, tokens, service)
+}
+
+#[tokio::test]
+async fn a_token_that_another_process_spent_in_another_file_is_not_spent_again() {
+    let (place, tokens, service) = disagreeing().await;
+    run(&place, refresh("b"), true).await.unwrap();
+    let error = service.conductor().renew(&CredentialId::new("a.json")).await.unwrap_err().to_string();
+    assert!(error.contains("delete a.json, not b.json") && error.contains("was not spent"), "{error}");
+    assert_eq!((tokens.redemptions().len(), tokens.reuses()), (1, 0));
+    service.reload().await.unwrap();
+    assert_eq!(used(&service), ["b.json"]);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn two_processes_that_renew_two_files_with_one_token_do_it_in_turn() {
+    let (place, tokens, service) = disagreeing().await;
+    tokens.set_delays([Duration::from_millis(500)]);
+    let id = CredentialId::new("a.json");
+    let other = async {
+        while tokens.redemptions().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        run(&place, refresh("b"), true).await
+    };
+    let (renewed, refused) = tokio::join!(service.conductor().renew(&id), other);
+    renewed.unwrap();
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("not a.json"), "{refused}");
     assert_eq!((tokens.redemptions().len(), tokens.reuses()), (1, 0));
     service.stop().await;
 }
