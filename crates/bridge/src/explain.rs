@@ -62,8 +62,12 @@ impl Teller {
         // Google's `code` is the status over again, and says nothing to clients that look for a word there. The numbers of
         // vendors (`1113`) are words of their own.
         let is_status = |code: &&str| error.status().is_some_and(|status| status.as_str() == *code);
+        let own = own_fault(error);
         told.code = said.code.as_deref().filter(|code| !is_status(code)).map(text);
-        told.param = said.param.as_deref().map(text).or_else(|| param(error));
+        told.code = told.code.or_else(|| own.and_then(CodecError::code).map(str::to_owned));
+        // The client has to find it in its own request: what a provider of another format names is not there.
+        let theirs = said.param.as_deref().filter(|_| self.native && told.status.is_client_error()).map(text);
+        told.param = theirs.or_else(|| own.and_then(CodecError::param).map(str::to_owned));
         if matches!(kind, ClientErrorKind::ModelNotFound) {
             told.model = Some(self.model.clone());
         }
@@ -153,10 +157,10 @@ fn status(error: &ExecutorError) -> StatusCode {
     passes(error).unwrap_or_else(|| error.kind().status())
 }
 
-/// The member at fault, when our own reading of the request found it.
-fn param(error: &ExecutorError) -> Option<String> {
-    let source = std::error::Error::source(error)?;
-    source.downcast_ref::<CodecError>()?.param().map(str::to_owned)
+/// What our own reading of the client's request found. That of a provider's reply is no fault of the request.
+fn own_fault(error: &ExecutorError) -> Option<&CodecError> {
+    let of_request = matches!(error.kind(), ErrorKind::InvalidRequest | ErrorKind::ModelNotSupported);
+    std::error::Error::source(error).filter(|_| of_request)?.downcast_ref()
 }
 
 fn client_kind(kind: ErrorKind) -> ClientErrorKind {

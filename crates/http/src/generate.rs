@@ -149,7 +149,8 @@ fn whole(reply: WholeReply) -> Response<OutboundBody> {
 }
 
 fn stream(inner: &Inner, call: &Call, reply: StreamReply, wanted: &Wanted) -> Response<OutboundBody> {
-    let body = StreamBody::new(reply.frames, call.options.keepalive, &inner.shutdown);
+    let body =
+        StreamBody::new(reply.frames, call.options.keepalive, Arc::clone(&call.codec), &inner.shutdown);
     let mut response = streamed(body.with_explain(wanted.explain), wanted.addressed.array);
     respond::add_upstream(response.headers_mut(), &reply.headers);
     response

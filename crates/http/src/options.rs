@@ -62,7 +62,7 @@ impl Codecs {
 pub struct Options {
     /// Limits of request bodies.
     pub body: BodyLimits,
-    /// How often a waiting stream gets a comment line; `None` is never. Source: design.md §8, 15 s by default.
+    /// How often a waiting stream gets a sign of life, a comment or a blank line by its format; `None` is never. Source: design.md §8, 15 s by default.
     pub keepalive: Option<Duration>,
     /// How often a waiting whole reply gets a blank line; `None` is never. Source: http-api.md A.4.
     pub whole_keepalive: Option<Duration>,

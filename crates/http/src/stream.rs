@@ -1,4 +1,4 @@
-//! Bodies of streams: frames as they come, comments while nothing comes, a valid end whatever happens.
+//! Bodies of streams: frames as they come, signs of life while nothing comes, a valid end whatever happens.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,8 +17,11 @@ use crate::failure;
 use crate::generate::MAX_EXPLANATION;
 use crate::patience::Answering;
 
-/// A comment line, which every SSE reader skips. Source: http-api.md A.5 rule 4.
-const KEEP_ALIVE: Bytes = Bytes::from_static(b": keep-alive\n\n");
+/// What a silent stream says, which readers of the client's format skip. Source: http-api.md A.5 rule 4; the formats
+/// whose readers stumble over comments say so.
+fn sign_of_life(codec: &dyn Codec) -> Bytes {
+    Bytes::from_static(if codec.skips_comments() { b": keep-alive\n\n" } else { b"\n" })
+}
 
 /// What was lost of a stream: its headers, which explain the rest, went out before it was known.
 fn comment(remarks: &[String]) -> Bytes {
@@ -26,7 +29,7 @@ fn comment(remarks: &[String]) -> Bytes {
     Bytes::from(format!(": {}\n\n", text.replace(|c: char| !c.is_ascii() || c.is_ascii_control(), "?")))
 }
 
-/// When the next comment is due. Frames only note that they came; the timer is reset when it fires, not per frame.
+/// When the next sign of life is due. Frames only note that they came; the timer is reset when it fires, not per frame.
 struct Heartbeat {
     interval: Duration,
     last: Instant,
@@ -66,6 +69,7 @@ pub(crate) struct StreamBody {
     frames: Option<Pin<Box<dyn ClientStream>>>,
     heartbeat: Option<Heartbeat>,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    codec: Arc<dyn Codec>,
     /// The client wants to know how its reply came about.
     explain: bool,
 }
@@ -74,15 +78,17 @@ impl StreamBody {
     pub(crate) fn new(
         frames: Pin<Box<dyn ClientStream>>,
         keepalive: Option<Duration>,
+        codec: Arc<dyn Codec>,
         shutdown: &Shutdown,
     ) -> Self {
         let cut = Box::pin(shutdown.cut_token().cancelled_owned());
-        Self { frames: Some(frames), heartbeat: keepalive.map(Heartbeat::new), cut, explain: false }
+        let heartbeat = keepalive.map(Heartbeat::new);
+        Self { frames: Some(frames), heartbeat, cut, codec, explain: false }
     }
 
-    /// With what was lost of the stream at its end, in a comment.
+    /// With what was lost of the stream at its end, in a comment, where readers skip those.
     pub(crate) fn with_explain(mut self, explain: bool) -> Self {
-        self.explain = explain;
+        self.explain = explain && self.codec.skips_comments();
         self
     }
 }
@@ -117,7 +123,7 @@ impl Stream for StreamBody {
             return Poll::Ready(Some(Ok(end)));
         }
         match &mut this.heartbeat {
-            Some(heartbeat) => heartbeat.poll_due(cx).map(|()| Some(Ok(KEEP_ALIVE))),
+            Some(heartbeat) => heartbeat.poll_due(cx).map(|()| Some(Ok(sign_of_life(this.codec.as_ref())))),
             None => Poll::Pending,
         }
     }
@@ -164,7 +170,7 @@ impl WaitingBody {
         }
     }
 
-    /// With what was lost of the stream at its end, in a comment.
+    /// As [`StreamBody::with_explain`].
     pub(crate) fn with_explain(mut self, explain: bool) -> Self {
         self.explain = explain;
         self
@@ -184,7 +190,7 @@ impl Stream for WaitingBody {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         if std::mem::take(&mut this.first) {
-            return Poll::Ready(Some(Ok(KEEP_ALIVE)));
+            return Poll::Ready(Some(Ok(sign_of_life(this.codec.as_ref()))));
         }
         match &mut this.state {
             State::Ended => return Poll::Ready(None),
@@ -195,9 +201,9 @@ impl Stream for WaitingBody {
                     this.heartbeat = None;
                     let said = match dispatched.result {
                         Ok(UpstreamReply::Stream(reply)) => {
-                            let mut body =
-                                StreamBody::new(reply.frames, Some(this.keepalive), &this.shutdown)
-                                    .with_explain(this.explain);
+                            let (codec, keepalive) = (Arc::clone(&this.codec), Some(this.keepalive));
+                            let mut body = StreamBody::new(reply.frames, keepalive, codec, &this.shutdown)
+                                .with_explain(this.explain);
                             let first = Pin::new(&mut body).poll_next(cx);
                             this.state = State::Streaming(body);
                             return first;
@@ -216,7 +222,7 @@ impl Stream for WaitingBody {
             return Poll::Ready(Some(Ok(this.fail(&failure::shutting_down()))));
         }
         match &mut this.heartbeat {
-            Some(heartbeat) => heartbeat.poll_due(cx).map(|()| Some(Ok(KEEP_ALIVE))),
+            Some(heartbeat) => heartbeat.poll_due(cx).map(|()| Some(Ok(sign_of_life(this.codec.as_ref())))),
             None => Poll::Pending,
         }
     }

@@ -30,6 +30,7 @@ struct Told {
     kind: CodecErrorKind,
     message: String,
     param: Option<String>,
+    code: Option<&'static str>,
 }
 
 /// Whose fault a [`CodecError`] is.
@@ -50,7 +51,7 @@ impl CodecError {
     /// An error told in one lower-case clause with the path of the member at fault.
     #[must_use]
     pub fn new(kind: CodecErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Told { kind, message: message.into(), param: None }))
+        Self(Box::new(Told { kind, message: message.into(), param: None, code: None }))
     }
 
     /// The text is not what the format says.
@@ -78,6 +79,29 @@ impl CodecError {
         self
     }
 
+    /// What the mistake is called, for programs.
+    #[must_use]
+    pub fn with_code(mut self, code: &'static str) -> Self {
+        self.0.code = Some(code);
+        self
+    }
+
+    /// The same in the words of a client of this format: encoders name what they cannot say as the canonical model does,
+    /// and a client has to find it in its own request. Without the member, where its format has none of that meaning.
+    #[must_use]
+    pub fn told_to(mut self, client: &dyn Codec) -> Self {
+        if self.0.kind == CodecErrorKind::Inexpressible {
+            self.0.param = self.0.param.and_then(|member| client.own_name(&member)).map(str::to_owned);
+        }
+        self
+    }
+
+    /// The same, about this member.
+    pub(crate) fn of_member(mut self, member: &str) -> Self {
+        self.0.message = format!("{member}: {}", self.0.message);
+        self.with_param(member)
+    }
+
     /// Whose fault it is.
     #[must_use]
     pub fn kind(&self) -> CodecErrorKind {
@@ -88,6 +112,12 @@ impl CodecError {
     #[must_use]
     pub fn param(&self) -> Option<&str> {
         self.0.param.as_deref()
+    }
+
+    /// What the mistake is called, for programs.
+    #[must_use]
+    pub fn code(&self) -> Option<&'static str> {
+        self.0.code
     }
 }
 
@@ -455,8 +485,21 @@ pub trait Codec: fmt::Debug + Send + Sync + 'static {
         let _ = (request, context);
     }
 
+    /// What requests of this (client) format call a member that encoders refuse in the words of the canonical model:
+    /// `messages` and `n`. `None` where they have none of that meaning.
+    fn own_name(&self, member: &str) -> Option<&'static str> {
+        let _ = member;
+        None
+    }
+
     /// Whether clients of this format return the opaque state that they were given: the format has a slot for it.
     fn keeps_state(&self) -> bool {
+        true
+    }
+
+    /// Whether readers of this (client) format's streams skip comments, as every reader of server-sent events should: the
+    /// edge keeps connections alive with them. Where they do not it sends blank lines, and no remarks.
+    fn skips_comments(&self) -> bool {
         true
     }
 

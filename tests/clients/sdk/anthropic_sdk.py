@@ -2,7 +2,7 @@
 
 import anthropic
 
-from task import BASE, DESCRIPTION, KEY, PROMPT, SCHEMA, expect, raises, run, word
+from task import BASE, DESCRIPTION, KEY, PROMPT, SCHEMA, SLOWLY, expect, heard, raises, run, word
 
 client = anthropic.Anthropic(base_url=BASE, api_key=KEY, max_retries=0)
 TOOLS = [{"name": "bash", "description": DESCRIPTION, "input_schema": SCHEMA}]
@@ -34,6 +34,10 @@ def messages(stream):
 for stream in (False, True):
     said = messages(stream)
     expect(word() in said, f"the word {word()} in {said!r} (stream={stream})")
+
+slowly = [{"role": "user", "content": SLOWLY}]
+with client.messages.stream(model=MODEL, max_tokens=9, messages=slowly) as events:
+    heard(list(events.text_stream), "messages")
 
 hello = [{"role": "user", "content": "hi"}]
 count = client.messages.count_tokens(model=MODEL, messages=hello)

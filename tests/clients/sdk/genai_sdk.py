@@ -1,9 +1,11 @@
 """The official Google Gen AI SDK: generateContent, whole and streamed, token counts, and its exceptions."""
 
+import asyncio
+
 from google import genai
 from google.genai import errors, types
 
-from task import BASE, DESCRIPTION, KEY, PROMPT, SCHEMA, expect, raises, run, word
+from task import BASE, DESCRIPTION, KEY, PROMPT, SCHEMA, SLOWLY, expect, heard, raises, run, word
 
 
 def client_with(key):
@@ -54,6 +56,19 @@ def generate(stream):
 for stream in (False, True):
     said = generate(stream)
     expect(word() in said, f"the word {word()} in {said!r} (stream={stream})")
+
+def words(chunk):
+    parts = (candidate.content and candidate.content.parts for candidate in chunk.candidates or [])
+    return "".join(part.text or "" for some in parts for part in some or [] if not part.thought)
+
+
+async def slowly():
+    stream = await client.aio.models.generate_content_stream(model=MODEL, contents=SLOWLY)
+    return [words(chunk) async for chunk in stream]
+
+
+heard([words(chunk) for chunk in client.models.generate_content_stream(model=MODEL, contents=SLOWLY)], "sync")
+heard(asyncio.run(slowly()), "async")
 
 expect(client.models.count_tokens(model=MODEL, contents="hi").total_tokens > 0, "a token count")
 wrong = client_with("nobody")

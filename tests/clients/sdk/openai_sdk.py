@@ -4,7 +4,7 @@ import json
 
 import openai
 
-from task import BASE, DESCRIPTION, KEY, PROMPT, SCHEMA, expect, raises, run, word
+from task import BASE, DESCRIPTION, KEY, PROMPT, SCHEMA, SLOWLY, expect, heard, raises, run, word
 
 client = openai.OpenAI(base_url=f"{BASE}/v1", api_key=KEY, max_retries=0)
 
@@ -58,6 +58,11 @@ for way in (chat, responses):
     for stream in (False, True):
         said = way(stream)
         expect(word() in said, f"the word {word()} in {said!r} ({way.__name__}, stream={stream})")
+
+chunks = client.chat.completions.create(model="gpt-5", messages=[{"role": "user", "content": SLOWLY}], stream=True)
+heard([choice.delta.content or "" for chunk in chunks for choice in chunk.choices], "chat")
+events = client.responses.create(model="gpt-5", input=SLOWLY, stream=True)
+heard([event.delta for event in events if event.type == "response.output_text.delta"], "responses")
 
 hello = [{"role": "user", "content": "hi"}]
 wrong = client.with_options(api_key="nobody")

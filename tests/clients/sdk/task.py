@@ -7,6 +7,8 @@ BASE = os.environ["BASE"]
 KEY = os.environ["KEY"]
 KIND = os.environ["KIND"]
 PROMPT = "TASK-7Q: list the files, print note.txt, and tell me the word in it."
+# The provider is silent before and behind its words, for longer than the server lets a stream be.
+SLOWLY = "SLOWLY-7Q: hi"
 DESCRIPTION = "Runs a command in a shell and returns what it prints."
 SCHEMA = {
     "type": "object",
@@ -19,6 +21,11 @@ SCHEMA = {
 def word():
     with open("note.txt", encoding="utf-8") as note:
         return note.read().split("the word is: ")[1].strip()
+
+
+def heard(words, what):
+    """What came of a stream that was silent for a while."""
+    expect("".join(words) == "A note with a word", f"a stream with silences is read to its end ({what}), not {words!r}")
 
 
 def run(arguments):

@@ -8,6 +8,9 @@ pub(crate) const TASK: &str = "TASK-7Q";
 /// A prompt with this and a status is answered with that failure.
 const FAILURE: &str = "FAIL-";
 
+/// A prompt with this is answered with silences, before the first word and behind the last.
+const SLOWLY: &str = "SLOWLY-7Q";
+
 /// What stands before the word, in the file.
 pub(crate) const LABEL: &str = "the word is: ";
 
@@ -56,6 +59,11 @@ impl Seen {
     pub(crate) fn failure(&self) -> Option<u16> {
         let (_, rest) = self.user.split_once(FAILURE)?;
         rest.get(..3)?.parse().ok()
+    }
+
+    /// Whether the user wants silences in the answer.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.user.contains(SLOWLY)
     }
 
     /// The next step towards the word.

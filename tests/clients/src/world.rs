@@ -129,7 +129,7 @@ fn yaml(kind: Kind, url: &str) -> String {
     };
     format!(
         "host: 127.0.0.1\nport: 0\napi-keys: [{KEY}]\nauth-dir: ./credentials\n{entry}\n\
-         disable-cooling: true\nrequest-retry: 0\n\
+         disable-cooling: true\nrequest-retry: 0\nstreaming: {{keepalive-seconds: 1}}\n\
          model-aliases: {{'claude-*': {model}, 'gpt-*': {model}, 'gemini-*': {model}, 'codex-*': {model}, 'auto-*': {model}}}\n"
     )
 }

@@ -62,10 +62,17 @@ fn an_error_of_another_format_is_told_in_its_words_but_not_passed_on() {
     ] {
         let told = told(wire, 400, &HeaderMap::new(), body);
         assert_eq!(told.upstream, None, "{wire} {body}");
-        assert_eq!(
-            (told.message.as_str(), told.code.as_deref(), told.param.as_deref()),
-            ("the words", Some("c1"), Some("p1"))
-        );
+        assert_eq!((told.message.as_str(), told.code.as_deref()), ("the words", Some("c1")));
+        // A provider of another format names members that the client's request does not have.
+        assert_eq!(told.param.as_deref(), (wire == "alpha").then_some("p1"), "{wire} {body}");
+    }
+}
+
+#[test]
+fn a_failure_of_the_provider_blames_no_member() {
+    for (status, param) in [(400, Some("p1")), (422, Some("p1")), (500, None), (502, None), (503, None)] {
+        let told = told("alpha", status, &HeaderMap::new(), ALPHA);
+        assert_eq!(told.param.as_deref(), param, "{status}");
     }
 }
 

@@ -13,6 +13,7 @@
 mod script;
 mod toy;
 
+mod blame;
 mod counting;
 mod event_stream;
 mod explaining;

@@ -92,6 +92,17 @@ impl Row {
         if stream { self.stream_path } else { self.path }
     }
 
+    /// Whether its SDKs skip comments in streams: Google's for Python takes each for JSON and fails. Source: google-genai
+    /// 3.6.1, `_iter_response_stream`.
+    pub fn skips_comments(&self) -> bool {
+        ![ClientFormat::GEMINI, ClientFormat::GEMINI_CLI].contains(&self.format)
+    }
+
+    /// What it hears of a stream that is silent.
+    pub fn sign_of_life(&self) -> &'static str {
+        if self.skips_comments() { ": keep-alive\n\n" } else { "\n" }
+    }
+
     /// The message of an error, after checking that it has the format's shape.
     #[track_caller]
     pub fn message(&self, status: u16, error: &Value) -> String {

@@ -136,7 +136,8 @@ async fn how_it_came_is_told_to_those_who_ask() {
     assert!(reply.header("x-cliproxy-explanation").is_some());
 }
 
-/// Headers go out before a stream is whole: what was lost of it comes behind it, in a comment.
+/// Headers go out before a stream is whole: what was lost of it comes behind it, in a comment. SDKs
+/// that take a comment for JSON hear nothing of it.
 #[tokio::test]
 async fn what_a_stream_lost_is_told_behind_it_to_those_who_ask() {
     let edge = Edge::start().await;
@@ -147,6 +148,7 @@ async fn what_a_stream_lost_is_told_behind_it_to_those_who_ask() {
         assert_eq!(reply.text().await, "data: {}\n\n", "{}", row.path);
         let asking = edge.client().header("x-cliproxy-explain", "1");
         let reply = asking.post(row.stream_path, &(row.body)(true)).await;
-        assert_eq!(reply.text().await, "data: {}\n\n: lost: ??x, ?\n\n", "{}", row.path);
+        let told = if row.skips_comments() { ": lost: ??x, ?\n\n" } else { "" };
+        assert_eq!(reply.text().await, format!("data: {{}}\n\n{told}"), "{}", row.path);
     }
 }

@@ -97,7 +97,7 @@ async fn without_an_interval_the_status_waits_for_the_answer() {
 }
 
 #[tokio::test]
-async fn a_stream_that_does_not_begin_is_kept_alive_by_comments_and_then_begins() {
+async fn a_stream_that_does_not_begin_gets_signs_of_life_and_then_begins() {
     let edge = Edge::with_options(impatient()).await;
     for row in rows() {
         let go = Arc::new(Notify::new());
@@ -112,17 +112,12 @@ async fn a_stream_that_does_not_begin_is_kept_alive_by_comments_and_then_begins(
         let mut reply = edge.client().post(row.stream_path, &(row.body)(true)).await;
         assert_eq!((reply.status(), reply.header("content-type")), (200, Some("text/event-stream")));
         for _ in 0..2 {
-            let event = reply.event().await.unwrap();
-            assert_eq!(
-                (event.comments.as_slice(), event.data.as_str()),
-                (&["keep-alive".to_owned()][..], "")
-            );
+            assert_eq!(reply.chunk().await.unwrap().unwrap(), row.sign_of_life(), "{}", row.path);
         }
         go.notify_one();
-        let events = reply.events().await;
-        let data: Vec<_> =
-            events.iter().map(|event| event.data.as_str()).filter(|data| !data.is_empty()).collect();
-        assert_eq!(data, [r#"{"n":1}"#, r#"{"n":2}"#], "{}", row.path);
+        let text = reply.text().await;
+        let rest = text.trim_start_matches(row.sign_of_life());
+        assert_eq!(rest, "data: {\"n\":1}\n\ndata: {\"n\":2}\n\n", "{}", row.path);
     }
 }
 
@@ -140,7 +135,7 @@ async fn a_stream_that_never_begins_says_so_in_its_own_format() {
             }
         });
         let mut reply = edge.client().post(row.stream_path, &(row.body)(true)).await;
-        reply.event().await.unwrap();
+        reply.chunk().await.unwrap().unwrap();
         go.notify_one();
         let rest = reply.text().await;
         assert!(rest.contains("nobody is left"), "{}: {rest}", row.path);
@@ -150,7 +145,7 @@ async fn a_stream_that_never_begins_says_so_in_its_own_format() {
 }
 
 #[tokio::test]
-async fn silence_between_frames_is_bridged_by_comments() {
+async fn silence_between_frames_is_bridged_by_signs_of_life() {
     let edge = Edge::with_options(impatient()).await;
     for row in rows() {
         let go = Arc::new(Notify::new());
@@ -161,11 +156,12 @@ async fn silence_between_frames_is_bridged_by_comments() {
             async move { streaming(steps(script)) }
         });
         let mut reply = edge.client().post(row.stream_path, &(row.body)(true)).await;
-        assert_eq!(reply.event().await.unwrap().data, "1");
-        assert_eq!(reply.event().await.unwrap().comments, ["keep-alive"], "{}", row.path);
-        assert_eq!(reply.event().await.unwrap().comments, ["keep-alive"], "{}", row.path);
+        assert_eq!(&reply.chunk().await.unwrap().unwrap()[..], b"data: 1\n\n", "{}", row.path);
+        for _ in 0..2 {
+            assert_eq!(reply.chunk().await.unwrap().unwrap(), row.sign_of_life(), "{}", row.path);
+        }
         go.notify_one();
-        let data: Vec<_> = reply.events().await.into_iter().map(|event| event.data).collect();
-        assert_eq!(data.last().map(String::as_str), Some("2"), "{}", row.path);
+        let text = reply.text().await;
+        assert_eq!(text.trim_start_matches(row.sign_of_life()), "data: 2\n\n", "{}", row.path);
     }
 }

@@ -4,18 +4,19 @@
 use super::SseParser;
 use crate::codec::CodecError;
 
-/// Turns a stream of events into the text of a JSON array, element by element as they come. Comments become white
-/// space, so that they keep the connection alive here too.
+/// Turns a stream of events into the text of a JSON array, element by element as they come. Comments and blank
+/// lines become white space, so that they keep the connection alive here too.
 ///
 /// ```
 /// use cliproxy_translator::framing::JsonArrayFramer;
 /// let mut framer = JsonArrayFramer::default();
 /// let mut out = Vec::new();
 /// framer.push(b": keep-alive\n\n", &mut out)?;
+/// framer.push(b"\n", &mut out)?;
 /// framer.push(b"data: {\"a\":1}\n\n: keep-alive\n\ndata: {\"b\"", &mut out)?;
 /// framer.push(b":2}\n\n", &mut out)?;
 /// framer.finish(&mut out)?;
-/// assert_eq!(out, b"\n[{\"a\":1}\n,\r\n{\"b\":2}\n]");
+/// assert_eq!(out, b"\n\n[{\"a\":1}\n,\r\n{\"b\":2}\n]");
 /// # Ok::<(), cliproxy_translator::CodecError>(())
 /// ```
 #[derive(Debug, Default)]
@@ -33,7 +34,7 @@ impl JsonArrayFramer {
         let before = out.len();
         let begun = &mut self.begun;
         self.parser.push(events, &mut |frame| element(begun, frame.data, out))?;
-        if out.len() == before && events.starts_with(b":") {
+        if out.len() == before && (events.starts_with(b":") || events == b"\n") {
             out.push(b'\n');
         }
         Ok(())

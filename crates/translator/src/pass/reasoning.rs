@@ -182,7 +182,7 @@ fn settle(asked: Amount, strict: bool, profile: &ReasoningProfile) -> Result<Amo
                 return Err(CodecError::inexpressible(format!(
                     "a thinking budget of {budget} is outside the {least} to {most} that the model takes"
                 ))
-                .with_param("BUDGET_OUT_OF_RANGE"));
+                .with_code("BUDGET_OUT_OF_RANGE"));
             }
             Ok(Amount::Budget(clamp(budget, (least, most))))
         }
@@ -205,7 +205,7 @@ fn level_within(level: Level, strict: bool, levels: &[Level]) -> Result<Amount, 
             level.as_str(),
             known.join(", ")
         ))
-        .with_param("LEVEL_NOT_SUPPORTED"));
+        .with_code("LEVEL_NOT_SUPPORTED"));
     }
     Ok(Amount::Level(nearest(level, levels)))
 }

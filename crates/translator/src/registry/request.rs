@@ -263,7 +263,8 @@ impl Registry {
         }
         hub.client.check_portable(&request)?;
         hub.client.reply_context(&request, &mut state.context);
-        let encoded = hub.provider.encode_request(&request, call.profile)?;
+        let encoded = hub.provider.encode_request(&request, call.profile);
+        let encoded = encoded.map_err(|error| error.told_to(&**hub.client))?;
         state.context.names = encoded.names;
         state.context.invented = encoded.invented;
         state.context.prompt_estimate = encoded.prompt_estimate;

@@ -6,15 +6,20 @@ mod gemini;
 mod kiro;
 mod responses;
 
+use std::time::Duration;
+
 use cliproxy_testkit::chat::error as chat_error;
 use cliproxy_testkit::claude::error as claude_error;
 use cliproxy_testkit::gemini::error as gemini_error;
 use cliproxy_testkit::kiro::error as kiro_error;
 use cliproxy_testkit::responses::error as responses_error;
-use cliproxy_testkit::{Received, Reply};
+use cliproxy_testkit::{Received, Reply, pause};
 use serde_json::Value;
 
 use crate::brain::{Seen, Step};
+
+/// Longer than the server leaves a client without a sign of life.
+const SILENCE: Duration = Duration::from_millis(1500);
 
 /// A kind of provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,14 +85,19 @@ impl Kind {
             return self.failure(status);
         }
         let step = seen.next();
-        match self {
+        let reply = match self {
             Self::Claude => claude::answer(request, &step),
             Self::Chat => chat::answer(request, &step),
             Self::Codex => responses::answer(request, &step),
             Self::Gemini | Self::Vertex => gemini::answer(request, &step),
             Self::GeminiCli | Self::Antigravity => gemini::answer_in_envelope(request, &step),
             Self::Kiro => kiro::answer(request, &step),
+        };
+        if !seen.is_slow() {
+            return reply;
         }
+        let last = reply.pieces().len().saturating_sub(1);
+        reply.slow_head(SILENCE).insert(last, pause(SILENCE))
     }
 }
 

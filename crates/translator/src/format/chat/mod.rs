@@ -89,6 +89,14 @@ impl Codec for ChatCodec {
         patch::request(body, patch)
     }
 
+    fn own_name(&self, member: &str) -> Option<&'static str> {
+        match member {
+            "messages" => Some("messages"),
+            "n" => Some("n"),
+            _ => None,
+        }
+    }
+
     fn check_portable(&self, request: &Request<'_>) -> Result<(), CodecError> {
         // A request in Responses format may refer to what only its service keeps.
         let responses = ResponsesCodec::default();

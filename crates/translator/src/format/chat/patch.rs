@@ -63,7 +63,8 @@ fn with_reasoning<'e>(
     let said = top.string("reasoning_effort").ok().flatten();
     let resolved = match (&patch.reasoning, said.as_deref().and_then(of_effort)) {
         (Some(suffix), _) => resolve(suffix, false, patch.info.as_deref())?,
-        (None, Some(body)) => resolve(&body, true, patch.info.as_deref()).map_err(|error| named(&error))?,
+        (None, Some(body)) => resolve(&body, true, patch.info.as_deref())
+            .map_err(|error| error.of_member("reasoning_effort"))?,
         (None, None) => return Ok(edits),
     };
     let edits = match (&patch.reasoning, resolved.amount) {
@@ -81,10 +82,6 @@ fn with_reasoning<'e>(
         }
         None => edits,
     })
-}
-
-fn named(error: &CodecError) -> CodecError {
-    CodecError::new(error.kind(), format!("reasoning_effort: {error}")).with_param("reasoning_effort")
 }
 
 /// A router's `reasoning` object would speak against the suffix.

@@ -69,6 +69,13 @@ impl Codec for ClaudeCodec {
         decode::request(body)
     }
 
+    fn own_name(&self, member: &str) -> Option<&'static str> {
+        match member {
+            "messages" => Some("messages"),
+            _ => None,
+        }
+    }
+
     fn encode_request(&self, request: &Request<'_>, profile: &Profile) -> Result<Encoded, CodecError> {
         encode::request(request, profile)
     }

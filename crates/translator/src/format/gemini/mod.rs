@@ -83,12 +83,28 @@ impl Codec for GeminiCodec {
         self.dialect.name()
     }
 
+    // Source: google-genai 3.6.1 for Python, `_api_client.py`, `_iter_response_stream`: it skips empty lines and takes any
+    // other for JSON.
+    fn skips_comments(&self) -> bool {
+        false
+    }
+
     fn peek<'a>(&self, body: &'a [u8]) -> Result<Peek<'a>, CodecError> {
         peek::peek(body, self.dialect)
     }
 
     fn decode_request<'a>(&self, body: &'a [u8]) -> Result<Request<'a>, CodecError> {
         decode::request(body, self.dialect)
+    }
+
+    fn own_name(&self, member: &str) -> Option<&'static str> {
+        match (member, self.dialect != Dialect::Gemini) {
+            ("messages", false) => Some("contents"),
+            ("messages", true) => Some("request.contents"),
+            ("n", false) => Some("generationConfig.candidateCount"),
+            ("n", true) => Some("request.generationConfig.candidateCount"),
+            _ => None,
+        }
     }
 
     fn encode_request(&self, request: &Request<'_>, profile: &Profile) -> Result<Encoded, CodecError> {

@@ -110,6 +110,13 @@ impl Codec for ResponsesCodec {
         }
     }
 
+    fn own_name(&self, member: &str) -> Option<&'static str> {
+        match member {
+            "messages" => Some("input"),
+            _ => None,
+        }
+    }
+
     fn check_portable(&self, request: &Request<'_>) -> Result<(), CodecError> {
         peek::check_portable(request)
     }

@@ -55,9 +55,8 @@ pub(super) fn with_reasoning<'e>(
     let said = said.and_then(|reasoning| reasoning.string("effort").ok().flatten());
     let resolved = match (&patch.reasoning, said.as_deref().and_then(of_effort)) {
         (Some(suffix), _) => resolve(suffix, false, patch.info.as_deref())?,
-        (None, Some(body)) => resolve(&body, true, patch.info.as_deref()).map_err(|error| {
-            CodecError::new(error.kind(), format!("reasoning.effort: {error}")).with_param("reasoning.effort")
-        })?,
+        (None, Some(body)) => resolve(&body, true, patch.info.as_deref())
+            .map_err(|error| error.of_member("reasoning.effort"))?,
         (None, None) => return Ok(edits),
     };
     let effort = resolved.as_effort();

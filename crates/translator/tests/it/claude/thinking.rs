@@ -153,7 +153,7 @@ fn a_claude_body_asks_only_for_what_the_model_has() {
         let mut profile = Profile::new("m", false);
         profile.info = info;
         let encoded =
-            codec().encode_request(&request, &profile).map_err(|error| error.param().unwrap().to_owned())?;
+            codec().encode_request(&request, &profile).map_err(|error| error.code().unwrap().to_owned())?;
         let body: Value = serde_json::from_slice(&encoded.body).unwrap();
         Ok::<_, String>(json!([body["thinking"], body["output_config"]]))
     };

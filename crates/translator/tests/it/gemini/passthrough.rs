@@ -254,7 +254,7 @@ fn a_suffix_beats_the_body_and_a_body_is_held_to_the_model() {
     let body = Bytes::from_static(
         br#"{"contents":[],"generationConfig":{"thinkingConfig":{"thinkingBudget":99999}}}"#,
     );
-    assert_eq!(codec().patch_request(&body, &patch).unwrap_err().param(), Some("BUDGET_OUT_OF_RANGE"));
+    assert_eq!(codec().patch_request(&body, &patch).unwrap_err().code(), Some("BUDGET_OUT_OF_RANGE"));
 }
 
 #[test]

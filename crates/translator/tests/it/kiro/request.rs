@@ -265,7 +265,7 @@ fn what_cannot_be_shown_is_refused_or_named_in_words() {
     };
     // Source: translation.md B82.
     let error = ask(json!({"type":"image_url","image_url":{"url":"https://h/a.png"}})).unwrap_err();
-    assert_eq!((error.kind(), error.param()), (CodecErrorKind::Inexpressible, Some("image_url")));
+    assert_eq!((error.kind(), error.param()), (CodecErrorKind::Inexpressible, Some("messages")));
     let svg = ask(json!({"type":"image_url","image_url":{"url":"data:image/svg+xml;base64,AAAA"}})).unwrap();
     assert!(svg.contains("image/svg+xml"), "{svg}");
     let pdf =

@@ -158,7 +158,7 @@ fn b40_unknown_and_own_models_take_everything() {
 fn e615_e620_within_a_family_what_the_model_has_not_is_an_error() {
     let levels = model(None, &[Level::Low, Level::High], false, false);
     let budgets = model(Some((1024, 32_000)), &[], false, false);
-    for (info, asked, param) in [
+    for (info, asked, code) in [
         (&levels, level(Level::Max), Some("LEVEL_NOT_SUPPORTED")),
         (&levels, level(Level::High), None),
         (&levels, budget(5), None),
@@ -168,7 +168,7 @@ fn e615_e620_within_a_family_what_the_model_has_not_is_an_error() {
         (&budgets, level(Level::Max), None),
     ] {
         let error = resolve(&asked, true, Some(info)).err();
-        assert_eq!(error.as_ref().and_then(|error| error.param()), param, "{asked:?}");
+        assert_eq!(error.as_ref().and_then(cliproxy_translator::CodecError::code), code, "{asked:?}");
         assert!(resolve(&asked, false, Some(info)).is_ok(), "{asked:?} from another family or a suffix");
     }
 }

@@ -59,6 +59,14 @@ impl Codec for CompletionsCodec {
         Ok(Request { source: COMPLETIONS, turns: vec![turn], ..decode::envelope(wire)? })
     }
 
+    fn own_name(&self, member: &str) -> Option<&'static str> {
+        match member {
+            "messages" => Some("prompt"),
+            "n" => Some("n"),
+            _ => None,
+        }
+    }
+
     fn encode_request(&self, _request: &Request<'_>, _profile: &Profile) -> Result<Encoded, CodecError> {
         Err(CodecError::inexpressible("a conversation cannot be said as the prompt of a legacy completion"))
     }

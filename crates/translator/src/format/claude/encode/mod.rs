@@ -138,7 +138,7 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
 fn one_candidate(request: &Request<'_>) -> Result<(), CodecError> {
     if request.sampling.candidates.is_some_and(|count| count > 1) {
         return Err(
-            CodecError::inexpressible("Claude answers with one candidate: ask for n = 1").with_param("n")
+            CodecError::inexpressible("Claude answers with one candidate: ask for one").with_param("n")
         );
     }
     Ok(())

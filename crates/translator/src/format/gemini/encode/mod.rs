@@ -207,7 +207,7 @@ impl<'c, 'r> Conversation<'c, 'r> {
         if turns.is_empty() {
             // Instructions alone are what the user says (B26).
             if system.is_empty() {
-                return Err(CodecError::inexpressible("the conversation is empty").with_param("contents"));
+                return Err(CodecError::inexpressible("the conversation is empty").with_param("messages"));
             }
             turns.push(Content { role: Role::User, parts: std::mem::take(&mut system), turn: None });
         }

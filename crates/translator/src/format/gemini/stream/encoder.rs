@@ -303,7 +303,7 @@ impl StreamEncoder for Encoder {
                 self.over = true;
                 error::relay_event(&error, out);
             }
-            // The edge keeps connections alive with comments (B72).
+            // The edge keeps connections alive (B72).
             Event::Ping => {}
             Event::End => {
                 self.over = true;

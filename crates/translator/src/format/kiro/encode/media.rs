@@ -43,12 +43,12 @@ pub(super) fn check(media: &Media<'_>) -> Result<(), CodecError> {
             Err(CodecError::inexpressible(
                 "Kiro takes images inline only: send the image as base64, not its URL",
             )
-            .with_param("image_url"))
+            .with_param("messages"))
         }
         MediaSource::File(_) if media.class == MediaClass::Image => Err(CodecError::inexpressible(
             "Kiro takes images inline only: the file is in another provider's store",
         )
-        .with_param("file_id")),
+        .with_param("messages")),
         _ => Ok(()),
     }
 }

@@ -40,8 +40,9 @@ pub(super) fn write(
 /// Source: translation.md F49. Dropping candidates silently would answer another question.
 fn one_candidate(request: &Request<'_>) -> Result<(), CodecError> {
     if request.sampling.candidates.is_some_and(|count| count > 1) {
-        return Err(CodecError::inexpressible("the provider answers with one candidate: ask for n = 1")
-            .with_param("n"));
+        return Err(
+            CodecError::inexpressible("the provider answers with one candidate: ask for one").with_param("n")
+        );
     }
     Ok(())
 }

@@ -200,7 +200,7 @@ fn e467_budgets_leave_room_or_there_is_no_thinking() {
     let request = super::codec_of("gemini");
     let request = request.decode_request(own.as_bytes()).unwrap();
     let error = super::codec_of("antigravity").encode_request(&request, &known()).unwrap_err();
-    assert_eq!(error.param(), Some("BUDGET_OUT_OF_RANGE"));
+    assert_eq!(error.code(), Some("BUDGET_OUT_OF_RANGE"));
 }
 
 #[test]
