@@ -40,10 +40,10 @@ impl Outbox {
     /// Everything that is ready, in one piece.
     pub(crate) fn take(&mut self) -> Option<Bytes> {
         let shared = self.shared.take();
-        if self.written.is_empty() {
+        let written = std::mem::take(&mut self.written);
+        if written.is_empty() {
             return shared.filter(|bytes| !bytes.is_empty());
         }
-        let written = std::mem::take(&mut self.written);
         let Some(shared) = shared else { return Some(Bytes::from(written)) };
         let mut joined = Vec::with_capacity(shared.len() + written.len());
         joined.extend_from_slice(&shared);
@@ -77,5 +77,7 @@ mod tests {
         let buffer = out.writer().as_ptr();
         assert_eq!(out.take().unwrap().as_ptr(), buffer, "written bytes are not copied");
         assert_eq!(out.written.capacity(), 0, "and nothing is kept");
+        out.writer();
+        assert_eq!((out.take(), out.written.capacity()), (None, 0), "nor when nothing was written");
     }
 }

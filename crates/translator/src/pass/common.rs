@@ -14,22 +14,25 @@ static SHARED: LazyLock<Mutex<HashSet<Arc<str>>>> = LazyLock::new(Mutex::default
 
 /// A text, of which equal ones take their room once.
 #[derive(Clone, Debug)]
-pub struct CommonText(Arc<str>);
+pub struct CommonText(
+    /// Absent while it is dropped.
+    Option<Arc<str>>,
+);
 
 impl CommonText {
     /// The text, or the copy of it that somebody holds already.
     #[must_use]
     pub fn new(text: &str) -> Self {
         if text.len() < WORTH_IT {
-            return Self(Arc::from(text));
+            return Self(Some(Arc::from(text)));
         }
         let mut shared = SHARED.lock();
         if let Some(known) = shared.get(text) {
-            return Self(Arc::clone(known));
+            return Self(Some(Arc::clone(known)));
         }
         let text: Arc<str> = Arc::from(text);
         shared.insert(Arc::clone(&text));
-        Self(text)
+        Self(Some(text))
     }
 }
 
@@ -37,20 +40,19 @@ impl Deref for CommonText {
     type Target = str;
 
     fn deref(&self) -> &str {
-        &self.0
+        self.0.as_deref().unwrap_or_default()
     }
 }
 
 impl Drop for CommonText {
     fn drop(&mut self) {
-        if self.0.len() < WORTH_IT {
-            return;
-        }
-        // Under the lock nobody finds it anew: with two left, one is the table's and one is ours.
+        let Some(text) = self.0.take().filter(|text| text.len() >= WORTH_IT) else { return };
+        // Let go of under the lock, where nobody finds it anew: of two at once, the second sees that it is the last.
         let mut shared = SHARED.lock();
-        if Arc::strong_count(&self.0) == 2 {
-            shared.remove(&self.0);
+        if Arc::strong_count(&text) == 2 {
+            shared.remove(&text);
         }
+        drop(text);
     }
 }
 
@@ -68,7 +70,7 @@ mod tests {
         let first = CommonText::new(&text);
         let second = CommonText::new(&text.clone());
         let third = second.clone();
-        assert!(Arc::ptr_eq(&first.0, &second.0) && Arc::ptr_eq(&first.0, &third.0));
+        assert!(first.as_ptr() == second.as_ptr() && first.as_ptr() == third.as_ptr());
         assert_eq!(*first, text);
         drop(first);
         drop(second);
@@ -80,17 +82,22 @@ mod tests {
     #[test]
     fn short_texts_are_not_looked_for() {
         let first = CommonText::new("short");
-        assert!(!Arc::ptr_eq(&first.0, &CommonText::new("short").0));
+        assert!(first.as_ptr() != CommonText::new("short").as_ptr());
         assert!(!is_kept("short"));
     }
 
     #[test]
     fn what_threads_let_go_of_at_once_is_not_kept() {
         let text = "held by many at once ".repeat(20);
-        for _ in 0..200 {
+        for _ in 0..500 {
+            let together = std::sync::Barrier::new(4);
             std::thread::scope(|scope| {
                 for _ in 0..4 {
-                    scope.spawn(|| CommonText::new(&text).clone());
+                    scope.spawn(|| {
+                        let held = CommonText::new(&text);
+                        together.wait();
+                        drop(held);
+                    });
                 }
             });
             assert!(!is_kept(&text));
