@@ -162,6 +162,8 @@ async fn a_wrong_base_url_is_explained() {
             (bare.to_owned(), "at its end"),
             (format!("{path}/{version}{bare}"), "names an endpoint twice"),
             (format!("{path}{bare}"), "names an endpoint twice"),
+            (format!("/openai{path}"), "without /openai"),
+            (format!("/v1beta/openai{bare}"), "in place of /v1beta/openai"),
         ] {
             let mut caller = server.client();
             for (format, name) in
@@ -174,6 +176,10 @@ async fn a_wrong_base_url_is_explained() {
             let reply = caller.call(Method::POST, &wrong, "{}").await;
             refused(&wrong, client, reply, 404, words).await;
         }
+        // With a slash at the end of the base URL, the commonest of all: served.
+        let body = client.body("demo", &hello().ask, false);
+        let reply = server.client().post(&format!("/{path}"), &body).await;
+        assert_eq!(reply.status(), 200, "/{path}: {}", reply.text().await);
     }
     assert_eq!(server.client().get("/nowhere").await.status(), 404);
 }

@@ -419,6 +419,15 @@ impl Dispatcher for Conductor {
         }
         Some(listed)
     }
+
+    fn similar(&self, id: &str) -> Vec<String> {
+        let settled = self.inner.settled.load();
+        self.inner
+            .resolve(&settled, &self.inner.snapshot(), id)
+            .err()
+            .map(|unknown| unknown.near)
+            .unwrap_or_default()
+    }
 }
 
 impl fmt::Debug for Conductor {

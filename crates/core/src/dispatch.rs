@@ -82,4 +82,10 @@ pub trait Dispatcher: fmt::Debug + Send + Sync + 'static {
 
     /// What is known of one model a client names (prefix and alias included, suffix ignored).
     fn model(&self, id: &str) -> Option<ListedModel>;
+
+    /// Up to three names that a client may have meant by one that nobody offers, nearest first.
+    fn similar(&self, id: &str) -> Vec<String> {
+        let _ = id;
+        Vec::new()
+    }
 }

@@ -6,7 +6,7 @@ mod gemini;
 use cliproxy_core::{ClientFormat, Operation};
 use http::Method;
 
-pub(crate) use advice::base_url_advice;
+pub(crate) use advice::{base_url_advice, without_empty_segments};
 pub use gemini::GeminiAction;
 pub(crate) use gemini::model_name;
 

@@ -40,11 +40,11 @@ pub(crate) fn not_utf8(error: Utf8Error) -> ClientError {
     )
 }
 
-/// No model was named.
-pub(crate) fn no_model() -> ClientError {
+/// No model was named; `list` is where there are some.
+pub(crate) fn no_model(list: &str) -> ClientError {
     ClientError::new(
         ClientErrorKind::InvalidRequest,
-        "Invalid request: `model` is missing: name one of GET /v1/models",
+        format!("Invalid request: `model` is missing: name one of GET {list}"),
     )
     .with_param("model")
 }
@@ -67,6 +67,7 @@ pub(crate) fn foreign_origin() -> ClientError {
         ClientErrorKind::Permission,
         "this server has no API keys, so requests from web pages and foreign host names are refused: set `api-keys`",
     )
+    .with_code("foreign_origin")
 }
 
 /// A page without a key, from where nobody said that pages may come from.
@@ -153,12 +154,18 @@ pub(crate) fn unknown_action(path: &str) -> ClientError {
     )
 }
 
-pub(crate) fn no_such_model(name: &str) -> ClientError {
-    ClientError::new(
-        ClientErrorKind::ModelNotFound,
-        format!("the model `{name}` does not exist: see GET /v1/models"),
-    )
-    .with_param("model")
+/// `near` are names that may have been meant.
+pub(crate) fn no_such_model(name: &str, near: &[String], list: &str) -> ClientError {
+    let message = match near {
+        [] => format!("the model `{name}` does not exist{}", list_hint(list)),
+        near => format!("the model `{name}` does not exist; did you mean {}?", near.join(", ")),
+    };
+    ClientError::new(ClientErrorKind::ModelNotFound, message).with_param("model")
+}
+
+/// Where the names are, for those who are told of none.
+pub(crate) fn list_hint(list: &str) -> String {
+    format!("; GET {list} lists what there is")
 }
 
 /// A question about a login that came without one.
@@ -204,6 +211,14 @@ pub(crate) fn wrong_method(method: &str, path: &str, allow: &str) -> ClientError
     ClientError::new(
         ClientErrorKind::MethodNotAllowed,
         format!("{path} does not answer {method}, only {allow}"),
+    )
+}
+
+/// `CONNECT` has no path to name.
+pub(crate) fn no_proxy() -> ClientError {
+    ClientError::new(
+        ClientErrorKind::MethodNotAllowed,
+        "CONNECT is for proxies, and this server is none: its address is a base URL, not a value for HTTPS_PROXY",
     )
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cliproxy_core::{
-    ClientError, ClientRequest, Dispatched, ModelId, Operation, StreamReply, UpstreamReply, WholeReply,
+    ClientError, ClientErrorKind, ClientRequest, Dispatched, ModelId, Operation, StreamReply, UpstreamReply,
+    WholeReply,
 };
 use cliproxy_transport::{InboundBody, OutboundBody};
 use futures_core::Stream;
@@ -14,6 +15,7 @@ use http::{HeaderMap, HeaderName, Response, StatusCode};
 
 use crate::array::ArrayBody;
 use crate::call::{Addressed, Call};
+use crate::models::list_of;
 use crate::patience::{Answering, Early, WholeBody};
 use crate::request_id::trace_id;
 use crate::routes::Inner;
@@ -91,7 +93,7 @@ async fn read(
     let peek = call.codec.peek(&bytes).map_err(|error| failure::codec(&error))?;
     let model = addressed.model.clone().unwrap_or_else(|| ModelId::new(peek.model.trim()));
     if model.as_str().is_empty() {
-        return Err(Box::new(failure::no_model()));
+        return Err(Box::new(failure::no_model(list_of(&call.format))));
     }
     let session = session::find(&headers, &peek);
     let outline = peek.top.and_then(|top| top.outline(&bytes));
@@ -123,7 +125,7 @@ fn finish(inner: &Inner, call: &Call, dispatched: Dispatched, wanted: &Wanted) -
         Ok(UpstreamReply::Whole(_)) => refuse(&failure::not_a_stream()),
         Ok(UpstreamReply::Stream(_)) => refuse(&failure::not_whole()),
         Ok(_) => refuse(&unknown_reply()),
-        Err(error) => refuse(&error),
+        Err(error) => refuse(&with_list(inner, call, error)),
     };
     let headers = response.headers_mut();
     if let Ok(value) =
@@ -140,6 +142,19 @@ fn finish(inner: &Inner, call: &Call, dispatched: Dispatched, wanted: &Wanted) -
         }
     }
     response
+}
+
+/// Of a model that nobody offers, and whose name is near no other: with where the client finds the list.
+fn with_list(inner: &Inner, call: &Call, mut error: Box<ClientError>) -> Box<ClientError> {
+    let is_unknown =
+        |model: &str| inner.dispatcher.model(model).is_none() && inner.dispatcher.similar(model).is_empty();
+    if error.kind == ClientErrorKind::ModelNotFound
+        && error.upstream.is_none()
+        && error.model.as_deref().is_some_and(is_unknown)
+    {
+        error.message.push_str(&failure::list_hint(list_of(&call.format)));
+    }
+    error
 }
 
 fn whole(reply: WholeReply) -> Response<OutboundBody> {
@@ -171,8 +186,5 @@ where
 
 /// A kind of reply that this edge has no way to send.
 fn unknown_reply() -> ClientError {
-    ClientError::new(
-        cliproxy_core::ClientErrorKind::Unsupported,
-        "this kind of reply cannot be sent over HTTP",
-    )
+    ClientError::new(ClientErrorKind::Unsupported, "this kind of reply cannot be sent over HTTP")
 }

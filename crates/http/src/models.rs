@@ -5,6 +5,12 @@ use http::HeaderMap;
 use http::header::USER_AGENT;
 use serde_json::{Value, json};
 
+/// The path where clients of a format find the list.
+pub(crate) fn list_of(format: &ClientFormat) -> &'static str {
+    let gemini = [ClientFormat::GEMINI, ClientFormat::GEMINI_CLI].contains(format);
+    if gemini { "/v1beta/models" } else { "/v1/models" }
+}
+
 /// Which style a client expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
@@ -16,7 +22,7 @@ pub(crate) enum Style {
 
 impl Style {
     /// What a client of `/v1/models` expects. Claude Code says who it is; Anthropic's SDKs always name their API
-    /// version, and Google's itself. Codex asks with its version; an answer that it cannot read it asks for again and
+    /// version, and Google's itself or the key in a header of its own. Codex asks with its version; an answer that it cannot read it asks for again and
     /// again.
     // Source: Codex 0.171.0, observed; openai/codex, codex-api "models", read 2026-11.
     pub(crate) fn of(headers: &HeaderMap, query: Option<&str>) -> Self {
@@ -27,7 +33,7 @@ impl Style {
         let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("");
         if headers.contains_key("anthropic-version") || agent.starts_with("claude-cli") {
             Self::Claude
-        } else if headers.contains_key("x-goog-api-client") {
+        } else if ["x-goog-api-client", "x-goog-api-key"].iter().any(|name| headers.contains_key(*name)) {
             Self::Gemini
         } else {
             Self::OpenAi

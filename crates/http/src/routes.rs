@@ -9,12 +9,13 @@ use cliproxy_relay::Relay;
 use cliproxy_transport::{InboundBody, OutboundBody, Peer, Routed, Routes, Shutdown};
 use http::header::{ALLOW, HeaderMap, HeaderValue, UPGRADE};
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode};
+use http::uri::PathAndQuery;
+use http::{Method, Request, Response, StatusCode, Uri};
 use serde_json::json;
 
 use crate::call::{Addressed, Call};
-use crate::endpoint::{Endpoint, base_url_advice, model_name};
-use crate::models::Style;
+use crate::endpoint::{Endpoint, base_url_advice, model_name, without_empty_segments};
+use crate::models::{Style, list_of};
 use crate::options::{Codecs, Options};
 use crate::percent::decoded;
 use crate::request_id::{Ids, trace_id};
@@ -135,6 +136,7 @@ impl Inner {
         if visit.parts.method == Method::OPTIONS {
             return respond::empty(StatusCode::NO_CONTENT);
         }
+        forgive_slashes(&mut visit.parts.uri);
         let path = visit.parts.uri.path();
         let found = Endpoint::find(path);
         let format = error_format(found, path, &visit.parts.headers);
@@ -142,7 +144,8 @@ impl Inner {
             respond::error(self.codecs.errors_of(&format).as_ref(), error, &visit.id)
         };
         let Some(endpoint) = found else {
-            return refuse(visit, &failure::unknown_path(path, base_url_advice(path)));
+            let advice = base_url_advice(path).map(|advice| advice.text);
+            return refuse(visit, &failure::unknown_path(path, advice));
         };
         let method = &visit.parts.method;
         if !endpoint.takes(method) {
@@ -153,12 +156,17 @@ impl Inner {
             if endpoint == Endpoint::Responses && visit.parts.headers.contains_key(UPGRADE) {
                 return refuse(visit, &failure::no_websocket());
             }
-            let mut response = refuse(visit, &failure::wrong_method(method.as_str(), path, endpoint.allow()));
+            let error = match *method {
+                Method::CONNECT => failure::no_proxy(),
+                _ => failure::wrong_method(method.as_str(), path, endpoint.allow()),
+            };
+            let mut response = refuse(visit, &error);
             response.headers_mut().insert(ALLOW, HeaderValue::from_static(endpoint.allow()));
             return response;
         }
+        // Both before the keys are taken out.
+        let style = endpoint.operation().is_none().then(|| style_of(endpoint, &visit.parts));
         let login = match visit.options.code_assist {
-            // Before the keys are taken out.
             Some(_) if code_assist::is_about_its_login(endpoint) => {
                 code_assist::own_login(&self, &visit.options, &visit.parts).await
             }
@@ -182,6 +190,7 @@ impl Inner {
             let Some(body) = visit.body.take() else { return refuse(visit, &failure::no_body()) };
             return generate::answer(self, call, addressed, headers, body).await;
         }
+        let style = style.unwrap_or(Style::OpenAi);
         match endpoint {
             Endpoint::Root => respond::json(StatusCode::OK, self.banner()),
             Endpoint::Health | Endpoint::EventLogging => respond::json(StatusCode::OK, r#"{"status":"ok"}"#),
@@ -206,18 +215,16 @@ impl Inner {
                 asked.await.unwrap_or_else(|error| refuse(visit, &error))
             }
             Endpoint::Models | Endpoint::GeminiModels => {
-                let list = style_of(endpoint, &visit.parts).list(&self.dispatcher.models());
+                let list = style.list(&self.dispatcher.models());
                 respond::json(StatusCode::OK, list.to_string())
             }
-            Endpoint::Model | Endpoint::GeminiModel => self.model(endpoint, &visit.parts, &visit.id),
+            Endpoint::Model | Endpoint::GeminiModel => self.model(endpoint, style, path, &visit.id),
             _ => refuse(visit, &failure::not_offered(path)),
         }
     }
 
     /// One model by its id, which may hold slashes, colons and percent escapes.
-    fn model(&self, endpoint: Endpoint, parts: &Parts, id: &RequestId) -> Response<OutboundBody> {
-        let style = style_of(endpoint, parts);
-        let path = parts.uri.path();
+    fn model(&self, endpoint: Endpoint, style: Style, path: &str, id: &RequestId) -> Response<OutboundBody> {
         let name = match endpoint {
             Endpoint::GeminiModel => model_name(path),
             _ => decoded(path.strip_prefix("/v1/models/").unwrap_or(path).trim_end_matches('/')),
@@ -227,8 +234,10 @@ impl Inner {
         match self.dispatcher.model(&name).or_else(|| self.dispatcher.model(bare)) {
             Some(model) => respond::json(StatusCode::OK, style.item(&model.info).to_string()),
             None => {
-                let codec = self.codecs.errors_of(&style.format());
-                respond::error(codec.as_ref(), &failure::no_such_model(&name), id)
+                let format = style.format();
+                let near = self.dispatcher.similar(bare);
+                let error = failure::no_such_model(&name, &near, list_of(&format));
+                respond::error(self.codecs.errors_of(&format).as_ref(), &error, id)
             }
         }
     }
@@ -262,19 +271,41 @@ fn style_of(endpoint: Endpoint, parts: &Parts) -> Style {
     }
 }
 
-/// The format in which a client of a path expects errors: the endpoint's own, else what path and headers betray.
+/// Takes empty segments out of a path: a base URL with a slash at its end is the commonest wrong one. Not where being
+/// local is the only guard: a proxy in front may keep strangers from those paths by their exact text.
+fn forgive_slashes(uri: &mut Uri) {
+    let Some(clean) = without_empty_segments(uri.path()) else { return };
+    if Endpoint::find(&clean).is_some_and(Endpoint::is_local) {
+        return;
+    }
+    let clean = match uri.query() {
+        Some(query) => format!("{clean}?{query}"),
+        None => clean,
+    };
+    let mut parts = std::mem::take(uri).into_parts();
+    if let Ok(clean) = PathAndQuery::try_from(clean) {
+        parts.path_and_query = Some(clean);
+    }
+    // The parts were those of a URI, and a path stays one without its empty segments.
+    *uri = Uri::from_parts(parts).unwrap_or_default();
+}
+
+/// The format in which a client of a path expects errors: that of the endpoint, or of the one that was meant, else what
+/// path and headers betray.
 fn error_format(endpoint: Option<Endpoint>, path: &str, headers: &HeaderMap) -> ClientFormat {
     let has = |name: &str| headers.contains_key(name);
-    if let Some(format) = endpoint.and_then(Endpoint::format) {
+    let meant = if endpoint.is_none() { base_url_advice(path).map(|advice| advice.meant) } else { None };
+    if let Some(format) = endpoint.or(meant).and_then(Endpoint::format) {
         format
+    } else if meant.is_some() {
+        // A list of models, which every client reads in its own style.
+        Style::of(headers, None).format()
     } else if path.contains("/v1beta") || path.contains("/v1alpha") || path.starts_with("/v1internal") {
         ClientFormat::GEMINI
     } else if path.contains("/messages") || has("anthropic-version") {
         ClientFormat::CLAUDE
     } else if path.contains("/responses") || path.starts_with("/backend-api") {
         ClientFormat::OPENAI_RESPONSES
-    } else if has("x-goog-api-client") || has("x-goog-api-key") {
-        ClientFormat::GEMINI
     } else {
         Style::of(headers, None).format()
     }

@@ -11,7 +11,7 @@ pub enum StartError {
     #[error("`proxy-url` cannot be used")]
     Proxy(#[from] ProxyUrlError),
     /// The listener cannot be opened.
-    #[error("cannot listen")]
+    #[error(transparent)]
     Listen(#[from] ServeError),
     /// Client keys cannot be checked.
     #[error("access control cannot be set up")]
@@ -25,4 +25,25 @@ pub enum StartError {
         /// The format.
         name: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_is_taken_is_told_once() {
+        let taken = ServeError::Bind {
+            address: "127.0.0.1:1".to_owned(),
+            source: std::io::Error::other("address in use"),
+        };
+        let error = StartError::from(taken);
+        let mut told = error.to_string();
+        let mut source = std::error::Error::source(&error);
+        while let Some(error) = source {
+            told.push_str(&format!(": {error}"));
+            source = error.source();
+        }
+        assert_eq!(told, "cannot listen on 127.0.0.1:1: address in use");
+    }
 }

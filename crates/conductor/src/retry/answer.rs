@@ -16,7 +16,8 @@ use super::survey::{PROBE, Survey};
 pub(super) fn unknown_model(model: &ModelId, unknown: &Unknown) -> Box<ClientError> {
     let meant = unknown.meant.as_ref().map_or(String::new(), |meant| format!(", an alias of {meant}"));
     let hint = match &*unknown.near {
-        [] => "; GET /v1/models lists what there is".to_owned(),
+        // Where the list is depends on how the client came in: the edge adds it.
+        [] => String::new(),
         names => format!("; did you mean {}?", names.join(", ")),
     };
     let message = format!("no credential offers the model {model}{meant}{hint}");

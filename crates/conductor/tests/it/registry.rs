@@ -78,7 +78,10 @@ async fn an_unknown_model_is_404_and_names_near_ones() {
         "no credential offers the model claude-opus-45(high); did you mean claude-opus-4-5?"
     );
     let error = world.ask("zzzzzzzz").await.result.unwrap_err();
-    assert!(error.message.ends_with("GET /v1/models lists what there is"), "{}", error.message);
+    assert_eq!(error.message, "no credential offers the model zzzzzzzz", "the edge adds where the list is");
+    assert_eq!(world.conductor.similar("claude-opus-45(high)"), ["claude-opus-4-5"]);
+    assert_eq!(world.conductor.similar("zzzzzzzz"), Vec::<String>::new());
+    assert_eq!(world.conductor.similar("gpt-5"), Vec::<String>::new(), "it is there");
 }
 
 #[tokio::test(start_paused = true)]

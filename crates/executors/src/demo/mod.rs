@@ -14,6 +14,8 @@ use cliproxy_core::{
     ModelInfo, Operation, Origin, ProviderExecutor, ProviderFormat, ProviderId, Settings, UpstreamModel,
     WireReply, WireStream,
 };
+use cliproxy_translator::Codec as _;
+use cliproxy_translator::format::chat::ChatCodec;
 use futures_core::Stream;
 use http::HeaderMap;
 use serde_json::{Value, json};
@@ -106,20 +108,17 @@ struct Answer {
 
 impl Answer {
     fn to(attempt: &Attempt) -> Result<Self, ExecutorError> {
-        let body: Value = serde_json::from_slice(&attempt.body).map_err(|error| {
-            ExecutorError::new(ErrorKind::InvalidRequest, "the request body is not JSON").with_source(error)
+        // By the codec, which takes what the real providers take: halves of emoji, for one.
+        let request = ChatCodec::default().decode_request(&attempt.body).map_err(|error| {
+            ExecutorError::new(ErrorKind::InvalidRequest, error.to_string()).with_source(error)
         })?;
-        if !body.is_object() {
-            return Err(ExecutorError::new(ErrorKind::InvalidRequest, "the request body is no JSON object"));
-        }
-        let messages = body.get("messages").and_then(Value::as_array);
-        if messages.is_none_or(|messages| messages.is_empty() || !messages.iter().all(Value::is_object)) {
+        if request.turns.is_empty() {
             return Err(ExecutorError::new(
                 ErrorKind::InvalidRequest,
                 "messages: expected an array of one or more objects",
             ));
         }
-        let prompt = words::last_user_text(&body);
+        let prompt = words::last_user_text(&request);
         Ok(Self {
             id: format!("chatcmpl-demo-{}", attempt.request_id),
             created: attempt.now.as_secs(),

@@ -1,27 +1,18 @@
 //! What the demo says.
 
-use serde_json::Value;
+use cliproxy_translator::model::{PartKind, Request, Role};
 
 /// At most this much of the prompt is quoted back.
 const MAX_QUOTE: usize = 200;
 
-/// The text of the last user message of a Chat Completions request.
-pub(super) fn last_user_text(body: &Value) -> String {
-    let messages = body.get("messages").and_then(Value::as_array);
-    let last = messages
-        .into_iter()
-        .flatten()
-        .rev()
-        .find(|message| message.get("role").and_then(Value::as_str) == Some("user"));
-    match last.and_then(|message| message.get("content")) {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(parts)) => {
-            let texts: Vec<&str> =
-                parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str)).collect();
-            texts.join(" ")
-        }
-        _ => String::new(),
-    }
+/// The text of the last message of the user.
+pub(super) fn last_user_text(request: &Request<'_>) -> String {
+    let last = request.turns.iter().rev().find(|turn| turn.role == Role::User);
+    let texts = last.into_iter().flat_map(|turn| &turn.parts).filter_map(|part| match &part.kind {
+        PartKind::Text { text, .. } => Some(text.decoded()),
+        _ => None,
+    });
+    texts.collect::<Vec<_>>().join(" ")
 }
 
 /// The answer, cut into words that keep their blanks.

@@ -30,6 +30,15 @@ async fn the_demo_streams_what_it_would_say_at_once() {
     assert!(stream.ends_with("data: [DONE]\n\n"));
 }
 
+/// As clients in JavaScript write them when they cut a text.
+#[tokio::test]
+async fn half_an_emoji_is_taken_as_the_real_providers_take_it() {
+    let body = r#"{"model":"demo","messages":[{"role":"user","content":"cut \ud83d off"}]}"#;
+    let reply =
+        DemoExecutor::new().execute(attempt(demo_credential(), ProviderFormat::OPENAI, body)).await.unwrap();
+    assert!(std::str::from_utf8(&reply.body).unwrap().contains("“cut \u{fffd} off”"), "{:?}", reply.body);
+}
+
 #[tokio::test]
 async fn nonsense_is_the_requests_fault() {
     for body in [

@@ -133,6 +133,9 @@ async fn without_keys_programs_of_this_machine_come_in_and_web_pages_do_not() {
         for row in rows() {
             let reply = client.post(row.path, &(row.body)(false)).await;
             assert_eq!(reply.status(), status, "{} {headers:?}", row.path);
+            // Not the word that OpenAI has for a 403 as a rule: nobody's quota is spent.
+            let text = reply.text().await;
+            assert!(!text.to_lowercase().contains("insufficient"), "{} {headers:?}: {text}", row.path);
         }
         assert_eq!(client.get("/").await.status(), status, "{headers:?}");
     }

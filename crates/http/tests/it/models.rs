@@ -1,8 +1,8 @@
-use cliproxy_core::{ModelInfo, ReasoningProfile};
+use cliproxy_core::{ClientError, ClientErrorKind, ModelInfo, ReasoningProfile};
 use cliproxy_testkit::TestClient;
 use serde_json::{Value, json};
 
-use crate::support::Edge;
+use crate::support::{Edge, KEY, failed};
 
 async fn edge() -> Edge {
     let edge = Edge::start().await;
@@ -60,6 +60,9 @@ async fn the_list_comes_in_the_style_of_who_asks() {
     );
     let sdk = edge.client().header("x-goog-api-client", "google-genai-sdk/1.0");
     assert_eq!(sdk.get("/v1/models").await.json().await, gemini, "Google's SDK by its name");
+    let keyed = edge.stranger().header("x-goog-api-key", KEY);
+    assert_eq!(keyed.get("/v1/models").await.json().await, gemini, "and by the header of its key");
+    assert_eq!(keyed.get("/v1/models/claude-x").await.json().await, gemini["models"][0]);
 }
 
 /// With a list that it cannot read it asks once more for every use, and says so; with entries of ours it would lose the
@@ -109,6 +112,41 @@ async fn a_model_that_is_not_there_is_404_in_each_style() {
     assert_eq!(reply.status(), 404);
     assert_eq!(reply.json().await["error"]["type"], "not_found_error");
     assert_eq!(edge.client().get("/v1beta/models/nope").await.status(), 404);
+}
+
+/// The name that was meant, or else where this client finds the list.
+#[tokio::test]
+async fn a_model_that_is_not_there_is_told_with_what_is() {
+    let edge = edge().await;
+    edge.dispatcher.answer(|request| async move {
+        let model = request.model.as_str().to_owned();
+        failed(ClientError::new(ClientErrorKind::ModelNotFound, "nobody has it").with_model(model))
+    });
+    for (path, gets, words) in [
+        ("/v1/models/claud-x", true, "did you mean claude-x?"),
+        ("/v1beta/models/claud-x", true, "did you mean claude-x?"),
+        ("/v1/models/nope", true, "GET /v1/models lists"),
+        ("/v1beta/models/nope", true, "GET /v1beta/models lists"),
+        ("/v1/chat/completions", false, "nobody has it; GET /v1/models lists what there is"),
+        ("/v1/messages", false, "nobody has it; GET /v1/models lists what there is"),
+        ("/v1beta/models/m:generateContent", false, "nobody has it; GET /v1beta/models lists what there is"),
+        ("/v1internal:generateContent", false, "nobody has it; GET /v1beta/models lists what there is"),
+    ] {
+        let body = json!({"model": "m", "messages": [], "request": {"contents": []}});
+        let reply = if gets { edge.client().get(path).await } else { edge.client().post(path, &body).await };
+        assert_eq!(reply.status(), 404, "{path}");
+        let error = reply.json().await;
+        let message = error["error"]["message"].as_str().unwrap();
+        assert!(message.contains(words), "{path}: {message}");
+    }
+    // Who offers it may still refuse it, and the dispatcher may have named what was meant.
+    for model in ["claude-x", "claud-x"] {
+        let body = json!({"model": model, "messages": []});
+        let error = edge.client().post("/v1/chat/completions", &body).await.json().await;
+        assert_eq!(error["error"]["message"], "nobody has it", "{model}");
+    }
+    let none = edge.client().post("/v1internal:generateContent", &json!({"request": {}})).await.text().await;
+    assert!(none.contains("name one of GET /v1beta/models"), "{none}");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@ use cliproxy_http::Options;
 use http::Method;
 use serde_json::{Value, json};
 
+use crate::formats::rows;
 use crate::support::Edge;
 
 #[tokio::test]
@@ -95,6 +96,18 @@ async fn an_unknown_path_says_what_would_be_right_in_the_callers_own_shape() {
         ("/messages", claude, "with /v1 at its end", "claude"),
         ("/chat/completions", None, "with /v1 at its end", "openai"),
         ("/v1/messages/v1/messages", claude, "without /v1/messages", "claude"),
+        ("/openai/v1/chat/completions", None, "without /openai", "openai"),
+        ("/openai/v1/responses", None, "without /openai", "openai"),
+        ("/anthropic/v1/messages", None, "without /anthropic", "claude"),
+        ("/api/v1/messages", None, "without /api", "claude"),
+        ("/api/v1/models", None, "without /api", "openai"),
+        ("/api/v1/models", claude, "without /api", "claude"),
+        ("/v1beta/openai/chat/completions", None, "with /v1 in place of /v1beta/openai", "openai"),
+        ("/v1beta/openai/models", None, "with /v1 in place of /v1beta/openai", "openai"),
+        ("/models/m:generateContent", None, "with /v1beta at its end", "gemini"),
+        ("/google/v1beta/models/m:generateContent", None, "without /google", "gemini"),
+        ("//v1internal:generateContent", None, "without a slash at its end", "gemini"),
+        ("//nowhere", None, "no route /nowhere", "openai"),
         ("/nowhere", None, "no route /nowhere", "openai"),
         ("/nowhere", claude, "no route /nowhere", "claude"),
     ] {
@@ -108,7 +121,42 @@ async fn an_unknown_path_says_what_would_be_right_in_the_callers_own_shape() {
         let message = error["error"]["message"].as_str().unwrap();
         assert!(message.contains(words), "{path}: {message}");
         assert_eq!(error["type"] == "error", shape == "claude", "{path}: {error}");
+        assert_eq!(error["error"]["status"].is_string(), shape == "gemini", "{path}: {error}");
     }
+}
+
+/// What a base URL with a slash at its end makes of a path is served, to those who may.
+#[tokio::test]
+async fn empty_segments_of_a_path_do_not_matter() {
+    let edge = Edge::start().await;
+    for row in rows().into_iter().filter(|row| row.keyed) {
+        for path in [format!("/{}", row.path), row.path.replacen("/v1/", "/v1//", 1)] {
+            assert_eq!(edge.stranger().post(&path, &(row.body)(false)).await.status(), 401, "{path}");
+            let reply = edge.client().post(&path, &(row.body)(false)).await;
+            assert_eq!(reply.text().await, r#"{"ok":true}"#, "{path}");
+            assert_eq!(edge.dispatcher.last().format, row.format, "{path}");
+        }
+    }
+    for path in ["//v1/models", "//v1/models?client_version=1", "//healthz"] {
+        assert_eq!(edge.client().get(path).await.status(), 200, "{path}");
+    }
+    // Where no key is asked for, somebody in front may keep strangers away by the exact path.
+    let before = edge.dispatcher.count();
+    assert_eq!(edge.client().post("//v1internal:generateContent", &json!({})).await.status(), 404);
+    assert_eq!(edge.dispatcher.count(), before);
+}
+
+#[tokio::test]
+async fn a_client_that_takes_the_server_for_a_proxy_is_told_that_it_is_none() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let edge = Edge::start().await;
+    let mut stream = tokio::net::TcpStream::connect(edge.address).await.unwrap();
+    let ask = "CONNECT api.openai.com:443 HTTP/1.1\r\nhost: api.openai.com:443\r\nconnection: close\r\n\r\n";
+    stream.write_all(ask.as_bytes()).await.unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).await.unwrap();
+    assert!(reply.starts_with("HTTP/1.1 405 "), "{reply}");
+    assert!(reply.contains("this server is none: its address is a base URL"), "{reply}");
 }
 
 #[tokio::test]

@@ -100,6 +100,12 @@ impl Dispatcher for Scripted {
     fn model(&self, id: &str) -> Option<ListedModel> {
         self.models.lock().iter().find(|model| model.info.id.as_str() == id).cloned()
     }
+
+    /// Those that begin as it does.
+    fn similar(&self, id: &str) -> Vec<String> {
+        let names = self.models().into_iter().map(|model| model.info.id.as_str().to_owned());
+        names.filter(|name| name.get(..4) == id.get(..4)).collect()
+    }
 }
 
 pub fn whole(body: &'static str) -> Dispatched {
