@@ -1,10 +1,12 @@
 //! What only OpenAI's interfaces have: compaction, stored responses, and requests of the one at the route of the other.
 
-use cliproxy_testkit::Reply;
+use cliproxy_testkit::{FakeUpstream, Reply};
 use serde_json::{Value, json};
 
 use crate::client::{Client, clients, said};
 use crate::matrix::{hello, world};
+use crate::provider::providers;
+use crate::server::Server;
 
 fn responses() -> &'static dyn Client {
     clients().into_iter().find(|client| client.name() == "responses").unwrap()
@@ -91,17 +93,84 @@ fn behind_error(status: u16) -> Reply {
 #[tokio::test]
 async fn a_conversation_that_nobody_here_has_kept_is_never_silently_cut() {
     let (server, all) = world("").await;
+    let reference =
+        json!([{"type": "item_reference", "id": "msg_1"}, {"role": "user", "content": "and then?"}]);
     for behind in &all {
         for stream in [false, true] {
             let case = format!("{} stream={stream}", behind.provider.name());
-            let body = json!({"model": behind.alias, "stream": stream, "input": "and then?", "previous_response_id": "resp_1"});
-            let reply = server.client().post("/v1/responses", &body).await;
-            assert_eq!(reply.status(), 400, "{case}: {}", reply.text().await);
-            let error: Value = reply.json().await;
-            assert_eq!(error["error"]["param"], "previous_response_id", "{case}: {error}");
-            assert!(behind.upstream.requests().is_empty(), "{case}: nobody was asked");
+            for (member, kept) in [
+                ("previous_response_id", json!("resp_1")),
+                ("conversation", json!({"id": "conv_1"})),
+                ("input", reference.clone()),
+            ] {
+                // Codex's own words for an item that it does not have are as good.
+                if member == "input" && behind.provider.name() == "codex" {
+                    continue;
+                }
+                let mut body = json!({"model": behind.alias, "stream": stream, "input": "and then?"});
+                body[member] = kept;
+                let reply = server.client().post("/v1/responses", &body).await;
+                assert_eq!(reply.status(), 400, "{case}: {}", reply.text().await);
+                let error: Value = reply.json().await;
+                assert_eq!(error["error"]["param"], member, "{case}: {error}");
+                assert!(behind.upstream.requests().is_empty(), "{case}: nobody was asked");
+            }
         }
     }
+}
+
+/// A Gemini client's question about something that Google keeps.
+fn about_what_is_cached() -> Value {
+    json!({"contents": [{"role": "user", "parts": [{"text": "Hello"}]}], "cachedContent": "cachedContents/1"})
+}
+
+#[tokio::test]
+async fn a_cached_content_is_asked_for_only_where_it_can_be() {
+    let (server, all) = world("").await;
+    let gemini = clients().into_iter().find(|client| client.name() == "gemini").unwrap();
+    for behind in &all {
+        let name = behind.provider.name();
+        if !["claude", "openai-compatibility", "codex", "kiro"].contains(&name) {
+            continue;
+        }
+        for method in ["generateContent", "streamGenerateContent?alt=sse", "countTokens"] {
+            let path = format!("/v1beta/models/{}:{method}", behind.alias);
+            let reply = server.client().post(&path, &about_what_is_cached()).await;
+            assert_eq!(reply.status(), 400, "{name}: {}", reply.text().await);
+            let error: Value = reply.json().await;
+            assert!(gemini.error(400, &error).starts_with("cachedContent: "), "{name}: {error}");
+            assert!(behind.upstream.requests().is_empty(), "{name}: nobody was asked");
+        }
+    }
+}
+
+/// Who cannot look it up is passed over, asked nothing, and goes on to serve what it can.
+#[tokio::test]
+async fn of_several_providers_the_one_that_may_keep_it_answers() {
+    let (claude, google) = (providers()[0], providers()[3]);
+    assert_eq!((claude.name(), google.name()), ("claude", "gemini"));
+    let mut yaml = "request-retry: 0\n".to_owned();
+    let (one, other) = (FakeUpstream::start().await, FakeUpstream::start().await);
+    for (provider, upstream) in [(claude, &one), (google, &other)] {
+        yaml += &provider.config(&upstream.url(), &["key-CANARY"], &provider.model(), "m-both");
+        upstream.answer_with(move |request| provider.answer(&hello().answer, provider.asked(request).1));
+    }
+    let server = Server::with_config(&yaml).await;
+    let ask = async |body: &Value| {
+        let path = "/v1beta/models/m-both:generateContent";
+        assert_eq!(server.client().post(path, body).await.status(), 200);
+    };
+    for _ in 0..4 {
+        ask(&about_what_is_cached()).await;
+    }
+    assert_eq!((one.requests().len(), other.requests().len()), (0, 4));
+    assert!(other.requests().iter().all(|request| request.json()["cachedContent"] == "cachedContents/1"));
+    let mut plain = about_what_is_cached();
+    plain.as_object_mut().unwrap().remove("cachedContent");
+    for _ in 0..4 {
+        ask(&plain).await;
+    }
+    assert_eq!((one.requests().len(), other.requests().len()), (2, 6), "nobody rests");
 }
 
 #[tokio::test]

@@ -137,6 +137,7 @@ fn wrong_types(client: &dyn Client, good: &Value) -> Vec<(&'static str, String)>
         _ => "messages",
     };
     let mut cases = vec![
+        ("a conversation without a word", with(list, Value::Array(vec![]))),
         ("a number for the conversation", with(list, 5.into())),
         ("numbers in the conversation", with(list, Value::from(vec![5]))),
         ("a word for tools", with("tools", "x".into())),

@@ -68,6 +68,8 @@ impl BridgeExchange {
         let (client, body) = (Arc::clone(&self.client), self.request.body.clone());
         let work = move || {
             let request = client.decode_request(&body)?;
+            // What only a service keeps is not here to be counted: the rest alone is another prompt.
+            client.check_portable(&request, "")?;
             Ok::<_, CodecError>(client.encode_count(estimate::request_tokens(&request)))
         };
         let counted =

@@ -470,13 +470,15 @@ pub trait Codec: fmt::Debug + Send + Sync + 'static {
     /// When the body is not a JSON object.
     fn patch_request(&self, body: &Bytes, patch: &Patch) -> Result<Patched, CodecError>;
 
-    /// Refuses what only a service of this (client) format can do, before a request goes to one of another: a state
-    /// that is kept there cannot be had elsewhere, and leaving it out would answer another question.
+    /// Refuses what only a service of this (client) format can do, before a request that was read goes to one of the
+    /// format `provider` (empty where it goes to none): a state that is kept there cannot be had elsewhere, a form of
+    /// the answer or a choice of tools that only this format has cannot be said, and leaving it out would answer
+    /// another question.
     ///
     /// # Errors
-    /// When the request refers to such a state.
-    fn check_portable(&self, request: &Request<'_>) -> Result<(), CodecError> {
-        let _ = request;
+    /// When the request asks for such a thing.
+    fn check_portable(&self, request: &Request<'_>, provider: &str) -> Result<(), CodecError> {
+        let _ = (request, provider);
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use cliproxy_core::{ClientRequest, ErrorKind, ExecutorError, Operation, Upstream
 use cliproxy_translator::registry::Registry;
 use serde_json::Value;
 
-use crate::script::{Answer, HELLO, Scripted, body, bridge, open, request, target, whole};
+use crate::script::{Answer, HELLO, Scripted, body, bridge, open, request, request_in, target, whole};
 use crate::toy::Toy;
 
 const MARK: &str = "x-cliproxy-token-estimate";
@@ -44,6 +44,31 @@ async fn without_a_count_endpoint_the_count_is_an_estimate_and_says_so() {
         let value: Value = serde_json::from_slice(&reply.body).unwrap();
         // One short word, a role, the priming.
         assert_eq!(value["alpha"], 8);
+    }
+}
+
+#[tokio::test]
+async fn what_only_a_service_keeps_is_not_left_out_of_a_count() {
+    let responses = r#"{"model":"m","input":"and then?","conversation":"conv_1"}"#;
+    let gemini = r#"{"contents":[{"parts":[{"text":"q"}]}],"cachedContent":"cachedContents/1"}"#;
+    for (client, asked, member, wire, counts) in [
+        ("openai-response", responses, "conversation", "codex", false),
+        ("openai-response", responses, "conversation", "claude", false),
+        ("openai-response", responses, "conversation", "claude", true),
+        // Who keeps it may know it; an estimate is made here, and does not.
+        ("gemini", gemini, "cachedContent", "gemini-cli", false),
+        ("gemini", gemini, "cachedContent", "claude", true),
+    ] {
+        let mut executor = Scripted::new(wire, []);
+        if !counts {
+            executor.count_formats.clear();
+        }
+        let mut request = request_in(client, asked, false);
+        request.operation = Operation::CountTokens;
+        let bridge = Bridge::new(Arc::new(Registry::with_builtin()), Options::default());
+        let error = open(&bridge, request).attempt(target(&Arc::new(executor))).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ModelNotSupported, "{wire}: {error}");
+        assert!(error.to_string().starts_with(member), "{wire}: {error}");
     }
 }
 

@@ -418,15 +418,23 @@ async fn a_body_whose_members_are_known_is_not_scanned_again() {
 
 #[tokio::test]
 async fn what_a_responses_body_refers_to_is_not_left_out_on_the_chat_route() {
-    for wire in FORMATS {
-        let executor = Arc::new(Scripted::new(wire, []));
-        let bridge = Bridge::new(Arc::new(builtin()), Options::default());
-        let asked = r#"{"model":"asked-model","input":"and then?","previous_response_id":"resp_1"}"#;
-        let exchange = open(&bridge, request_in("openai", asked, false));
-        let error = exchange.attempt(target(&executor)).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::ModelNotSupported, "{wire}: {error}");
-        assert!(error.to_string().contains("previous_response_id"), "{wire}: {error}");
-        assert!(executor.watch.attempts.lock().is_empty(), "{wire}: nobody was asked");
+    for wire in FORMATS.into_iter().chain(["openai-response"]) {
+        for member in ["previous_response_id", "conversation"] {
+            let executor = Arc::new(Scripted::new(wire, [whole("{}")]));
+            let bridge = Bridge::new(Arc::new(builtin()), Options::default());
+            let asked = format!(r#"{{"model":"asked-model","input":"and then?","{member}":"kept_1"}}"#);
+            let exchange = open(&bridge, request_in("openai", &asked, false));
+            let answer = exchange.attempt(target(&executor)).await;
+            if wire == "openai-response" {
+                // The service that may have kept it.
+                assert!(executor.watch.attempts.lock()[0].body.windows(6).any(|bytes| bytes == b"kept_1"));
+                continue;
+            }
+            let error = answer.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ModelNotSupported, "{wire}: {error}");
+            assert!(error.to_string().contains(member), "{wire}: {error}");
+            assert!(executor.watch.attempts.lock().is_empty(), "{wire}: nobody was asked");
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::{Text, kind_of};
 use crate::codec::CodecError;
+use crate::model::Args;
 
 /// The characters of an optional text.
 pub(crate) fn plain<'a>(text: Option<Text<'a>>) -> Cow<'a, str> {
@@ -18,6 +19,65 @@ pub(crate) fn plain<'a>(text: Option<Text<'a>>) -> Cow<'a, str> {
 /// A string member that some fill with other things; those count as absent, and so does emptiness.
 pub(crate) fn filled<'a>(raw: Option<&'a RawValue>) -> Option<Text<'a>> {
     raw.and_then(Text::from_raw).filter(|text| !text.is_empty())
+}
+
+/// How members of a wrong type are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// A client's request: it is told what is wrong, since it can mend it and would not get what it asked for.
+    Request,
+    /// A provider's reply: its client can do nothing about it and is to have the rest.
+    Reply,
+}
+
+impl Reading {
+    /// A string member; emptiness counts as absence, and in a reply another type does.
+    pub(crate) fn text<'a>(
+        self,
+        raw: Option<&'a RawValue>,
+        name: &str,
+    ) -> Result<Option<Text<'a>>, CodecError> {
+        match raw.map(|raw| Text::from_raw(raw).ok_or(raw)) {
+            None => Ok(None),
+            Some(Ok(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
+            Some(Err(raw)) if self == Self::Request => Err(wrong_type(name, "a string", raw)),
+            Some(Err(_)) => Ok(None),
+        }
+    }
+
+    /// The arguments of a call: JSON in a string, or the object itself, which some write there. Text that is no JSON is
+    /// none of our business (B92).
+    pub(crate) fn arguments<'a>(self, raw: Option<&'a RawValue>, name: &str) -> Result<Args<'a>, CodecError> {
+        let Some(raw) = raw else { return Ok(Args::Encoded(Text::default())) };
+        match Text::from_raw(raw) {
+            Some(text) => Ok(Args::Encoded(text)),
+            None if self == Self::Reply || raw.get().starts_with('{') => Ok(Args::Json(Cow::Borrowed(raw))),
+            None => Err(wrong_type(name, "a string", raw)),
+        }
+    }
+}
+
+/// A JSON Schema: an object, or `true` and `false`, which are schemas too.
+pub(crate) fn schema<'a>(raw: Option<&'a RawValue>, name: &str) -> Result<Option<&'a RawValue>, CodecError> {
+    match raw {
+        Some(raw) if !raw.get().starts_with(['{', 't', 'f']) => Err(wrong_type(name, "an object", raw)),
+        raw => Ok(raw),
+    }
+}
+
+/// A boolean member.
+pub(crate) fn boolean(raw: Option<&RawValue>, name: &str) -> Result<Option<bool>, CodecError> {
+    match raw.map(|raw| (raw, raw.get())) {
+        None => Ok(None),
+        Some((_, "true")) => Ok(Some(true)),
+        Some((_, "false")) => Ok(Some(false)),
+        Some((raw, _)) => Err(wrong_type(name, "a boolean", raw)),
+    }
+}
+
+/// A member of another type than the format says.
+pub(crate) fn wrong_type(name: &str, expected: &str, found: &RawValue) -> CodecError {
+    wrong(name, &format!("expected {expected}, found {}", kind_of(found)))
 }
 
 /// Reads one object; an error names its place.

@@ -6,6 +6,8 @@ use cliproxy_core::Level;
 use serde_json::value::RawValue;
 
 use super::{Part, Tool, ToolChoice};
+use crate::codec::CodecError;
+use crate::json::read::wrong;
 use crate::json::{Extras, Raw, Text};
 
 /// A request in canonical form, borrowed from the client's bytes. It is never stored.
@@ -54,6 +56,15 @@ impl<'a> Request<'a> {
     /// format shall get it back as it was written, is not.
     pub(crate) fn only_in_extras(&self) -> impl Iterator<Item = &(Cow<'a, str>, &'a RawValue)> {
         self.extras.iter().filter(|(key, _)| key != RESPONSE_SCHEMA)
+    }
+
+    /// Refuses a request that says nothing: what we would have to make up would be answered instead. Instructions alone
+    /// are something (B26).
+    pub(crate) fn said_something(self, member: &str) -> Result<Self, CodecError> {
+        if self.turns.is_empty() && self.instructions.is_empty() {
+            return Err(wrong(member, "nothing is said, and so nothing can be answered"));
+        }
+        Ok(self)
     }
 }
 

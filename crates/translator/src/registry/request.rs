@@ -261,7 +261,7 @@ impl Registry {
         for hook in &self.model_hooks {
             hook.on_request_telling(call, &mut request, &mut taken)?;
         }
-        hub.client.check_portable(&request)?;
+        hub.client.check_portable(&request, call.provider.as_str())?;
         hub.client.reply_context(&request, &mut state.context);
         let encoded = hub.provider.encode_request(&request, call.profile);
         let encoded = encoded.map_err(|error| error.told_to(&**hub.client))?;

@@ -34,6 +34,7 @@ mod responses;
 mod schema;
 mod splice;
 mod strangers;
+mod strict;
 mod telling;
 mod toy;
 mod wire;

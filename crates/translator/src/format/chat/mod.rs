@@ -24,7 +24,7 @@ use crate::json::Text;
 use crate::loss::{Bearer, Rare, ReplyScope};
 use crate::model::{Issuer, Media, MediaSource, Request, Response, Tool};
 use crate::pass::ids::generated_id;
-use crate::pass::media;
+use crate::pass::{media, portable};
 
 mod call;
 mod completions;
@@ -97,10 +97,17 @@ impl Codec for ChatCodec {
         }
     }
 
-    fn check_portable(&self, request: &Request<'_>) -> Result<(), CodecError> {
+    fn check_portable(&self, request: &Request<'_>, provider: &str) -> Result<(), CodecError> {
         // A request in Responses format may refer to what only its service keeps.
         let responses = ResponsesCodec::default();
-        if request.source == responses.name() { responses.check_portable(request) } else { Ok(()) }
+        if request.source == responses.name() {
+            return responses.check_portable(request, provider);
+        }
+        if provider == CHAT {
+            return Ok(());
+        }
+        portable::choice(request)?;
+        portable::format(&request.extras, "response_format")
     }
 
     fn reply_context(&self, request: &Request<'_>, context: &mut ReplyContext) {

@@ -3,7 +3,7 @@
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-pub(super) use crate::json::read::{Count, at, count, filled, misread, plain, read, wrong};
+pub(super) use crate::json::read::{Count, Reading, at, count, filled, misread, plain, read, schema, wrong};
 use crate::json::{List, Text, wire_struct};
 
 wire_struct! {

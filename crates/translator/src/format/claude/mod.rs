@@ -16,6 +16,7 @@ use crate::codec::{
 };
 use crate::loss::{Bearer, Rare, ReplyScope};
 use crate::model::{Issuer, Request, Response, Tool};
+use crate::pass::portable;
 use crate::pass::services::{Service, service_of};
 
 mod block;
@@ -82,6 +83,14 @@ impl Codec for ClaudeCodec {
 
     fn patch_request(&self, body: &Bytes, patch: &Patch) -> Result<Patched, CodecError> {
         patch::request(body, patch)
+    }
+
+    fn check_portable(&self, request: &Request<'_>, provider: &str) -> Result<(), CodecError> {
+        if provider == CLAUDE {
+            return Ok(());
+        }
+        portable::choice(request)?;
+        portable::format(&request.extras, "output_config.format")
     }
 
     fn reply_context(&self, request: &Request<'_>, context: &mut ReplyContext) {

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-pub(super) use crate::json::read::{misread, plain, read, wrong};
+pub(super) use crate::json::read::{Reading, at, misread, plain, read, schema, wrong};
 use crate::json::{List, Text, wire_struct};
 
 wire_struct! {

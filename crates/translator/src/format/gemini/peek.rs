@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::dialect::Dialect;
+use super::dialect::{Dialect, is_family};
 use crate::codec::{CodecError, Peek};
+use crate::model::{Request, ToolChoice};
+use crate::pass::portable;
 use crate::splice::TopLevel;
 
 pub(super) fn peek(body: &[u8], dialect: Dialect) -> Result<Peek<'_>, CodecError> {
@@ -28,6 +30,27 @@ pub(super) fn peek(body: &[u8], dialect: Dialect) -> Result<Peek<'_>, CodecError
         cache_key: None,
         top: Some(top),
     })
+}
+
+/// Refuses what other providers cannot look up: a cached content is the larger part of the prompt.
+pub(super) fn check_portable(request: &Request<'_>, provider: &str) -> Result<(), CodecError> {
+    if is_family(provider) {
+        return Ok(());
+    }
+    let cached = |key: &str| matches!(key, "cachedContent" | "cached_content");
+    match request.extras.iter().rev().find(|(key, _)| cached(key)) {
+        Some((key, raw)) if !matches!(raw.get(), "null" | r#""""#) => {
+            let why = "the provider of this model keeps no cached contents: send them as contents";
+            return Err(CodecError::inexpressible(format!("{key}: {why}")).with_param(&**key));
+        }
+        _ => {}
+    }
+    match &request.tool_choice {
+        Some(ToolChoice::Hosted { .. }) => {
+            Err(portable::unknown("toolConfig.functionCallingConfig.mode", None))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Source: providers-a.md 4.2, 5.4.

@@ -117,8 +117,8 @@ impl Codec for ResponsesCodec {
         }
     }
 
-    fn check_portable(&self, request: &Request<'_>) -> Result<(), CodecError> {
-        peek::check_portable(request)
+    fn check_portable(&self, request: &Request<'_>, provider: &str) -> Result<(), CodecError> {
+        peek::check_portable(request, provider)
     }
 
     fn reply_context(&self, request: &Request<'_>, context: &mut ReplyContext) {

@@ -354,7 +354,6 @@ fn b44_e623_reasoning_is_asked_for_in_many_spellings() {
         (json!({"reasoning_effort":"none"}), Some(Off), None, None, Summary::Disabled),
         (json!({"reasoning_effort":"auto"}), Some(Auto), None, None, auto()),
         (json!({"reasoning_effort":"ultra"}), None, None, None, Summary::Unspecified),
-        (json!({"reasoning_effort":7}), None, None, None, Summary::Unspecified),
         (
             json!({"reasoning":{"effort":"low","exclude":true}}),
             Some(On),

@@ -44,7 +44,8 @@ fn routing_reads_model_stream_and_session() {
         ("somebody", None),
         ("", None),
     ] {
-        let body = json!({"model":"m","messages":[],"metadata":{"user_id":user}}).to_string();
+        let said = json!([{"role":"user","content":"hi"}]);
+        let body = json!({"model":"m","messages":said,"metadata":{"user_id":user}}).to_string();
         assert_eq!(codec().peek(body.as_bytes()).unwrap().session.as_deref(), session, "{user}");
         let request = codec().decode_request(body.as_bytes()).unwrap();
         assert_eq!(

@@ -225,7 +225,6 @@ pub fn gemini() -> Value {
             "needleConfig": "needle-in-config",
         },
         "safetySettings": [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}],
-        "cachedContent": "cachedContents/needle-cache",
         "serviceTier": "needle-tier",
         "labels": {"needle_label": "needle-in-labels"},
         "needleExtension": "needle-in-body",

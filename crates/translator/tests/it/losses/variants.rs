@@ -69,7 +69,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
             {"role": "assistant", "content": "needle a"}, {"role": "user", "content": "needle go"}]}),
         json!({"input": [{"role": "user", "content": "needle q"}, {"type": "local_shell_call", "call_id": "l1", "status": "completed", "action": {"type": "exec", "command": ["needle-ls"]}},
             {"type": "local_shell_call_output", "call_id": "l1", "output": "needle listing"}, {"role": "user", "content": "needle go"}]}),
-        json!({"conversation": "needle-conversation", "metadata": {"user_id": "needle-inner"}}),
+        json!({"session_id": "needle-conversation", "metadata": {"user_id": "needle-inner"}}),
     ] {
         let mut body = json!({"model": "m", "input": "needle q"});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

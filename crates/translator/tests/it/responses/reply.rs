@@ -152,7 +152,7 @@ fn requests_survive_the_model() {
                 {"type":"web_search","search_context_size":"low"},{"type":"mcp","server_label":"s","server_url":"https://a.example"}],
             "tool_choice":{"type":"allowed_tools","mode":"required","tools":[{"type":"function","name":"f"},{"type":"custom","name":"exec"}]},
             "parallel_tool_calls":false}),
-        json!({"model":"gpt-5","input":[],"tools":[{"type":"web_search_preview"}],"tool_choice":{"type":"web_search_preview"}}),
+        json!({"model":"gpt-5","input":"q","tools":[{"type":"web_search_preview"}],"tool_choice":{"type":"web_search_preview"}}),
         json!({"model":"gpt-5","input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"q"}]}],"reasoning":{"effort":"none"},"tool_choice":"none"}),
     ] {
         assert_eq!(sorted(&through(&body)), sorted(&body));

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::super::wire::{self, wrong};
+use super::super::wire::{self, Reading, wrong};
 use super::part::{self, content, mark, opaque};
 use crate::codec::CodecError;
 use crate::json::read::reserve;
@@ -37,12 +37,15 @@ pub(super) fn turn(mut message: wire::Message<'_>) -> Result<Turn<'_>, CodecErro
     if let Some(details) = message.reasoning_details {
         turn.extras.push((Cow::Borrowed("reasoning_details"), details));
     }
-    (turn.parts, turn.plain) = parts(message)?;
+    (turn.parts, turn.plain) = parts(message, Reading::Request)?;
     Ok(turn)
 }
 
 /// What a message of a request or a reply says, in the order of B35: thoughts, content, refusal, calls.
-pub(in super::super) fn parts(message: wire::Message<'_>) -> Result<(Vec<Part<'_>>, bool), CodecError> {
+pub(in super::super) fn parts(
+    message: wire::Message<'_>,
+    reading: Reading,
+) -> Result<(Vec<Part<'_>>, bool), CodecError> {
     let mut parts = Vec::new();
     let details = message.reasoning_details.map(details).unwrap_or_default();
     let text = [message.reasoning_content, message.reasoning, message.reasoning_text]
@@ -72,13 +75,15 @@ pub(in super::super) fn parts(message: wire::Message<'_>) -> Result<(Vec<Part<'_
         parts.push(opaque(raw, "audio"));
     }
     for (index, raw) in message.tool_calls.unwrap_or_default().0.into_iter().enumerate() {
-        let call: wire::Call<'_> = wire::read(raw, &format!("tool_calls[{index}]"))?;
+        let place = || format!("tool_calls[{index}]");
+        let call: wire::Call<'_> = wire::read(raw, "").map_err(|error| wire::at(&place(), &error))?;
         reserve(&mut parts);
-        parts.push(call_part(call));
+        parts.push(call_part(call, reading).map_err(|error| wire::at(&place(), &error))?);
     }
     if let Some(raw) = message.function_call {
         let function: wire::Function<'_> = wire::read(raw, "function_call")?;
-        parts.push(Part::new(PartKind::ToolCall(function_call(Text::default(), Some(function)))));
+        let call = function_call(Text::default(), Some(function), "function_call", reading)?;
+        parts.push(Part::new(PartKind::ToolCall(call)));
     }
     Ok((parts, plain))
 }
@@ -127,8 +132,8 @@ fn some(text: Option<Text<'_>>) -> Option<Text<'_>> {
     text.filter(|text| !text.is_empty())
 }
 
-fn call_part(call: wire::Call<'_>) -> Part<'_> {
-    let id = wire::filled(call.id).unwrap_or_default();
+fn call_part(call: wire::Call<'_>, reading: Reading) -> Result<Part<'_>, CodecError> {
+    let id = reading.text(call.id, "id")?.unwrap_or_default();
     let custom =
         call.kind.as_ref().map_or(call.function.is_none() && call.custom.is_some(), |kind| *kind == "custom");
     let signature = call.extra_content.and_then(thought_signature);
@@ -141,31 +146,33 @@ fn call_part(call: wire::Call<'_>) -> Part<'_> {
         let custom = call.custom.unwrap_or_default();
         ToolCall {
             id,
-            name: wire::plain(wire::filled(custom.name)),
+            name: wire::plain(reading.text(custom.name, "custom.name")?),
             namespace: None,
-            args: Args::Freeform(custom.input.and_then(Text::from_raw).unwrap_or_default()),
+            args: Args::Freeform(reading.text(custom.input, "custom.input")?.unwrap_or_default()),
         }
     } else {
-        function_call(id, call.function)
+        function_call(id, call.function, "function", reading)?
     };
     if let Some(raw) = call.extra_content {
         extras.push((Cow::Borrowed("extra_content"), raw));
     }
-    Part { extras, ..Part::new(PartKind::ToolCall(tool_call)).with_signature(signature) }
+    Ok(Part { extras, ..Part::new(PartKind::ToolCall(tool_call)).with_signature(signature) })
 }
 
-fn function_call<'a>(id: Text<'a>, function: Option<wire::Function<'a>>) -> ToolCall<'a> {
+fn function_call<'a>(
+    id: Text<'a>,
+    function: Option<wire::Function<'a>>,
+    place: &str,
+    reading: Reading,
+) -> Result<ToolCall<'a>, CodecError> {
     let function = function.unwrap_or_default();
-    ToolCall {
+    let within = |error: CodecError| wire::at(place, &error);
+    Ok(ToolCall {
         id,
-        name: wire::plain(wire::filled(function.name)),
+        name: wire::plain(reading.text(function.name, "name").map_err(within)?),
         namespace: None,
-        args: match function.arguments {
-            None => Args::Encoded(Text::default()),
-            // Some services give an object where a string belongs.
-            Some(raw) => Text::from_raw(raw).map_or(Args::Json(Cow::Borrowed(raw)), Args::Encoded),
-        },
-    }
+        args: reading.arguments(function.arguments, "arguments").map_err(within)?,
+    })
 }
 
 /// Gemini's signature where its compatible endpoint has it. Source: translation.md A.5.

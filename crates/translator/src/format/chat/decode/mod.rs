@@ -29,7 +29,7 @@ pub(super) fn request(body: &[u8]) -> Result<Request<'_>, CodecError> {
     request.turns = each(messages.0.into_iter().enumerate(), |(index, message)| {
         message::turn(message).map_err(|error| wire::at(&format!("messages[{index}]"), &error))
     })?;
-    Ok(request)
+    request.said_something("messages")
 }
 
 pub(super) fn read(body: &[u8]) -> Result<wire::Request<'_>, CodecError> {
@@ -62,7 +62,7 @@ pub(super) fn envelope(mut wire: wire::Request<'_>) -> Result<Request<'_>, Codec
     let mut extras = std::mem::take(&mut wire.extras);
     let source = if wire.prompt.is_some() { COMPLETIONS } else { CHAT };
     let identity = options::identity(&mut wire, &extras);
-    let reasoning = options::reasoning(wire.reasoning_effort, &mut extras);
+    let reasoning = options::reasoning(wire.reasoning_effort, &mut extras)?;
     let format = options::format(wire.response_format, &mut extras)?;
     let (logprobs, top_logprobs) = match wire.logprobs.map(|raw| raw.get()) {
         None => (None, None),

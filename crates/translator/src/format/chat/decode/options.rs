@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::super::wire::{self, wrong};
+use super::super::wire::{self, Reading, wrong};
 use crate::codec::CodecError;
 use crate::json::{Extras, List, Text, kind_of};
 use crate::model::{Identity, OutputFormat, ReasoningControl, ReasoningMode, StreamSpec, Summary};
@@ -40,7 +40,7 @@ pub(super) fn format<'a>(
                 name: schema.name,
                 description: schema.description,
                 strict: schema.strict,
-                schema: schema.schema.map(Cow::Borrowed),
+                schema: wire::schema(schema.schema, "response_format.json_schema.schema")?.map(Cow::Borrowed),
             })
         }
         _ => {
@@ -101,9 +101,13 @@ pub(super) fn stream<'a>(stream: Option<bool>, options: Option<&'a RawValue>) ->
 
 /// `reasoning_effort`, and the vendors' own switches, which stay in the extras too. Source: translation.md A.10,
 /// B44, E623.
-pub(super) fn reasoning<'a>(effort: Option<&'a RawValue>, extras: &mut Extras<'a>) -> ReasoningControl {
+pub(super) fn reasoning<'a>(
+    effort: Option<&'a RawValue>,
+    extras: &mut Extras<'a>,
+) -> Result<ReasoningControl, CodecError> {
     let vendor = Vendor::of(extras);
-    let known = effort.and_then(Text::from_raw).and_then(|text| of_effort(&text.decoded()));
+    let word = Reading::Request.text(effort, "reasoning_effort")?;
+    let known = word.and_then(|word| of_effort(&word.decoded()));
     if let (None, Some(raw)) = (&known, effort) {
         // A word that we do not know goes on to where it may be known.
         extras.push((Cow::Borrowed("reasoning_effort"), raw));
@@ -115,7 +119,7 @@ pub(super) fn reasoning<'a>(effort: Option<&'a RawValue>, extras: &mut Extras<'a
         (None, Some(_)) => Summary::Enabled(Some("auto".to_owned())),
         (None, None) => Summary::Unspecified,
     };
-    control
+    Ok(control)
 }
 
 #[derive(Default)]

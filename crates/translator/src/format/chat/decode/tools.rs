@@ -86,7 +86,7 @@ fn function(spec: wire::FunctionSpec<'_>) -> Result<FunctionTool<'_>, CodecError
         name: name.into_decoded(),
         namespace: None,
         description: spec.description,
-        schema: spec.parameters.map(Cow::Borrowed),
+        schema: wire::schema(spec.parameters, "parameters")?.map(Cow::Borrowed),
         strict: spec.strict,
         cache: spec.cache_control.map(mark),
         extras: spec.extras,

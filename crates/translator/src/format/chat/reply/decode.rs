@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::super::{CHAT, decode as request, usage, wire};
 use crate::codec::CodecError;
 use crate::json::Text;
+use crate::json::read::Reading;
 use crate::model::{Candidate, Finish, Part, PartKind, Response};
 use crate::pass::errors::probe_error;
 use crate::pass::finish;
@@ -62,7 +63,7 @@ fn candidate(choice: wire::Choice<'_>, place: usize) -> Result<Candidate<'_>, Co
             if let Some(raw) = message.reasoning_details {
                 extras.push((Cow::Borrowed("message.reasoning_details"), raw));
             }
-            let (parts, _) = request::message_parts(message)?;
+            let (parts, _) = request::message_parts(message, Reading::Reply)?;
             parts
         }
         // A legacy completion.

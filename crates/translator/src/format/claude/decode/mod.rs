@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use cliproxy_core::Level;
 use serde_json::value::RawValue;
 
-use super::wire::{self, wrong};
+use super::wire::{self, Reading, wrong};
 use super::{CLAUDE, block, peek};
 use crate::codec::CodecError;
 use crate::json::read::each;
@@ -26,9 +26,9 @@ pub(super) fn request(body: &[u8]) -> Result<Request<'_>, CodecError> {
         None => (Vec::new(), false),
     };
     let mut reasoning = thinking(wire.thinking, &mut extras)?;
-    let output = output(wire.output_config, &mut reasoning, &mut extras);
+    let output = output(wire.output_config, &mut reasoning, &mut extras)?;
     let (tool_choice, parallel_tools) = tools::choice(wire.tool_choice, &mut extras)?;
-    Ok(Request {
+    let request = Request {
         source: CLAUDE,
         model: wire::plain(wire.model),
         instructions,
@@ -58,7 +58,8 @@ pub(super) fn request(body: &[u8]) -> Result<Request<'_>, CodecError> {
         },
         cache: wire.cache_control.map(block::mark),
         extras,
-    })
+    };
+    request.said_something("messages")
 }
 
 /// Of the last `messages`: an earlier one is not looked at, however wrong it is.
@@ -118,36 +119,35 @@ fn output<'a>(
     config: Option<wire::OutputConfig<'a>>,
     reasoning: &mut ReasoningControl,
     extras: &mut Extras<'a>,
-) -> OutputSpec<'a> {
+) -> Result<OutputSpec<'a>, CodecError> {
     let mut spec = OutputSpec::default();
-    let Some(config) = config else { return spec };
+    let Some(config) = config else { return Ok(spec) };
     let mut keep = |key: &str, raw| extras.push((Cow::Owned(format!("output_config.{key}")), raw));
     if let Some(raw) = config.effort {
-        match Text::from_raw(raw).and_then(|text| Level::parse(&text.decoded())) {
+        let word = Reading::Request.text(Some(raw), "output_config.effort")?;
+        match word.and_then(|word| Level::parse(&word.decoded())) {
             Some(level) => reasoning.level = Some(level),
             None => keep("effort", raw),
         }
     }
     if let Some(raw) = config.format {
-        match serde_json::from_str::<wire::OutputFormat<'a>>(raw.get()) {
-            Ok(format)
-                if format.extras.is_empty()
-                    && format.kind.as_ref().is_some_and(|kind| *kind == "json_schema") =>
-            {
-                spec.format = Some(OutputFormat::JsonSchema {
-                    name: None,
-                    description: None,
-                    strict: None,
-                    schema: format.schema.map(Cow::Borrowed),
-                });
-            }
-            _ => keep("format", raw),
+        let format: wire::OutputFormat<'a> = wire::read(raw, "output_config.format")?;
+        let schema = wire::schema(format.schema, "output_config.format.schema")?;
+        if format.extras.is_empty() && format.kind.is_some_and(|kind| kind == "json_schema") {
+            spec.format = Some(OutputFormat::JsonSchema {
+                name: None,
+                description: None,
+                strict: None,
+                schema: schema.map(Cow::Borrowed),
+            });
+        } else {
+            keep("format", raw);
         }
     }
     for (key, raw) in config.extras {
         keep(&key, raw);
     }
-    spec
+    Ok(spec)
 }
 
 fn identity(metadata: Option<&RawValue>) -> Result<Identity<'_>, CodecError> {

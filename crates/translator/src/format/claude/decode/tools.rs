@@ -31,11 +31,13 @@ fn declaration(raw: &RawValue, index: usize) -> Result<Tool<'_>, CodecError> {
         }));
     }
     let Some(name) = tool.name else { return Err(wrong(&format!("tools[{index}].name"), "missing")) };
+    let schema = wire::schema(tool.input_schema, "input_schema")
+        .map_err(|error| wire::at(&format!("tools[{index}]"), &error))?;
     Ok(Tool::Function(FunctionTool {
         name: name.into_decoded(),
         namespace: None,
         description: tool.description,
-        schema: tool.input_schema.map(Cow::Borrowed),
+        schema: schema.map(Cow::Borrowed),
         strict: tool.strict,
         cache,
         extras: tool.extras,

@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 use super::dialect::Dialect;
 use super::{GEMINI, wire};
 use crate::codec::CodecError;
-use crate::json::read::{at, misread, read, wrong};
-use crate::json::{Extras, Text};
+use crate::json::read::{Reading, at, boolean, count, misread, read, schema as schema_of, wrong, wrong_type};
+use crate::json::{Extras, Text, kind_of};
 use crate::model::request::RESPONSE_SCHEMA;
 use crate::model::{
     Identity, OutputFormat, OutputSpec, ReasoningControl, ReasoningMode, Request, Role, Sampling, Summary,
@@ -71,7 +71,7 @@ fn direct(wire: wire::Request<'_>) -> Result<Request<'_>, CodecError> {
         config.read(raw, &mut extras)?;
     }
     let tool_choice = tools::choice(wire.tool_config, &mut extras)?;
-    Ok(Request {
+    let request = Request {
         source: GEMINI,
         // `models/x` is the resource's name, `x` the model's.
         model: string(wire.model).map(|model| without_prefix(model.into_decoded())).unwrap_or_default(),
@@ -88,7 +88,8 @@ fn direct(wire: wire::Request<'_>) -> Result<Request<'_>, CodecError> {
         service_tier: string(wire.service_tier),
         extras,
         ..Request::default()
-    })
+    };
+    request.said_something("contents")
 }
 
 fn without_prefix(model: Cow<'_, str>) -> Cow<'_, str> {
@@ -108,7 +109,8 @@ fn turns(contents: Vec<&RawValue>) -> Result<Vec<Turn<'_>>, CodecError> {
     for (index, raw) in contents.into_iter().enumerate() {
         let place = || format!("contents[{index}]");
         let content: wire::Content<'_> = read(raw, "").map_err(|error| at(&place(), &error))?;
-        let named = string(content.role).map(Text::into_decoded);
+        let named = Reading::Request.text(content.role, "role").map_err(|error| at(&place(), &error))?;
+        let named = named.map(Text::into_decoded);
         let role = role(named.as_deref(), turns.last().map(|turn| turn.role));
         let parts = match content.parts {
             Some(raw) => part::list(raw).map_err(|error| at(&place(), &error))?,
@@ -163,6 +165,7 @@ impl<'a> Config<'a> {
         const PLACE: &str = "generationConfig";
         let wire: wire::GenerationConfig<'a> = read(raw, PLACE)?;
         let kept = Cow::Borrowed;
+        let within = |name: &str| format!("{PLACE}.{name}");
         let count = |raw: Option<&RawValue>, name: &str| match raw.map(|raw| raw.get().parse::<u64>()) {
             None => Ok(None),
             Some(Ok(count)) => Ok(Some(count)),
@@ -177,20 +180,22 @@ impl<'a> Config<'a> {
             seed: wire.seed.map(kept),
             stop: wire.stop_sequences.unwrap_or_default().0,
             candidates: count(wire.candidate_count, "candidateCount")?,
-            logprobs: wire.response_logprobs.map(|raw| raw.get() == "true"),
+            logprobs: boolean(wire.response_logprobs, &within("responseLogprobs"))?,
             top_logprobs: wire.logprobs.map(kept),
             ..Sampling::default()
         };
         self.max_output = count(wire.max_output_tokens, "maxOutputTokens")?;
         self.output.modalities = wire.response_modalities.map(kept);
         extras.extend(wire.extras.into_iter().map(|(key, raw)| (Cow::Owned(format!("{PLACE}.{key}")), raw)));
-        let schema = wire.response_json_schema.map(Cow::Borrowed).or_else(|| {
+        let native = schema_of(wire.response_json_schema, &within("responseJsonSchema"))?;
+        let subset = schema_of(wire.response_schema, &within("responseSchema"))?;
+        let schema = native.map(Cow::Borrowed).or_else(|| {
             // The subset of OpenAPI spells types in capitals: canonical schemas are JSON Schema.
-            let raw = wire.response_schema?;
-            extras.push((Cow::Borrowed(RESPONSE_SCHEMA), raw));
-            Some(schema::from_openapi(raw))
+            extras.push((Cow::Borrowed(RESPONSE_SCHEMA), subset?));
+            subset.map(schema::from_openapi)
         });
-        match (string(wire.response_mime_type).as_ref().map(Text::decoded).as_deref(), schema) {
+        let mime = Reading::Request.text(wire.response_mime_type, &within("responseMimeType"))?;
+        match (mime.as_ref().map(Text::decoded).as_deref(), schema) {
             (Some("application/json") | None, Some(schema)) => {
                 self.output.format = Some(OutputFormat::JsonSchema {
                     name: None,
@@ -215,7 +220,8 @@ impl<'a> Config<'a> {
             }
         }
         if let Some(thinking) = wire.thinking_config {
-            self.reasoning = reasoning(&thinking);
+            let place = within("thinkingConfig");
+            self.reasoning = reasoning(&thinking).map_err(|error| at(&place, &error))?;
             extras.extend(
                 thinking
                     .extras
@@ -228,15 +234,16 @@ impl<'a> Config<'a> {
 }
 
 /// `thinkingConfig`: a budget of 0 is off, -1 automatic. Source: translation.md A.10, B44.
-pub(super) fn reasoning(wire: &wire::ThinkingConfig<'_>) -> ReasoningControl {
-    let summary = match wire.include_thoughts.map(RawValue::get) {
-        Some("true") => Summary::Enabled(None),
-        Some("false") => Summary::Disabled,
-        _ => Summary::Unspecified,
+pub(super) fn reasoning(wire: &wire::ThinkingConfig<'_>) -> Result<ReasoningControl, CodecError> {
+    let summary = match boolean(wire.include_thoughts, "includeThoughts")? {
+        Some(true) => Summary::Enabled(None),
+        Some(false) => Summary::Disabled,
+        None => Summary::Unspecified,
     };
     let mut control = ReasoningControl { summary, ..ReasoningControl::default() };
-    let level = string(wire.thinking_level).and_then(|level| Level::parse(&level.decoded()));
-    match (level, wire.thinking_budget.and_then(|raw| raw.get().parse::<i64>().ok())) {
+    let level = Reading::Request.text(wire.thinking_level, "thinkingLevel")?;
+    let level = level.and_then(|level| Level::parse(&level.decoded()));
+    match (level, wire.thinking_budget.map(budget).transpose()?) {
         (Some(level), _) => {
             control.mode = Some(ReasoningMode::On);
             control.level = Some(level);
@@ -244,12 +251,21 @@ pub(super) fn reasoning(wire: &wire::ThinkingConfig<'_>) -> ReasoningControl {
         (None, Some(0)) => control.mode = Some(ReasoningMode::Off),
         (None, Some(-1)) => control.mode = Some(ReasoningMode::Auto),
         (None, Some(budget)) => {
-            if let Ok(budget) = u32::try_from(budget) {
-                control.mode = Some(ReasoningMode::On);
-                control.budget = Some(budget);
-            }
+            // Source: translation.md B39: less than -1 means nothing.
+            let wrong = |_| wrong("thinkingBudget", &format!("expected a number of tokens, found {budget}"));
+            control.mode = Some(ReasoningMode::On);
+            control.budget = Some(u32::try_from(budget).map_err(wrong)?);
         }
         (None, None) => {}
     }
-    control
+    Ok(control)
+}
+
+/// A budget in tokens, also where it is written `1024.0`.
+fn budget(raw: &RawValue) -> Result<i64, CodecError> {
+    let whole = raw.get().parse().ok();
+    whole.or_else(|| i64::try_from(count(raw)?).ok()).ok_or_else(|| match kind_of(raw) {
+        "a number" => wrong("thinkingBudget", &format!("expected a whole number, found {}", raw.get())),
+        _ => wrong_type("thinkingBudget", "a whole number", raw),
+    })
 }

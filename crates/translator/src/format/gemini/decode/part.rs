@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::super::{GEMINI, carrier, wire};
 use super::string;
 use crate::codec::CodecError;
-use crate::json::read::{at, plain, read, wrong};
+use crate::json::read::{Reading, at, plain, read, wrong, wrong_type};
 use crate::json::{List, Text, kind_of};
 use crate::model::{
     Args, Bind, Media, MediaClass, MediaSource, Opaque, Part, PartKind, Reasoning, ServerPart, Signature,
@@ -28,7 +28,8 @@ pub(in super::super) fn list(raw: &RawValue) -> Result<Vec<Part<'_>>, CodecError
     for (index, raw) in items.0.into_iter().enumerate() {
         // Some clients leave holes.
         if raw.get() != "null" {
-            parts.push(part(raw, &mut of_client).map_err(|error| at(&format!("parts[{index}]"), &error))?);
+            let part = part(raw, Reading::Request, &mut of_client);
+            parts.push(part.map_err(|error| at(&format!("parts[{index}]"), &error))?);
         }
     }
     Ok(parts)
@@ -44,6 +45,7 @@ fn of_client(text: Text<'_>) -> Option<(Signature<'_>, Bind)> {
 /// One part.
 pub(in super::super) fn part<'a>(
     raw: &'a RawValue,
+    reading: Reading,
     signature: ReadSignature<'_, 'a>,
 ) -> Result<Part<'a>, CodecError> {
     let wire: wire::Part<'_> = read(raw, "")?;
@@ -52,13 +54,13 @@ pub(in super::super) fn part<'a>(
     let (signature, bind) = string(wire.signature).and_then(signature).unzip();
     let mut extras = wire.extras;
     let kind = if let Some(call) = wire.function_call {
-        call_of(call, &mut extras)
+        call_of(call, reading, &mut extras).map_err(|error| at("functionCall", &error))?
     } else if let Some(response) = wire.function_response {
-        PartKind::ToolResult(result(response, &mut extras)?)
+        PartKind::ToolResult(result(response, reading, &mut extras)?)
     } else if let Some(blob) = wire.inline_data {
         PartKind::Media(inline(blob, &mut extras))
     } else if let Some(file) = wire.file_data {
-        PartKind::Media(file_data(file, &mut extras))
+        PartKind::Media(file_data(file, reading, &mut extras)?)
     } else if let Some(text) = wire.text {
         // Only `thought` makes it a thought: a signature is an attachment (F53). An empty text that is signed carries
         // nothing but state (B28).
@@ -115,37 +117,52 @@ fn first_key(raw: &RawValue) -> Cow<'_, str> {
         .unwrap_or_default()
 }
 
-/// A name or an id that is no string is taken for its text (E516).
-fn word(raw: Option<&RawValue>) -> Cow<'_, str> {
-    let Some(raw) = raw else { return Cow::default() };
+/// A name or an id. A number is taken for its text (E516).
+pub(super) fn word<'a>(
+    raw: Option<&'a RawValue>,
+    name: &str,
+    reading: Reading,
+) -> Result<Cow<'a, str>, CodecError> {
+    let Some(raw) = raw else { return Ok(Cow::default()) };
     match Text::from_raw(raw) {
-        Some(text) => text.into_decoded(),
-        None => Cow::Borrowed(raw.get()),
+        Some(text) => Ok(text.into_decoded()),
+        None if reading == Reading::Reply || kind_of(raw) == "a number" => Ok(Cow::Borrowed(raw.get())),
+        None => Err(wrong_type(name, "a string", raw)),
     }
 }
 
-fn call_of<'a>(call: wire::FunctionCall<'a>, extras: &mut crate::json::Extras<'a>) -> PartKind<'a> {
+fn call_of<'a>(
+    call: wire::FunctionCall<'a>,
+    reading: Reading,
+    extras: &mut crate::json::Extras<'a>,
+) -> Result<PartKind<'a>, CodecError> {
     extras.extend(call.extras.into_iter().map(|(key, raw)| (Cow::Owned(format!("functionCall.{key}")), raw)));
-    let args = call.args.map_or_else(|| Args::Encoded(Text::default()), object);
-    PartKind::ToolCall(ToolCall {
-        id: Text::plain(word(call.id)),
-        name: word(call.name),
+    let args = match call.args {
+        None => Args::Encoded(Text::default()),
+        // An object inside a string is read, too.
+        Some(raw) if reading == Reading::Reply || raw.get().starts_with(['{', '"']) => object(raw),
+        Some(raw) => return Err(wrong_type("args", "an object", raw)),
+    };
+    Ok(PartKind::ToolCall(ToolCall {
+        id: Text::plain(word(call.id, "id", reading)?),
+        name: word(call.name, "name", reading)?,
         namespace: None,
         args,
-    })
+    }))
 }
 
 /// A result: text under `output` or `result`, an error under `error`, any other object as it is (B20).
 fn result<'a>(
     wire: wire::FunctionResponse<'a>,
+    reading: Reading,
     extras: &mut crate::json::Extras<'a>,
 ) -> Result<ToolResult<'a>, CodecError> {
     extras.extend(
         wire.extras.into_iter().map(|(key, raw)| (Cow::Owned(format!("functionResponse.{key}")), raw)),
     );
     let mut result = ToolResult {
-        call_id: Text::plain(word(wire.id)),
-        name: Some(word(wire.name)).filter(|name| !name.is_empty()),
+        call_id: Text::plain(word(wire.id, "functionResponse.id", reading)?),
+        name: Some(word(wire.name, "functionResponse.name", reading)?).filter(|name| !name.is_empty()),
         content: Vec::new(),
         is_error: None,
         raw: None,
@@ -155,7 +172,7 @@ fn result<'a>(
         extras.push((Cow::Borrowed("functionResponse.response"), raw));
     }
     for (index, raw) in wire.parts.unwrap_or_default().0.into_iter().enumerate() {
-        let part = part(raw, &mut |_| None);
+        let part = part(raw, reading, &mut |_| None);
         let part = part.map_err(|error| at(&format!("functionResponse.parts[{index}]"), &error))?;
         result.content.push(part);
     }
@@ -199,21 +216,25 @@ fn inline<'a>(blob: wire::Blob<'a>, extras: &mut crate::json::Extras<'a>) -> Med
 }
 
 /// A file of Google's stores, or any URL.
-fn file_data<'a>(file: wire::FileData<'a>, extras: &mut crate::json::Extras<'a>) -> Media<'a> {
+fn file_data<'a>(
+    file: wire::FileData<'a>,
+    reading: Reading,
+    extras: &mut crate::json::Extras<'a>,
+) -> Result<Media<'a>, CodecError> {
     extras.extend(file.extras.into_iter().map(|(key, raw)| (Cow::Owned(format!("fileData.{key}")), raw)));
     extras.extend(file.mime_type.map(|raw| (Cow::Borrowed("fileData.mimeType"), raw)));
     let uri = file.file_uri.unwrap_or_default();
     let text = uri.decoded();
     let is_stored = !(text.starts_with("https://") || text.starts_with("http://"))
         || text.starts_with("https://generativelanguage.googleapis.com/");
-    let class = match string(file.mime_type) {
+    let class = match reading.text(file.mime_type, "fileData.mimeType")? {
         Some(mime) => class_of(&mime.decoded()),
         None if text.contains("://www.youtube.com/") || text.contains("://youtu.be/") => MediaClass::Video,
         None => mime_of_name(&text).map_or(MediaClass::Document, class_of),
     };
     drop(text);
     let source = if is_stored { MediaSource::File(uri) } else { MediaSource::Url(uri) };
-    media(class, source, file.display_name)
+    Ok(media(class, source, file.display_name))
 }
 
 fn media<'a>(class: MediaClass, source: MediaSource<'a>, name: Option<Text<'a>>) -> Media<'a> {

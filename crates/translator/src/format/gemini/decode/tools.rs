@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::super::{GEMINI, wire};
-use super::string;
+use super::part::word;
 use crate::codec::CodecError;
-use crate::json::read::{at, read, wrong};
+use crate::json::read::{Reading, at, read, schema as schema_of, wrong};
 use crate::json::{Extras, Text};
 use crate::model::{Builtin, FunctionTool, Tool, ToolChoice};
 use crate::pass::schema;
@@ -37,13 +37,16 @@ pub(super) fn declarations(tools: Vec<&RawValue>) -> Result<Vec<Tool<'_>>, Codec
 }
 
 fn function(wire: wire::Declaration<'_>) -> Result<FunctionTool<'_>, CodecError> {
-    let Some(name) = wire.name else { return Err(wrong("name", "missing")) };
-    let name = Text::from_raw(name).map_or_else(|| Cow::Borrowed(name.get()), Text::into_decoded);
+    if wire.name.is_none() {
+        return Err(wrong("name", "missing"));
+    }
+    let name = word(wire.name, "name", Reading::Request)?;
     let mut extras = wire.extras;
-    let schema = wire.parameters_json_schema.map(Cow::Borrowed).or_else(|| {
-        let raw = wire.parameters?;
-        extras.push((Cow::Borrowed("parameters"), raw));
-        Some(schema::from_openapi(raw))
+    let native = schema_of(wire.parameters_json_schema, "parametersJsonSchema")?;
+    let subset = schema_of(wire.parameters, "parameters")?;
+    let schema = native.map(Cow::Borrowed).or_else(|| {
+        extras.push((Cow::Borrowed("parameters"), subset?));
+        subset.map(schema::from_openapi)
     });
     Ok(FunctionTool { name, description: wire.description, schema, extras, ..FunctionTool::default() })
 }
@@ -76,14 +79,16 @@ pub(super) fn choice<'a>(
     let Some(calling) = config.calling else { return Ok(None) };
     let mut names: Vec<_> =
         calling.allowed.unwrap_or_default().0.into_iter().map(Text::into_decoded).collect();
-    let mode = string(calling.mode).map(|mode| mode.decoded().to_ascii_uppercase());
+    let mode = Reading::Request.text(calling.mode, "toolConfig.functionCallingConfig.mode")?;
+    let mode = mode.map(|mode| mode.decoded().to_ascii_uppercase());
     Ok(match (mode.as_deref(), names.len()) {
         (Some("NONE"), _) => Some(ToolChoice::None),
         (Some("ANY"), 0) => Some(ToolChoice::Any),
         (Some("ANY"), 1) => names.pop().map(|name| ToolChoice::Tool { name, custom: false }),
         (Some("ANY"), _) => Some(ToolChoice::Allowed { required: true, names }),
         (Some("AUTO" | "VALIDATED"), 0) => Some(ToolChoice::Auto),
-        (_, 0) => None,
+        (None | Some("MODE_UNSPECIFIED"), 0) => None,
+        (Some(_), 0) => Some(ToolChoice::Hosted { format: GEMINI, raw: Cow::Borrowed(raw) }),
         _ => Some(ToolChoice::Allowed { required: false, names }),
     })
 }

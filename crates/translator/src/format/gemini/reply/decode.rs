@@ -9,7 +9,7 @@ use super::super::decode::part::part;
 use super::super::invented::strip;
 use super::super::{GEMINI, carrier, error, grounding, usage, wire};
 use crate::codec::{CodecError, Invented};
-use crate::json::read::{at, misread, plain, read};
+use crate::json::read::{Reading, at, misread, plain, read};
 use crate::json::{List, Text};
 use crate::model::{Bind, Candidate, Finish, Part, PartKind, Response};
 use crate::pass::finish::{from_gemini, settle};
@@ -83,8 +83,9 @@ fn candidate<'a>(
         let items: List<_> =
             content.parts.map(|raw| read(raw, "content.parts")).transpose()?.unwrap_or_default();
         for (index, raw) in items.0.into_iter().enumerate() {
-            let part =
-                part(raw, &mut |text| carrier::of_provider(text).map(|signature| (signature, Bind::Own)));
+            let part = part(raw, Reading::Reply, &mut |text| {
+                carrier::of_provider(text).map(|signature| (signature, Bind::Own))
+            });
             let mut part = part.map_err(|error| at(&format!("content.parts[{index}]"), &error))?;
             if let PartKind::ToolCall(call) = &mut part.kind {
                 strip(call, invented);

@@ -15,7 +15,7 @@ use super::plain::Plain;
 use crate::aggregate::GROUNDING;
 use crate::codec::{CodecError, Invented, StreamDecoder};
 use crate::frame::StreamFrame;
-use crate::json::read::{plain, read};
+use crate::json::read::{Reading, plain, read};
 use crate::json::{List, Raw, Text};
 use crate::loss::Unread;
 use crate::model::{Bind, BlockKind, Delta, Event, Finish, Part, PartKind, Start};
@@ -206,8 +206,9 @@ impl Decoder {
             candidate.cited.extend(grounding::citations(raw, ascii));
         }
         for raw in parts.0 {
-            let mut part =
-                part(raw, &mut |text| carrier::of_provider(text).map(|signature| (signature, Bind::Own)))?;
+            let mut part = part(raw, Reading::Reply, &mut |text| {
+                carrier::of_provider(text).map(|signature| (signature, Bind::Own))
+            })?;
             unread.members(GEMINI, "message", &part.extras);
             if matches!(part.kind, PartKind::ToolCall(_)) {
                 match Partial::take(&mut candidate.partial, raw, part)? {

@@ -8,7 +8,7 @@ use super::super::carrier::{self, Carried};
 use super::super::{RESPONSES, ids, wire};
 use super::{mark, part};
 use crate::codec::CodecError;
-use crate::json::read::{filled, plain, read, wrong};
+use crate::json::read::{Reading, filled, plain, read, wrong};
 use crate::json::{List, Text};
 use crate::model::{
     Args, Bind, Media, MediaClass, MediaSource, Namespace, Opaque, Part, PartKind, Reasoning, Role,
@@ -24,9 +24,10 @@ pub(super) fn known<'a>(kind: &str, item: wire::Item<'a>) -> Result<Option<Turn<
         "" if item.role.is_some() => return message(item).map(Some),
         "" => return Err(wrong("type", "missing")),
         "reasoning" => {
-            return Ok(Some(Turn::new(Role::Assistant, reasoning(item).into_iter().collect())));
+            let thoughts = reasoning(item, Reading::Request)?;
+            return Ok(Some(Turn::new(Role::Assistant, thoughts.into_iter().collect())));
         }
-        "function_call" | "custom_tool_call" => (Role::Assistant, call(item, kind)),
+        "function_call" | "custom_tool_call" => (Role::Assistant, call(item, kind, Reading::Request)?),
         "function_call_output" | "custom_tool_call_output" => (Role::Tool, result(item)?),
         _ => return Ok(None),
     };
@@ -110,11 +111,14 @@ pub(super) fn bearer<'t, 'a>(before: &'t mut Turn<'a>, carrier: &Turn<'_>) -> Op
 }
 
 /// A reasoning item. `None` when it says nothing: redacted thoughts without data (E042), empty state (E391).
-fn reasoning(item: wire::Item<'_>) -> Option<Part<'_>> {
-    let mut said =
-        Reasoning { summary: texts(item.summary), raw: texts(item.content), ..Reasoning::default() };
+fn reasoning(item: wire::Item<'_>, reading: Reading) -> Result<Option<Part<'_>>, CodecError> {
+    let mut said = Reasoning {
+        summary: texts(item.summary, "summary", reading)?,
+        raw: texts(item.content, "content", reading)?,
+        ..Reasoning::default()
+    };
     let mut signature = None;
-    if let Some(text) = filled(item.encrypted_content) {
+    if let Some(text) = reading.text(item.encrypted_content, "encrypted_content")? {
         match carrier::read(text) {
             Carried::State(state, bind) => {
                 said.bind = bind;
@@ -123,14 +127,14 @@ fn reasoning(item: wire::Item<'_>) -> Option<Part<'_>> {
             Carried::Redacted(data) => said.redacted = Some(data),
             Carried::Nothing => {
                 if said.summary.iter().chain(&said.raw).all(Text::is_empty) {
-                    return None;
+                    return Ok(None);
                 }
             }
         }
     }
-    let id = Some(filled(item.id).unwrap_or_default());
+    let id = Some(reading.text(item.id, "id")?.unwrap_or_default());
     let extras = item.extras;
-    Some(Part { id, extras, ..Part::new(PartKind::Reasoning(said)).with_signature(signature) })
+    Ok(Some(Part { id, extras, ..Part::new(PartKind::Reasoning(said)).with_signature(signature) }))
 }
 
 crate::json::wire_struct! {
@@ -138,23 +142,22 @@ crate::json::wire_struct! {
 }
 
 /// The texts of a summary or of a chain of thought.
-fn texts(raw: Option<&RawValue>) -> Vec<Text<'_>> {
-    let parts: List<TextPart<'_>> =
-        raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
-    parts.0.into_iter().filter_map(|part| part.text).collect()
+fn texts<'a>(raw: Option<&'a RawValue>, name: &str, reading: Reading) -> Result<Vec<Text<'a>>, CodecError> {
+    let parts: List<TextPart<'_>> = match raw.map(|raw| read(raw, name)) {
+        None => return Ok(Vec::new()),
+        Some(Err(error)) if reading == Reading::Request => return Err(error),
+        Some(parts) => parts.unwrap_or_default(),
+    };
+    Ok(parts.0.into_iter().filter_map(|part| part.text).collect())
 }
 
-fn call<'a>(item: wire::Item<'a>, kind: &str) -> Part<'a> {
+fn call<'a>(item: wire::Item<'a>, kind: &str, reading: Reading) -> Result<Part<'a>, CodecError> {
     let args = match kind {
-        "custom_tool_call" => Args::Freeform(item.input.and_then(Text::from_raw).unwrap_or_default()),
-        _ => match item.arguments {
-            None => Args::Encoded(Text::default()),
-            // Some give an object where a string belongs.
-            Some(raw) => Text::from_raw(raw).map_or(Args::Json(Cow::Borrowed(raw)), Args::Encoded),
-        },
+        "custom_tool_call" => Args::Freeform(reading.text(item.input, "input")?.unwrap_or_default()),
+        _ => reading.arguments(item.arguments, "arguments")?,
     };
-    let local = plain(filled(item.name));
-    let (name, namespace) = match filled(item.namespace) {
+    let local = plain(reading.text(item.name, "name")?);
+    let (name, namespace) = match reading.text(item.namespace, "namespace")? {
         None => (local, None),
         Some(space) => {
             let space = space.into_decoded();
@@ -162,15 +165,17 @@ fn call<'a>(item: wire::Item<'a>, kind: &str) -> Part<'a> {
             (name, Some(Namespace { name: space, local, description: None }))
         }
     };
-    let id = filled(item.call_id).unwrap_or_default();
+    let id = reading.text(item.call_id, "call_id")?.unwrap_or_default();
     let call = PartKind::ToolCall(ToolCall { id, name, namespace, args });
-    Part { id: Some(filled(item.id).unwrap_or_default()), extras: item.extras, ..Part::new(call) }
+    let id = Some(reading.text(item.id, "id")?.unwrap_or_default());
+    Ok(Part { id, extras: item.extras, ..Part::new(call) })
 }
 
 fn result(item: wire::Item<'_>) -> Result<Part<'_>, CodecError> {
+    let text = |raw, name| Reading::Request.text(raw, name);
     let mut result = ToolResult {
-        call_id: filled(item.call_id).unwrap_or_default(),
-        name: filled(item.name).map(Text::into_decoded),
+        call_id: text(item.call_id, "call_id")?.unwrap_or_default(),
+        name: text(item.name, "name")?.map(Text::into_decoded),
         content: Vec::new(),
         is_error: None,
         raw: None,
@@ -190,7 +195,7 @@ fn result(item: wire::Item<'_>) -> Result<Part<'_>, CodecError> {
         // A computer's or shell's result has other members; nothing is an empty answer.
         None => result.content = Vec::new(),
     }
-    let id = Some(filled(item.id).unwrap_or_default());
+    let id = Some(text(item.id, "id")?.unwrap_or_default());
     let cache = item.cache_control.map(mark);
     Ok(Part { id, cache, extras: item.extras, ..Part::new(PartKind::ToolResult(result)) })
 }
@@ -215,12 +220,12 @@ pub(in super::super) fn output_part<'a>(
             }
             return Ok(());
         }
-        "reasoning" => match reasoning(item) {
+        "reasoning" => match reasoning(item, Reading::Reply)? {
             Some(part) => part,
             None => return Ok(()),
         },
         "function_call" | "custom_tool_call" => {
-            let mut part = call(item, &kind);
+            let mut part = call(item, &kind, Reading::Reply)?;
             if let PartKind::ToolCall(call) = &mut part.kind
                 && call.id.size_hint() > 64
             {

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::{RESPONSES, wire};
+use super::{RESPONSES, peek, wire};
 use crate::codec::CodecError;
-use crate::json::read::{at, misread, plain, read, wrong};
+use crate::json::read::{at, boolean, misread, plain, read, wrong};
 use crate::json::{List, Text, kind_of};
 use crate::model::{CacheMark, Part, Request, Role, Sampling, Turn};
 
@@ -32,7 +32,7 @@ pub(super) fn request(body: &[u8]) -> Result<Request<'_>, CodecError> {
     let output = options::output(wire.text, &mut extras)?;
     let identity = options::identity(&mut wire, &extras);
     let logprobs = options::include(wire.include, &mut extras);
-    Ok(Request {
+    let request = Request {
         source: RESPONSES,
         model: plain(wire.model),
         instructions,
@@ -41,7 +41,7 @@ pub(super) fn request(body: &[u8]) -> Result<Request<'_>, CodecError> {
         late_tools: table.late,
         tools: table.tools,
         tool_choice,
-        parallel_tools: wire.parallel_tool_calls.and_then(|raw| raw.get().parse().ok()),
+        parallel_tools: boolean(wire.parallel_tool_calls, "parallel_tool_calls")?,
         sampling: Sampling {
             temperature: wire.temperature.map(Cow::Borrowed),
             top_p: wire.top_p.map(Cow::Borrowed),
@@ -57,7 +57,9 @@ pub(super) fn request(body: &[u8]) -> Result<Request<'_>, CodecError> {
         stream: options::stream(wire.stream, wire.stream_options),
         cache: wire.cache_control.map(mark),
         extras,
-    })
+    };
+    // What a service keeps may be all that is said: whether it can be had is asked where it goes.
+    if peek::continues(&request.extras) { Ok(request) } else { request.said_something("input") }
 }
 
 fn mark(raw: &RawValue) -> CacheMark<'_> {

@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 
 use super::super::wire;
 use crate::codec::CodecError;
-use crate::json::read::{plain, read, wrong};
-use crate::json::{Extras, List, Text, kind_of};
+use crate::json::read::{Reading, plain, read, schema, wrong_type};
+use crate::json::{Extras, List, Text};
 use crate::model::{Identity, OutputFormat, OutputSpec, ReasoningControl, StreamSpec, Summary};
 use crate::pass::identity::users;
 use crate::pass::reasoning::of_effort;
@@ -25,24 +25,28 @@ pub(super) fn reasoning(extras: &mut Extras<'_>) -> Result<ReasoningControl, Cod
         return Ok(ReasoningControl::default());
     }
     if !raw.get().starts_with('{') {
-        return Err(wrong("reasoning", &format!("expected an object, found {}", kind_of(raw))));
+        return Err(wrong_type("reasoning", "an object", raw));
     }
     let members: Members<'_> = read(raw, "reasoning")?;
     let mut control = ReasoningControl::default();
     let mut summary = Summary::Unspecified;
     for (key, raw) in members.extras {
         match &*key {
-            "effort" => match Text::from_raw(raw).and_then(|text| of_effort(&text.decoded())) {
-                Some(known) => control = known,
-                None if raw.get() == "null" => {}
-                // A word that we do not know goes on to where it may be known.
-                None => extras.push((Cow::Borrowed("reasoning.effort"), raw)),
-            },
+            // `null` is absence.
+            "effort" | "generate_summary" if raw.get() == "null" => {}
+            "effort" => {
+                let word = Reading::Request.text(Some(raw), "reasoning.effort")?;
+                match word.and_then(|word| of_effort(&word.decoded())) {
+                    Some(known) => control = known,
+                    // A word that we do not know goes on to where it may be known.
+                    None => extras.push((Cow::Borrowed("reasoning.effort"), raw)),
+                }
+            }
             "summary" | "generate_summary" => match Text::from_raw(raw) {
                 Some(text) if text == "none" => summary = Summary::Disabled,
                 Some(text) => summary = Summary::Enabled(Some(text.into_decoded().into_owned())),
-                None if raw.get() == "null" && key == "summary" => summary = Summary::Disabled,
-                None => {}
+                None if raw.get() == "null" => summary = Summary::Disabled,
+                None => return Err(wrong_type(&format!("reasoning.{key}"), "a string", raw)),
             },
             _ => extras.push((Cow::Owned(format!("reasoning.{key}")), raw)),
         }
@@ -64,7 +68,7 @@ pub(super) fn output<'a>(
     let mut spec = OutputSpec::default();
     let Some(raw) = raw else { return Ok(spec) };
     let config: wire::TextConfig<'a> = read(raw, "text")?;
-    spec.verbosity = config.verbosity.and_then(Text::from_raw);
+    spec.verbosity = Reading::Request.text(config.verbosity, "text.verbosity")?;
     extras.extend(config.extras.into_iter().map(|(key, raw)| (Cow::Owned(format!("text.{key}")), raw)));
     let Some(raw) = config.format else { return Ok(spec) };
     let format: wire::Format<'a> = read(raw, "text.format")?;
@@ -75,7 +79,7 @@ pub(super) fn output<'a>(
             name: format.name,
             description: format.description,
             strict: format.strict,
-            schema: format.schema.map(Cow::Borrowed),
+            schema: schema(format.schema, "text.format.schema")?.map(Cow::Borrowed),
         }),
         _ => {
             extras.push((Cow::Borrowed("text.format"), raw));

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::super::{RESPONSES, wire};
 use super::mark;
 use crate::codec::CodecError;
-use crate::json::read::{at, each, filled, in_one_pass, plain, read, wrong};
+use crate::json::read::{Reading, at, each, filled, in_one_pass, plain, read, wrong, wrong_type};
 use crate::json::{List, Text, kind_of};
 use crate::model::{Media, MediaClass, MediaSource, Opaque, Part, PartKind};
 use crate::pass::media::{DataUrl, audio_mime, class_of, file_data, is_data, mime_of_name, split};
@@ -57,9 +57,9 @@ fn known(mut wire: wire::Part<'_>) -> Result<Option<Part<'_>>, CodecError> {
             Some(PartKind::Text { text, citations })
         }
         "refusal" => Some(PartKind::Refusal(wire.refusal.take().unwrap_or_default())),
-        "input_image" | "image_url" => image(&wire).map(PartKind::Media),
-        "input_file" | "file" => file(&wire).map(PartKind::Media),
-        "input_audio" => audio(&wire).map(PartKind::Media),
+        "input_image" | "image_url" => image(&wire)?.map(PartKind::Media),
+        "input_file" | "file" => file(&wire)?.map(PartKind::Media),
+        "input_audio" => audio(&wire)?.map(PartKind::Media),
         _ => None,
     };
     let Some(known) = known else { return Ok(None) };
@@ -83,74 +83,81 @@ fn is_empty_list(raw: &RawValue) -> bool {
 }
 
 /// `image_url` as a string, as Chat Completions nests it, or a file id.
-fn image<'a>(wire: &wire::Part<'a>) -> Option<Media<'a>> {
+fn image<'a>(wire: &wire::Part<'a>) -> Result<Option<Media<'a>>, CodecError> {
     // A detail that is no string is left out, the image stays (B89).
     let mut detail = filled(wire.detail);
-    let source = match filled(wire.file_id) {
-        Some(id) => MediaSource::File(id),
-        None => {
-            let raw = wire.image_url?;
+    let source = match (text(wire.file_id, "file_id")?, wire.image_url) {
+        (Some(id), _) => Some(MediaSource::File(id)),
+        (None, None) => None,
+        (None, Some(raw)) => {
             let url = match Text::from_raw(raw) {
-                Some(url) => url,
-                None => {
-                    let link: wire::Link<'a> = serde_json::from_str(raw.get()).ok()?;
+                Some(url) => Some(url),
+                None if raw.get().starts_with('{') => {
+                    let link: wire::Link<'a> = read(raw, "image_url")?;
                     detail = detail.or_else(|| filled(link.detail));
-                    link.url?
+                    link.url
                 }
+                None => return Err(wrong_type("image_url", "a string", raw)),
             };
-            if url.is_empty() {
-                return None;
-            }
-            if is_data(&url) {
-                split(url, |url| {
-                    DataUrl::parse(url).map(|url| (url.mime_or("application/octet-stream"), url.data))
-                })?
-            } else {
-                MediaSource::Url(url)
-            }
+            url.filter(|url| !url.is_empty()).and_then(linked)
         }
     };
-    Some(Media { detail, ..Media::new(MediaClass::Image, source) })
+    Ok(source.map(|source| Media { detail, ..Media::new(MediaClass::Image, source) }))
+}
+
+/// Where a URL leads; `None` for a data URL without payload.
+fn linked(url: Text<'_>) -> Option<MediaSource<'_>> {
+    if !is_data(&url) {
+        return Some(MediaSource::Url(url));
+    }
+    split(url, |url| DataUrl::parse(url).map(|url| (url.mime_or("application/octet-stream"), url.data)))
+}
+
+/// A member that a request has as a string, if it has it.
+fn text<'a>(raw: Option<&'a RawValue>, name: &str) -> Result<Option<Text<'a>>, CodecError> {
+    Reading::Request.text(raw, name)
 }
 
 /// Source: translation.md B79, B83. `None` when there is neither id nor payload of a known type.
-fn file<'a>(wire: &wire::Part<'a>) -> Option<Media<'a>> {
-    let name = filled(wire.filename);
+fn file<'a>(wire: &wire::Part<'a>) -> Result<Option<Media<'a>>, CodecError> {
+    let name = text(wire.filename, "filename")?;
     let known = name.as_ref().map(Text::decoded).as_deref().and_then(mime_of_name);
-    let source = if let Some(id) = filled(wire.file_id) {
+    let source = if let Some(id) = text(wire.file_id, "file_id")? {
         MediaSource::File(id)
-    } else if let Some(url) = filled(wire.file_url) {
+    } else if let Some(url) = text(wire.file_url, "file_url")? {
         MediaSource::Url(url)
     } else {
-        let data = filled(wire.file_data)?;
-        let mime = filled(wire.mime_type).map(|mime| mime.decoded().to_ascii_lowercase());
+        let Some(data) = text(wire.file_data, "file_data")? else { return Ok(None) };
+        let mime = text(wire.mime_type, "mime_type")?.map(|mime| mime.decoded().to_ascii_lowercase());
         let title = name.as_ref().map(|name| name.decoded().into_owned());
-        split(data, |data| match (&mime, DataUrl::parse(data)) {
+        let found = split(data, |data| match (&mime, DataUrl::parse(data)) {
             (Some(mime), Some(url)) if url.mime.is_empty() => Some((Cow::Owned(mime.clone()), url.data)),
             (Some(mime), None) if !data.starts_with("data:") => Some((Cow::Owned(mime.clone()), data.trim())),
             _ => file_data(data, None, title.as_deref()).map(|file| (file.mime, file.data)),
-        })?
+        });
+        match found {
+            Some(found) => found,
+            None => return Ok(None),
+        }
     };
     let class = match &source {
         MediaSource::Base64 { mime, .. } => class_of(mime),
         _ => known.map_or(MediaClass::Document, class_of),
     };
-    Some(Media { name, ..Media::new(class, source) })
+    Ok(Some(Media { name, ..Media::new(class, source) }))
 }
 
 /// Nested as the format has it, or flat as some clients write it (F24; B81).
-fn audio<'a>(wire: &wire::Part<'a>) -> Option<Media<'a>> {
-    let nested: Option<wire::Audio<'a>> =
-        wire.input_audio.and_then(|raw| serde_json::from_str(raw.get()).ok());
-    let (data, format) = match nested {
-        Some(audio) => (audio.data, audio.format),
-        None => (filled(wire.data), filled(wire.format)),
+fn audio<'a>(wire: &wire::Part<'a>) -> Result<Option<Media<'a>>, CodecError> {
+    let (data, format) = match wire.input_audio {
+        Some(raw) => {
+            let audio: wire::Audio<'a> = read(raw, "input_audio")?;
+            (audio.data.filter(|data| !data.is_empty()), audio.format)
+        }
+        None => (text(wire.data, "data")?, text(wire.format, "format")?),
     };
     let mime = audio_mime(&plain(format));
-    Some(Media::new(
-        MediaClass::Audio,
-        MediaSource::Base64 { mime, data: data.filter(|data| !data.is_empty())? },
-    ))
+    Ok(data.map(|data| Media::new(MediaClass::Audio, MediaSource::Base64 { mime, data })))
 }
 
 /// The parts inside a string that is a list with at least one image: what some clients make of a tool's answer.

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::super::{RESPONSES, wire};
 use super::mark;
 use crate::codec::CodecError;
-use crate::json::read::{at, plain, read, wrong};
+use crate::json::read::{at, plain, read, schema, wrong};
 use crate::json::{Text, kind_of};
 use crate::model::{Builtin, CustomTool, FunctionTool, Namespace, PartKind, Tool, ToolChoice, Turn};
 use crate::pass::names::qualified;
@@ -110,7 +110,11 @@ fn one<'a>(
             name,
             namespace,
             description: tool.description.or(nested.description),
-            schema: tool.parameters.or(nested.parameters).map(Cow::Borrowed),
+            schema: match tool.parameters {
+                Some(_) => schema(tool.parameters, "parameters")?,
+                None => schema(nested.parameters, "function.parameters")?,
+            }
+            .map(Cow::Borrowed),
             strict: tool.strict.or(nested.strict),
             cache: tool.cache_control.map(mark),
             extras: tool.extras,
