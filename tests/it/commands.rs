@@ -54,6 +54,37 @@ async fn commands_answer_and_failures_have_their_exit_codes() {
         (&["check-config", "--config=nowhere.yaml"], None, 1, "nowhere.yaml"),
         (&["-config", "nowhere.yaml"], None, 1, "nowhere.yaml"),
         (&["serve"], Some("host: 0.0.0.0\n"), 1, "api-keys"),
+        (
+            &["check-config"],
+            Some("host: 127.0.0.1\nendpoints:\n  claude: {apii: 'http://x'}\n"),
+            1,
+            "config.yaml:3:12: `endpoints.claude.apii`: claude has no URL of this name",
+        ),
+        (
+            &["serve"],
+            Some("host: 127.0.0.1\nendpoints: {nobody: {api: 'http://x'}}\n"),
+            1,
+            "`endpoints.nobody`",
+        ),
+        (
+            &["login"],
+            Some("host: 127.0.0.1\nendpoints: {qwen: {tokn: 'http://x'}}\n"),
+            1,
+            "`endpoints.qwen.token`?",
+        ),
+        (
+            &["check-config"],
+            Some("host: 127.0.0.1\noauth-model-alias:\n  gemini-clj: [{name: a, alias: b}]\n"),
+            0,
+            "config.yaml:3:3: `oauth-model-alias.gemini-clj` names no provider that it could be about, and has no effect; \
+             did you mean `oauth-model-alias.gemini-cli`?",
+        ),
+        (
+            &["check-config"],
+            Some("host: 127.0.0.1\noauth-clients: {claud: {client-id: a}}\n"),
+            0,
+            "warning: ",
+        ),
     ] {
         let (status, out, err) = run(arguments, config).await;
         let said = format!("{out}{err}");

@@ -7,11 +7,11 @@ use cliproxy_sdk::command::{
     CommandError, CredentialCommand, done_json, failure_json, import_login, importable, known_logins, log_in,
     run_credentials,
 };
-use cliproxy_sdk::config::{Config, Environment, Loader, LogLevel, Overrides, Reason};
+use cliproxy_sdk::config::{Config, Environment, LogLevel, Overrides, Reason};
 use cliproxy_sdk::core::LoginRequest;
 use cliproxy_sdk::login::TerminalUi;
 
-use crate::commands::{chain, complain, find, load, say};
+use crate::commands::{chain, complain, find, load, loader, say};
 use crate::flags::Flags;
 use crate::log::Log;
 use crate::signals;
@@ -101,13 +101,13 @@ fn run_command(
 // Source: runtime.md B.3 "they also run when no usable config exists".
 fn config(overrides: &Overrides, environment: Environment) -> Result<Config, String> {
     let config = if find(overrides, &environment).reason == Reason::FirstRun {
-        let loader = Loader::new(environment).overrides(overrides.clone());
+        let loader = loader(overrides, environment);
         // The address is of no account here, and the built-in one would want keys.
         let loaded =
             loader.load_str("no config file", "host: 127.0.0.1\n").map_err(|errors| errors.to_string())?;
         loaded.config
     } else {
-        load(overrides, environment)?.2.config
+        load(overrides, environment)?.config
     };
     if config.auth_dir.starts_with("~") {
         return Err("`auth-dir` is not set, and there is no home directory for its default: set one of them"

@@ -56,15 +56,15 @@ pub(crate) fn find(overrides: &Overrides, environment: &Environment) -> Located 
     })
 }
 
+/// What reads the config: it knows the names of all providers and endpoints there are.
+pub(crate) fn loader(overrides: &Overrides, environment: Environment) -> Loader {
+    Loader::new(environment).overrides(overrides.clone()).known_names(cliproxy_sdk::known_names(&[]))
+}
+
 /// Finds and loads the config file.
-pub(crate) fn load(
-    overrides: &Overrides,
-    environment: Environment,
-) -> Result<(Located, Loader, Loaded), String> {
+pub(crate) fn load(overrides: &Overrides, environment: Environment) -> Result<Loaded, String> {
     let located = find(overrides, &environment);
-    let loader = Loader::new(environment).overrides(overrides.clone());
-    let loaded = loader.load_file(&located.path).map_err(|errors| errors.to_string())?;
-    Ok((located, loader, loaded))
+    loader(overrides, environment).load_file(&located.path).map_err(|errors| errors.to_string())
 }
 
 /// Notices, one a line.
@@ -84,8 +84,7 @@ pub(crate) fn check_config(overrides: &Overrides, environment: Environment) -> R
             "there is no config file yet: `cliproxy-server` writes {path} on its first start"
         ));
     }
-    let loader = Loader::new(environment).overrides(overrides.clone());
-    let loaded = loader.load_file(&located.path).map_err(|errors| {
+    let loaded = loader(overrides, environment).load_file(&located.path).map_err(|errors| {
         // A misspelt key is often the cause of a mistake elsewhere, so both are shown.
         format!("{}: not valid\n{errors}\n{}", located.path.display(), list(errors.notices()))
     })?;

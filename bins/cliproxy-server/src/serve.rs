@@ -11,7 +11,7 @@ use cliproxy_sdk::{Builder, Service, first_run};
 use tokio::runtime::{self, Runtime};
 
 use crate::allocator;
-use crate::commands::{chain, find, load, say};
+use crate::commands::{chain, find, loader, say};
 use crate::log::Log;
 use crate::signals::Signals;
 use crate::tidy::Tidy;
@@ -42,7 +42,9 @@ pub(crate) fn run(overrides: &Overrides, environment: Environment) -> Result<(),
         let made = first_run(&located.path, port).map_err(|error| chain(&error))?;
         greeting = Some(made);
     }
-    let (located, loader, loaded) = load(overrides, environment.clone())?;
+    let located = find(overrides, &environment);
+    let loader = loader(overrides, environment.clone());
+    let loaded = loader.load_file(&located.path).map_err(|errors| errors.to_string())?;
     let config = loaded.config;
     if config.auth_dir.starts_with("~") {
         return Err("`auth-dir` is not set, and there is no home directory for its default: set one of them"

@@ -21,8 +21,7 @@ pub(crate) fn run(
 ) -> Result<(), String> {
     // A renewal that could not be saved, and why.
     let _log = Log::to_stderr(LogLevel::Error);
-    let (_, _, loaded) = load(overrides, environment.clone())?;
-    let mut config = loaded.config;
+    let mut config = load(overrides, environment.clone())?.config;
     config.server.port = 0; // a free one: a server may be running beside us
     config.server.tls = None; // nobody connects, and its files may not be ours to read
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -27,7 +27,7 @@ pub use config::{
 pub use edit::{ConfigText, Edit, EditError};
 pub use environment::Environment;
 pub use first_run::first_run_yaml;
-pub use keys::{KeyRow, KeyState, known_keys};
+pub use keys::{KeyRow, KeyState, KnownNames, known_keys};
 pub use loader::{Loaded, Loader};
 pub use locate::{Located, Reason, locate};
 pub use management_secret::{HashError, hash_management_key, is_management_hash, verify_management_key};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Config;
 use crate::environment::Environment;
-use crate::keys;
+use crate::keys::{self, KnownNames};
 use crate::layers::Layers;
 use crate::overrides::Overrides;
 use crate::place::Place;
@@ -19,6 +19,7 @@ use crate::yaml::{Document, MAX_BYTES, Step};
 pub struct Loader {
     environment: Environment,
     overrides: Overrides,
+    names: Option<KnownNames>,
 }
 
 /// A configuration with what there is to say about it.
@@ -60,7 +61,7 @@ impl Loader {
     /// A loader under this environment.
     #[must_use]
     pub fn new(environment: Environment) -> Self {
-        Self { environment, overrides: Overrides::default() }
+        Self { environment, overrides: Overrides::default(), names: None }
     }
 
     /// Lays what the command line says on top.
@@ -68,6 +69,20 @@ impl Loader {
     pub fn overrides(mut self, overrides: Overrides) -> Self {
         self.overrides = overrides;
         self
+    }
+
+    /// Compares the names of providers, endpoints and channels with these, and with those of earlier calls. Without any
+    /// call whatever is named there is taken.
+    #[must_use]
+    pub fn known_names(mut self, names: KnownNames) -> Self {
+        self.names = Some(self.names.unwrap_or_default().and(names));
+        self
+    }
+
+    /// The names that are known, where any are.
+    #[must_use]
+    pub fn names(&self) -> Option<&KnownNames> {
+        self.names.as_ref()
     }
 
     /// The environment that configurations are loaded under.
@@ -128,9 +143,13 @@ impl Loader {
         let has_file = document.is_some();
         let mut merged = Layers::new(document, &self.environment, &self.overrides).merge();
         keys::check(&mut merged, &mut report);
+        if let Some(names) = &self.names {
+            keys::check_names(&merged, names, &mut report);
+        }
         report.notices.extend(self.environment.notices().iter().cloned());
         unbuilt_variables(&self.environment, &mut report);
-        let config = Config::read(&At::root(&merged), &self.environment, has_file, &mut report);
+        let config =
+            Config::read(&At::root(&merged), (&self.environment, self.names.as_ref()), has_file, &mut report);
         if !report.errors.is_empty() {
             return Err(ConfigErrors::new(report.errors).with_notices(report.notices));
         }

@@ -112,6 +112,15 @@ pub enum Notice {
         /// The known key that looks most like it.
         suggestion: Option<String>,
     },
+    /// A key that names a provider names none that it could be about; what stands below it has no effect.
+    UnknownProvider {
+        /// Where it was written.
+        place: Place,
+        /// The path of the key.
+        key: String,
+        /// The known key that looks most like it.
+        suggestion: Option<String>,
+    },
     /// The key is known and what it switches on does not exist in this release. Said loudly.
     NotBuilt {
         /// Where it was written.
@@ -186,6 +195,7 @@ impl Notice {
             | Self::Unsafe { place, .. } => place,
         }
     }
+            | Self::UnknownProvider { place, .. }
 
     /// Whether it belongs in the log as a warning; the others are worth a line of `check-config` only.
     #[must_use]
@@ -202,15 +212,17 @@ impl Notice {
     }
 }
 
+            | Self::UnknownProvider { .. }
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownKey { place, key, suggestion } => {
                 write!(f, "{place}: `{key}` is not a known key and has no effect")?;
-                match suggestion {
-                    Some(known) => write!(f, "; did you mean `{known}`?"),
-                    None => Ok(()),
-                }
+                did_you_mean(suggestion.as_deref(), f)
+            }
+            Self::UnknownProvider { place, key, suggestion } => {
+                write!(f, "{place}: `{key}` names no provider that it could be about, and has no effect")?;
+                did_you_mean(suggestion.as_deref(), f)
             }
             Self::NotBuilt { place, key } => {
                 write!(f, "{place}: `{key}` is set, and this release does not have what it switches on")
@@ -240,6 +252,10 @@ const MOST: usize = 1000;
 pub(crate) struct Report {
     pub(crate) errors: Vec<ConfigError>,
     pub(crate) notices: Vec<Notice>,
+}
+
+fn did_you_mean(known: Option<&str>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    known.map_or(Ok(()), |known| write!(f, "; did you mean `{known}`?"))
 }
 
 impl Report {

@@ -22,6 +22,7 @@ use crate::callbacks::Callbacks;
 use crate::entries::{Entries, Plan};
 use crate::gather::{self, Parts};
 use crate::models::Fetching;
+use crate::names::{known_names, unknown_endpoints};
 use crate::relay::Pages;
 use crate::rests::Keeper;
 use crate::service::{Service, Source, Waiting};
@@ -158,9 +159,16 @@ impl Builder {
     /// Binds the listener and loads every credential. Nothing is served before [`Service::start`].
     ///
     /// # Errors
-    /// When the address cannot be bound, TLS files cannot be read, the credential store as a whole cannot be read,
+    /// When a URL below `endpoints` is nobody's, the address cannot be bound, TLS files cannot be read, the credential store as a whole cannot be read,
     /// or a codec is missing.
-    pub async fn build(self) -> Result<Service, StartError> {
+    pub async fn build(mut self) -> Result<Service, StartError> {
+        let names = known_names(&self.parts.executors);
+        self.source = self.source.map(|source| source.knowing(names.clone()));
+        let names = self.source.as_ref().and_then(Source::names).unwrap_or(&names);
+        let keys = unknown_endpoints(&self.config, names);
+        if !keys.is_empty() {
+            return Err(StartError::UnknownEndpoints { keys });
+        }
         let mut server = Server::bind(options::server(&self.config)).await?;
         if let Some(workers) = &self.workers {
             server = server.on(workers.clone());

@@ -1,6 +1,6 @@
 //! Which executor serves which credential.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +41,7 @@ use crate::relay;
 use crate::twins::Twins;
 
 /// Providers that we know. One that we do not serve yet, or that a feature switched off, is said to be waiting.
-const KNOWN: [&str; 15] = [
+pub(crate) const KNOWN: [&str; 15] = [
     "gemini",
     "gemini-cli",
     "vertex",
@@ -233,22 +233,32 @@ fn ours(egress: &Egress, relay: &Relay, config: &Config) -> Vec<Arc<dyn Provider
     all
 }
 
+/// Providers that an executor of ours serves in this build.
+pub(crate) fn served() -> BTreeSet<String> {
+    idle(&HttpClient::new(ClientOptions::new()))
+        .iter()
+        .map(|executor| executor.provider().to_string())
+        .collect()
+}
+
+/// Our executors, to be asked about themselves.
+fn idle(http: &HttpClient) -> Vec<Arc<dyn ProviderExecutor>> {
+    let egress = Egress::new(http.clone(), ProxyChoice::Environment);
+    ours(&egress, &relay::without_pages(), &Config::default())
+}
+
 /// The URLs of our own executors and logins, in the order provider, name, default: what `endpoints` may replace.
 #[must_use]
 pub fn known_endpoints() -> Vec<(String, &'static str, &'static str)> {
     let http = HttpClient::new(ClientOptions::new());
-    let egress = Egress::new(http.clone(), ProxyChoice::Environment);
+    let executors = idle(&http);
     let logins = Authenticators::new(&LoginOptions::new(http, ProxyChoice::Environment));
-    let mut all: Vec<(String, &'static str, &'static str)> =
-        ours(&egress, &relay::without_pages(), &Config::default())
-            .iter()
-            .flat_map(|executor| {
-                executor
-                    .endpoints()
-                    .iter()
-                    .map(|url| (executor.provider().to_string(), url.name, url.default))
-            })
-            .collect();
+    let mut all: Vec<(String, &'static str, &'static str)> = executors
+        .iter()
+        .flat_map(|executor| {
+            executor.endpoints().iter().map(|url| (executor.provider().to_string(), url.name, url.default))
+        })
+        .collect();
     let of_logins = logins.known_endpoints();
     all.extend(of_logins.iter().map(|(provider, url)| (provider.to_string(), url.name, url.default)));
     all.sort();

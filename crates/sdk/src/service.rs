@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use cliproxy_access::ConfigKeys;
 use cliproxy_bridge::Bridge;
 use cliproxy_conductor::Conductor;
-use cliproxy_config::{Config, ConfigErrors, Environment, Loader, Notice};
+use cliproxy_config::{Config, ConfigErrors, Environment, KnownNames, Loader, Notice};
 use cliproxy_core::StoreError;
 use cliproxy_executors::Egress;
 use cliproxy_http::ClientRoutes;
@@ -34,6 +34,16 @@ impl Source {
         Self(Arc::new((loader, path)))
     }
 }
+
+    /// With names that the loader is to know beside its own.
+    pub(crate) fn knowing(&self, names: KnownNames) -> Self {
+        let (loader, path) = &*self.0;
+        Self::new(loader.clone().known_names(names), path.clone())
+    }
+
+    pub(crate) fn names(&self) -> Option<&KnownNames> {
+        self.0.0.names()
+    }
 
 /// All that a service is made of.
 pub(crate) struct Waiting {

@@ -19,6 +19,16 @@ pub enum StartError {
     /// The credential store cannot be read as a whole.
     #[error("the credential store cannot be read")]
     Store(#[from] StoreError),
+    /// URLs below `endpoints` are called by nobody, so their providers' own would be.
+    #[error(
+        "{} replaces no URL, so calls would go where they went; `known_endpoints` lists what there is, and executors of \
+         your own say theirs in `ProviderExecutor::endpoints`",
+        keys.join(", ")
+    )]
+    UnknownEndpoints {
+        /// The keys.
+        keys: Vec<String>,
+    },
     /// A format that has routes has no codec.
     #[error("there is no codec for the format {name}")]
     NoCodec {

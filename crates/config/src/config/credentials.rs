@@ -13,6 +13,10 @@ use crate::environment::Environment;
 use crate::report::Report;
 use crate::setting::{At, shown};
 
+/// Said of an entry that is kept all the same: there are services that want no key.
+const NO_KEY: &str =
+    "it has no `api-key`, and no `headers` that could hold one: its service is called without a credential";
+
 /// No credential weighs more. Source: runtime.md A.1 (H).
 const MAX_WEIGHT: i64 = 1_000_000;
 
@@ -295,6 +299,9 @@ fn key_entries(at: &At<'_>, family: Family, report: &mut Report) -> Vec<KeyEntry
             item.dropped(report, reason);
             continue;
         }
+        if no_key && entry.headers.is_empty() {
+            item.adjusted(report, NO_KEY);
+        }
         found.push((item, entry));
     }
     let first: Vec<bool> = {
@@ -359,12 +366,15 @@ impl CompatEntry {
             }
             return None;
         };
-        let mut api_keys: Vec<CompatKey> = item
-            .get("api-key-entries")
-            .items(report)
-            .iter()
-            .map(|key| CompatKey::read(key, report))
-            .collect();
+        let headers = item.get("headers").headers(report);
+        let mut api_keys: Vec<CompatKey> = Vec::new();
+        for key in item.get("api-key-entries").items(report) {
+            let read = CompatKey::read(&key, report);
+            if read.api_key.is_none() && headers.is_empty() {
+                key.adjusted(report, NO_KEY);
+            }
+            api_keys.push(read);
+        }
         let old = item.get("api-keys");
         if old.is_set() {
             // Source: runtime.md A.7.
@@ -381,7 +391,7 @@ impl CompatEntry {
             prefix: prefix(&item.get("prefix"), report),
             priority: priority(item, report),
             disabled: item.get("disabled").is_on(report),
-            headers: item.get("headers").headers(report),
+            headers,
             models: models::entries(&item.get("models"), false, report),
             api_keys,
             disable_cooling: item.get("disable-cooling").flag(report),

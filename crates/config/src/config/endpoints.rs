@@ -6,6 +6,7 @@ use cliproxy_core::Secret;
 
 use super::UrlText;
 use crate::environment::Environment;
+use crate::keys::KnownNames;
 use crate::report::Report;
 use crate::setting::At;
 
@@ -22,24 +23,27 @@ pub struct OauthClient {
     pub client_secret: Option<Secret>,
 }
 
-/// `endpoints`, and below it what `oauth-endpoint-overrides` says. Source: runtime.md A.11 for the latter's names.
-pub(super) fn endpoints(root: &At<'_>, report: &mut Report) -> EndpointMap {
-    const OLD_NAMES: [(&str, &str); 6] = [
-        ("api-base-url", "api"),
-        ("authorize-url", "authorize"),
-        ("token-url", "token"),
-        ("refresh-url", "refresh"),
-        ("userinfo-url", "userinfo"),
-        ("device-authorize-url", "device"),
-    ];
+/// What `oauth-endpoint-overrides` calls an endpoint, and what `endpoints` does. Source: runtime.md A.11 for the former.
+pub(crate) const OLD_ENDPOINT_NAMES: [(&str, &str); 6] = [
+    ("api-base-url", "api"),
+    ("authorize-url", "authorize"),
+    ("token-url", "token"),
+    ("refresh-url", "refresh"),
+    ("userinfo-url", "userinfo"),
+    ("device-authorize-url", "device"),
+];
+
+/// `endpoints`, and below it what `oauth-endpoint-overrides` says.
+pub(super) fn endpoints(root: &At<'_>, names: Option<&KnownNames>, report: &mut Report) -> EndpointMap {
     let mut found = EndpointMap::new();
     let old = root.get("oauth-endpoint-overrides");
     if old.is_set() {
         old.legacy(report, "endpoints");
     }
     for (provider, at) in old.members(report) {
-        for (old_name, name) in OLD_NAMES {
-            if let Some(url) = UrlText::read_http(&at.get(old_name), report) {
+        for (old_name, name) in OLD_ENDPOINT_NAMES {
+            let is_lacking = names.is_some_and(|names| names.lacks_endpoint(provider, name));
+            if let Some(url) = UrlText::read_http(&at.get(old_name), report).filter(|_| !is_lacking) {
                 found.entry(provider.trim().to_lowercase()).or_default().insert(name.to_owned(), url);
             }
         }

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use crate::environment::Environment;
+use crate::keys::KnownNames;
 use crate::layers::Layers;
 use crate::overrides::Overrides;
 use crate::report::Report;
@@ -26,6 +27,7 @@ pub use access::{Access, EXAMPLE_API_KEYS, EnvCredential, EnvCredentials, Manage
 pub use credentials::{
     CompatEntry, CompatKey, Credentials, KeyEntry, KiroEntry, RequestScopedAction, RequestScopedRule,
 };
+pub(crate) use endpoints::OLD_ENDPOINT_NAMES;
 pub use endpoints::{EndpointMap, OauthClient};
 pub use models::{ModelAlias, ModelEntry, Thinking};
 pub use oauth::OauthAlias;
@@ -107,7 +109,7 @@ impl Default for Config {
         static BUILT_IN: LazyLock<Config> = LazyLock::new(|| {
             let environment = Environment::default();
             let merged = Layers::new(None, &environment, &Overrides::default()).merge();
-            Config::read(&At::root(&merged), &environment, false, &mut Report::default())
+            Config::read(&At::root(&merged), (&environment, None), false, &mut Report::default())
         });
         BUILT_IN.clone()
     }
@@ -117,7 +119,7 @@ impl Config {
     /// Reads the merged tree. When the report has mistakes afterwards, the result is not to be used.
     pub(crate) fn read(
         root: &At<'_>,
-        environment: &Environment,
+        (environment, names): (&Environment, Option<&KnownNames>),
         has_file: bool,
         report: &mut Report,
     ) -> Self {
@@ -139,7 +141,7 @@ impl Config {
             oauth_request_scoped_errors: oauth::request_scoped_errors(root, report),
             model_aliases: models::global_aliases(&root.get("model-aliases"), report),
             payload: Payload::read(&root.get("payload"), report),
-            endpoints: endpoints::endpoints(root, report),
+            endpoints: endpoints::endpoints(root, names, report),
             oauth_clients: endpoints::oauth_clients(root, environment, report),
             management: Management::read(root, environment, report),
             env_credentials: EnvCredentials::read(root, environment, &access, report),

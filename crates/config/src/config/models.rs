@@ -3,7 +3,10 @@
 use std::collections::HashSet;
 
 use crate::report::Report;
-use crate::setting::At;
+use crate::setting::{At, shown};
+
+/// So many names are followed from an alias to the next, as a request follows them.
+const LONGEST_CHAIN: usize = 8;
 
 /// One model of a credential's `models` list; the list replaces the provider's own.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -72,6 +75,9 @@ pub(super) fn entries(at: &At<'_>, both_names: bool, report: &mut Report) -> Vec
             item.dropped(report, format!("it needs {needed}"));
             continue;
         }
+        if name.is_empty() {
+            item.adjusted(report, format!("it has no `name`: the provider is asked for {}", shown(&alias)));
+        }
         found.push(ModelEntry {
             name: if name.is_empty() { alias.clone() } else { name },
             alias,
@@ -137,6 +143,7 @@ pub(super) fn global_aliases(at: &At<'_>, report: &mut Report) -> Vec<ModelAlias
             .collect()
     };
     let mut taken = HashSet::new();
+    let mut places = Vec::new();
     for (alias, target, at) in pairs {
         let Some(target) = target.filter(|_| !alias.is_empty()) else {
             at.wrong(
@@ -148,9 +155,35 @@ pub(super) fn global_aliases(at: &At<'_>, report: &mut Report) -> Vec<ModelAlias
         };
         if taken.insert(alias.clone()) {
             found.push(ModelAlias { alias, target });
+            places.push(at);
         } else {
             at.dropped(report, "this alias is named above already; the first counts");
         }
     }
+    for (alias, at) in found.iter().zip(&places) {
+        if let Some(way) = way_back(alias, &found) {
+            let reason = format!(
+                "it leads back to itself ({way}), and to no model unless a provider has one of these"
+            );
+            at.adjusted(report, reason);
+        }
+    }
     found
+}
+
+/// The names from an alias back to it, where they lead there. A pattern has no end of its own: who serves decides.
+fn way_back(from: &ModelAlias, all: &[ModelAlias]) -> Option<String> {
+    let mut way = vec![from.alias.as_str(), from.target.as_str()];
+    while let Some(last) = way.last().copied() {
+        if last.eq_ignore_ascii_case(&from.alias) {
+            return Some(way.iter().map(|name| shown(name)).collect::<Vec<_>>().join(" → "));
+        }
+        let next = all.iter().find(|alias| alias.alias.eq_ignore_ascii_case(last))?;
+        // No chain is followed further.
+        if way.len() > LONGEST_CHAIN {
+            return None;
+        }
+        way.push(&next.target);
+    }
+    None
 }

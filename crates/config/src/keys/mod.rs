@@ -1,5 +1,6 @@
 //! The table of every key, and what it says about a merged tree: unknown keys, keys that do nothing yet.
 
+mod names;
 mod similar;
 mod table;
 
@@ -7,6 +8,9 @@ use crate::layers::{DEFAULTS_NAME, built_in};
 use crate::place::Place;
 use crate::report::{Notice, Report};
 use crate::setting::{Member, Setting, SettingKind};
+
+pub use names::KnownNames;
+pub(crate) use names::check as check_names;
 
 /// What a key does in this release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

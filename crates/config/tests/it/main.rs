@@ -17,6 +17,7 @@ mod errors;
 mod example;
 mod fuzz;
 mod layers;
+mod names;
 mod notices;
 mod secrets;
 mod sections;

@@ -34,6 +34,70 @@ fn unknown_keys_are_warned_about_with_the_nearest_known_one() {
 }
 
 #[test]
+fn an_entry_without_a_key_is_kept_and_told() {
+    let keyless = "it has no `api-key`, and no `headers` that could hold one: its service is called without a credential";
+    for (text, key) in [
+        ("claude-api-key: [{base-url: 'http://127.0.0.1:1'}]", Some("claude-api-key[0]")),
+        ("gemini-api-key: [{base-url: 'http://h', headers: {x-team: ' '}}]", Some("gemini-api-key[0]")),
+        ("codex-api-key: [{base-url: 'http://h', headers: {authorization: Bearer x}}]", None),
+        (
+            "openai-compatibility: [{base-url: 'http://h', api-key-entries: [{api-key: k}, {weight: 2}]}]",
+            Some("openai-compatibility[0].api-key-entries[1]"),
+        ),
+        (
+            "openai-compatibility: [{base-url: 'http://h', headers: {x-key: k}, api-key-entries: [{weight: 2}]}]",
+            None,
+        ),
+        ("openai-compatibility: [{base-url: 'http://h'}]", None),
+    ] {
+        let found = lines(text);
+        let wanted: Vec<String> = key.map(|key| format!("`{key}`: {keyless}")).into_iter().collect();
+        assert_eq!(found.len(), wanted.len(), "{text}: {found:?}");
+        for (line, wanted) in found.iter().zip(wanted) {
+            assert!(line.starts_with("config.yaml:1:") && line.ends_with(&wanted), "{text}: {line}");
+        }
+    }
+}
+
+#[test]
+fn a_model_without_a_name_is_told_what_the_provider_is_asked_for() {
+    let text =
+        "openai-compatibility: [{base-url: 'http://h', models: [{alias: q}, {name: m, alias: n}, plain]}]";
+    assert_eq!(
+        lines(text),
+        [
+            "config.yaml:1:56: `openai-compatibility[0].models[0]`: it has no `name`: the provider is asked for \"q\""
+        ]
+    );
+}
+
+#[test]
+fn aliases_that_lead_back_to_themselves_are_told_and_chains_with_an_end_are_not() {
+    let leads = |way: &str| {
+        format!("it leads back to itself ({way}), and to no model unless a provider has one of these")
+    };
+    for (text, wanted) in [
+        (
+            "model-aliases: {a1: b1, b1: A1}",
+            vec![
+                format!("config.yaml:1:21: `model-aliases.a1`: {}", leads("\"a1\" → \"b1\" → \"A1\"")),
+                format!("config.yaml:1:29: `model-aliases.b1`: {}", leads("\"b1\" → \"A1\" → \"b1\"")),
+            ],
+        ),
+        (
+            "model-aliases: [{alias: a, name: a}]",
+            vec![format!("config.yaml:1:17: `model-aliases[0]`: {}", leads("\"a\" → \"a\""))],
+        ),
+        ("model-aliases: {a: b, b: c, c: d}", vec![]),
+    ] {
+        assert_eq!(lines(text), wanted, "{text}");
+    }
+    // What leads into a ring is not on it; and a ring longer than a request follows ends the search.
+    let ring = (0..20).map(|at| format!("r{at}: r{}", (at + 1) % 20)).collect::<Vec<_>>().join(", ");
+    assert_eq!(lines(&format!("model-aliases: {{in: a, a: a, {ring}}}")).len(), 1);
+}
+
+#[test]
 fn what_is_not_built_is_loud_once_and_only_when_it_asks_for_something() {
     let set = "logging-to-file: true\npprof: {enable: true, addr: '127.0.0.1:1'}\nquota-exceeded: {antigravity-credits: true}\nampcode: {upstream-url: 'https://a'}\n";
     let loaded = load(set);

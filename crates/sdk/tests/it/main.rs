@@ -22,6 +22,7 @@ mod life;
 mod logins;
 mod model_lists;
 mod observers;
+mod names;
 mod parts;
 mod place;
 mod providers;
