@@ -16,7 +16,12 @@ async fn a_fresh_machine_gets_a_config_and_its_own_curl_line_is_answered() {
         server.greeting
     );
     let file = server.home.path().join(".cli-proxy-api").join("config.yaml");
-    assert!(std::fs::read_to_string(file).unwrap().contains(key));
+    let written = std::fs::read_to_string(file).unwrap();
+    assert!(written.contains(key));
+    // It warns of nothing that it wrote itself, and gives nobody a key that opens nothing.
+    assert!(!server.log().contains("WARN"), "{}", server.log());
+    assert!(!server.greeting.contains("management"), "{}", server.greeting);
+    assert!(!written.lines().any(|line| line.starts_with("remote-management")), "{written}");
 
     let client = TestClient::new(format!("http://{}", server.address)).bearer(key);
     let body = json!({"model": "demo", "stream": true, "messages": [{"role": "user", "content": "hello"}]});

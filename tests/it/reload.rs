@@ -11,6 +11,36 @@ async fn ask(server: &Server, key: &str) -> u16 {
     client.post("/v1/chat/completions", &body).await.status()
 }
 
+#[tokio::test]
+async fn a_management_key_in_plain_text_is_hashed_in_the_file_at_the_start_and_by_a_hang_up() {
+    let yaml = "# mine\nremote-management: {secret-key:  'CANARY-1'}   # why\n";
+    let server = Server::with_config(yaml).await;
+    let path = server.home.path().join("config.yaml");
+    let done = "`remote-management.secret-key`: it was in plain text; the file has its hash now";
+    let hash = |yaml: &str, plain: &str| {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (head, tail) = yaml.split_once(plain).unwrap();
+        let after = text.split_once(head).unwrap().1.strip_suffix(tail).expect(&text);
+        assert!(after.trim_matches(['\'', '"']).starts_with("$2a$10$"), "{text}");
+    };
+    server.wait_for_log(done, 1).await;
+    hash(yaml, "'CANARY-1'");
+    let yaml = "remote-management:\n  # new\n  secret-key: CANARY-2\ndebug: true\n";
+    server.write_config(yaml);
+    hang_up(&server, "reloaded").await;
+    server.wait_for_log(done, 2).await;
+    hash(yaml, "CANARY-2");
+    assert!(!server.log().contains("CANARY"), "{}", server.log());
+}
+
+#[tokio::test]
+async fn a_reload_with_a_mistyped_endpoint_is_refused() {
+    let server = Server::with_config("").await;
+    server.write_config("endpoints: {claude: {apii: 'http://x'}}\n");
+    hang_up(&server, "the old one stays in force").await;
+    server.wait_for_log("did you mean `endpoints.claude.api`?", 1).await;
+}
+
 /// Sends SIGHUP, and waits until the log says what came of it.
 async fn hang_up(server: &Server, said: &str) {
     let before = server.log().matches(said).count();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cliproxy_sdk::config::{Environment, Notice, Overrides, Reason};
 use cliproxy_sdk::transport::Workers;
-use cliproxy_sdk::{Builder, Service, first_run};
+use cliproxy_sdk::{Builder, Service, first_run, load_to_serve};
 use tokio::runtime::{self, Runtime};
 
 use crate::allocator;
@@ -44,7 +44,7 @@ pub(crate) fn run(overrides: &Overrides, environment: Environment) -> Result<(),
     }
     let located = find(overrides, &environment);
     let loader = loader(overrides, environment.clone());
-    let loaded = loader.load_file(&located.path).map_err(|errors| errors.to_string())?;
+    let loaded = load_to_serve(&loader, &located.path).map_err(|errors| errors.to_string())?;
     let config = loaded.config;
     if config.auth_dir.starts_with("~") {
         return Err("`auth-dir` is not set, and there is no home directory for its default: set one of them"
@@ -72,7 +72,7 @@ pub(crate) fn run(overrides: &Overrides, environment: Environment) -> Result<(),
         tracing::debug!(mimalloc = allocator::version(), "allocator");
         tracing::info!(address = %service.local_addr(), config = %located.path.display(), "serving");
         if let Some(made) = greeting {
-            greet(&service, &made.path, made.api_key.expose(), made.management_key.expose())?;
+            greet(&service, &made.path, made.api_key.expose())?;
         }
         tokio::select! {
             stopped = until_stopped(&service, signals, &log) => stopped,
@@ -101,13 +101,12 @@ fn prepare(runtime: &mut runtime::Builder, of: NonZeroUsize, tidy: &Tidy) {
         .thread_keep_alive(BLOCKING_THREADS_STAY);
 }
 
-/// Shown once: both keys, and a request that works. Source: design.md §8.
-fn greet(service: &Service, path: &Path, api_key: &str, management_key: &str) -> Result<(), String> {
+/// Shown once: the client key, and a request that works. Source: design.md §8.
+fn greet(service: &Service, path: &Path, api_key: &str) -> Result<(), String> {
     let address = service.local_addr();
     say(&format!(
         "\nWelcome. {} was written for this machine alone.
-  client key:      {api_key}
-  management key:  {management_key}  (shown once; the file has only its hash)
+  client key:  {api_key}
 
 Try it:
 

@@ -4,25 +4,11 @@ use cliproxy_core::Secret;
 
 use crate::edit::quoted;
 
-/// The text of a first `config.yaml`: loopback only, one client key, the management key hashed.
+/// The text of a first `config.yaml`: loopback only, one client key. What this release does not have is not switched on.
 ///
-/// The caller writes it with mode 0600; it holds `api_key`. `management_hash` is what
-/// [`hash_management_key`](crate::hash_management_key) gave; with an empty one there is no management section.
+/// The caller writes it with mode 0600; it holds `api_key`.
 #[must_use]
-pub fn first_run_yaml(api_key: &Secret, management_hash: &str, port: u16) -> String {
-    let management = if management_hash.is_empty() {
-        String::new()
-    } else {
-        format!(
-            "
-# The key of the management API, as a bcrypt hash. Write a new one in plain text to replace it.
-remote-management:
-  allow-remote: false
-  secret-key: {}
-",
-            quoted(management_hash)
-        )
-    };
+pub fn first_run_yaml(api_key: &Secret, port: u16) -> String {
     format!(
         "\
 # cliproxy: written by the first run. Change what you like; a reload (SIGHUP) takes it over.
@@ -38,7 +24,13 @@ api-keys:
 
 # Logins and their tokens live here, one file each.
 auth-dir: ~/.cli-proxy-api
-{management}
+
+# The management API comes with a later release. Its key may be written here in plain text: at the next start or reload
+# the server puts its bcrypt hash in its place.
+# remote-management:
+#   allow-remote: false
+#   secret-key: \"\"
+
 # API keys of providers can be given here in place of a login:
 # claude-api-key:
 #   - api-key: sk-ant-...

@@ -162,6 +162,15 @@ pub enum Notice {
         /// What was done and why.
         reason: String,
     },
+    /// Something was done about what was written, and nothing is left to do.
+    Done {
+        /// Where it was written.
+        place: Place,
+        /// The path of the key.
+        key: String,
+        /// What was done.
+        reason: String,
+    },
     /// Something about the environment: a `.env` file that does not parse, a variable for a feature that is not built.
     Environment {
         /// The variable or file.
@@ -186,33 +195,34 @@ impl Notice {
     pub fn place(&self) -> &Place {
         match self {
             Self::UnknownKey { place, .. }
+            | Self::UnknownProvider { place, .. }
             | Self::NotBuilt { place, .. }
             | Self::Ignored { place, .. }
             | Self::Legacy { place, .. }
             | Self::Dropped { place, .. }
             | Self::Adjusted { place, .. }
+            | Self::Done { place, .. }
             | Self::Environment { place, .. }
             | Self::Unsafe { place, .. } => place,
         }
     }
-            | Self::UnknownProvider { place, .. }
 
     /// Whether it belongs in the log as a warning; the others are worth a line of `check-config` only.
     #[must_use]
     pub fn is_loud(&self) -> bool {
         match self {
             Self::UnknownKey { .. }
+            | Self::UnknownProvider { .. }
             | Self::NotBuilt { .. }
             | Self::Dropped { .. }
             | Self::Adjusted { .. }
             | Self::Environment { .. }
             | Self::Unsafe { .. } => true,
-            Self::Ignored { .. } | Self::Legacy { .. } => false,
+            Self::Ignored { .. } | Self::Legacy { .. } | Self::Done { .. } => false,
         }
     }
 }
 
-            | Self::UnknownProvider { .. }
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -234,12 +244,18 @@ impl fmt::Display for Notice {
                 write!(f, "{place}: `{key}` is an old spelling and still understood; write `{instead}`")
             }
             Self::Dropped { place, key, reason } => write!(f, "{place}: `{key}` is left out: {reason}"),
-            Self::Adjusted { place, key, reason } | Self::Unsafe { place, key, reason } => {
+            Self::Adjusted { place, key, reason }
+            | Self::Done { place, key, reason }
+            | Self::Unsafe { place, key, reason } => {
                 write!(f, "{place}: `{key}`: {reason}")
             }
             Self::Environment { place, reason } => write!(f, "{place}: {reason}"),
         }
     }
+}
+
+fn did_you_mean(known: Option<&str>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    known.map_or(Ok(()), |known| write!(f, "; did you mean `{known}`?"))
 }
 
 /// So many mistakes, and so many notices, are kept.
@@ -252,10 +268,6 @@ const MOST: usize = 1000;
 pub(crate) struct Report {
     pub(crate) errors: Vec<ConfigError>,
     pub(crate) notices: Vec<Notice>,
-}
-
-fn did_you_mean(known: Option<&str>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    known.map_or(Ok(()), |known| write!(f, "; did you mean `{known}`?"))
 }
 
 impl Report {

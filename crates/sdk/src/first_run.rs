@@ -3,21 +3,18 @@
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use cliproxy_config::{first_run_yaml, hash_management_key};
+use cliproxy_config::first_run_yaml;
 use cliproxy_core::Secret;
 use ring::rand::{SecureRandom, SystemRandom};
 
-/// What a first start has made. Both keys are shown to the user once and stored nowhere in the clear but, the client
-/// key, in the file.
+/// What a first start has made.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct FirstRun {
     /// The file written.
     pub path: PathBuf,
-    /// What clients send.
+    /// What clients send; the file holds it too.
     pub api_key: Secret,
-    /// What the management API will ask for.
-    pub management_key: Secret,
 }
 
 /// Why the first start could not write its file.
@@ -27,9 +24,6 @@ pub enum FirstRunError {
     /// The machine has no randomness.
     #[error("no random numbers can be had for the first keys")]
     Randomness,
-    /// The management key could not be hashed.
-    #[error("the management key could not be hashed")]
-    Hash(#[from] cliproxy_config::HashError),
     /// The file could not be written.
     #[error("cannot write {}", path.display())]
     Write {
@@ -41,18 +35,17 @@ pub enum FirstRunError {
     },
 }
 
-/// Writes a config file for this machine alone: loopback, a random client key, a hashed management key, mode 0600.
+/// Writes a config file for this machine alone: loopback, a random client key, mode 0600.
 /// An existing file is never touched.
 ///
 /// # Errors
 /// When the file cannot be written, or exists.
 pub fn first_run(path: &Path, port: u16) -> Result<FirstRun, FirstRunError> {
-    let (api_key, management_key) = (random_key("sk-")?, random_key("mk-")?);
-    let hash = hash_management_key(&management_key)?;
-    let text = first_run_yaml(&api_key, &hash, port);
+    let api_key = random_key("sk-")?;
+    let text = first_run_yaml(&api_key, port);
     write_new(path, text.as_bytes())
         .map_err(|source| FirstRunError::Write { path: path.to_owned(), source })?;
-    Ok(FirstRun { path: path.to_owned(), api_key, management_key })
+    Ok(FirstRun { path: path.to_owned(), api_key })
 }
 
 /// 144 random bits in letters and digits that survive every shell.
@@ -105,7 +98,7 @@ fn put_in_place(unfinished: &Path, path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use cliproxy_config::{Environment, Loader, verify_management_key};
+    use cliproxy_config::{Environment, Loader};
 
     use super::*;
 
@@ -118,9 +111,7 @@ mod tests {
         let loaded = Loader::new(Environment::new([("HOME", "/nowhere")])).load_file(&path).unwrap();
         assert!(loaded.config.server.host.is_loopback());
         assert_eq!(loaded.config.access.api_keys, std::slice::from_ref(&made.api_key));
-        let stored = loaded.config.management.secret.unwrap();
-        assert!(verify_management_key(&made.management_key, &stored));
-        assert!(!loaded.text.contains(made.management_key.expose()));
+        assert_eq!(loaded.notices, []);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;

@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::entries::{Entries, Plan};
 use crate::gather::{self, Parts};
+use crate::management_key::load_to_serve;
 use crate::models::{Fetching, MissingList};
 use crate::options;
 use crate::relay::{self, Pages};
@@ -33,7 +34,6 @@ impl Source {
     pub(crate) fn new(loader: Loader, path: PathBuf) -> Self {
         Self(Arc::new((loader, path)))
     }
-}
 
     /// With names that the loader is to know beside its own.
     pub(crate) fn knowing(&self, names: KnownNames) -> Self {
@@ -44,6 +44,7 @@ impl Source {
     pub(crate) fn names(&self) -> Option<&KnownNames> {
         self.0.0.names()
     }
+}
 
 /// All that a service is made of.
 pub(crate) struct Waiting {
@@ -195,7 +196,8 @@ impl Service {
 
     /// Reads the configuration and the store again. What does not validate leaves the old one in force, whole.
     /// Cooldowns, bindings and running requests stay. Host, port, TLS, `auth-dir`, `limits` of connections and
-    /// `upstream` need a restart; the log names those that changed.
+    /// `upstream` need a restart; the log names those that changed. As of [`load_to_serve`](crate::load_to_serve), a
+    /// management key in plain text is hashed in the file.
     ///
     /// # Errors
     /// When the new configuration does not load, the store cannot be read, the service was built without a source or
@@ -210,7 +212,7 @@ impl Service {
             return Err(ReloadError::Stopping);
         }
         let source = Arc::clone(&source.0);
-        let read = self.tasks.spawn_blocking(move || source.0.load_file(&source.1));
+        let read = self.tasks.spawn_blocking(move || load_to_serve(&source.0, &source.1));
         let loaded = read.await.map_err(|_| ReloadError::Stopping)?.map_err(ReloadError::Config)?;
         let config = Arc::new(loaded.config);
         let proxy = options::proxy(&config)?;
