@@ -385,10 +385,10 @@ async fn accounts_of_every_subscription_serve_every_client() {
         document["expired"] = json!("2099-01-01T00:00:00Z");
         let text = document.to_string().replace("{api}", &api.url());
         std::fs::write(folder.join(format!("{provider}-me.json")), text).unwrap();
-        let yaml = format!(
-            "endpoints: {{{provider}: {{api: '{url}', copilot-token: '{url}/exchange'}}}}\n",
-            url = api.url()
-        );
+        let url = api.url();
+        let is_copilot = provider == "github-copilot";
+        let more = if is_copilot { format!(", copilot-token: '{url}/exchange'") } else { String::new() };
+        let yaml = format!("endpoints: {{{provider}: {{api: '{url}'{more}}}}}\n");
         let server = Server::with_config_in(home, &yaml).await;
         let client = server.client();
         let ask = json!([{"role": "user", "content": "hi"}]);

@@ -75,8 +75,9 @@ impl Scene {
         let path = credentials.join("login.json");
         std::fs::write(&path, file.to_string()).unwrap();
         let (name, api, token) = (kind.name, upstream.url(), tokens.url());
+        let more = if name == "antigravity" { format!(", onboarding: '{api}'") } else { String::new() };
         let yaml = format!(
-            "endpoints: {{{name}: {{api: '{api}', onboarding: '{api}', token: '{token}'}}}}\n\
+            "endpoints: {{{name}: {{api: '{api}', token: '{token}'{more}}}}}\n\
              oauth-clients: {{{name}: {{client-secret: CANARY-client-secret}}}}\n"
         );
         let server = Server::with_config_in(home, &yaml).await;
