@@ -23,15 +23,25 @@ pub struct OauthClient {
     pub client_secret: Option<Secret>,
 }
 
-/// What `oauth-endpoint-overrides` calls an endpoint, and what `endpoints` does. Source: runtime.md A.11 for the former.
-pub(crate) const OLD_ENDPOINT_NAMES: [(&str, &str); 6] = [
-    ("api-base-url", "api"),
-    ("authorize-url", "authorize"),
-    ("token-url", "token"),
-    ("refresh-url", "refresh"),
-    ("userinfo-url", "userinfo"),
-    ("device-authorize-url", "device"),
-];
+/// The names of `oauth-endpoint-overrides`. Source: runtime.md A.11.
+const OLD_NAMES: [&str; 6] =
+    ["api-base-url", "authorize-url", "token-url", "refresh-url", "userinfo-url", "device-authorize-url"];
+
+/// What `endpoints.<provider>` calls what the old key, which is about accounts, has under an old name.
+pub(crate) fn endpoint_of_old(provider: &str, old: &str) -> Option<&'static str> {
+    Some(match (provider, old) {
+        // `api` is where its API keys go.
+        ("codex", "api-base-url") => "backend",
+        ("github-copilot", "userinfo-url") => "user",
+        (_, "api-base-url") => "api",
+        (_, "authorize-url") => "authorize",
+        (_, "token-url") => "token",
+        (_, "refresh-url") => "refresh",
+        (_, "userinfo-url") => "userinfo",
+        (_, "device-authorize-url") => "device",
+        _ => return None,
+    })
+}
 
 /// `endpoints`, and below it what `oauth-endpoint-overrides` says.
 pub(super) fn endpoints(root: &At<'_>, names: Option<&KnownNames>, report: &mut Report) -> EndpointMap {
@@ -41,10 +51,13 @@ pub(super) fn endpoints(root: &At<'_>, names: Option<&KnownNames>, report: &mut 
         old.legacy(report, "endpoints");
     }
     for (provider, at) in old.members(report) {
-        for (old_name, name) in OLD_ENDPOINT_NAMES {
-            let is_lacking = names.is_some_and(|names| names.lacks_endpoint(provider, name));
-            if let Some(url) = UrlText::read_http(&at.get(old_name), report).filter(|_| !is_lacking) {
-                found.entry(provider.trim().to_lowercase()).or_default().insert(name.to_owned(), url);
+        let provider = provider.trim().to_lowercase();
+        for old_name in OLD_NAMES {
+            let url = UrlText::read_http(&at.get(old_name), report);
+            let name = endpoint_of_old(&provider, old_name)
+                .filter(|name| !names.is_some_and(|names| names.lacks_endpoint(&provider, name)));
+            if let Some((name, url)) = name.zip(url) {
+                found.entry(provider.clone()).or_default().insert(name.to_owned(), url);
             }
         }
     }

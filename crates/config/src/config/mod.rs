@@ -27,7 +27,7 @@ pub use access::{Access, EXAMPLE_API_KEYS, EnvCredential, EnvCredentials, Manage
 pub use credentials::{
     CompatEntry, CompatKey, Credentials, KeyEntry, KiroEntry, RequestScopedAction, RequestScopedRule,
 };
-pub(crate) use endpoints::OLD_ENDPOINT_NAMES;
+pub(crate) use endpoints::endpoint_of_old;
 pub use endpoints::{EndpointMap, OauthClient};
 pub use models::{ModelAlias, ModelEntry, Thinking};
 pub use oauth::OauthAlias;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::similar;
-use crate::config::OLD_ENDPOINT_NAMES;
+use crate::config::endpoint_of_old;
 use crate::report::{Notice, Report};
 use crate::setting::{Member, Setting, SettingKind};
 
@@ -159,7 +159,7 @@ fn check_old_endpoints(provider: &Member, known: &KnownNames, report: &mut Repor
         return;
     };
     for url in below(&provider.value) {
-        let today = OLD_ENDPOINT_NAMES.iter().find(|(old, _)| *old == url.key).map(|(_, today)| *today);
+        let today = endpoint_of_old(&name, &url.key);
         // A key that is none of them has been told already.
         if today.is_some_and(|today| !urls.contains(today)) {
             let reason =

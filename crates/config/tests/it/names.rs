@@ -115,6 +115,20 @@ fn channels_and_clients_of_nobody_are_warnings_with_place_and_nearest() {
 }
 
 #[test]
+fn an_old_override_is_about_the_accounts_of_its_provider() {
+    let text = "oauth-endpoint-overrides: {Codex: {api-base-url: 'http://x'}, github-copilot: {userinfo-url: 'http://y'}}";
+    let names = names().with_endpoint("codex", "api").with_endpoint("codex", "backend");
+    let loader = loader().known_names(names.with_endpoint("github-copilot", "user"));
+    let loaded = loader.load_str("c", &format!("host: localhost\n{text}\n")).unwrap();
+    assert!(!loaded.notices.iter().any(Notice::is_loud), "{:?}", loaded.notices);
+    let urls = |provider: &str| loaded.config.endpoints[provider].keys().cloned().collect::<Vec<_>>();
+    assert_eq!(
+        (urls("codex"), urls("github-copilot")),
+        (vec!["backend".to_owned()], vec!["user".to_owned()])
+    );
+}
+
+#[test]
 fn an_old_override_of_a_url_that_there_is_not_is_left_out_and_told() {
     let loaded =
         load("oauth-endpoint-overrides: {claude: {api-base-url: 'http://x', userinfo-url: 'http://y'}}");
