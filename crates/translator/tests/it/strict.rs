@@ -489,6 +489,32 @@ fn a_word_that_only_a_newer_format_has_is_refused_where_leaving_it_out_would_ans
     }
 }
 
+/// How much to think is no other question: a newer word for it goes where it may be known, and is told elsewhere.
+#[test]
+fn a_newer_word_for_an_amount_of_thought_goes_on_or_is_told() {
+    let config = json!({"thinkingConfig":{"thinkingLevel":"GALACTIC"}});
+    for (client, more) in [
+        (CC, json!({"reasoning_effort":"galactic","messages":[{"role":"user","content":"q"}]})),
+        (RS, json!({"reasoning":{"effort":"galactic"},"input":"q"})),
+        (
+            CL,
+            json!({"output_config":{"effort":"galactic"},"max_tokens":9,"messages":[{"role":"user","content":"q"}]}),
+        ),
+        (GE, json!({"generationConfig":config,"contents":[{"parts":[{"text":"q"}]}]})),
+    ] {
+        let mut body = json!({"model":"m"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        for provider in PROVIDERS {
+            let (sent, losses) = crate::grid::translate(client, provider, &body).unwrap();
+            let sent = sent.to_string().to_ascii_lowercase();
+            let told = losses
+                .iter()
+                .any(|loss| ["effort", "thinkingLevel"].iter().any(|word| loss.what.ends_with(word)));
+            assert!(sent.contains("galactic") != told, "{client} to {provider}: {losses:?} {sent}");
+        }
+    }
+}
+
 /// A provider's mistakes are not its client's to mend: the rest of the reply is read.
 #[test]
 fn replies_are_taken_as_far_as_they_can_be() {

@@ -222,6 +222,10 @@ impl<'a> Config<'a> {
         if let Some(thinking) = wire.thinking_config {
             let place = within("thinkingConfig");
             self.reasoning = reasoning(&thinking).map_err(|error| at(&place, &error))?;
+            if let Some(raw) = thinking.thinking_level.filter(|raw| is_unknown_level(raw)) {
+                // A word that we do not know goes on to where it may be known.
+                extras.push((Cow::Owned(format!("{place}.thinkingLevel")), raw));
+            }
             extras.extend(
                 thinking
                     .extras
@@ -259,6 +263,14 @@ pub(super) fn reasoning(wire: &wire::ThinkingConfig<'_>) -> Result<ReasoningCont
         (None, None) => {}
     }
     Ok(control)
+}
+
+/// A level that a newer model may have.
+fn is_unknown_level(raw: &RawValue) -> bool {
+    string(Some(raw)).is_some_and(|word| {
+        let word = word.decoded();
+        Level::parse(&word).is_none() && !word.eq_ignore_ascii_case("THINKING_LEVEL_UNSPECIFIED")
+    })
 }
 
 /// A budget in tokens, also where it is written `1024.0`.
