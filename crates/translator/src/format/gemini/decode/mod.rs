@@ -165,7 +165,6 @@ impl<'a> Config<'a> {
         const PLACE: &str = "generationConfig";
         let wire: wire::GenerationConfig<'a> = read(raw, PLACE)?;
         let kept = Cow::Borrowed;
-        let within = |name: &str| format!("{PLACE}.{name}");
         let count = |raw: Option<&RawValue>, name: &str| match raw.map(|raw| raw.get().parse::<u64>()) {
             None => Ok(None),
             Some(Ok(count)) => Ok(Some(count)),
@@ -180,21 +179,21 @@ impl<'a> Config<'a> {
             seed: wire.seed.map(kept),
             stop: wire.stop_sequences.unwrap_or_default().0,
             candidates: count(wire.candidate_count, "candidateCount")?,
-            logprobs: boolean(wire.response_logprobs, &within("responseLogprobs"))?,
+            logprobs: boolean(wire.response_logprobs, "generationConfig.responseLogprobs")?,
             top_logprobs: wire.logprobs.map(kept),
             ..Sampling::default()
         };
         self.max_output = count(wire.max_output_tokens, "maxOutputTokens")?;
         self.output.modalities = wire.response_modalities.map(kept);
         extras.extend(wire.extras.into_iter().map(|(key, raw)| (Cow::Owned(format!("{PLACE}.{key}")), raw)));
-        let native = schema_of(wire.response_json_schema, &within("responseJsonSchema"))?;
-        let subset = schema_of(wire.response_schema, &within("responseSchema"))?;
+        let native = schema_of(wire.response_json_schema, "generationConfig.responseJsonSchema")?;
+        let subset = schema_of(wire.response_schema, "generationConfig.responseSchema")?;
         let schema = native.map(Cow::Borrowed).or_else(|| {
             // The subset of OpenAPI spells types in capitals: canonical schemas are JSON Schema.
             extras.push((Cow::Borrowed(RESPONSE_SCHEMA), subset?));
             subset.map(schema::from_openapi)
         });
-        let mime = Reading::Request.text(wire.response_mime_type, &within("responseMimeType"))?;
+        let mime = Reading::Request.text(wire.response_mime_type, "generationConfig.responseMimeType")?;
         match (mime.as_ref().map(Text::decoded).as_deref(), schema) {
             (Some("application/json") | None, Some(schema)) => {
                 self.output.format = Some(OutputFormat::JsonSchema {
@@ -220,11 +219,11 @@ impl<'a> Config<'a> {
             }
         }
         if let Some(thinking) = wire.thinking_config {
-            let place = within("thinkingConfig");
-            self.reasoning = reasoning(&thinking).map_err(|error| at(&place, &error))?;
+            self.reasoning =
+                reasoning(&thinking).map_err(|error| at("generationConfig.thinkingConfig", &error))?;
             if let Some(raw) = thinking.thinking_level.filter(|raw| is_unknown_level(raw)) {
                 // A word that we do not know goes on to where it may be known.
-                extras.push((Cow::Owned(format!("{place}.thinkingLevel")), raw));
+                extras.push((Cow::Borrowed("generationConfig.thinkingConfig.thinkingLevel"), raw));
             }
             extras.extend(
                 thinking
