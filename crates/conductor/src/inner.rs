@@ -100,6 +100,11 @@ impl Inner {
         }
     }
 
+    /// Whether there is a runtime to [`spawn`](Self::spawn) on.
+    pub(crate) fn can_spawn(&self) -> bool {
+        self.home.get().is_some() || tokio::runtime::Handle::try_current().is_ok()
+    }
+
     /// Says that the roster changed: whoever looks next sees it.
     pub(crate) fn roster_changed(&self) {
         self.changed.fetch_add(1, Ordering::AcqRel);

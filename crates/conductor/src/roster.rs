@@ -106,7 +106,7 @@ impl Inner {
     }
 
     /// Registers a credential, or takes over what changed of one. Its cooldowns stay.
-    pub(crate) fn register(&self, registration: Registration) {
+    pub(crate) fn register(self: &Arc<Self>, registration: Registration) {
         let Registration { executor, credential, models } = registration;
         let (entry, known) = {
             let mut roster = self.roster.lock();
@@ -138,7 +138,7 @@ impl Inner {
     }
 
     /// Takes over an edited credential without a new model list. False when it is not registered.
-    pub(crate) fn update(&self, credential: &Arc<Credential>) -> bool {
+    pub(crate) fn update(self: &Arc<Self>, credential: &Arc<Credential>) -> bool {
         let (entry, same_offer) = {
             let mut roster = self.roster.lock();
             let Some(entry) = roster.entries.get(credential.id()).cloned() else { return false };
@@ -177,7 +177,7 @@ impl Inner {
     }
 
     /// A reload that hands in what is there already disturbs nobody.
-    fn edited(&self, entry: &Entry, credential: &Arc<Credential>, same_offer: bool) {
+    fn edited(self: &Arc<Self>, entry: &Arc<Entry>, credential: &Arc<Credential>, same_offer: bool) {
         let before = entry.credential();
         self.take_over(entry, credential);
         // The executor may have changed, and with it the time of the next renewal.
@@ -202,7 +202,7 @@ impl Inner {
 
     /// Makes the registered credentials exactly these, apart from those made while running and those that cannot be
     /// read right now.
-    pub(crate) fn sync(&self, all: Vec<Registration>, unreadable: &BTreeSet<CredentialId>) {
+    pub(crate) fn sync(self: &Arc<Self>, all: Vec<Registration>, unreadable: &BTreeSet<CredentialId>) {
         let mut wanted: BTreeSet<CredentialId> = BTreeSet::new();
         for registration in all {
             let credential = &registration.credential;

@@ -338,6 +338,8 @@ impl Entries {
         let mut names: Vec<CredentialId> = self.rivals(id).into_iter().map(kept_as).collect();
         names.push(own.clone());
         names.sort();
+        // A file may be kept for an entry and stand in the store by itself: nobody waits for himself.
+        names.dedup();
         let mut all = Vec::with_capacity(names.len());
         for name in names {
             match self.inner.lease(&name).await {
@@ -450,6 +452,21 @@ impl CredentialStore for Entries {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_that_is_a_rival_and_kept_for_an_entry_is_locked_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(cliproxy_auth_store::FileStore::new(folder.path()));
+        let spec = KeySpec::kiro("kiro[0]", &Secret::from("A1"), "");
+        let credential = spec.into_credential(&mut StableIds::new());
+        let id = credential.id().clone();
+        let entry = Entry { credential, file: None, place: None };
+        let kept = entry.kept_as();
+        let entries = Entries::new(store, Plan { entries: vec![entry], problems: Vec::new() });
+        entries.note(Rivals::from_iter([(id.clone(), vec![kept])]));
+        let leased = tokio::time::timeout(std::time::Duration::from_secs(600), entries.lease(&id)).await;
+        assert!(leased.expect("it does not wait for itself").is_ok());
+    }
 
     #[tokio::test]
     async fn a_login_that_is_in_no_plan_is_not_said_to_be_saved() {

@@ -47,7 +47,7 @@ struct Login<'c> {
     /// Its own, or what a renewal has put in its place and a file may not have yet.
     document: &'c Document,
     lineage: Lineage,
-    /// Whether it is what serves now.
+    /// Whether its token is what serves now.
     serves: bool,
 }
 
@@ -82,13 +82,16 @@ impl Twins {
         let mut in_flight: BTreeMap<(&str, String), &CredentialId> = BTreeMap::new();
         for held in held {
             let Some(login) = known.get_mut(held.credential.id()) else { continue };
-            login.serves = !held.credential.settings().disabled;
             let Some(lineage) = Lineage::of(held.credential.document()) else { continue };
             if held.is_renewing {
                 in_flight.insert((provider(login), lineage.token().to_owned()), login.credential.id());
             }
-            if login.lineage.is_spent_by(&lineage) {
+            login.serves = !held.credential.settings().disabled;
+            if login.lineage.is_spent_by(&lineage) || login.forgot(&lineage) {
                 (login.document, login.lineage) = (held.credential.document(), lineage);
+            } else {
+                // Its file was put in the place of another's.
+                login.serves &= login.lineage.token() == lineage.token();
             }
         }
         let mut renewed: BTreeMap<(&str, &str), (u64, &Login<'_>)> = BTreeMap::new();
@@ -116,12 +119,8 @@ impl Twins {
                 .iter()
                 .copied()
                 .reduce(|best, login| if login.goes_before(best, written) { login } else { best });
-            let apart = renewing.filter(|renewing| !same.iter().any(|login| login.is(renewing)));
-            let Some((by, cause)) =
-                apart.map(|by| (by, Cause::InFlight)).or(best.map(|best| (best, Cause::Same)))
-            else {
-                continue;
-            };
+            let renewing = renewing.map(|by| (by, Cause::InFlight));
+            let Some((by, cause)) = renewing.or(best.map(|best| (best, Cause::Same))) else { continue };
             for login in same.into_iter().filter(|login| !login.is(by)) {
                 twins.leave_out(login, by, cause);
             }
@@ -177,6 +176,11 @@ impl<'c> Login<'c> {
         }
         let document = credential.document();
         Some(Self { credential, document, lineage: Lineage::of(document)?, serves: false })
+    }
+
+    /// Whether its file has this token and no note of where it comes from: another program did not keep that.
+    fn forgot(&self, known: &Lineage) -> bool {
+        self.lineage.token() == known.token() && self.document.get(Document::LINEAGE).is_none()
     }
 
     fn is(&self, other: &Self) -> bool {
@@ -374,6 +378,28 @@ mod tests {
             assert_eq!(beside(&[&now, &b], std::slice::from_ref(&renewing)), ["b"]);
             assert_eq!(beside(&[&now, &b], &[held(&a)]), NONE);
         }
+    }
+
+    #[test]
+    fn only_the_file_that_has_the_token_that_serves_is_the_one_that_serves() {
+        // The file of c, which serves by S0, was written over with a copy of a.
+        let s = with_token("c", "S0");
+        let copy = login("c", &json!({"refresh_token": "R0", "last_refresh": "2026-11-23T10:00:00Z"}));
+        let dated = login("a", &json!({"refresh_token": "R0", "last_refresh": "2026-11-22T10:00:00Z"}));
+        assert_eq!(beside(&[&dated, &copy], &[held(&dated), held(&s)]), ["c"]);
+        // And the one that is being renewed goes first in any case.
+        let mut renewing = held(&dated);
+        renewing.is_renewing = true;
+        assert_eq!(beside(&[&dated, &copy], &[renewing, held(&copy)]), ["c"]);
+    }
+
+    #[test]
+    fn a_note_that_a_file_lost_is_known_as_long_as_its_login_serves() {
+        let (known, copy) = (renewed("a", "R0", 5, "R5"), renewed("b", "R0", 3, "R3"));
+        let rewritten = with_token("a", "R5");
+        assert_eq!(beside(&[&rewritten, &copy], &[held(&known)]), ["b"]);
+        assert_eq!(left_out(&[&rewritten, &copy]), NONE, "nothing tells");
+        assert_eq!(beside(&[&with_token("a", "S0"), &copy], &[held(&known)]), NONE, "another token");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use cliproxy_core::{Credential, ErrorKind, ExecutorError, Mask, ProviderExecutor
 use super::RenewError;
 use super::due::due;
 use super::lineage::descended;
-use super::state::{Dead, tokens_differ};
+use super::state::{Dead, noted_as, tokens_differ};
 use crate::inner::Inner;
 use crate::pool::Entry;
 
@@ -161,8 +161,13 @@ impl Inner {
     ) -> Result<Arc<Credential>, RenewError> {
         let leased = self.lease(entry, current).await?;
         if let Some(stored) = self.reread(entry, current).await? {
-            let rotated = tokens_differ(stored.document(), current.document());
-            *current = self.publish(entry, &stored, true);
+            let is_old = self.is_old(entry, &stored, current);
+            let now = match is_old {
+                true => self.restore(entry, current).await?,
+                false => self.publish(entry, &stored, true),
+            };
+            let rotated = tokens_differ(now.document(), current.document());
+            *current = now;
             if rotated {
                 // Another process has done it.
                 return Ok(Arc::clone(current));
@@ -181,7 +186,10 @@ impl Inner {
             Err(error) if error.kind() == ErrorKind::InvalidGrant => {
                 // Somebody without a lease may have used up the token: look again before giving up on it.
                 let stored = self.reread(entry, current).await?;
-                let rotated = stored.filter(|stored| tokens_differ(stored.document(), current.document()));
+                let rotated = stored.filter(|stored| {
+                    tokens_differ(stored.document(), current.document())
+                        && !self.is_old(entry, stored, current)
+                });
                 let Some(stored) = rotated else { return Err(failed(current, &error)) };
                 *current = self.publish(entry, &stored, true);
                 if self.is_fresh(current) {
@@ -198,6 +206,13 @@ impl Inner {
         entry.renewal.lock().succeeded(next, now);
         tracing::info!(provider = %renewed.provider(), credential = %renewed.masked_id(), "credential renewed");
         Ok(renewed)
+    }
+
+    /// Whether what a store has is older than what we have: a spent token, or a live one of which it forgot where it comes
+    /// from.
+    fn is_old(&self, entry: &Entry, stored: &Credential, current: &Credential) -> bool {
+        let (theirs, ours) = (stored.document(), current.document());
+        entry.renewal.lock().has_gone_back(theirs, ours) || noted_as(ours, theirs).is_some()
     }
 
     /// Whether a token that somebody else has brought is still good.

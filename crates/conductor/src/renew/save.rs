@@ -7,7 +7,7 @@ use cliproxy_core::{Credential, Settings, StoreError};
 
 use super::RenewError;
 use super::once::told;
-use super::state::{carried, secrets_differ};
+use super::state::{carried, noted_as, secrets_differ, tokens_differ, with_tokens_of};
 use crate::inner::Inner;
 use crate::pool::Entry;
 
@@ -62,19 +62,48 @@ impl Inner {
             ),
         }
         let published = self.publish(entry, &fresh, false);
-        if !std::mem::replace(&mut entry.renewal.lock().saving, true) {
+        self.save_soon(entry);
+        published
+    }
+
+    /// Has what is unsaved saved by a task, unless one is at it already.
+    pub(super) fn save_soon(self: &Arc<Self>, entry: &Arc<Entry>) {
+        // An embedder may hand a credential in outside of any runtime: then the next renewal sees to it.
+        if self.can_spawn() && !std::mem::replace(&mut entry.renewal.lock().saving, true) {
             let (inner, entry) = (Arc::clone(self), Arc::clone(entry));
             self.spawn(async move { inner.save_later(&entry).await });
         }
-        published
+    }
+
+    /// Writes the tokens that are live over a store that has gone back to spent ones, or that lost the note of where they
+    /// come from, under the lease of a renewal. What else was edited there counts.
+    pub(super) async fn restore(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        current: &Arc<Credential>,
+    ) -> Result<Arc<Credential>, RenewError> {
+        match self.save(entry, current).await {
+            Ok(Saving::Done(stored) | Saving::Theirs(stored)) => Ok(self.publish(entry, &stored, true)),
+            Ok(Saving::Gone) => Err(RenewError::Gone),
+            Err(error) => {
+                entry.renewal.lock().unsaved = true;
+                self.save_soon(entry);
+                let message = format!("{}; the refresh token was not spent", told(&error));
+                Err(RenewError::Store { message })
+            }
+        }
     }
 
     /// Writes what changed since the store was last read over what it has now, so that a person's edits survive.
     async fn save(&self, entry: &Entry, fresh: &Arc<Credential>) -> Result<Saving, StoreError> {
         let Some(store) = &self.store else { return Ok(Saving::Done(Arc::clone(fresh))) };
-        let base = Arc::clone(&entry.renewal.lock().base);
         let Some(stored) = self.in_time(store.load(fresh.id())).await? else { return Ok(Saving::Gone) };
         let (theirs, ours) = (stored.document(), fresh.document());
+        let (base, gone_back) = {
+            let state = entry.renewal.lock();
+            let changed = secrets_differ(theirs, state.base.document()) && secrets_differ(theirs, ours);
+            (Arc::clone(&state.base), changed.then(|| state.has_gone_back(theirs, ours)))
+        };
         let mut settings = Settings::clone(fresh.settings());
         if stored.settings().disabled != base.settings().disabled {
             settings.disabled = stored.settings().disabled;
@@ -89,17 +118,29 @@ impl Inner {
         );
         // What changes from here on is ours; all else is whose it was.
         let known = if fresh.changed_members().is_some() { known.into_stored() } else { known };
-        if secrets_differ(theirs, base.document()) && secrets_differ(theirs, ours) {
+        if gone_back == Some(false) {
             return Ok(Saving::Theirs(Arc::new(known)));
         }
-        let merged = Arc::new(known.with_document(carried(base.document(), ours, theirs)));
-        self.in_time(store.save(&merged)).await?;
+        let mut merged = carried(base.document(), ours, theirs);
+        if gone_back == Some(true) {
+            tracing::warn!(
+                credential = %fresh.masked_id(),
+                "it was put back to a refresh token that is spent (an old copy of the file?): the one that works is saved over it"
+            );
+            merged = with_tokens_of(ours, &merged);
+        }
+        let merged = noted_as(ours, &merged).unwrap_or(merged);
+        let is_there = merged == *theirs;
+        let merged = Arc::new(known.with_document(merged));
+        if !is_there {
+            self.in_time(store.save(&merged)).await?;
+        }
         Ok(Saving::Done(merged))
     }
 
     /// Tries to save until it works; at the end a few times more. Goes on where the credential is not registered any
     /// more: what it replaced in the store is spent.
-    async fn save_later(&self, entry: &Arc<Entry>) {
+    async fn save_later(self: &Arc<Self>, entry: &Arc<Entry>) {
         let (mut pause, mut last_tries) = (FIRST_PAUSE, LAST_TRIES);
         loop {
             let stopping = self.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none();
@@ -117,7 +158,7 @@ impl Inner {
     }
 
     /// One more try; whether it was the last that is needed.
-    async fn save_again(&self, entry: &Arc<Entry>, is_last: bool) -> bool {
+    async fn save_again(self: &Arc<Self>, entry: &Arc<Entry>, is_last: bool) -> bool {
         let credential = entry.credential();
         let leased = self.lease_again(entry).await;
         if !entry.renewal.lock().unsaved {
@@ -184,7 +225,7 @@ impl Inner {
 
     /// Puts what the store has in force. Where the credential was taken away and has come back meanwhile, it is
     /// another entry's.
-    fn settle(&self, entry: &Arc<Entry>, stored: &Arc<Credential>) {
+    fn settle(self: &Arc<Self>, entry: &Arc<Entry>, stored: &Arc<Credential>) {
         if self.is_registered(entry) {
             self.publish(entry, stored, true);
             self.schedule(entry);
@@ -236,7 +277,9 @@ impl Inner {
             } else {
                 entry.set_credential(Arc::clone(credential));
             }
-            state.superseded = Some(before);
+            if tokens_differ(before.document(), credential.document()) {
+                state.superseded = Some(before);
+            }
             state.unsaved = !stored;
             if stored {
                 state.base = Arc::clone(credential);

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cliproxy_core::{Credential, Document, ErrorKind, RefreshLease, Timestamp};
+use serde_json::Map;
 
+use super::lineage::Lineage;
 use crate::RenewalOptions;
 
 /// The pause after a renewal that left the next one due at once; doubled each time. Source: runtime.md D.13 [H].
@@ -142,6 +144,18 @@ impl RenewState {
         self.dead.as_ref().map(|dead| &dead.credential).or(self.failed.as_ref().map(|(failed, _)| failed))
     }
 
+    /// Whether a store that has this refresh token has gone back to one that is spent: an editor, a backup or a sync has
+    /// put an old file in place. Where the provider has rejected the current one, there is nothing to hold on to.
+    pub(crate) fn has_gone_back(&self, stored: &Document, current: &Document) -> bool {
+        if self.dead.is_some() || stored.refresh_token() == current.refresh_token() {
+            return false;
+        }
+        let (Some(theirs), Some(ours)) = (Lineage::of(stored), Lineage::of(current)) else { return false };
+        // Whoever does not keep the note may still have the token that we had last.
+        let had_last = self.superseded.as_ref().and_then(|last| last.document().refresh_token());
+        theirs.is_spent_by(&ours) || (ours.place().1 > 0 && had_last == stored.refresh_token())
+    }
+
     /// New tokens, or something else that renewals go by: old failures are over.
     pub(crate) fn refreshed(&mut self) {
         self.failures = 0;
@@ -212,15 +226,50 @@ pub(crate) fn secrets_differ(a: &Document, b: &Document) -> bool {
     SECRETS.iter().any(|key| a.get(key) != b.get(key))
 }
 
-/// A document with what changed between two others: members that came, changed or went. All else stays, in order.
+/// What is said of tokens beside [`SECRETS`] and [`EXPIRIES`].
+const OF_TOKENS: [&str; 10] = [
+    "expire",
+    "expiry",
+    "expires",
+    "expires_in",
+    "timestamp",
+    "last_refresh",
+    "lastRefresh",
+    "last_refreshed_at",
+    "lastRefreshedAt",
+    Document::LINEAGE,
+];
+
+/// A document with what changed between two others: members that came, changed or went. All else stays, in order. A note
+/// of where a token comes from never goes: other programs do not keep what they do not know.
 pub(crate) fn carried(before: &Document, after: &Document, onto: &Document) -> Document {
     let mut map = onto.as_map().clone();
     for (key, value) in after.as_map().iter().filter(|(key, value)| before.get(key) != Some(*value)) {
         map.insert(key.clone(), value.clone());
     }
-    for key in before.as_map().keys().filter(|key| after.get(key).is_none()) {
+    let went = |key: &&String| after.get(key).is_none() && key.as_str() != Document::LINEAGE;
+    for key in before.as_map().keys().filter(went) {
         // `remove` would put the last member in its place.
         map.shift_remove(key);
     }
     Document::new(map)
+}
+
+/// An old document with the tokens of another in it, and what is said of them.
+pub(crate) fn with_tokens_of(live: &Document, onto: &Document) -> Document {
+    let mut map = onto.as_map().clone();
+    for key in SECRETS.into_iter().chain(EXPIRIES).chain(OF_TOKENS) {
+        match live.get(key) {
+            Some(value) => drop(map.insert(key.to_owned(), value.clone())),
+            None => drop(map.shift_remove(key)),
+        }
+    }
+    Document::new(map)
+}
+
+/// A document with the note of where its refresh token comes from, which another with the same token has and it lost.
+pub(crate) fn noted_as(known: &Document, document: &Document) -> Option<Document> {
+    let same = known.refresh_token().is_some() && known.refresh_token() == document.refresh_token();
+    let note = known.get(Document::LINEAGE).filter(|_| same && document.get(Document::LINEAGE).is_none())?;
+    Some(document.merged(Map::from_iter([(Document::LINEAGE.to_owned(), note.clone())])))
 }

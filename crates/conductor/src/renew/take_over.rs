@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cliproxy_core::{Credential, Document, Origin, ProviderId};
 
-use super::state::{RenewState, carried, tokens_differ};
+use super::state::{RenewState, carried, noted_as, tokens_differ, with_tokens_of};
 use crate::inner::Inner;
 use crate::pool::Entry;
 
@@ -19,21 +19,34 @@ impl Inner {
 
     /// Makes it the current one, unless its tokens are ones that we have already replaced: whoever read the store
     /// before a renewal hands such in, and so does every reload of the configuration. Then only the rest counts.
-    pub(crate) fn take_over(&self, entry: &Entry, credential: &Arc<Credential>) {
+    pub(crate) fn take_over(self: &Arc<Self>, entry: &Arc<Entry>, credential: &Arc<Credential>) {
         let now = self.now();
-        let (renewed, mended) = {
+        let (renewed, mended, is_old) = {
             let mut state = entry.renewal.lock();
             let current = entry.credential();
             let new_tokens = tokens_differ(credential.document(), current.document());
             let stored = self.is_stored(credential);
             let known = known_with_these_tokens(&state, credential, stored).filter(|_| new_tokens);
+            let (theirs, ours) = (credential.document(), current.document());
+            let gone_back = stored && new_tokens && state.has_gone_back(theirs, ours);
+            let noted = noted_as(ours, theirs).filter(|_| stored);
+            let is_old = gone_back || noted.is_some();
             state.handed = Arc::clone(credential);
-            let renewed = if let Some(known) = known {
-                let document = carried(&known, credential.document(), current.document());
+            let kept = match known {
+                Some(known) => Some(carried(&known, theirs, ours)),
+                // We do not know any more what else it said then.
+                None if gone_back => {
+                    let edited = carried(state.base.document(), ours, theirs);
+                    Some(with_tokens_of(ours, &edited))
+                }
+                None => None,
+            };
+            let renewed = if let Some(document) = kept {
                 entry.set_credential(Arc::new(credential.with_document(document)));
                 false
             } else {
-                entry.set_credential(Arc::clone(credential));
+                let known = noted.map(|document| Arc::new(credential.with_document(document)));
+                entry.set_credential(known.unwrap_or_else(|| Arc::clone(credential)));
                 state.unsupported = false;
                 if !state.unsaved || new_tokens {
                     state.base = Arc::clone(credential);
@@ -46,6 +59,8 @@ impl Inner {
                 }
                 new_tokens
             };
+            // It may be that it was read before a renewal that the store has by now: saving looks.
+            state.unsaved |= is_old;
             // Not the tokens alone: a client's secret or the address may have been wrong.
             // Source: providers-a.md 1.4 "permanent until the file changes".
             let current = entry.credential();
@@ -53,8 +68,11 @@ impl Inner {
             if mended {
                 state.refreshed();
             }
-            (renewed, mended)
+            (renewed, mended, is_old)
         };
+        if is_old {
+            self.save_soon(entry);
+        }
         let disabled = credential.settings().disabled;
         let cooling_off = self.settled.load().options.is_cooling_off(credential);
         let mut board = self.board.lock();

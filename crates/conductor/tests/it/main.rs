@@ -16,6 +16,7 @@ mod counts;
 mod endpoints;
 mod failover;
 mod fruitless;
+mod gone_back;
 mod healing;
 mod keeping;
 mod load;

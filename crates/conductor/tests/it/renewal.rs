@@ -25,7 +25,7 @@ pub struct MemoryStore {
     pub hangs: AtomicBool,
     /// Its configuration was reloaded, and nothing in it is the store's any more.
     emptied: AtomicBool,
-    saves: AtomicUsize,
+    pub saves: AtomicUsize,
     saving_takes: Mutex<Duration>,
 }
 

@@ -301,3 +301,56 @@ async fn an_entry_of_kiro_and_an_import_of_the_same_login_spend_its_token_once()
         }
     }
 }
+
+#[tokio::test]
+async fn an_old_file_in_the_place_of_a_renewed_one_is_not_spent_again() {
+    for reloads in [false, true] {
+        let (place, tokens) = strict().await;
+        stored(&place, "a.json", &login("R0", false));
+        let service = place.serve().await;
+        let id = CredentialId::new("a.json");
+        for _ in 0..2 {
+            service.conductor().renew(&id).await.unwrap();
+        }
+        let mut old = login("R0", false);
+        old["note"] = json!("edited");
+        stored(&place, "a.json", &old);
+        if reloads {
+            service.reload().await.unwrap();
+            service.conductor().until_saved(&id).await.unwrap();
+            let kept = std::fs::read_to_string(place.auth_dir().join("a.json")).unwrap();
+            assert!(kept.contains("refresh-2") && kept.contains("edited"), "{kept}");
+        }
+        service.conductor().renew(&id).await.unwrap();
+        let kept = std::fs::read_to_string(place.auth_dir().join("a.json")).unwrap();
+        assert!(kept.contains("refresh-3") && kept.contains("edited"), "{kept}");
+        assert_eq!((tokens.redemptions().len(), tokens.reuses()), (3, 0));
+        service.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_another_program_wrote_without_the_note_is_known_by_it_all_the_same() {
+    let (place, tokens) = strict().await;
+    stored(&place, "a.json", &login("R0", false));
+    let service = place.serve().await;
+    let id = CredentialId::new("a.json");
+    let path = place.auth_dir().join("a.json");
+    let mut backup = String::new();
+    for _ in 0..3 {
+        backup = std::fs::read_to_string(&path).unwrap();
+        service.conductor().renew(&id).await.unwrap();
+    }
+    let mut rewritten: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    rewritten.as_object_mut().unwrap().remove("refresh_lineage").unwrap();
+    stored(&place, "a.json", &rewritten);
+    std::fs::write(place.auth_dir().join("b.json"), backup).unwrap();
+    service.reload().await.unwrap();
+    assert_eq!(used(&service), ["a.json"]);
+    service.conductor().until_saved(&id).await.unwrap();
+    service.stop().await;
+    // The note is in the file again, for every other process.
+    let why = state(&place, "b.json").await;
+    assert!(why.contains("spent: a.json"), "{why}");
+    assert_eq!((tokens.redemptions().len(), tokens.reuses()), (3, 0));
+}
