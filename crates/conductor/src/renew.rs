@@ -14,3 +14,4 @@ pub use lineage::Lineage;
 pub(crate) use queue::Queue;
 pub use state::RenewError;
 pub(crate) use state::RenewState;
+pub use state::with_tokens_of;

@@ -69,13 +69,15 @@ pub struct Held {
     pub executor: Arc<dyn ProviderExecutor>,
     /// Whether a renewal of it runs, or is being saved: its refresh token may be spent already.
     pub is_renewing: bool,
+    /// Whether its store does not have what it is now: saving failed, or its place there is gone.
+    pub is_unsaved: bool,
 }
 
 impl Held {
     /// A credential that is registered, and not being renewed.
     #[must_use]
     pub fn new(executor: Arc<dyn ProviderExecutor>, credential: Arc<Credential>) -> Self {
-        Self { credential, executor, is_renewing: false }
+        Self { credential, executor, is_renewing: false, is_unsaved: false }
     }
 }
 
@@ -100,6 +102,7 @@ impl Inner {
         let of = |entry: &Arc<Entry>| {
             let mut held = Held::new(Arc::clone(&entry.shape().executor), entry.credential());
             held.is_renewing = entry.turn.try_lock().is_err();
+            held.is_unsaved = entry.renewal.lock().unsaved;
             held
         };
         self.entries().iter().map(of).collect()

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use cliproxy_conductor::{Conductor, Registration, is_among};
+use cliproxy_conductor::{Conductor, Held, Registration, is_among};
 use cliproxy_config::Config;
 use cliproxy_core::{Credential, CredentialId, Origin, ProviderExecutor, StoreError};
 use cliproxy_executors::{Egress, demo_credential};
@@ -16,7 +16,7 @@ use crate::entries::{Entries, Plan};
 use crate::models::{self, Fetching, Open, Start};
 use crate::providers::{Kept, Providers};
 use crate::twins::Twins;
-use crate::{credentials, options};
+use crate::{credentials, heirs, options};
 
 /// What the embedder brought and what else reloads need again.
 #[derive(Debug, Default)]
@@ -44,7 +44,7 @@ pub(crate) struct Gathered {
     /// Those whose providers have a longer list than what is known by heart.
     open: Open,
     executors: Vec<Arc<dyn ProviderExecutor>>,
-    /// What is there and cannot be read: it may be being edited.
+    /// What is there and cannot be read: it may be being edited. And what is not there, and has its tokens in memory only.
     unreadable: BTreeSet<CredentialId>,
 }
 
@@ -79,7 +79,7 @@ pub(crate) async fn all(
         tracing::warn!(credential = problem.name, reason = problem.reason, "skipped a credential");
     }
     // Some name what is wrong inside one that can be read; those are registered all the same.
-    let unreadable: BTreeSet<CredentialId> =
+    let mut unreadable: BTreeSet<CredentialId> =
         listing.problems.iter().map(|problem| CredentialId::new(&problem.name)).collect();
     found.extend(listing.credentials);
     found.extend(parts.credentials.iter().cloned());
@@ -123,15 +123,29 @@ pub(crate) async fn all(
     let mut held = running.held();
     held.retain(|one| {
         let id = one.credential.id();
-        one.executor.renewal_spends(&one.credential) && (listed.contains(id) || is_among(&unreadable, id))
+        let is_there = listed.contains(id) || is_among(&unreadable, id);
+        one.executor.renewal_spends(&one.credential) && (is_there || heirs::is_in_memory_only(one))
     });
-    let from_memory = held.iter().map(|one| &*one.credential).filter(|one| !listed.contains(one.id()));
-    let spending = registrations.iter().filter(|one| one.executor.renewal_spends(&one.credential));
-    let spending = spending.map(|one| &*one.credential).chain(from_memory);
-    let twins = Twins::find(spending, &listing.written, &held);
+    let find = |registrations: &[Registration], held: &[Held]| {
+        let from_memory = held.iter().map(|one| &*one.credential).filter(|one| !listed.contains(one.id()));
+        let spending = registrations.iter().filter(|one| one.executor.renewal_spends(&one.credential));
+        Twins::find(spending.map(|one| &*one.credential).chain(from_memory), &listing.written, held)
+    };
+    let mut twins = find(&registrations, &held);
+    let gone = held.iter().filter(|one| {
+        let id = one.credential.id();
+        !listed.contains(id) && !is_among(&unreadable, id)
+    });
+    let heirs = heirs::hand_over(store, gone, &twins.rivals(), &mut registrations).await;
+    if !heirs.done.is_empty() {
+        held.retain(|one| !heirs.done.contains(one.credential.id()));
+        twins = find(&registrations, &held);
+    }
+    unreadable.extend(heirs.kept);
     store.note(twins.rivals());
     for one in &registrations {
         if let Some(reason) = twins.why(one.credential.id()) {
+            let reason = heirs.waiting.get(one.credential.id()).map_or(reason, String::as_str);
             tracing::warn!(credential = one.credential.masked_id(), reason, "this credential is not used");
         }
     }

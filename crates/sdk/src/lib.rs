@@ -8,6 +8,7 @@ mod credentials;
 mod entries;
 mod first_run;
 mod gather;
+mod heirs;
 mod management_key;
 mod models;
 mod names;

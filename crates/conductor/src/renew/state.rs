@@ -256,7 +256,8 @@ pub(crate) fn carried(before: &Document, after: &Document, onto: &Document) -> D
 }
 
 /// An old document with the tokens of another in it, and what is said of them.
-pub(crate) fn with_tokens_of(live: &Document, onto: &Document) -> Document {
+#[must_use]
+pub fn with_tokens_of(live: &Document, onto: &Document) -> Document {
     let mut map = onto.as_map().clone();
     for key in SECRETS.into_iter().chain(EXPIRIES).chain(OF_TOKENS) {
         match live.get(key) {

@@ -3,9 +3,10 @@
 
 use std::time::{Duration, SystemTime};
 
+use cliproxy_auth_store::FileStore;
 use cliproxy_sdk::Service;
 use cliproxy_sdk::command::{CommandError, CredentialCommand, run_credentials};
-use cliproxy_sdk::core::CredentialId;
+use cliproxy_sdk::core::{CredentialId, CredentialStore};
 use cliproxy_testkit::{FakeTokenEndpoint, FakeUpstream, Reuse};
 use serde_json::{Value, json};
 
@@ -353,4 +354,35 @@ async fn a_file_that_another_program_wrote_without_the_note_is_known_by_it_all_t
     let why = state(&place, "b.json").await;
     assert!(why.contains("spent: a.json"), "{why}");
     assert_eq!((tokens.redemptions().len(), tokens.reuses()), (3, 0));
+}
+
+#[tokio::test]
+async fn a_file_that_is_renamed_while_it_is_renewed_gets_the_tokens_under_its_new_name() {
+    let (place, tokens) = strict().await;
+    tokens.set_delays([Duration::from_millis(500)]);
+    stored(&place, "a.json", &login("R0", true));
+    let service = place.serve().await;
+    while tokens.redemptions().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let (old, new) = (place.auth_dir().join("a.json"), place.auth_dir().join("b.json"));
+    std::fs::rename(&old, &new).unwrap();
+    service.reload().await.unwrap();
+    assert_eq!(used(&service), ["a.json"], "its token is at the provider");
+    let id = CredentialId::new("a.json");
+    while !service.conductor().credential(&id).unwrap().unsaved {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // Somebody has the turn at the file: what it has is in memory all the same.
+    let store = FileStore::new(place.auth_dir());
+    let turn = store.lease(&CredentialId::new("b.json")).await.unwrap();
+    service.reload().await.unwrap();
+    assert_eq!(used(&service), ["a.json"]);
+    drop(turn);
+    service.reload().await.unwrap();
+    assert_eq!(used(&service), ["b.json"]);
+    assert!(std::fs::read_to_string(&new).unwrap().contains("refresh-1") && !old.exists());
+    service.conductor().renew(&CredentialId::new("b.json")).await.unwrap();
+    assert_eq!((tokens.redemptions().len(), tokens.reuses()), (2, 0));
+    service.stop().await;
 }
