@@ -23,6 +23,8 @@ use serde_json::{Map, Value};
 const ENTRY: &str = "config_entry";
 /// The member that says which refresh token of the configuration they descend from.
 const BEGAN: &str = "config_began";
+/// The member of a stored login that says which refresh token another file's renewal has spent: this one's, by its hash.
+const SPENT: &str = "refresh_spent";
 /// What every renewal replaces.
 const TOKENS: [&str; 4] = ["access_token", "refresh_token", "expires_at", Document::LINEAGE];
 /// What a renewal finds where it was missing.
@@ -328,7 +330,37 @@ impl Entries {
                 return Err(StoreError::new(StoreErrorKind::Conflict, what));
             }
         }
+        // One that we did not see has said so.
+        if credential.document().text(SPENT) == Some(own.token()) {
+            let this = credential.masked_id();
+            let what = format!(
+                "another file was renewed with the refresh token of {this}: send SIGHUP, or log in anew"
+            );
+            return Err(StoreError::new(StoreErrorKind::Conflict, what));
+        }
         Ok(())
+    }
+
+    /// Notes in the files of those that were left out for a login that its renewal has spent their token: another process
+    /// may serve one of them, and know nothing of this one. Under the lease, which is theirs too.
+    async fn mark_spent(&self, saved: &Credential) {
+        let Some(ours) = Lineage::of(saved.document()) else { return };
+        for id in self.rivals(saved.id()) {
+            let Ok(Some(rival)) = self.inner.load(&id).await else { continue };
+            let Some(theirs) = Lineage::of(rival.document()).filter(|theirs| theirs.is_spent_by(&ours))
+            else {
+                continue;
+            };
+            if rival.document().text(SPENT) == Some(theirs.token()) {
+                continue;
+            }
+            let mark = Map::from_iter([(SPENT.to_owned(), Value::from(theirs.token()))]);
+            let marked = rival.with_document(rival.document().merged(mark));
+            if let Err(error) = self.inner.save(&marked).await {
+                let credential = rival.masked_id();
+                tracing::warn!(credential, %error, "cannot note that its refresh token is spent");
+            }
+        }
     }
 
     /// The turn at a login and its rivals, in the order of their names, so that no two wait for each other.
@@ -403,7 +435,7 @@ impl CredentialStore for Entries {
 
     async fn save(&self, credential: &Credential) -> Result<(), StoreError> {
         let id = credential.id();
-        match self.leased(id).or_else(|| self.entry(id)) {
+        let saved = match self.leased(id).or_else(|| self.entry(id)) {
             Some(entry) => entry.write(credential, self.inner.as_ref()).await,
             // The store would say that all is well and write nothing.
             None if !self.inner.keeps(credential) => {
@@ -411,7 +443,11 @@ impl CredentialStore for Entries {
                 Err(StoreError::new(StoreErrorKind::InvalidId, what))
             }
             None => self.inner.save(credential).await,
+        };
+        if saved.is_ok() {
+            self.mark_spent(credential).await;
         }
+        saved
     }
 
     async fn probe(&self, credential: &Credential) -> Result<(), StoreError> {

@@ -386,3 +386,29 @@ async fn a_file_that_is_renamed_while_it_is_renewed_gets_the_tokens_under_its_ne
     assert_eq!((tokens.redemptions().len(), tokens.reuses()), (2, 0));
     service.stop().await;
 }
+
+#[tokio::test]
+async fn a_copy_that_a_server_never_saw_and_another_process_renewed_does_not_make_it_spend_the_token_again() {
+    let (place, tokens) = strict().await;
+    stored(&place, "a.json", &login("R0", false));
+    let service = place.serve().await;
+    stored(&place, "0.json", &login("R0", false));
+    written_before(&place, "0.json");
+    run(&place, refresh("0"), true).await.unwrap();
+    let error = service.conductor().renew(&CredentialId::new("a.json")).await.unwrap_err().to_string();
+    assert!(error.contains("refresh token of a.json") && error.contains("was not spent"), "{error}");
+    assert_eq!((tokens.redemptions().len(), tokens.reuses()), (1, 0));
+    service.reload().await.unwrap();
+    assert_eq!(used(&service), ["0.json"]);
+    // A login in that file is one of its own.
+    let path = place.auth_dir().join("a.json");
+    let mut anew: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    assert!(anew["refresh_spent"].is_string());
+    anew["refresh_token"] = json!("S0");
+    stored(&place, "a.json", &anew);
+    service.reload().await.unwrap();
+    assert_eq!(used(&service), ["0.json", "a.json"]);
+    let refused = service.conductor().renew(&CredentialId::new("a.json")).await.unwrap_err().to_string();
+    assert!(!refused.contains("was not spent"), "{refused}");
+    service.stop().await;
+}
