@@ -96,10 +96,11 @@ impl Twins {
         }
         let mut renewed: BTreeMap<(&str, &str), (u64, &Login<'_>)> = BTreeMap::new();
         for login in known.values() {
-            let (line, number) = login.lineage.renewed();
-            let most = renewed.entry((provider(login), line)).or_insert((number, login));
-            if most.0 < number {
-                *most = (number, login);
+            for (line, number) in login.lineage.renewed() {
+                let most = renewed.entry((provider(login), line)).or_insert((number, login));
+                if most.0 < number {
+                    *most = (number, login);
+                }
             }
         }
         let mut twins = Self::default();

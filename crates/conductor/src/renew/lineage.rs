@@ -13,15 +13,19 @@ use sha2::{Digest, Sha256};
 /// The member [`Document::LINEAGE`] has it as `first.number.current`: the hash of the first token of the line, how many
 /// renewals came after it, and the hash of the token that this is said of. A file whose token was replaced by something
 /// else than a renewal of ours (a login, another program) begins a line of its own. However long ago a copy was made, its
-/// number tells; a list of spent tokens would have to end somewhere.
+/// number tells; a list of spent tokens would have to end somewhere. Of the lines that it had before, the last few are
+/// kept behind that, as `first.number` each: what was spent in them stays so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lineage {
     token: String,
     first: String,
     number: u64,
-    /// The line that was renewed here, and up to which number: of it, whatever token is there now.
-    renewed: (String, u64),
+    /// The lines that were renewed here, and up to which number: of them, whatever token is there now. The newest first.
+    renewed: Vec<(String, u64)>,
 }
+
+/// How many former lines a note names.
+const FORMER: usize = 8;
 
 impl Lineage {
     /// That of a document; `None` where it has no refresh token.
@@ -30,10 +34,10 @@ impl Lineage {
         let token = hash(document.refresh_token()?);
         let noted = document.text(Document::LINEAGE).and_then(noted);
         let (first, number) = match &noted {
-            Some((first, number, of)) if *of == token => (first.clone(), *number),
+            Some((lines, of)) if *of == token => lines.first().cloned()?,
             _ => (token.clone(), 0),
         };
-        let renewed = noted.map_or_else(|| (first.clone(), number), |(first, number, _)| (first, number));
+        let renewed = noted.map_or_else(|| vec![(first.clone(), number)], |(lines, _)| lines);
         Some(Self { token, first, number, renewed })
     }
 
@@ -49,16 +53,15 @@ impl Lineage {
         (&self.first, self.number)
     }
 
-    /// The line in which this login was renewed, and up to where: who has an earlier token of it has a spent one.
-    #[must_use]
-    pub fn renewed(&self) -> (&str, u64) {
-        (&self.renewed.0, self.renewed.1)
+    /// The lines in which this login was renewed, and up to where: who has an earlier token of one has a spent one.
+    pub fn renewed(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.renewed.iter().map(|(first, number)| (first.as_str(), *number))
     }
 
     /// Whether the other login was renewed with this token, or with one that came of it.
     #[must_use]
     pub fn is_spent_by(&self, other: &Self) -> bool {
-        self.first == other.renewed.0 && self.number < other.renewed.1
+        other.renewed().any(|(first, number)| self.first == first && self.number < number)
     }
 }
 
@@ -67,16 +70,25 @@ pub(super) fn descended(old: &Credential, fresh: Credential) -> Credential {
     let Some(spent) = Lineage::of(old.document()) else { return fresh };
     let token = fresh.document().refresh_token().map(hash);
     let Some(token) = token.filter(|token| *token != spent.token) else { return fresh };
-    let note = format!("{}.{}.{token}", spent.first, spent.number.saturating_add(1));
+    let mut note = format!("{}.{}.{token}", spent.first, spent.number.saturating_add(1));
+    for (first, number) in spent.renewed().filter(|(first, _)| *first != spent.first).take(FORMER) {
+        let _infallible = write!(note, ".{first}.{number}");
+    }
     let note = Map::from_iter([(Document::LINEAGE.to_owned(), Value::from(note))]);
     let document = fresh.document().merged(note);
     fresh.with_document(document)
 }
 
-fn noted(note: &str) -> Option<(String, u64, String)> {
+/// The lines of a note, the current one first, and the token that it is said of.
+fn noted(note: &str) -> Option<(Vec<(String, u64)>, String)> {
     let mut parts = note.split('.');
-    let (first, number, of) = (parts.next()?, parts.next()?.parse().ok()?, parts.next()?);
-    parts.next().is_none().then(|| (first.to_owned(), number, of.to_owned()))
+    let line = |first: &str, number: &str| Some((first.to_owned(), number.parse().ok()?));
+    let mut lines = vec![line(parts.next()?, parts.next()?)?];
+    let of = parts.next()?.to_owned();
+    while let Some(first) = parts.next() {
+        lines.push(line(first, parts.next()?)?);
+    }
+    Some((lines, of))
 }
 
 /// Sixteen hex digits: enough to tell tokens apart, and of no use to who wants one.
@@ -157,14 +169,34 @@ mod tests {
             !of(&second).is_spent_by(&of(&anew)),
             "a copy from before the login has a token that nobody spent"
         );
-        assert!(of(&anew).is_spent_by(&of(&renewed(&anew, "S1"))));
+        let anew = renewed(&anew, "S1");
+        assert!(of(&login(&json!({"refresh_token": "S0"}))).is_spent_by(&of(&anew)));
+        // Also when the new one was renewed, and again; the last few of them.
+        assert!(of(&start).is_spent_by(&of(&anew)) && !of(&second).is_spent_by(&of(&anew)));
+        let mut last = renewed(&anew, "S2");
+        for round in 0..40 {
+            let mut document = last.document().as_map().clone();
+            document.insert("refresh_token".to_owned(), json!(format!("T{round}")));
+            last = renewed(&login(&Value::Object(document)), &format!("U{round}"));
+            assert_eq!(of(&start).is_spent_by(&of(&last)), round < 7, "{round}");
+            assert!(of(&login(&json!({"refresh_token": format!("T{round}")}))).is_spent_by(&of(&last)));
+        }
+        assert!(last.document().text(Document::LINEAGE).unwrap().len() < 300);
     }
 
     #[test]
     fn a_note_that_cannot_be_read_is_none() {
-        for note in [json!(""), json!("a.b.c"), json!("a.1"), json!("a.1.b.c"), json!(7), json!(null)] {
+        for note in [
+            json!(""),
+            json!("a.b.c"),
+            json!("a.1"),
+            json!("a.1.b.c"),
+            json!("a.1.b.c.x"),
+            json!(7),
+            json!(null),
+        ] {
             let login = login(&json!({"refresh_token": "R0", "refresh_lineage": note}));
-            assert_eq!(of(&login).renewed().1, 0, "{note}");
+            assert_eq!(of(&login).renewed().map(|(_, number)| number).sum::<u64>(), 0, "{note}");
         }
     }
 }

@@ -195,6 +195,9 @@ impl Inner {
                 if self.is_fresh(current) {
                     return Ok(Arc::clone(current));
                 }
+                if leased.is_some() && executor.renewal_spends(current) {
+                    self.probe(current).await?;
+                }
                 refresh(&*executor, current).await.map_err(|error| failed(current, &error))?
             }
             Err(error) => return Err(failed(current, &error)),

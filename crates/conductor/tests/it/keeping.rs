@@ -40,6 +40,25 @@ async fn a_token_that_works_once_is_not_spent_while_what_it_brings_cannot_be_kep
 }
 
 #[tokio::test(start_paused = true)]
+async fn nor_is_the_token_of_a_stranger_that_is_found_when_ours_is_rejected() {
+    let (world, store, provider) = stored_world(&in_seconds(600));
+    provider.used.lock().push("refresh-1".to_owned());
+    let (renewed, ()) = tokio::join!(world.conductor.renew(&ID), async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let theirs = r#"{"access_token":"access-5","refresh_token":"refresh-5","expired":7}"#;
+        store.put(account("x.json", theirs));
+        store.unwritable.store(true, Ordering::SeqCst);
+    });
+    let error = renewed.unwrap_err().to_string();
+    assert!(error.ends_with("the refresh token was not spent"), "{error}");
+    assert_eq!(*provider.used.lock(), ["refresh-1"]);
+    store.unwritable.store(false, Ordering::SeqCst);
+    sleep(3600).await;
+    world.conductor.renew(&ID).await.unwrap();
+    assert_eq!(store.text("x.json", "refresh_token").as_deref(), Some("refresh-6"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_token_that_works_again_and_again_is_renewed_in_memory_where_nothing_can_be_written() {
     let (world, store, _) = stored_world(FIRST);
     store.unwritable.store(true, Ordering::SeqCst);
