@@ -120,12 +120,19 @@ fn found(environment: &Environment) -> Vec<FoundLogin> {
 #[cfg(test)]
 mod tests {
     use cliproxy_auth_store::FileStore;
+    use cliproxy_conductor::Lineage;
     use cliproxy_config::Loader;
     use cliproxy_core::CredentialStore as _;
+    use cliproxy_core::Document;
     use parking_lot::Mutex;
     use serde_json::json;
 
     use super::*;
+
+    fn with_token(token: &str) -> Lineage {
+        Lineage::of(&Document::new([("refresh_token".to_owned(), json!(token))].into_iter().collect()))
+            .unwrap()
+    }
 
     #[tokio::test]
     async fn an_import_behind_a_renewal_says_so_and_obeys_an_interrupt() {
@@ -240,6 +247,20 @@ mod tests {
                 (stored().await.refresh_token(), stored().await.text("note")),
                 (Some("R0"), Some("mine"))
             );
+            // Renewed with the very token that the other program still has: nobody's word makes that one live.
+            let (was, is) = (Lineage::of(&stored().await).unwrap(), with_token("R1"));
+            renew("R1", Some(EARLY)).await;
+            let note = format!("{}.1.{}", was.token(), is.token());
+            let all = store.list().await.unwrap().credentials;
+            let one = all.iter().find(|one| one.provider().as_str() == name).unwrap();
+            let noted = [(Document::LINEAGE.to_owned(), json!(note))].into_iter().collect();
+            store.save(&one.with_document(one.document().merged(noted))).await.unwrap();
+            theirs("R0", Some("2026-11-23T13:00:00Z"));
+            for forced in [false, true] {
+                let said = import(name, forced).await.unwrap_err();
+                assert!(said.contains("is spent"), "{said}");
+                assert_eq!(stored().await.refresh_token(), Some("R1"), "{name}");
+            }
         }
     }
 }

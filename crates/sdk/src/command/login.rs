@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use cliproxy_auth_store::FileStore;
+use cliproxy_conductor::Lineage;
 use cliproxy_config::{Config, Environment};
 use cliproxy_core::{Credential, CredentialStore, LoginRequest, LoginStep, LoginUi, NewLogin, Question};
 use cliproxy_login::{Authenticators, OauthClient, Options};
@@ -164,6 +165,9 @@ pub(super) async fn keep(
         let credential = stored.place(&login);
         if credential.id() == place.id() {
             let older = stored.accounts.iter().find(|older| older.id() == credential.id());
+            if let Some(message) = older.and_then(|older| spent(older, &credential)) {
+                return Err(CommandError::Refused { message });
+            }
             if let Some(message) =
                 older.filter(|_| over == Over::Older).and_then(|older| newer(older, &credential))
             {
@@ -175,6 +179,18 @@ pub(super) async fn keep(
         }
         place = credential;
     }
+}
+
+/// Why what is stored is not to be replaced whoever wishes it: it was renewed with the refresh token that comes.
+fn spent(stored: &Credential, copy: &Credential) -> Option<String> {
+    let (ours, theirs) = (Lineage::of(stored.document())?, Lineage::of(copy.document())?);
+    let shown = stored.masked_id();
+    theirs.is_spent_by(&ours).then(|| {
+        format!(
+            "the stored login {shown} was renewed with this refresh token, which is spent and could only end the login: \
+             nothing was changed. `cliproxy-server credentials test {shown}` says whether it works; log in anew if not"
+        )
+    })
 }
 
 /// Why what is stored is not to be replaced by a copy of a login: it is newer, or may be.
