@@ -310,6 +310,7 @@ impl BridgeExchange {
             client: Arc::clone(&self.client),
             wire: Arc::clone(wire),
             native: route.is_some() && self.request.format.speaks(&format),
+            kin: route.is_some() && wire.family() == self.client.family(),
             format,
             credential: Arc::clone(&target.credential),
             provider: target.executor.provider().clone(),

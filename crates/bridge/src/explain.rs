@@ -23,6 +23,8 @@ pub(crate) struct Teller {
     pub(crate) format: ProviderFormat,
     /// Whether client and provider speak the same format.
     pub(crate) native: bool,
+    /// Whether a member that the provider names is the client's own: formats of one family have the same.
+    pub(crate) kin: bool,
     pub(crate) credential: Arc<Credential>,
     pub(crate) provider: ProviderId,
     /// The model as the client knows it.
@@ -66,7 +68,7 @@ impl Teller {
         told.code = said.code.as_deref().filter(|code| !is_status(code)).map(text);
         told.code = told.code.or_else(|| own.and_then(CodecError::code).map(str::to_owned));
         // The client has to find it in its own request: what a provider of another format names is not there.
-        let theirs = said.param.as_deref().filter(|_| self.native && told.status.is_client_error()).map(text);
+        let theirs = said.param.as_deref().filter(|_| self.kin && told.status.is_client_error()).map(text);
         told.param = theirs.or_else(|| own.and_then(CodecError::param).map(str::to_owned));
         if matches!(kind, ClientErrorKind::ModelNotFound) {
             told.model = Some(self.model.clone());

@@ -272,10 +272,11 @@ fn style_of(endpoint: Endpoint, parts: &Parts) -> Style {
 }
 
 /// Takes empty segments out of a path: a base URL with a slash at its end is the commonest wrong one. Not where being
-/// local is the only guard: a proxy in front may keep strangers from those paths by their exact text.
+/// local may be the only guard, or nothing is (`ws-auth: false`): a proxy in front may keep strangers from those paths by
+/// their exact text.
 fn forgive_slashes(uri: &mut Uri) {
     let Some(clean) = without_empty_segments(uri.path()) else { return };
-    if Endpoint::find(&clean).is_some_and(Endpoint::is_local) {
+    if Endpoint::find(&clean).is_some_and(|found| found.is_local() || found == Endpoint::Relay) {
         return;
     }
     let clean = match uri.query() {

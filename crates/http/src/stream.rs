@@ -18,9 +18,10 @@ use crate::generate::MAX_EXPLANATION;
 use crate::patience::Answering;
 
 /// What a silent stream says, which readers of the client's format skip. Source: http-api.md A.5 rule 4; the formats
-/// whose readers stumble over comments say so.
+/// whose readers stumble over comments say so. Two line ends there: Google's SDK for Go cuts at two, and a single one would
+/// stand before the next event (google.golang.org/genai, `scan`).
 fn sign_of_life(codec: &dyn Codec) -> Bytes {
-    Bytes::from_static(if codec.skips_comments() { b": keep-alive\n\n" } else { b"\n" })
+    Bytes::from_static(if codec.skips_comments() { b": keep-alive\n\n" } else { b"\n\n" })
 }
 
 /// What was lost of a stream: its headers, which explain the rest, went out before it was known.

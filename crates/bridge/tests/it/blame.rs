@@ -3,10 +3,12 @@
 use std::error::Error as _;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use cliproxy_bridge::{Bridge, Options};
-use cliproxy_core::{ClientError, ExecutorError};
+use cliproxy_core::{ClientError, ErrorKind, ExecutorError};
 use cliproxy_translator::CodecError;
 use cliproxy_translator::registry::Registry;
+use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
 use crate::script::{Scripted, chunk, open, request_in, streamed, target, whole};
@@ -116,4 +118,27 @@ async fn a_reply_that_cannot_be_read_blames_no_member_of_the_request() {
         }
     }
     assert!(named > 20, "the decoders of replies do name members: {named}");
+}
+
+#[test]
+fn a_member_that_a_provider_names_is_the_clients_where_both_have_the_same_members() {
+    let body = r#"{"error":{"message":"no","type":"invalid_request_error","param":"reasoning.summary"}}"#;
+    for (client, wire, param) in [
+        ("openai-response", "openai-response", Some("reasoning.summary")),
+        // A dialect of it.
+        ("openai-response", "codex", Some("reasoning.summary")),
+        ("openai", "codex", None),
+        ("claude", "openai-response", None),
+    ] {
+        let bridge = Bridge::new(Arc::new(Registry::with_builtin()), Options::default());
+        let executor = Arc::new(Scripted::new(wire, []));
+        let refused = ExecutorError::new(ErrorKind::InvalidRequest, "refused").with_reply(
+            StatusCode::BAD_REQUEST,
+            HeaderMap::new(),
+            Bytes::from_static(body.as_bytes()),
+        );
+        let exchange = open(&bridge, request_in(client, &good(client).to_string(), false));
+        let told = exchange.explain(&target(&executor), &refused);
+        assert_eq!(told.param.as_deref(), param, "{wire} to {client}");
+    }
 }

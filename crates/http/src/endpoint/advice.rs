@@ -18,8 +18,14 @@ pub(crate) struct Advice {
     pub(crate) meant: Endpoint,
 }
 
+/// No base URL that a person types makes a longer path, and a long one is looked through many times.
+const LONGEST: usize = 512;
+
 /// What is wrong, and what would be right.
 pub(crate) fn base_url_advice(path: &str) -> Option<Advice> {
+    if path.len() > LONGEST {
+        return None;
+    }
     let advice = |right: &str, text: String| Some(Advice { text, meant: Endpoint::find(right)? });
     if let Some(right) = without_empty_segments(path)
         && Endpoint::find(&right).is_some()

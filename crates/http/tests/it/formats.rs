@@ -100,7 +100,7 @@ impl Row {
 
     /// What it hears of a stream that is silent.
     pub fn sign_of_life(&self) -> &'static str {
-        if self.skips_comments() { ": keep-alive\n\n" } else { "\n" }
+        if self.skips_comments() { ": keep-alive\n\n" } else { "\n\n" }
     }
 
     /// The message of an error, after checking that it has the format's shape.

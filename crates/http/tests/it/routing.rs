@@ -143,6 +143,7 @@ async fn empty_segments_of_a_path_do_not_matter() {
     // Where no key is asked for, somebody in front may keep strangers away by the exact path.
     let before = edge.dispatcher.count();
     assert_eq!(edge.client().post("//v1internal:generateContent", &json!({})).await.status(), 404);
+    assert_eq!(edge.client().get("//v1/ws").await.status(), 404);
     assert_eq!(edge.dispatcher.count(), before);
 }
 

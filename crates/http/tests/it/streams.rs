@@ -98,7 +98,7 @@ async fn a_gemini_stream_without_events_is_one_json_array() {
             "[{\"n\":1}\n,\r\n{\"n\":2}\n,\r\n{\"n\":3}\n]",
         ),
         ("?$alt=json", vec![": keep-alive\n\n", "data: {\"n\":1}\n\n"], "\n[{\"n\":1}\n]"),
-        ("?alt=json", vec!["\n", "data: {\"n\":1}\n\n"], "\n[{\"n\":1}\n]"),
+        ("?alt=json", vec!["\n\n", "data: {\"n\":1}\n\n"], "\n[{\"n\":1}\n]"),
         ("?alt=json", vec![], "[]"),
         ("?alt=sse", vec!["data: {\"n\":1}\n\n"], "data: {\"n\":1}\n\n"),
         ("", vec!["data: {\"n\":1}\n\n"], "data: {\"n\":1}\n\n"),

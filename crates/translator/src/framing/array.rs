@@ -12,7 +12,7 @@ use crate::codec::CodecError;
 /// let mut framer = JsonArrayFramer::default();
 /// let mut out = Vec::new();
 /// framer.push(b": keep-alive\n\n", &mut out)?;
-/// framer.push(b"\n", &mut out)?;
+/// framer.push(b"\n\n", &mut out)?;
 /// framer.push(b"data: {\"a\":1}\n\n: keep-alive\n\ndata: {\"b\"", &mut out)?;
 /// framer.push(b":2}\n\n", &mut out)?;
 /// framer.finish(&mut out)?;
@@ -34,7 +34,7 @@ impl JsonArrayFramer {
         let before = out.len();
         let begun = &mut self.begun;
         self.parser.push(events, &mut |frame| element(begun, frame.data, out))?;
-        if out.len() == before && (events.starts_with(b":") || events == b"\n") {
+        if out.len() == before && (events.starts_with(b":") || events == b"\n\n") {
             out.push(b'\n');
         }
         Ok(())

@@ -19,6 +19,11 @@ pub(crate) fn choice(request: &Request<'_>) -> Result<(), CodecError> {
 /// Refuses a form of the answer that only the client's format has: decoders keep it among the extras.
 pub(crate) fn format(extras: &Extras<'_>, member: &str) -> Result<(), CodecError> {
     let Some((_, raw)) = extras.iter().rev().find(|(key, _)| key == member) else { return Ok(()) };
+    let scanned = TopLevel::scan(raw.get().as_bytes());
+    if scanned.is_ok_and(|form| form.members().all(|(_, value)| value == b"null")) {
+        // An empty form asks for nothing.
+        return Ok(());
+    }
     match kind(raw.get()).as_deref() {
         // Known, and kept for what else it says, which is told.
         Some("json_schema") => Ok(()),

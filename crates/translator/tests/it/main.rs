@@ -24,6 +24,7 @@ mod gemini;
 mod golden;
 mod grid;
 mod kiro;
+mod lenient;
 mod losses;
 mod official;
 mod passes;

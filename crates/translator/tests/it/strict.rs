@@ -362,7 +362,7 @@ fn what_only_its_own_service_keeps_is_refused_for_any_other() {
         (
             json!({"input":[item, {"role":"user","content":"and then?"}]}),
             "input",
-            "item_reference: the provider of this model keeps no items: send the item itself",
+            "item_reference: the provider of this model keeps no items: send the item itself, as clients do with `store: false`",
         ),
     ] {
         let mut body = json!({"model":"m","input":"and then?"});
@@ -438,7 +438,7 @@ fn a_word_that_only_a_newer_format_has_is_refused_where_leaving_it_out_would_ans
     let unnamed = |param: &str| (param.to_owned(), "it means nothing to the provider of this model");
     for (client, body, (param, message)) in [
         (CC, chat(json!({"response_format":{"type":"foo"}})), ("response_format.type".to_owned(), named)),
-        (CC, chat(json!({"response_format":{}})), unnamed("response_format.type")),
+        (CC, chat(json!({"response_format":{"schema":{}}})), unnamed("response_format.type")),
         (CC, chat(json!({"tool_choice":{"type":"foo"}})), ("tool_choice.type".to_owned(), named)),
         (
             RS,

@@ -14,7 +14,7 @@ use crate::codec::{CodecError, Patch, Patched, ReplyContext};
 use crate::json::read::{misread, wrong};
 use crate::json::{Text, Writer};
 use crate::loss::{Loss, loss};
-use crate::model::Summary;
+use crate::model::{ReasoningControl, Summary};
 use crate::pass::reasoning::resolve;
 use crate::splice::{Edits, TopLevel, Walk, Word, says, text_of};
 
@@ -121,7 +121,10 @@ fn reasoning(top: &TopLevel<'_>, config_key: &str, patch: &Patch) -> Result<Edit
         None => wire::ThinkingConfig::default(),
     };
     // What is wrong there goes as it is, to be judged by whom it is for.
-    let body = decode::reasoning(&wire).unwrap_or_default();
+    let body = decode::reasoning(&wire).unwrap_or_else(|_| ReasoningControl {
+        summary: decode::shown(&wire).unwrap_or_default(),
+        ..ReasoningControl::default()
+    });
     let info = patch.info.as_deref();
     let thinking = match &patch.reasoning {
         None if said.is_none() => return Ok(Edits::new()),

@@ -69,7 +69,7 @@ pub(super) fn check_portable(request: &Request<'_>, provider: &str) -> Result<()
     };
     // An item is a turn of its own.
     if request.turns.iter().any(|turn| turn.parts.first().is_some_and(is_reference)) {
-        let why = "the provider of this model keeps no items: send the item itself";
+        let why = "the provider of this model keeps no items: send the item itself, as clients do with `store: false`";
         return Err(CodecError::inexpressible(format!("input: {REFERENCE}: {why}")).with_param("input"));
     }
     if is_family(provider) {

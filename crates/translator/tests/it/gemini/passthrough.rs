@@ -213,6 +213,14 @@ fn a_suffix_beats_the_body_and_a_body_is_held_to_the_model() {
             "1024",
             json!({"thinkingBudget":1024,"includeThoughts":false}),
         ),
+        // What is wrong there does not hide what else is said.
+        (
+            "gemini-2.5-flash",
+            &flash,
+            json!({"thinkingBudget":{},"includeThoughts":false}),
+            "1024",
+            json!({"thinkingBudget":1024,"includeThoughts":false}),
+        ),
         (
             "gemini-2.5-flash",
             &flash,

@@ -136,6 +136,10 @@ fn read_choice<'a>(raw: &'a RawValue, place: &str) -> Result<ToolChoice<'a>, Cod
         "function" | "tool" | "" => {
             named_tool(choice.function.and_then(|named| named.name).or(choice.name), false, place)
         }
+        // The words as objects, as Claude's clients write them.
+        "auto" => Ok(ToolChoice::Auto),
+        "none" => Ok(ToolChoice::None),
+        "any" | "required" => Ok(ToolChoice::Any),
         "custom" => named_tool(choice.custom.and_then(|named| named.name).or(choice.name), true, place),
         "allowed_tools" => {
             let (mode, tools) = match choice.allowed_tools {

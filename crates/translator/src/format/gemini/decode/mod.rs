@@ -238,11 +238,7 @@ impl<'a> Config<'a> {
 
 /// `thinkingConfig`: a budget of 0 is off, -1 automatic. Source: translation.md A.10, B44.
 pub(super) fn reasoning(wire: &wire::ThinkingConfig<'_>) -> Result<ReasoningControl, CodecError> {
-    let summary = match boolean(wire.include_thoughts, "includeThoughts")? {
-        Some(true) => Summary::Enabled(None),
-        Some(false) => Summary::Disabled,
-        None => Summary::Unspecified,
-    };
+    let summary = shown(wire)?;
     let mut control = ReasoningControl { summary, ..ReasoningControl::default() };
     let level = Reading::Request.text(wire.thinking_level, "thinkingLevel")?;
     let level = level.and_then(|level| Level::parse(&level.decoded()));
@@ -264,6 +260,15 @@ pub(super) fn reasoning(wire: &wire::ThinkingConfig<'_>) -> Result<ReasoningCont
     Ok(control)
 }
 
+/// Whether thoughts are to be shown. Source: translation.md B44.
+pub(super) fn shown(wire: &wire::ThinkingConfig<'_>) -> Result<Summary, CodecError> {
+    Ok(match boolean(wire.include_thoughts, "includeThoughts")? {
+        Some(true) => Summary::Enabled(None),
+        Some(false) => Summary::Disabled,
+        None => Summary::Unspecified,
+    })
+}
+
 /// A level that a newer model may have.
 fn is_unknown_level(raw: &RawValue) -> bool {
     string(Some(raw)).is_some_and(|word| {
@@ -274,7 +279,8 @@ fn is_unknown_level(raw: &RawValue) -> bool {
 
 /// A budget in tokens, also where it is written `1024.0`.
 fn budget(raw: &RawValue) -> Result<i64, CodecError> {
-    let whole = raw.get().parse().ok();
+    // As every JSON of protocol buffers, Google's takes numbers in strings.
+    let whole = raw.get().trim_matches('"').parse().ok();
     whole.or_else(|| i64::try_from(count(raw)?).ok()).ok_or_else(|| match kind_of(raw) {
         "a number" => wrong("thinkingBudget", &format!("expected a whole number, found {}", raw.get())),
         _ => wrong_type("thinkingBudget", "a whole number", raw),

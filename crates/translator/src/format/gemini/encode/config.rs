@@ -178,7 +178,12 @@ fn write_image_config(w: &mut Writer, request: &Request<'_>) {
 
 fn write_thinking(w: &mut Writer, target: &Target<'_>, thinking: &Thinking) {
     let request = target.request;
-    let more = |key: &str| target.family && key.starts_with(THINKING);
+    // A level that nobody here knows goes on where it is all that is said: a suffix or a budget beats it (B43).
+    let settled = request.reasoning.mode.is_some() || is_image_model(&target.profile.model);
+    let more = |key: &str| {
+        target.family
+            && key.strip_prefix(THINKING).is_some_and(|member| !(settled && member == "thinkingLevel"))
+    };
     if thinking.is_empty() && !request.extras.iter().any(|(key, _)| more(key)) {
         return;
     }

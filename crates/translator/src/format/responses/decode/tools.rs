@@ -198,7 +198,11 @@ pub(super) fn choice<'a>(
     let kind = plain(choice.kind);
     let hosted = ToolChoice::Hosted { format: RESPONSES, raw: Cow::Borrowed(raw) };
     Ok(Some(match &*kind {
-        "function" | "custom" => {
+        // The words as objects, as Claude's clients write them.
+        "auto" => ToolChoice::Auto,
+        "none" => ToolChoice::None,
+        "any" | "required" => ToolChoice::Any,
+        "function" | "custom" | "tool" => {
             let nested = choice.function.or(choice.custom).and_then(|named| named.name);
             let Some(name) = choice.name.or(nested) else {
                 return Err(wrong("tool_choice", "names no tool"));
