@@ -156,6 +156,11 @@ impl ProviderExecutor for OpenAiCompatExecutor {
         self.egress.stream(self, &attempt.credential, attempt.now, request).await
     }
 
+    /// It renews nothing at all, so no two logins spend each other's tokens.
+    fn renewal_spends(&self, _credential: &Credential) -> bool {
+        false
+    }
+
     fn classify(&self, failure: &Failure<'_>) -> Evidence {
         error::classify(failure)
     }

@@ -412,3 +412,17 @@ async fn a_copy_that_a_server_never_saw_and_another_process_renewed_does_not_mak
     assert!(!refused.contains("was not spent"), "{refused}");
     service.stop().await;
 }
+
+#[tokio::test]
+async fn logins_that_nothing_renews_may_have_one_refresh_token() {
+    let place = Place::new();
+    place.write("");
+    for name in ["a.json", "b.json"] {
+        let at = format!("http://127.0.0.1:1/{name}");
+        let login = json!({"type": "acme", "access_token": "A0", "refresh_token": "R0", "base_url": at});
+        stored(&place, name, &login);
+    }
+    let service = place.serve().await;
+    assert_eq!(used(&service), ["a.json", "b.json"]);
+    service.stop().await;
+}
