@@ -94,6 +94,18 @@ fn path_follows(message: &str) -> bool {
     message.split_once(": ").is_some_and(|(path, _)| !path.is_empty() && !path.contains(' '))
 }
 
+/// Lists shorter than this grow by four.
+const SHORT: usize = 1024;
+
+/// Lists of turns and items, large as these are, grow in few steps. By two they would pass through the sizes of which
+/// connections take their buffers, and leave blocks that were touched all over to buffers that hardly use theirs.
+fn make_room<T>(items: &mut Vec<T>) {
+    let room = items.capacity();
+    if items.len() == room && room < SHORT {
+        items.reserve_exact((3 * room).max(4));
+    }
+}
+
 /// An array whose errors name the index.
 #[derive(Debug)]
 pub(crate) struct List<T>(pub(crate) Vec<T>);
@@ -117,7 +129,10 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
                 loop {
                     let index = items.len();
                     match seq.next_element() {
-                        Ok(Some(item)) => items.push(item),
+                        Ok(Some(item)) => {
+                            make_room(&mut items);
+                            items.push(item);
+                        }
                         Ok(None) => return Ok(List(items)),
                         Err(error) => {
                             let message = error.to_string();
@@ -142,6 +157,17 @@ mod tests {
 
     wire_struct! { struct Inner<'a> { text: Text<'a> = "text", n: u64 = "n" } }
     wire_struct! { struct Outer<'a> { model: Text<'a> = "model" | "Model", items: List<Inner<'a>> = "items", raw: &'a RawValue = "raw" } }
+
+    #[test]
+    fn short_lists_grow_by_four_and_long_ones_as_lists_do() {
+        for (length, room) in [(1, 4), (4, 4), (5, 16), (17, 64), (1024, 1024), (1025, 2048)] {
+            let json = format!("[{}1]", "1,".repeat(length - 1));
+            let list: List<u64> = serde_json::from_str(&json).unwrap();
+            assert_eq!((list.0.len(), list.0.capacity()), (length, room));
+        }
+        let none: List<u64> = serde_json::from_str("[]").unwrap();
+        assert_eq!(none.0.capacity(), 0, "an empty one takes none");
+    }
 
     #[test]
     fn repeated_keys_take_the_last_and_unknown_members_are_kept() {

@@ -34,6 +34,11 @@ impl Writer {
         self.out
     }
 
+    /// Makes room for so many bytes at once.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.out.reserve(bytes);
+    }
+
     fn separate(&mut self) {
         if self.comma {
             self.out.push(b',');

@@ -62,7 +62,7 @@ impl RequestEcho {
         let parts: [fn(&mut Writer, &Request<'_>); 4] =
             [write_instructions, write_settings, write_declarations, write_labels];
         Self(Arc::new(parts.map(|part| {
-            let mut w = Writer::new(Vec::with_capacity(512));
+            let mut w = scratch();
             w.begin_object();
             part(&mut w, request);
             w.end_object();
@@ -128,7 +128,7 @@ fn write_declarations(w: &mut Writer, request: &Request<'_>) {
     }
     w.raw(bounded(choice).as_deref().filter(|json| !json.is_empty()).unwrap_or(r#""auto""#));
     w.key("tools");
-    let mut tools = Writer::default();
+    let mut tools = scratch();
     write_tools(&mut tools, &target, &request.tools);
     w.raw(bounded(tools).as_deref().unwrap_or("[]"));
 }
@@ -142,6 +142,12 @@ fn write_labels(w: &mut Writer, request: &Request<'_>) {
             w.field_raw(key, raw.get());
         }
     }
+}
+
+/// Room for the longest part at once. Growing there would use, and leave touched, blocks of the sizes that connections
+/// take their buffers of, which then cost their whole length.
+fn scratch() -> Writer {
+    Writer::new(Vec::with_capacity(2 * MAX_ECHO))
 }
 
 fn bounded(w: Writer) -> Option<String> {

@@ -47,6 +47,9 @@ impl Status {
     }
 }
 
+/// About what a response object takes beside what it repeats and its output.
+const OBJECT: usize = 1024;
+
 /// What every response object of one reply says.
 #[derive(Debug)]
 pub(in super::super) struct Head {
@@ -83,6 +86,8 @@ impl Head {
         output: &[u8],
         used: Option<&Usage>,
     ) {
+        let echo = self.echo.as_ref().map_or(0, RequestEcho::size);
+        w.reserve(OBJECT + echo + output.len());
         w.begin_object();
         w.field_string("id", &self.id);
         w.field_string("object", "response");
