@@ -5,17 +5,16 @@ const MOST_LOOKED_AT: usize = 20_000;
 
 /// Up to three names, nearest first.
 pub(crate) fn matches<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let wanted = wanted.to_lowercase();
-    let wanted_chars: Vec<char> = wanted.chars().take(120).collect();
+    let wanted: String = wanted.to_lowercase().chars().take(120).collect();
     // A third of a name may be wrong: of a short one that is nothing, as every other short one would be near.
-    let farthest = wanted_chars.len() / 3;
+    let farthest = wanted.chars().count() / 3;
     let mut found: Vec<(usize, &str)> = names
         .take(MOST_LOOKED_AT)
         .filter_map(|name| {
             let lower = name.to_lowercase();
             let long = wanted.len() >= 3 && lower.len() >= 3;
             let contained = long && (lower.contains(&wanted) || wanted.contains(&lower));
-            let far = if contained { Some(1) } else { distance(&wanted_chars, &lower, farthest) };
+            let far = if contained { Some(1) } else { distance(&wanted, &lower, farthest) };
             far.map(|far| (far, name))
         })
         .collect();
@@ -25,39 +24,10 @@ pub(crate) fn matches<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) ->
 }
 
 /// How many characters have to be changed, added, removed, or swapped with their neighbour; `None` when it is more than
-/// `most`, which is seen early.
-fn distance(wanted: &[char], name: &str, most: usize) -> Option<usize> {
-    let name: Vec<char> = name.chars().collect();
-    if name.len().abs_diff(wanted.len()) > most {
-        return None;
-    }
-    let at = |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX / 2);
-    let mut before: Vec<usize> = Vec::new();
-    let mut row: Vec<usize> = (0..=wanted.len()).collect();
-    let mut next: Vec<usize> = Vec::new();
-    for (i, have) in name.iter().enumerate() {
-        next.clear();
-        next.push(i + 1);
-        for (j, want) in wanted.iter().enumerate() {
-            let replaced = at(&row, j) + usize::from(want != have);
-            let mut best = replaced.min(at(&row, j + 1) + 1).min(at(&next, j) + 1);
-            let neighbours = i.checked_sub(1).and_then(|i| name.get(i)).zip(j.checked_sub(1));
-            if let Some((earlier, k)) = neighbours
-                && want == earlier
-                && wanted.get(k) == Some(have)
-            {
-                best = best.min(at(&before, k) + 1);
-            }
-            next.push(best);
-        }
-        std::mem::swap(&mut before, &mut row);
-        std::mem::swap(&mut row, &mut next);
-        // A swap looks two rows back, so that both have to be too far.
-        if before.iter().chain(&row).all(|far| *far > most) {
-            return None;
-        }
-    }
-    row.last().copied().filter(|far| *far <= most)
+/// `most`, which lengths often tell.
+fn distance(wanted: &str, name: &str, most: usize) -> Option<usize> {
+    let lengths = wanted.chars().count().abs_diff(name.chars().count());
+    (lengths <= most).then(|| strsim::osa_distance(wanted, name)).filter(|far| *far <= most)
 }
 
 #[cfg(test)]
@@ -99,10 +69,9 @@ mod tests {
             ("ab", "", 2),
             ("ab", "ba", 1),
         ] {
-            let wanted: Vec<char> = wanted.chars().collect();
             for most in 0..6 {
                 let told = (expected <= most).then_some(expected);
-                assert_eq!(distance(&wanted, name, most), told, "{name} within {most}");
+                assert_eq!(distance(wanted, name, most), told, "{name} within {most}");
             }
         }
     }
