@@ -416,9 +416,9 @@ fn cached_contents_are_refused_where_nobody_has_them() {
                 }
                 continue;
             }
-            for error in [plain.unwrap_err(), cli.unwrap_err()] {
-                let told = (error.kind(), error.param(), error.to_string());
-                let words = format!("{member}: {message}");
+            for (error, within) in [(plain.unwrap_err(), ""), (cli.unwrap_err(), "request.")] {
+                let told = (error.kind(), error.param().map(str::to_owned), error.to_string());
+                let (member, words) = (format!("{within}{member}"), format!("{within}{member}: {message}"));
                 assert_eq!(told, (CodecErrorKind::Inexpressible, Some(member), words), "{provider}");
             }
         }

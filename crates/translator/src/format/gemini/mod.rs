@@ -98,7 +98,7 @@ impl Codec for GeminiCodec {
     }
 
     fn own_name(&self, member: &str) -> Option<&'static str> {
-        match (member, self.dialect != Dialect::Gemini) {
+        match (member, self.dialect.wraps()) {
             ("messages", false) => Some("contents"),
             ("messages", true) => Some("request.contents"),
             ("n", false) => Some("generationConfig.candidateCount"),
@@ -116,7 +116,7 @@ impl Codec for GeminiCodec {
     }
 
     fn check_portable(&self, request: &Request<'_>, provider: &str) -> Result<(), CodecError> {
-        peek::check_portable(request, provider)
+        peek::check_portable(request, provider, self.dialect)
     }
 
     fn reply_context(&self, request: &Request<'_>, context: &mut ReplyContext) {

@@ -33,7 +33,14 @@ pub(super) fn peek(body: &[u8], dialect: Dialect) -> Result<Peek<'_>, CodecError
 }
 
 /// Refuses what other providers cannot look up: a cached content is the larger part of the prompt.
-pub(super) fn check_portable(request: &Request<'_>, provider: &str) -> Result<(), CodecError> {
+///
+/// Members are named as `dialect` has them: Code Assist's are inside `request`.
+pub(super) fn check_portable(
+    request: &Request<'_>,
+    provider: &str,
+    dialect: Dialect,
+) -> Result<(), CodecError> {
+    let within = if dialect.wraps() { "request." } else { "" };
     if is_family(provider) {
         return Ok(());
     }
@@ -41,13 +48,14 @@ pub(super) fn check_portable(request: &Request<'_>, provider: &str) -> Result<()
     match request.extras.iter().rev().find(|(key, _)| cached(key)) {
         Some((key, raw)) if !matches!(raw.get(), "null" | r#""""#) => {
             let why = "the provider of this model keeps no cached contents: send them as contents";
-            return Err(CodecError::inexpressible(format!("{key}: {why}")).with_param(&**key));
+            return Err(CodecError::inexpressible(format!("{within}{key}: {why}"))
+                .with_param(format!("{within}{key}")));
         }
         _ => {}
     }
     match &request.tool_choice {
         Some(ToolChoice::Hosted { .. }) => {
-            Err(portable::unknown("toolConfig.functionCallingConfig.mode", None))
+            Err(portable::unknown(&format!("{within}toolConfig.functionCallingConfig.mode"), None))
         }
         _ => Ok(()),
     }
