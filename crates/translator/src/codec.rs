@@ -471,9 +471,11 @@ pub trait Codec: fmt::Debug + Send + Sync + 'static {
     fn patch_request(&self, body: &Bytes, patch: &Patch) -> Result<Patched, CodecError>;
 
     /// Refuses what only a service of this (client) format can do, before a request that was read goes to one of the
-    /// format `provider` (empty where it goes to none): a state that is kept there cannot be had elsewhere, a form of
-    /// the answer or a choice of tools that only this format has cannot be said, and leaving it out would answer
-    /// another question.
+    /// format `provider`: a state that is kept there cannot be had elsewhere, a form of the answer or a choice of tools
+    /// that only this format has cannot be said, and leaving it out would answer another question.
+    ///
+    /// `provider` is empty where the request goes to none, as its tokens are only estimated: then the state alone is
+    /// looked at, as whoever answers may well know the words.
     ///
     /// # Errors
     /// When the request asks for such a thing.

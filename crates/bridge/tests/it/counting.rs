@@ -73,6 +73,28 @@ async fn what_only_a_service_keeps_is_not_left_out_of_a_count() {
 }
 
 #[tokio::test]
+async fn words_that_a_provider_may_know_are_no_hindrance_to_an_estimate() {
+    let responses =
+        r#"{"model":"m","input":"q","text":{"format":{"type":"of_tomorrow"}},"tool_choice":{"type":"of_tomorrow"}}"#;
+    let claude = r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"q"}],"output_config":{"format":{"type":"of_tomorrow"}},"tool_choice":{"type":"of_tomorrow"}}"#;
+    let gemini = r#"{"contents":[{"parts":[{"text":"q"}]}],"toolConfig":{"functionCallingConfig":{"mode":"OF_TOMORROW"}}}"#;
+    for (client, asked, member) in [
+        ("openai-response", responses, "input_tokens"),
+        ("claude", claude, "input_tokens"),
+        ("gemini", gemini, "totalTokens"),
+    ] {
+        let mut executor = Scripted::new(client, []);
+        executor.count_formats.clear();
+        let mut request = request_in(client, asked, false);
+        request.operation = Operation::CountTokens;
+        let bridge = Bridge::new(Arc::new(Registry::with_builtin()), Options::default());
+        let reply = body(open(&bridge, request).attempt(target(&Arc::new(executor))).await.unwrap());
+        let value: Value = serde_json::from_slice(&reply.body).unwrap();
+        assert!(value[member].as_u64().is_some_and(|tokens| tokens > 0), "{client}: {value}");
+    }
+}
+
+#[tokio::test]
 async fn any_other_failure_of_a_count_is_a_failure() {
     for (answer, kind) in [
         (Answer::Fail(ExecutorError::new(ErrorKind::RateLimited, "slow")), ErrorKind::RateLimited),

@@ -103,7 +103,7 @@ impl Codec for ChatCodec {
         if request.source == responses.name() {
             return responses.check_portable(request, provider);
         }
-        if provider == CHAT {
+        if provider == CHAT || provider.is_empty() {
             return Ok(());
         }
         portable::choice(request)?;

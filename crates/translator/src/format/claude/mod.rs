@@ -86,7 +86,7 @@ impl Codec for ClaudeCodec {
     }
 
     fn check_portable(&self, request: &Request<'_>, provider: &str) -> Result<(), CodecError> {
-        if provider == CLAUDE {
+        if provider == CLAUDE || provider.is_empty() {
             return Ok(());
         }
         portable::choice(request)?;

@@ -54,7 +54,7 @@ pub(super) fn check_portable(
         _ => {}
     }
     match &request.tool_choice {
-        Some(ToolChoice::Hosted { .. }) => {
+        Some(ToolChoice::Hosted { .. }) if !provider.is_empty() => {
             Err(portable::unknown(&format!("{within}toolConfig.functionCallingConfig.mode"), None))
         }
         _ => Ok(()),
