@@ -74,8 +74,7 @@ async fn what_only_a_service_keeps_is_not_left_out_of_a_count() {
 
 #[tokio::test]
 async fn words_that_a_provider_may_know_are_no_hindrance_to_an_estimate() {
-    let responses =
-        r#"{"model":"m","input":"q","text":{"format":{"type":"of_tomorrow"}},"tool_choice":{"type":"of_tomorrow"}}"#;
+    let responses = r#"{"model":"m","input":"q","text":{"format":{"type":"of_tomorrow"}},"tool_choice":{"type":"of_tomorrow"}}"#;
     let claude = r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"q"}],"output_config":{"format":{"type":"of_tomorrow"}},"tool_choice":{"type":"of_tomorrow"}}"#;
     let gemini = r#"{"contents":[{"parts":[{"text":"q"}]}],"toolConfig":{"functionCallingConfig":{"mode":"OF_TOMORROW"}}}"#;
     for (client, asked, member) in [

@@ -7,7 +7,7 @@ use cliproxy_core::{Credential, Settings, StoreError};
 
 use super::RenewError;
 use super::once::told;
-use super::state::{carried, noted_as, secrets_differ, tokens_differ, with_tokens_of};
+use super::state::{carried, is_spent, noted_as, secrets_differ, tokens_differ, with_tokens_of};
 use crate::inner::Inner;
 use crate::pool::Entry;
 
@@ -37,12 +37,20 @@ impl Inner {
         leased: bool,
     ) -> Arc<Credential> {
         let current = entry.credential();
-        if secrets_differ(current.document(), old.document()) {
+        let (before, after, now) = (old.document(), fresh.document(), current.document());
+        let is_theirs = secrets_differ(now, before);
+        // Of theirs the refresh token may be the one that was spent for ours: another access token came beside it.
+        let is_spent = before.refresh_token() != after.refresh_token()
+            && (now.refresh_token() == before.refresh_token() || is_spent(now, after));
+        if is_theirs && !is_spent {
             tell_theirs(&current);
             return current;
         }
         // Other members may have been edited while the provider answered.
-        let document = carried(old.document(), fresh.document(), current.document());
+        let mut document = carried(before, after, now);
+        if is_theirs {
+            document = with_tokens_of(after, &document);
+        }
         let fresh = Arc::new(current.with_document(document));
         if !leased {
             return self.publish(entry, &fresh, true);

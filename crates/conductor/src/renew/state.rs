@@ -91,7 +91,7 @@ impl Dead {
 pub(crate) struct RenewState {
     /// As the store has it, as far as we know.
     pub(crate) base: Arc<Credential>,
-    /// What a renewal replaced: a late reader may still hand it in.
+    /// What was replaced last, by a renewal or by what somebody else stored.
     pub(crate) superseded: Option<Arc<Credential>>,
     /// As it was last handed in. The configuration hands in the same again and again, whatever we renewed.
     pub(crate) handed: Arc<Credential>,
@@ -150,10 +150,18 @@ impl RenewState {
         if self.dead.is_some() || stored.refresh_token() == current.refresh_token() {
             return false;
         }
-        let (Some(theirs), Some(ours)) = (Lineage::of(stored), Lineage::of(current)) else { return false };
         // Whoever does not keep the note may still have the token that we had last.
-        let had_last = self.superseded.as_ref().and_then(|last| last.document().refresh_token());
-        theirs.is_spent_by(&ours) || (ours.place().1 > 0 && had_last == stored.refresh_token())
+        let had_last = self.renewed_from(current).and_then(|last| last.document().refresh_token());
+        is_spent(stored, current) || (had_last.is_some() && had_last == stored.refresh_token())
+    }
+
+    /// What the current document is a renewal of: a late reader may still hand it in. Not what another account had, whose
+    /// file lay here for a while.
+    pub(crate) fn renewed_from(&self, current: &Document) -> Option<&Arc<Credential>> {
+        self.superseded.as_ref().filter(|last| {
+            let last = last.document();
+            last.refresh_token() == current.refresh_token() || is_spent(last, current)
+        })
     }
 
     /// New tokens, or something else that renewals go by: old failures are over.
@@ -197,6 +205,11 @@ impl RenewState {
         self.not_before = Some(now.plus(pause));
         self.failed = Some((Arc::clone(seen), error));
     }
+}
+
+/// Whether the refresh token of a document, or one that came of it, was spent for that of the other.
+pub(super) fn is_spent(document: &Document, by: &Document) -> bool {
+    Lineage::of(document).zip(Lineage::of(by)).is_some_and(|(one, by)| one.is_spent_by(&by))
 }
 
 /// What opens the account.

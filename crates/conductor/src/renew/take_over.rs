@@ -26,8 +26,8 @@ impl Inner {
             let current = entry.credential();
             let new_tokens = tokens_differ(credential.document(), current.document());
             let stored = self.is_stored(credential);
-            let known = known_with_these_tokens(&state, credential, stored).filter(|_| new_tokens);
             let (theirs, ours) = (credential.document(), current.document());
+            let known = known_with_these_tokens(&state, theirs, ours, stored).filter(|_| new_tokens);
             let gone_back = stored && new_tokens && state.has_gone_back(theirs, ours);
             let noted = noted_as(ours, theirs).filter(|_| stored);
             let is_old = gone_back || noted.is_some();
@@ -113,11 +113,16 @@ impl Inner {
 }
 
 /// The document with the same tokens that we had before the current ones.
-fn known_with_these_tokens(state: &RenewState, credential: &Credential, stored: bool) -> Option<Document> {
-    let same = |known: &Arc<Credential>| !tokens_differ(known.document(), credential.document());
-    let superseded = state.superseded.as_ref().filter(|old| same(old));
+fn known_with_these_tokens(
+    state: &RenewState,
+    theirs: &Document,
+    ours: &Document,
+    stored: bool,
+) -> Option<Document> {
+    let same = |known: &&Arc<Credential>| !tokens_differ(known.document(), theirs);
+    let renewed = state.renewed_from(ours).filter(same);
     let unsaved = Some(&state.base).filter(|base| state.unsaved && same(base));
     // The configuration cannot know what we renewed; a store is written to, and says what is.
     let repeated = Some(&state.handed).filter(|handed| !stored && same(handed));
-    superseded.or(unsaved).or(repeated).map(|known| known.document().clone())
+    renewed.or(unsaved).or(repeated).map(|known| known.document().clone())
 }

@@ -224,3 +224,41 @@ async fn a_note_that_another_program_did_not_keep_is_put_back() {
         assert_eq!(tokens(&world, &store), both(3));
     }
 }
+
+/// A login of another account that was renewed five times, in the same file.
+fn of_another_account() -> Credential {
+    let document = |text: &str| account("x.json", text).document().clone();
+    let hash = |token: &str| {
+        let document = document(&json!({"refresh_token": token}).to_string());
+        Lineage::of(&document).unwrap().token().to_owned()
+    };
+    let note = format!("{}.5.{}", hash("refresh-45"), hash("refresh-50"));
+    let theirs = json!({"access_token": "access-50", "refresh_token": "refresh-50", "refresh_lineage": note});
+    account("x.json", &theirs.to_string())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_gave_its_file_to_another_account_for_a_while_is_no_old_one() {
+    for (reloaded, noted) in [(false, true), (true, true), (false, false), (true, false)] {
+        let (world, store, provider) = renewed_twice().await;
+        let mut own = store.get(&ID).unwrap();
+        if !noted {
+            own = without_note(&own);
+        }
+        store.put(of_another_account());
+        world.conductor.renew(&ID).await.unwrap();
+        assert_eq!(tokens(&world, &store), both(50));
+        // And back, as it was: that is the only copy of it.
+        store.put(own.clone());
+        if reloaded {
+            world.conductor.update(Arc::new(own));
+        } else {
+            world.conductor.renew(&ID).await.unwrap();
+        }
+        sleep(120).await;
+        assert_eq!(tokens(&world, &store), both(3), "reloaded {reloaded}, noted {noted}");
+        world.conductor.renew(&ID).await.unwrap();
+        assert_eq!(tokens(&world, &store), both(4));
+        assert_eq!(*provider.used.lock(), ["refresh-1", "refresh-2", "refresh-3"]);
+    }
+}

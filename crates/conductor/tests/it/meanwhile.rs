@@ -171,6 +171,31 @@ async fn a_login_that_came_while_the_provider_answered_is_not_written_over() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn another_access_token_that_came_while_the_provider_answered_is_no_login_of_its_own() {
+    for (stored, full) in [(true, false), (false, false), (true, true)] {
+        let (world, store, provider) = stored_world(FIRST);
+        let edited = r#"{"access_token":"access-0","refresh_token":"refresh-1","note":"mine","mine":1}"#;
+        let edited = account("x.json", edited);
+        let renewed = renewed_while(&world, || {
+            if stored {
+                store.put(edited.clone());
+            }
+            store.full.store(full, Ordering::SeqCst);
+            world.conductor.update(Arc::new(edited));
+        });
+        assert_eq!(renewed.await.unwrap().refresh_token().unwrap().expose(), "refresh-2");
+        store.full.store(false, Ordering::SeqCst);
+        world.conductor.until_saved(&ID).await.unwrap();
+        let kept = (refresh_token(&store), token(&world));
+        assert_eq!(kept, (Some("refresh-2".to_owned()), "access-2".to_owned()), "{stored} {full}");
+        assert_eq!(store.text("x.json", "access_token").as_deref(), Some("access-2"));
+        assert_eq!(store.get(&ID).unwrap().document().integer("mine").is_some(), stored);
+        world.conductor.renew(&ID).await.unwrap();
+        assert_eq!(*provider.used.lock(), ["refresh-1", "refresh-2"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_date_of_expiry_in_the_store_is_no_other_login() {
     let (world, store, _) = stored_world(FIRST);
     unsaved(&world, &store).await;
