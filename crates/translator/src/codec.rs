@@ -414,6 +414,11 @@ pub trait StreamEncoder: Send {
 
     /// Bytes that end the stream validly with this error (B77). Nothing follows.
     fn fail(&mut self, error: &ClientError, out: &mut Vec<u8>);
+
+    /// What it left out so far, beside what [`Codec::can_say`] tells by the kinds of the events.
+    fn losses(&self) -> &[Loss] {
+        &[]
+    }
 }
 
 /// An error in a provider's words, read from a failing reply.

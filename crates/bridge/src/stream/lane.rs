@@ -261,6 +261,7 @@ impl Lane for HubLane {
         let Self { reading, encoder, recorder, meter } = self;
         let read = reading.push(chunk, &mut |event| written(event, encoder.as_mut(), (recorder, meter), out));
         meter.unread(reading.decoder.unread());
+        meter.encoder(encoder.losses());
         read
     }
 
@@ -268,6 +269,7 @@ impl Lane for HubLane {
         let Self { reading, encoder, recorder, meter } = self;
         let read = reading.finish(&mut |event| written(event, encoder.as_mut(), (recorder, meter), out));
         meter.unread(reading.decoder.unread());
+        meter.encoder(encoder.losses());
         read
     }
 

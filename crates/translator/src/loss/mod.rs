@@ -35,6 +35,9 @@ impl Loss {
     }
 }
 
+/// Why a call is left out whose arguments were cut, or are JSON of another kind, where a format has objects there.
+pub(crate) const NO_OBJECT: &str = "its arguments were cut or are no object: half a call is none";
+
 /// Names of members come from clients: so many of them are told one by one.
 const MOST_NAMED: usize = 64;
 

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use cliproxy_core::FinishReason;
 use serde_json::value::RawValue;
 
-use super::{Loss, loss, named};
+use super::{Loss, NO_OBJECT, loss, named, told};
 use crate::aggregate::WHOLE;
 use crate::codec::Codec;
 use crate::format::kiro::is_counted;
@@ -16,6 +17,8 @@ use crate::model::{
     BlockKind, Candidate, Delta, Event, Finish, Media, Opaque, Part, PartKind, Response, ServerPart,
     Signature,
 };
+use crate::pass::args::{as_object, is_cut_off};
+use crate::pass::finish::is_known;
 
 /// Something of a reply that not every format has words for.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +58,10 @@ pub enum Rare<'r> {
     Member(&'r str, &'r str),
     /// Such a member of a part.
     PartMember(Bearer, &'r str, &'r str),
+    /// A call of a tool whose arguments were cut, or are no object.
+    CutCall,
+    /// A word for the end that has no meaning here, or none but for its own format.
+    FinishWord(&'r str),
     /// An event that its own format has alone.
     Event(&'r str, &'r str, &'r RawValue),
 }
@@ -136,6 +143,13 @@ impl ReplyMeter {
             named(&mut self.losses, "", name, WHY);
         }
         self.unread = self.unread.max(names.len());
+    }
+
+    /// Takes over what an encoder left out ([`StreamEncoder::losses`](crate::StreamEncoder::losses)).
+    pub fn encoder(&mut self, losses: &[Loss]) {
+        if !losses.is_empty() {
+            told(&mut self.losses, losses.to_vec());
+        }
     }
 
     /// Looks at one event.
@@ -233,6 +247,9 @@ impl ReplyMeter {
 
     fn said(&mut self, source: &str, candidate: &Candidate<'_>) {
         candidate.parts.iter().for_each(|part| self.part(source, part));
+        if is_cut_off(candidate) {
+            self.cut();
+        }
         if let Some(raw) = &candidate.logprobs {
             self.ask(6, "logprobs", Rare::Logprobs(source, raw));
         }
@@ -281,11 +298,23 @@ impl ReplyMeter {
                     self.ask(3, "message.reasoning_text", Rare::Chain);
                 }
             }
-            PartKind::ToolCall(_) => self.ask(0, "message.tool_call", Rare::Call),
+            PartKind::ToolCall(call) => {
+                self.ask(0, "message.tool_call", Rare::Call);
+                if as_object(&call.args).is_none() {
+                    self.cut();
+                }
+            }
             PartKind::Server(part) => self.server(part),
             PartKind::Opaque(part) => self.opaque(part),
             PartKind::Media(media) => self.media(media),
             PartKind::Text { citations: None, .. } | PartKind::Refusal(_) | PartKind::ToolResult(_) => {}
+        }
+    }
+
+    /// A call that is none where only whole ones can be said.
+    fn cut(&mut self) {
+        if self.says(Rare::Call) && !self.says(Rare::CutCall) {
+            loss(&mut self.losses, "message.tool_call", NO_OBJECT);
         }
     }
 
@@ -307,6 +336,16 @@ impl ReplyMeter {
         }
         if let Some(raw) = &finish.details {
             self.ask(10, "stop_details", Rare::StopDetails(raw));
+        }
+        let Some(word) = &finish.native else { return };
+        // A filter is told as one, whatever it is called.
+        let is_told = match finish.reason {
+            FinishReason::Safety | FinishReason::Refusal => true,
+            FinishReason::BadToolCall => false,
+            _ => is_known(word),
+        };
+        if !is_told {
+            self.ask(13, "finish_reason", Rare::FinishWord(word));
         }
     }
 

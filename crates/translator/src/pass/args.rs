@@ -6,8 +6,10 @@ use std::borrow::Cow;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::json::{Text, Writer};
-use crate::model::Args;
+use super::finish;
+use crate::codec::CodecError;
+use crate::json::{Progress, Text, Writer};
+use crate::model::{Args, Candidate, Part, PartKind};
 use crate::splice::TopLevel;
 
 /// The arguments as a JSON object, for formats that demand one. What is not an object is repaired where single
@@ -15,29 +17,86 @@ use crate::splice::TopLevel;
 /// `input` (B10).
 #[must_use]
 pub fn json_object<'a>(args: &'a Args<'_>) -> Cow<'a, str> {
+    as_object(args).unwrap_or(Cow::Borrowed("{}"))
+}
+
+/// As [`json_object`]; `None` where nothing is left of what was there: it was cut, or is JSON of another kind. Nothing at
+/// all and `null` are a call without arguments.
+#[must_use]
+pub fn as_object<'a>(args: &'a Args<'_>) -> Option<Cow<'a, str>> {
     match args {
-        Args::Json(raw) if raw.get().starts_with('{') => Cow::Borrowed(raw.get()),
-        Args::Json(raw) => match serde_json::from_str::<Text<'_>>(raw.get()) {
+        Args::Json(raw) if raw.get().starts_with('{') => Some(Cow::Borrowed(raw.get())),
+        Args::Json(raw) if raw.get() == "null" => Some(Cow::Borrowed("{}")),
+        Args::Json(raw) => {
             // Doubly encoded: models do that too.
-            Ok(text) => Cow::Owned(object_of(text.into_decoded()).into_owned()),
-            Err(_) => Cow::Borrowed("{}"),
-        },
+            let text = serde_json::from_str::<Text<'_>>(raw.get()).ok()?;
+            Some(Cow::Owned(object_of(text.into_decoded())?.into_owned()))
+        }
         Args::Encoded(text) => object_of(text.decoded()),
-        Args::Freeform(text) => Cow::Owned(wrap_custom_input(text)),
+        Args::Freeform(text) => Some(Cow::Owned(wrap_custom_input(text))),
     }
 }
 
-fn object_of(text: Cow<'_, str>) -> Cow<'_, str> {
+fn object_of(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     if is_object(&text) {
-        return match text {
+        return Some(match text {
             Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
             Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
-        };
+        });
     }
-    match single_quotes_repaired(&text) {
-        Some(repaired) => Cow::Owned(repaired),
-        None => Cow::Borrowed("{}"),
+    let said = text.trim();
+    if said.is_empty() || said == "null" {
+        return Some(Cow::Borrowed("{}"));
     }
+    // Doubly encoded.
+    if said.starts_with('"')
+        && let Ok(inner) = serde_json::from_str::<Text<'_>>(said)
+        && is_object(&inner.decoded())
+    {
+        return Some(Cow::Owned(inner.decoded().trim().to_owned()));
+    }
+    single_quotes_repaired(said).map(Cow::Owned)
+}
+
+/// Whether the last thing that a candidate says is a call that got no arguments before its reply was stopped. It is no call
+/// without arguments: they never came.
+pub(crate) fn is_cut_off(candidate: &Candidate<'_>) -> bool {
+    let Some(PartKind::ToolCall(call)) = candidate.parts.last().map(|part| &part.kind) else { return false };
+    let is_stopped = candidate.finish.as_ref().is_some_and(|finish| !finish::is_whole(finish.reason));
+    is_stopped
+        && match &call.args {
+            // Claude's whole replies have it in place of what was cut.
+            Args::Json(raw) => raw.get() == "{}",
+            Args::Encoded(text) => text.decoded().trim().is_empty(),
+            Args::Freeform(text) => text.is_empty(),
+        }
+}
+
+/// Mends the arguments of calls in a reply that came whole: single quotes become double ones.
+///
+/// # Errors
+/// When `whole`, the reply says that it is whole, and arguments are no JSON: a client parses them, as those of streams.
+/// Those of a reply that was stopped stay as they are.
+pub(crate) fn settle<'a>(parts: &mut [Part<'a>], whole: bool) -> Result<(), CodecError> {
+    for part in parts {
+        let PartKind::ToolCall(call) = &mut part.kind else { continue };
+        let Args::Encoded(text) = &call.args else { continue };
+        let decoded = text.decoded();
+        let said = decoded.trim();
+        if said.is_empty() || serde_json::from_str::<IgnoredAny>(said).is_ok() {
+            continue;
+        }
+        match single_quotes_repaired(said) {
+            Some(repaired) => call.args = Args::Encoded(Text::plain(repaired)),
+            None if whole => {
+                let mut progress = Progress::default();
+                let _begun = progress.take(text.reborrow());
+                return finish::broken([&progress]).map_or(Ok(()), Err);
+            }
+            None => {}
+        }
+    }
+    Ok(())
 }
 
 /// The arguments as the text that OpenAI formats put into a string: unchanged, however broken, except that no
@@ -150,18 +209,13 @@ pub fn single_quotes_repaired(text: &str) -> Option<String> {
     is_object(&out).then_some(out)
 }
 
-/// Arguments of a format that has objects there. What is none is made one as by [`json_object`].
+/// Arguments of a format that has objects there. What is none is made one as by [`as_object`], or stays as it is.
 #[must_use]
 pub fn object(raw: &RawValue) -> Args<'_> {
     let args = Args::Json(Cow::Borrowed(raw));
     if raw.get().starts_with('{') {
         return args;
     }
-    raw_object(&args).map_or(Args::Encoded(Text::default()), |object| Args::Json(Cow::Owned(object)))
-}
-
-/// The arguments as a raw JSON object that a decoder can keep.
-#[must_use]
-pub fn raw_object(args: &Args<'_>) -> Option<Box<RawValue>> {
-    RawValue::from_string(json_object(args).into_owned()).ok()
+    let object = as_object(&args).and_then(|object| RawValue::from_string(object.into_owned()).ok());
+    object.map_or(args, |object| Args::Json(Cow::Owned(object)))
 }

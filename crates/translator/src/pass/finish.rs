@@ -23,9 +23,25 @@ pub fn chat_reason(reason: FinishReason) -> &'static str {
     }
 }
 
-/// Whether a reply that ends so says that it is whole. One that was stopped may be cut anywhere, within a call too (E186).
+/// Whether a reply that ends so is taken for whole. One that was stopped may be cut anywhere, within a call too (E186). A
+/// word that nobody here knows stops nothing: calls before it are run, as [`settle`] has it.
 pub(crate) fn is_whole(reason: FinishReason) -> bool {
-    matches!(reason, FinishReason::Stop | FinishReason::StopSequence | FinishReason::ToolUse)
+    !matches!(
+        reason,
+        FinishReason::Length
+            | FinishReason::ContextWindow
+            | FinishReason::Safety
+            | FinishReason::Refusal
+            | FinishReason::BadToolCall
+    )
+}
+
+/// Whether any format knows this word for the end of a reply: one that none knows is told.
+pub(crate) fn is_known(word: &str) -> bool {
+    let words = [from_chat(word), from_claude(word), from_gemini(word), from_responses(word)];
+    // Kiro's, and what the reply of a blocked prompt says.
+    words.iter().any(|reason| *reason != FinishReason::Other)
+        || matches!(word, "content_filtered" | "incomplete" | "unknown" | "FINISH_REASON_UNSPECIFIED")
 }
 
 /// What is wrong with the arguments of calls in a reply that says that it is whole: `None` for JSON, or no arguments.
@@ -38,13 +54,34 @@ pub(crate) fn broken<'p>(arguments: impl IntoIterator<Item = &'p Progress>) -> O
     }))
 }
 
+/// Whether a Chat Completions word says that the provider failed within the reply.
+/// Source: OpenRouter reference, "Streaming", "Handling errors during streaming", read 2026-11.
+pub(crate) fn is_failure(word: &str) -> bool {
+    word.eq_ignore_ascii_case("error")
+}
+
+/// What such a reply is told as.
+pub(crate) const FAILED: &str = "the provider ended the reply with an error";
+
 /// The reason that a Chat Completions word stands for; case does not matter.
 #[must_use]
 pub fn from_chat(word: &str) -> FinishReason {
     match word.to_ascii_lowercase().as_str() {
         "stop" => FinishReason::Stop,
         "tool_calls" | "function_call" => FinishReason::ToolUse,
-        "length" | "max_tokens" => FinishReason::Length,
+        // The second is DeepSeek's, for a reply that its service cut off.
+        "length" | "max_tokens" | "insufficient_system_resource" => FinishReason::Length,
+        "content_filter" => FinishReason::Safety,
+        _ => FinishReason::Other,
+    }
+}
+
+/// The reason that a Responses word stands for: a status, or why a response is incomplete. What is incomplete for a reason
+/// that nobody here knows is cut all the same.
+pub(crate) fn from_responses(word: &str) -> FinishReason {
+    match word {
+        "completed" => FinishReason::Stop,
+        "max_output_tokens" | "max_tokens" | "max_messages" => FinishReason::Length,
         "content_filter" => FinishReason::Safety,
         _ => FinishReason::Other,
     }

@@ -205,8 +205,9 @@ impl Stage {
     /// Takes over what its way tells of what was lost.
     fn tell(&mut self) {
         let losses = match &mut self.way {
-            Way::Hub { decoder, meter, .. } => {
+            Way::Hub { decoder, encoder, meter, .. } => {
                 meter.unread(decoder.unread());
+                meter.encoder(encoder.losses());
                 meter.losses()
             }
             Way::Pair(stream) => stream.losses(),

@@ -124,7 +124,7 @@ impl Codec for ChatCodec {
 
     fn can_say(&self, rare: Rare<'_>, _scope: ReplyScope) -> bool {
         match rare {
-            Rare::Thoughts | Rare::Chain | Rare::Call | Rare::Candidate => true,
+            Rare::Thoughts | Rare::Chain | Rare::Call | Rare::CutCall | Rare::Candidate => true,
             // State has no slot but where Google's own endpoint has it.
             Rare::Signature(Bearer::Call, signature) => signature.issuer == Issuer::Gemini,
             Rare::Opaque(opaque) => opaque.format == CHAT && opaque.kind == "audio",

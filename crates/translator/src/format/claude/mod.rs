@@ -111,6 +111,8 @@ impl Codec for ClaudeCodec {
     fn can_say(&self, rare: Rare<'_>, scope: ReplyScope) -> bool {
         match rare {
             Rare::Thoughts | Rare::Redacted | Rare::Call | Rare::StopSequence | Rare::Sealed => true,
+            // An event brings arguments as they came, and they may end anywhere.
+            Rare::CutCall => scope.stream,
             // Texts and calls are not signed here: only Gemini's state follows them in an empty thought.
             Rare::Signature(bearer, signature) => {
                 bearer == Bearer::Thought || signature.issuer == Issuer::Gemini

@@ -11,7 +11,7 @@ use crate::codec::{CodecError, ReplyContext};
 use crate::json::read::each;
 use crate::json::{Raw, Text, Writer};
 use crate::model::{Bind, Candidate, Finish, Issuer, Part, PartKind, Reasoning, Response, ToolCall};
-use crate::pass::args::json_object;
+use crate::pass::args::{as_object, is_cut_off};
 use crate::pass::finish::{claude_reason, from_claude, settle};
 use crate::pass::ids::generated_id;
 use crate::splice::TopLevel;
@@ -56,6 +56,12 @@ fn check<'a>(
     }
 }
 
+/// What goes out of a candidate. Half a call is none.
+fn said<'p, 'a>(candidate: &'p Candidate<'a>) -> impl Iterator<Item = &'p Part<'a>> {
+    let cut = usize::from(is_cut_off(candidate));
+    candidate.parts.iter().take(candidate.parts.len() - cut)
+}
+
 /// Why a body is no reply.
 pub(super) fn not_a_reply(body: &[u8]) -> CodecError {
     let told = crate::pass::errors::probe_error(body).message;
@@ -98,7 +104,7 @@ pub(super) fn encode(response: &Response<'_>, context: &ReplyContext) -> Vec<u8>
     w.key("content");
     w.begin_array();
     let mut ids = CallIds::new(&context.seed);
-    for part in &candidate.parts {
+    for part in said(candidate) {
         write_block(&mut w, part, &mut ids, response.source, context);
     }
     let mut used = response.usage.unwrap_or_default();
@@ -174,8 +180,10 @@ fn write_block(w: &mut Writer, part: &Part<'_>, ids: &mut CallIds, source: &str,
         PartKind::Refusal(text) => write_text(w, text, None),
         PartKind::Reasoning(reasoning) => write_reasoning(w, part, reasoning),
         PartKind::ToolCall(call) => {
+            // Half a call is none: a client would run it.
+            let Some(input) = as_object(&call.args) else { return };
             let extras: &[_] = if native { &part.extras } else { &[] };
-            write_call(w, extras, call, ids.next(&call.id), context);
+            write_call(w, (extras, call, &input), ids.next(&call.id), context);
         }
         PartKind::Server(server) if server.format == CLAUDE => w.raw(server.raw.get()),
         PartKind::Opaque(opaque) if opaque.format == CLAUDE => w.raw(opaque.raw.get()),
@@ -269,8 +277,7 @@ pub(super) fn write_thoughts(w: &mut Writer, texts: &[Text<'_>]) {
 
 fn write_call(
     w: &mut Writer,
-    extras: &[(Cow<'_, str>, &serde_json::value::RawValue)],
-    call: &ToolCall<'_>,
+    (extras, call, input): (&[(Cow<'_, str>, &serde_json::value::RawValue)], &ToolCall<'_>, &str),
     id: &str,
     context: &ReplyContext,
 ) {
@@ -278,7 +285,7 @@ fn write_call(
     w.field_string("type", "tool_use");
     w.field_string("id", id);
     w.field_string("name", context.names.declared(&call.name));
-    w.field_raw("input", &json_object(&call.args));
+    w.field_raw("input", input);
     for (key, raw) in extras {
         w.field_raw(key, raw.get());
     }

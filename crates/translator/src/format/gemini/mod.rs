@@ -134,6 +134,7 @@ impl Codec for GeminiCodec {
     fn can_say(&self, rare: Rare<'_>, scope: ReplyScope) -> bool {
         match rare {
             Rare::Thoughts | Rare::Signature(..) | Rare::Call | Rare::Candidate => true,
+            Rare::FinishWord(word) => reply::is_own_word(word),
             Rare::Server(part) => dialect::is_family(part.format) || grounding::is_search(part),
             Rare::Opaque(opaque) => dialect::is_family(opaque.format),
             Rare::Media(media) => !matches!(media.source, MediaSource::Parts(_)),

@@ -131,7 +131,9 @@ impl Codec for ResponsesCodec {
 
     fn can_say(&self, rare: Rare<'_>, scope: ReplyScope) -> bool {
         match rare {
-            Rare::Thoughts | Rare::Chain | Rare::Redacted | Rare::Call | Rare::Candidate => true,
+            Rare::Thoughts | Rare::Chain | Rare::Redacted | Rare::Call | Rare::CutCall | Rare::Candidate => {
+                true
+            }
             // The state of texts and calls follows in an item of its own.
             Rare::Signature(bearer, signature) => bearer == Bearer::Thought || stream::is_carried(signature),
             Rare::Server(part) => {

@@ -5,6 +5,7 @@
 
 mod agents;
 mod bodies;
+mod cut;
 mod replies;
 mod requests;
 mod table;

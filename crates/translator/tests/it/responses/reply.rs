@@ -74,7 +74,13 @@ fn b51_b52_why_a_response_ended() {
             json!({"id":"r","status":"incomplete","incomplete_details":{"reason":"content_filter"},"output":[]}),
             FinishReason::Safety,
         ),
-        (json!({"id":"r","status":"incomplete","output":[]}), FinishReason::Other),
+        // What is not whole is cut, whatever the reason.
+        (json!({"id":"r","status":"incomplete","output":[]}), FinishReason::Length),
+        (
+            json!({"id":"r","status":"incomplete","incomplete_details":{"reason":"moonshine"},"output":[call]}),
+            FinishReason::Length,
+        ),
+        (json!({"id":"r","status":"cancelled","output":[text]}), FinishReason::Length),
     ] {
         let text = body.to_string();
         let response = codec(RS).decode_reply(text.as_bytes(), &context()).unwrap();

@@ -22,6 +22,8 @@ pub enum End {
     Stop,
     Length,
     Filter,
+    /// With a word that nobody knows.
+    Other(&'static str),
     /// The provider says that it failed.
     Fails,
     /// The connection breaks off.
@@ -88,10 +90,10 @@ impl Script {
         self.arguments().iter().all(Option::is_some)
     }
 
-    /// The calls, where all arguments are objects.
+    /// The calls whose arguments are objects.
     pub fn called(&self) -> Vec<(String, Value)> {
-        let known = self.arguments().into_iter().flatten().enumerate();
-        known.map(|(at, arguments)| (name(at), arguments)).collect()
+        let all = self.arguments().into_iter().enumerate();
+        all.filter_map(|(at, arguments)| Some((name(at), arguments?))).collect()
     }
 }
 
@@ -128,6 +130,7 @@ pub fn script() -> impl Strategy<Value = Script> {
         5 => Just(End::Stop),
         2 => Just(End::Length),
         1 => Just(End::Filter),
+        1 => Just(End::Other("needle_word")),
         2 => Just(End::Fails),
         2 => Just(End::Cut),
     ];
@@ -203,6 +206,7 @@ fn chat(script: &Script) -> Vec<u8> {
         End::Stop => "stop",
         End::Length => "length",
         End::Filter => "content_filter",
+        End::Other(word) => word,
         End::Fails => {
             out.push(json!({"error":{"message":FAILURE,"code":"server_error"}}));
             return sse(&out);
@@ -273,6 +277,7 @@ fn claude(script: &Script) -> Vec<u8> {
         End::Stop => "end_turn",
         End::Length => "max_tokens",
         End::Filter => "refusal",
+        End::Other(word) => word,
         End::Fails => {
             out.push(json!({"type":"error","error":{"type":"overloaded_error","message":FAILURE}}));
             return sse(&out);
@@ -356,6 +361,7 @@ fn responses(script: &Script) -> Vec<u8> {
         End::Stop => ("response.completed", "completed", None),
         End::Length => ("response.incomplete", "incomplete", Some("max_output_tokens")),
         End::Filter => ("response.incomplete", "incomplete", Some("content_filter")),
+        End::Other(word) => ("response.incomplete", "incomplete", Some(word)),
         End::Fails => {
             response["error"] = json!({"code":"server_error","message":FAILURE});
             ("response.failed", "failed", None)
@@ -397,6 +403,7 @@ fn gemini(script: &Script, wraps: bool) -> Vec<u8> {
         End::Stop => Some("STOP"),
         End::Length => Some("MAX_TOKENS"),
         End::Filter => Some("SAFETY"),
+        End::Other(word) => Some(word),
         End::Fails | End::Cut => None,
     };
     if let Some(reason) = reason {
@@ -459,6 +466,7 @@ fn kiro(script: &Script) -> Vec<u8> {
     let reason = match script.end {
         End::Length => "MAX_TOKENS",
         End::Filter => "CONTENT_FILTERED",
+        End::Other(word) => word,
         _ => "END_TURN",
     };
     if whole {

@@ -11,7 +11,7 @@ use crate::json::Text;
 use crate::json::read::Reading;
 use crate::model::{Candidate, Finish, Part, PartKind, Response};
 use crate::pass::errors::probe_error;
-use crate::pass::finish;
+use crate::pass::{args, finish};
 use crate::splice::TopLevel;
 
 pub(in super::super) fn decode(body: &[u8]) -> Result<Response<'_>, CodecError> {
@@ -71,8 +71,13 @@ fn candidate(choice: wire::Choice<'_>, place: usize) -> Result<Candidate<'_>, Co
         (None, None) => return Err(wire::wrong("message", "missing")),
     };
     // An empty text says nothing, unless something hangs on it.
-    let parts: Vec<_> = parts.into_iter().filter(|part| !is_nothing(part)).collect();
-    let finish = wire::filled(choice.finish_reason).map(|word| finish_of(word.into_decoded(), &parts));
+    let mut parts: Vec<_> = parts.into_iter().filter(|part| !is_nothing(part)).collect();
+    let word = wire::filled(choice.finish_reason).map(Text::into_decoded);
+    if word.as_deref().is_some_and(finish::is_failure) {
+        return Err(CodecError::protocol(finish::FAILED));
+    }
+    args::settle(&mut parts, word.as_deref().map(finish::from_chat).is_none_or(finish::is_whole))?;
+    let finish = word.map(|word| finish_of(word, &parts));
     Ok(Candidate {
         index: choice.index.unwrap_or_else(|| u32::try_from(place).unwrap_or(u32::MAX)),
         parts,

@@ -209,7 +209,7 @@ impl Choice {
     /// Once per choice: a second word changes nothing (B53). Source for the reason: B51, B52.
     ///
     /// # Errors
-    /// When it says that all is well and the arguments of a call are no JSON, or cut (B68, E185).
+    /// When it says that all is well and the arguments of a call are no JSON, or cut (B68, E185); or that it failed.
     pub(super) fn finish(
         &mut self,
         word: Option<Cow<'_, str>>,
@@ -217,6 +217,9 @@ impl Choice {
         sink: Sink<'_>,
     ) -> Result<(), CodecError> {
         self.finished = true;
+        if word.as_deref().is_some_and(finish::is_failure) {
+            return Err(CodecError::protocol(finish::FAILED));
+        }
         let reason = word.as_deref().map_or(FinishReason::Stop, finish::from_chat);
         if let Some(error) = self.calls.broken().filter(|_| finish::is_whole(reason)) {
             return Err(error);

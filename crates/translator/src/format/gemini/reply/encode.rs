@@ -11,7 +11,7 @@ use crate::codec::ReplyContext;
 use crate::json::{Text, Writer};
 use crate::model::{Args, Finish};
 use crate::model::{Candidate, Media, MediaSource, Part, PartKind, Reasoning, Response, ToolCall};
-use crate::pass::args::{freeform, json_object, wrap_custom_input};
+use crate::pass::args::{as_object, freeform, is_cut_off, wrap_custom_input};
 use crate::pass::finish::gemini_reason;
 use cliproxy_core::FinishReason;
 
@@ -58,7 +58,8 @@ fn write_candidate(w: &mut Writer, candidate: &Candidate<'_>, context: &ReplyCon
     w.begin_array();
     let mut calls = 0;
     let (mut said, mut grounds) = (false, Grounds::default());
-    for part in &candidate.parts {
+    let cut = usize::from(is_cut_off(candidate));
+    for part in candidate.parts.iter().take(candidate.parts.len() - cut) {
         if let PartKind::Server(server) = &part.kind
             && !is_family(server.format)
         {
@@ -109,7 +110,8 @@ pub(in super::super) fn write_finish(w: &mut Writer, finish: Option<&Finish<'_>>
     w.field_string("finishReason", word);
 }
 
-fn is_own_word(word: &str) -> bool {
+/// Whether a word for the end has the form of Google's.
+pub(in super::super) fn is_own_word(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
 }
 
@@ -131,7 +133,10 @@ fn write_part(
         }
         PartKind::Reasoning(reasoning) => return write_reasoning(w, (part, own), reasoning),
         PartKind::ToolCall(call) => {
-            write_call(w, (part, own), call, context, &call_id(&call.id, context, candidate, *calls));
+            // Half a call is none: a client would run it.
+            let Some(args) = as_object(&call.args) else { return false };
+            let id = call_id(&call.id, context, candidate, *calls);
+            write_call(w, (part, own), (call, &args), context, &id);
             *calls += 1;
         }
         PartKind::Media(media) => {
@@ -189,7 +194,7 @@ fn end(w: &mut Writer, part: &Part<'_>, own: Own<'_>) {
 fn write_call(
     w: &mut Writer,
     (part, own): (&Part<'_>, Own<'_>),
-    call: &ToolCall<'_>,
+    (call, args): (&ToolCall<'_>, &str),
     context: &ReplyContext,
     id: &str,
 ) {
@@ -198,7 +203,7 @@ fn write_call(
     w.begin_object();
     w.field_string("id", id);
     w.field_string("name", context.names.declared(&call.name));
-    w.field_raw("args", &json_object(&call.args));
+    w.field_raw("args", args);
     for (key, raw) in own {
         if let Some(key) = key.strip_prefix("functionCall.") {
             w.field_raw(key, raw.get());
@@ -229,10 +234,10 @@ pub(in super::super) fn write_media(w: &mut Writer, media: &Media<'_>) {
     }
 }
 
-/// The arguments of a call that was read from a stream, as an object.
-pub(in super::super) fn arguments(custom: bool, text: Text<'_>) -> String {
+/// The arguments of a call that was read from a stream, as an object; `None` where they are none.
+pub(in super::super) fn arguments(custom: bool, text: Text<'_>) -> Option<String> {
     match custom {
-        true => wrap_custom_input(&freeform(&Args::Freeform(text))),
-        false => json_object(&Args::Encoded(text)).into_owned(),
+        true => Some(wrap_custom_input(&freeform(&Args::Freeform(text)))),
+        false => as_object(&Args::Encoded(text)).map(Cow::into_owned),
     }
 }

@@ -9,7 +9,9 @@ use super::super::{call_id, carrier, error, shown_id, shown_model, usage};
 use crate::aggregate::GROUNDING;
 use crate::codec::{ReplyContext, StreamEncoder};
 use crate::json::{Text, Writer};
+use crate::loss::{Loss, NO_OBJECT, loss};
 use crate::model::{Bind, BlockKind, Delta, Event, Finish, Signature, Start};
+use crate::pass::finish::is_whole;
 
 /// What every chunk begins with, up to its candidates.
 const HEAD: &[u8] = br#"{"candidates":["#;
@@ -25,11 +27,14 @@ pub(in super::super) struct Encoder {
     /// `,"modelVersion":…,"responseId":…}` and the end of the frame; empty before the start.
     tail: Vec<u8>,
     blocks: Vec<Block>,
+    /// A call that ended without arguments: it was cut if its reply ends here and was stopped.
+    bare: Option<(u32, Call)>,
     /// How many calls each candidate made.
     calls: Vec<(u32, u32)>,
     finishes: Vec<(u32, Finish<'static>)>,
     grounds: Grounds,
     usage: Usage,
+    losses: Vec<Loss>,
     over: bool,
 }
 
@@ -60,6 +65,8 @@ struct Call {
     custom: bool,
     args: Text<'static>,
     signature: Option<Signature<'static>>,
+    /// Something else began behind it: it was not what the reply ended in.
+    followed: bool,
 }
 
 impl Encoder {
@@ -69,10 +76,12 @@ impl Encoder {
             dialect,
             tail: Vec::new(),
             blocks: Vec::with_capacity(2),
+            bare: None,
             calls: Vec::new(),
             finishes: Vec::new(),
             grounds: Grounds::default(),
             usage: Usage::default(),
+            losses: Vec::new(),
             over: false,
         }
     }
@@ -141,6 +150,11 @@ impl Encoder {
     }
 
     fn block_start(&mut self, id: u32, candidate: u32, kind: BlockKind<'_>, out: &mut Vec<u8>) {
+        for block in self.blocks.iter_mut().filter(|block| block.candidate == candidate) {
+            if let Kind::Call(call) = &mut block.kind {
+                call.followed = true;
+            }
+        }
         let kind = match kind {
             BlockKind::Text | BlockKind::Refusal => Kind::Text,
             BlockKind::Reasoning => Kind::Reasoning { summarised: false },
@@ -152,6 +166,7 @@ impl Encoder {
                     custom,
                     args: Text::default(),
                     signature: None,
+                    followed: false,
                 })
             }
             BlockKind::Media(media) => {
@@ -219,13 +234,25 @@ impl Encoder {
         let Some(place) = self.blocks.iter().rposition(|block| block.id == id) else { return };
         let Block { candidate, kind, .. } = self.blocks.remove(place);
         let Kind::Call(call) = kind else { return };
+        if call.args.is_empty() && !call.followed {
+            self.bare = Some((candidate, call));
+            return;
+        }
+        self.call(candidate, call, out);
+    }
+
+    fn call(&mut self, candidate: u32, call: Call, out: &mut Vec<u8>) {
+        let Some(args) = arguments(call.custom, call.args) else {
+            // Half a call is none: a client would run it.
+            return loss(&mut self.losses, "message.tool_call", NO_OBJECT);
+        };
         let mut w = Writer::default();
         w.begin_object();
         w.key("functionCall");
         w.begin_object();
         w.field_string("id", &call.id);
         w.field_string("name", &call.name);
-        w.field_raw("args", one_line(&arguments(call.custom, call.args)).as_str());
+        w.field_raw("args", &one_line(&args));
         w.end_object();
         if let Some(signature) = &call.signature {
             w.field_text("thoughtSignature", &carrier::for_client(signature, Bind::Own));
@@ -235,10 +262,27 @@ impl Encoder {
         self.part(candidate, out, |out| out.extend_from_slice(&json));
     }
 
+    /// What follows a call without arguments tells whether they never came.
+    fn settle_bare(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+        let cut = match event {
+            Event::Usage(_) | Event::Ping | Event::Raw { .. } => return,
+            Event::Finish { candidate, finish } => {
+                !is_whole(finish.reason) && self.bare.as_ref().is_some_and(|(of, _)| of == candidate)
+            }
+            _ => false,
+        };
+        match self.bare.take() {
+            Some(_) if cut => loss(&mut self.losses, "message.tool_call", NO_OBJECT),
+            Some((candidate, call)) => self.call(candidate, call, out),
+            None => {}
+        }
+    }
+
     /// The last chunk: why every candidate ended, and what it cost.
     fn end(&mut self, out: &mut Vec<u8>) {
         let open: Vec<u32> = self.blocks.iter().map(|block| block.id).collect();
         open.into_iter().for_each(|block| self.block_stop(block, out));
+        self.settle_bare(&Event::End, out);
         self.finishes.sort_by_key(|(candidate, _)| *candidate);
         let finishes = std::mem::take(&mut self.finishes);
         self.open(out);
@@ -288,6 +332,9 @@ impl StreamEncoder for Encoder {
         if self.over {
             return;
         }
+        if self.bare.is_some() {
+            self.settle_bare(&event, out);
+        }
         match event {
             Event::Start(start) => self.start(&start),
             Event::BlockStart { block, candidate, kind } => self.block_start(block, candidate, kind, out),
@@ -325,5 +372,9 @@ impl StreamEncoder for Encoder {
         if !std::mem::replace(&mut self.over, true) {
             error::encode_event(error, out);
         }
+    }
+
+    fn losses(&self) -> &[Loss] {
+        &self.losses
     }
 }

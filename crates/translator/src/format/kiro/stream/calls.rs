@@ -132,7 +132,8 @@ impl Call {
     pub(in super::super) fn settled(&self) -> Arguments {
         let text = self.arguments.trim();
         if text.is_empty() {
-            return Arguments::Json("{}".to_owned());
+            // Those of one that never ended never came.
+            return if self.stopped { Arguments::Json("{}".to_owned()) } else { Arguments::Cut };
         }
         if is_json(text) {
             return Arguments::Json(text.to_owned());
@@ -207,7 +208,7 @@ mod tests {
     use super::*;
 
     fn settled(arguments: &str) -> Arguments {
-        Call { arguments: arguments.to_owned(), ..Call::default() }.settled()
+        Call { arguments: arguments.to_owned(), stopped: true, ..Call::default() }.settled()
     }
 
     #[test]
@@ -229,5 +230,6 @@ mod tests {
         ] {
             assert_eq!(settled(arguments), expected, "{arguments}");
         }
+        assert_eq!(Call::default().settled(), Arguments::Cut);
     }
 }

@@ -10,7 +10,9 @@ use crate::codec::CodecError;
 use crate::json::read::{at, filled, misread, plain};
 use crate::json::{self, Raw, Text};
 use crate::model::{Candidate, Finish, Part, PartKind, Response};
+use crate::pass::args;
 use crate::pass::errors::probe_error;
+use crate::pass::finish::{from_responses, is_whole};
 use crate::splice::TopLevel;
 
 pub(in super::super) fn decode(body: &[u8]) -> Result<Response<'_>, CodecError> {
@@ -34,6 +36,7 @@ pub(in super::super) fn response(mut wire: wire::Response<'_>) -> Result<Respons
     parts.retain(|part| {
         !matches!(&part.kind, PartKind::Text { text, citations: None } if text.is_empty() && part.signature.is_none())
     });
+    args::settle(&mut parts, is_whole(finish.reason))?;
     let logprobs = logprobs(&mut parts);
     let mut used = wire.usage.map(usage::decode);
     let searches = parts.iter().filter(|part| matches!(part.kind, PartKind::Server(_))).count();
@@ -92,14 +95,15 @@ pub(in super::super) fn finish_of<'a>(wire: &wire::Response<'a>) -> Finish<'a> {
     let status = filled(wire.status);
     let details: Details<'a> =
         wire.incomplete_details.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
-    if status.as_ref().is_some_and(|status| *status == "incomplete") {
+    if let Some(status) = status.as_ref().filter(|status| is_cut(status)) {
+        // Why it is cut may be a word that nobody here knows.
         let native = plain(details.reason);
-        let reason = match &*native {
-            "max_output_tokens" | "max_tokens" | "max_messages" => FinishReason::Length,
-            "content_filter" => FinishReason::Safety,
-            _ => FinishReason::Other,
+        let native = if native.is_empty() { status.clone().into_decoded() } else { native };
+        let reason = match from_responses(&native) {
+            FinishReason::Safety => FinishReason::Safety,
+            _ => FinishReason::Length,
         };
-        return Finish { native: Some(native).filter(|text| !text.is_empty()), ..Finish::new(reason) };
+        return Finish { native: Some(native), ..Finish::new(reason) };
     }
     let mut calls = false;
     let mut refused = false;
@@ -123,6 +127,11 @@ pub(in super::super) fn finish_of<'a>(wire: &wire::Response<'a>) -> Finish<'a> {
     };
     let native = status.map(Text::into_decoded);
     Finish { native, stop_sequence, ..Finish::new(reason) }
+}
+
+/// Whether a response of this status is not whole, whatever the reason.
+fn is_cut(status: &Text<'_>) -> bool {
+    *status == "incomplete" || *status == "cancelled"
 }
 
 fn is_refusal(content: &RawValue) -> bool {

@@ -1,0 +1,231 @@
+//! Calls that a model never finished, and words for the end that nobody knows: neither is made a good end without a word.
+//! Source: issue 4, "Proof"; translation.md B51, B52, B68, B92, E186.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::replies::exchange;
+use crate::grid::{REGISTRY, codec};
+use crate::wire::script::{End, Script, Step, stream};
+
+/// Whose clients have objects for arguments.
+const OBJECTS: [&str; 3] = ["gemini", "gemini-cli", "claude"];
+
+/// The providers whose arguments are text.
+const TEXTS: [&str; 4] = ["openai", "claude", "openai-response", "codex"];
+
+fn steps(arguments: &str) -> Vec<Step> {
+    vec![Step::Say(vec!["said".to_owned()]), Step::Call(vec![arguments.to_owned()])]
+}
+
+/// A stream of the provider's as its client gets it, and what of it is told to be lost.
+fn streamed(
+    provider: &str,
+    client: &str,
+    steps: Vec<Step>,
+    end: End,
+) -> Result<(String, Vec<String>), String> {
+    let bytes = stream(provider, &Script { steps, end, counts: None, repeats: true });
+    let mut pipe = REGISTRY.stream(exchange(client, provider, false)).unwrap();
+    let mut out = Vec::new();
+    pipe.push(&Bytes::from(bytes), &mut out)
+        .and_then(|()| pipe.finish(&mut out))
+        .map_err(|error| error.to_string())?;
+    let losses = pipe.losses().iter().map(|loss| loss.what.to_string()).collect();
+    Ok((String::from_utf8(out).unwrap(), losses))
+}
+
+/// The same of a whole reply.
+fn whole(provider: &str, client: &str, reply: &Value) -> Result<(Value, Vec<String>), String> {
+    let body = Bytes::from(reply.to_string());
+    let done = REGISTRY
+        .translate_whole(&exchange(client, provider, false), &body)
+        .map_err(|error| error.to_string())?;
+    let losses = done.losses.iter().map(|loss| loss.what.to_string()).collect();
+    Ok((serde_json::from_slice(&done.body).unwrap(), losses))
+}
+
+/// A whole reply that says something and makes one call.
+fn reply(provider: &str, arguments: &str, end: &str) -> Value {
+    match provider {
+        "openai" => json!({"id": "c", "model": "m", "choices": [{"index": 0, "finish_reason": end,
+            "message": {"role": "assistant", "content": "said", "tool_calls": [{"id": "call_1", "type": "function",
+                "function": {"name": "f", "arguments": arguments}}]}}]}),
+        "openai-response" => json!({"id": "resp_1", "object": "response", "model": "m",
+            "status": if end == "completed" { end } else { "incomplete" },
+            "incomplete_details": if end == "completed" { Value::Null } else { json!({"reason": end}) },
+            "output": [
+                {"type": "message", "id": "msg_1", "role": "assistant", "content": [{"type": "output_text", "text": "said", "annotations": []}]},
+                {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "f", "arguments": arguments}]}),
+        "claude" => {
+            json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "stop_reason": end,
+            "content": [{"type": "text", "text": "said"},
+                {"type": "tool_use", "id": "toolu_1", "name": "f", "input": serde_json::from_str::<Value>(arguments).unwrap()}],
+            "usage": {"input_tokens": 1, "output_tokens": 1}})
+        }
+        other => panic!("{other}"),
+    }
+}
+
+fn is_called(reply: &str) -> bool {
+    ["functionCall", "tool_use\"", "function_call\"", "tool_calls\":[{"]
+        .iter()
+        .any(|word| reply.contains(word))
+}
+
+#[test]
+fn half_a_call_is_none_where_arguments_are_objects_and_that_is_told() {
+    // Arguments that never came at all are no call without arguments.
+    for arguments in ["{\"path\":\"/etc", "{", ""] {
+        for provider in TEXTS {
+            for end in [End::Length, End::Filter] {
+                for client in OBJECTS.into_iter().filter(|client| client.starts_with("gemini")) {
+                    let (out, losses) = streamed(provider, client, steps(arguments), end.clone()).unwrap();
+                    let what = format!("{provider} to {client}: {arguments:?}: {out}");
+                    assert!(out.contains("said") && !is_called(&out), "{what}");
+                    assert!(losses.contains(&"message.tool_call".to_owned()), "{losses:?}: {what}");
+                    let word = if end == End::Length { "MAX_TOKENS" } else { "SAFETY" };
+                    assert!(out.contains(word), "{what}");
+                }
+            }
+        }
+        for (provider, end) in [("openai", "length"), ("openai-response", "max_output_tokens")] {
+            for client in OBJECTS {
+                let (body, losses) = whole(provider, client, &reply(provider, arguments, end)).unwrap();
+                let out = body.to_string();
+                let what = format!("{provider} to {client}: {arguments:?}: {out}");
+                assert!(out.contains("said") && !is_called(&out), "{what}");
+                assert_eq!(losses, ["message.tool_call"], "{what}");
+                assert!(out.contains("MAX_TOKENS") || body["stop_reason"] == "max_tokens", "{what}");
+            }
+        }
+    }
+    // Where arguments are text, and in streams of Claude's, they go as they came: the end says that they were cut.
+    for client in ["openai", "openai-response", "claude"] {
+        let end = End::Length;
+        for provider in
+            TEXTS.into_iter().filter(|provider| codec(provider).family() != codec(client).family())
+        {
+            let (out, losses) = streamed(provider, client, steps("{\"path\":\"/etc"), end.clone()).unwrap();
+            assert!(out.contains("/etc") && losses.is_empty(), "{provider} to {client}: {losses:?}: {out}");
+        }
+    }
+}
+
+/// A call that was whole before the limit was reached stays one, also without arguments.
+#[test]
+fn calls_that_were_whole_before_the_reply_was_cut_stay() {
+    for provider in TEXTS {
+        for client in ["gemini", "gemini-cli"] {
+            for (arguments, args) in [("{}", "\"args\":{}"), ("{\"a\":1}", "\"args\":{\"a\":1}")] {
+                let (out, losses) = streamed(provider, client, steps(arguments), End::Length).unwrap();
+                assert!(out.contains(args) && losses.is_empty(), "{provider} to {client}: {losses:?}: {out}");
+            }
+            // Without arguments at all, and something follows.
+            let mut more = steps("");
+            more.push(Step::Call(vec!["{\"b\":".to_owned()]));
+            let (out, losses) = streamed(provider, client, more, End::Length).unwrap();
+            assert!(out.contains("tool_0") && !out.contains("tool_1"), "{provider} to {client}: {out}");
+            assert_eq!(losses, ["message.tool_call"], "{provider} to {client}");
+            // And at a good end.
+            let (out, losses) = streamed(provider, client, steps(""), End::Stop).unwrap();
+            assert!(out.contains("\"args\":{}") && losses.is_empty(), "{provider} to {client}: {out}");
+        }
+    }
+}
+
+#[test]
+fn arguments_that_are_no_json_fail_a_whole_reply_as_they_fail_a_stream() {
+    for (provider, ends) in
+        [("openai", ["tool_calls", "stop"]), ("openai-response", ["completed", "completed"])]
+    {
+        for client in ["openai", "claude", "openai-response", "gemini"] {
+            if codec(provider).family() == codec(client).family() {
+                continue;
+            }
+            for end in ends {
+                for (arguments, why) in [
+                    ("{\"path\":\"/etc", "within the arguments"),
+                    ("read it", "no JSON"),
+                    ("{\"a\":1}{}", "no JSON"),
+                ] {
+                    let error = whole(provider, client, &reply(provider, arguments, end)).unwrap_err();
+                    assert!(error.contains(why), "{provider} to {client}: {arguments}: {error}");
+                }
+                // Single quotes are mended, for all clients alike.
+                let (body, losses) = whole(provider, client, &reply(provider, "{'a': 'b'}", end)).unwrap();
+                let out = body.to_string().replace("\\\"", "\"").replace(' ', "");
+                assert!(out.contains("{\"a\":\"b\"}") && losses.is_empty(), "{provider} to {client}: {out}");
+            }
+        }
+    }
+    // A word that nobody knows is no excuse.
+    assert!(whole("openai", "claude", &reply("openai", "{\"a\":", "moonshine")).is_err());
+}
+
+/// The words of no format: what becomes of them, and that it is told.
+#[test]
+fn words_for_the_end_that_nobody_knows_are_told() {
+    for (provider, word, claude, chat) in [
+        ("openai", "moonshine", "end_turn", "stop"),
+        ("openai", "eos", "end_turn", "stop"),
+        ("claude", "moonshine", "end_turn", "stop"),
+        ("openai-response", "moonshine", "max_tokens", "length"),
+        ("codex", "moonshine", "max_tokens", "length"),
+        ("gemini", "MOONSHINE", "end_turn", "stop"),
+        ("gemini", "OTHER", "end_turn", "stop"),
+        ("gemini", "MALFORMED_FUNCTION_CALL", "end_turn", "stop"),
+        ("antigravity", "MOONSHINE", "end_turn", "stop"),
+        ("kiro", "MOONSHINE", "end_turn", "stop"),
+    ] {
+        for (client, end) in [("claude", claude), ("openai", chat), ("gemini", "")] {
+            if codec(provider).family() == codec(client).family() {
+                continue;
+            }
+            let steps = vec![Step::Say(vec!["said".to_owned()])];
+            let (out, losses) = streamed(provider, client, steps, End::Other(word)).unwrap();
+            assert!(out.contains(&format!("\"{end}")), "{provider} to {client}: {out}");
+            // Gemini's own words go to Gemini's clients.
+            let arrives = client == "gemini" && provider == "antigravity";
+            let told: &[&str] = if arrives { &[] } else { &["finish_reason"] };
+            assert_eq!(losses, told, "{provider} to {client}: {word}: {out}");
+        }
+    }
+    // In whole replies, too; and words that are known are told by the client's own.
+    for (word, told) in
+        [("moonshine", 1), ("tool_calls", 0), ("length", 0), ("insufficient_system_resource", 0)]
+    {
+        let (body, losses) = whole("openai", "claude", &reply("openai", "{\"a\":1}", word)).unwrap();
+        assert_eq!(losses.len(), told, "{word}: {losses:?}");
+        let end = if told == 1 || word == "tool_calls" { "tool_use" } else { "max_tokens" };
+        assert_eq!(body["stop_reason"], end, "{word}");
+    }
+    // Gemini's own words go to Gemini's clients, whoever says them.
+    let (out, losses) =
+        streamed("claude", "gemini", vec![Step::Say(vec!["a".to_owned()])], End::Other("BLOCKLIST")).unwrap();
+    assert!(out.contains("BLOCKLIST") && losses.is_empty(), "{losses:?}: {out}");
+}
+
+/// A provider that says that it failed did not answer.
+#[test]
+fn a_reply_that_ends_in_an_error_is_none() {
+    for client in ["claude", "openai-response", "gemini"] {
+        let steps = vec![Step::Say(vec!["said".to_owned()])];
+        let error = streamed("openai", client, steps, End::Other("error")).unwrap_err();
+        assert!(error.contains("ended the reply with an error"), "{error}");
+        let error = whole("openai", client, &reply("openai", "{}", "error")).unwrap_err();
+        assert!(error.contains("ended the reply with an error"), "{error}");
+    }
+}
+
+/// What Claude writes in place of arguments that were cut.
+#[test]
+fn an_empty_input_at_the_limit_of_a_whole_reply_of_claude_s_is_half_a_call() {
+    for client in ["gemini", "gemini-cli"] {
+        let (body, losses) = whole("claude", client, &reply("claude", "{}", "max_tokens")).unwrap();
+        assert!(!is_called(&body.to_string()), "{body}");
+        assert_eq!(losses, ["message.tool_call"]);
+        let (body, losses) = whole("claude", client, &reply("claude", "{}", "tool_use")).unwrap();
+        assert!(is_called(&body.to_string()) && losses.is_empty(), "{body} {losses:?}");
+    }
+}
