@@ -10,6 +10,8 @@ pub struct ProfileHints {
     pub keeps_reasoning_text: Option<bool>,
     /// The provider refuses members outside its documented format.
     pub strict: Option<bool>,
+    /// The provider refuses ids of calls that are longer than 40 characters.
+    pub short_call_ids: Option<bool>,
     /// The model takes `system` messages inside the conversation.
     pub inline_system: Option<bool>,
     /// The provider understands `role: developer`.
@@ -123,14 +125,20 @@ impl ProfileRules {
     /// What the rules say of a target.
     pub(crate) fn hints(&self, target: &Target, format: &ProviderFormat) -> ProfileHints {
         let host = target.credential.settings().base_url.as_deref().map_or("", host_of);
-        let provider = target.executor.provider();
+        let model = target.model.as_str();
+        self.of(target.executor.provider(), host, format.as_str(), model).of_entry(target)
+    }
+
+    /// What the rules say of such a provider.
+    fn of(&self, provider: &ProviderId, host: &str, format: &str, model: &str) -> ProfileHints {
         let mut hints = ProfileHints::default();
         for rule in &self.0 {
-            if rule.matches(provider, host, format.as_str(), target.model.as_str()) {
+            if rule.matches(provider, host, format, model) {
                 let later = rule.hints;
                 hints = ProfileHints {
                     keeps_reasoning_text: later.keeps_reasoning_text.or(hints.keeps_reasoning_text),
                     strict: later.strict.or(hints.strict),
+                    short_call_ids: later.short_call_ids.or(hints.short_call_ids),
                     inline_system: later.inline_system.or(hints.inline_system),
                     developer_role: later.developer_role.or(hints.developer_role),
                     sampling: later.sampling.or(hints.sampling),
@@ -139,7 +147,7 @@ impl ProfileRules {
                 };
             }
         }
-        hints.of_entry(target)
+        hints
     }
 }
 
@@ -161,6 +169,10 @@ impl Default for ProfileRules {
                 .providers(["claude"])
                 .hosts(["", "*.anthropic.com"]),
             set(|hints| hints.strict = Some(true)).formats(["openai"]).hosts(["*.openai.com"]),
+            // GitHub's and Microsoft's services have OpenAI's limit: "string too long. Expected a string with maximum
+            // length 40".
+            set(|hints| hints.short_call_ids = Some(true)).formats(["openai"]).providers(["github-copilot"]),
+            set(|hints| hints.short_call_ids = Some(true)).formats(["openai"]).hosts(["*.openai.azure.com"]),
             // Source: translation.md B36 "accepts reasoning_content (Kimi, DeepSeek)".
             set(|hints| hints.keeps_reasoning_text = Some(true)).providers(["kimi*", "deepseek*"]),
             set(|hints| hints.keeps_reasoning_text = Some(true)).hosts([
@@ -188,6 +200,7 @@ pub(crate) fn profile_of(target: &Target, hints: ProfileHints, stream: bool) -> 
     profile.info.clone_from(&target.info);
     profile.keeps_reasoning_text = hints.keeps_reasoning_text.unwrap_or(profile.keeps_reasoning_text);
     profile.strict = hints.strict.unwrap_or(profile.strict);
+    profile.short_call_ids = hints.short_call_ids.unwrap_or(profile.short_call_ids);
     profile.inline_system = hints.inline_system.unwrap_or(profile.inline_system);
     profile.developer_role = hints.developer_role.unwrap_or(profile.developer_role);
     profile.sampling = hints.sampling.unwrap_or(profile.sampling);
@@ -255,6 +268,23 @@ mod tests {
             ("*.deepseek.com", "notdeepseek.com", false),
         ] {
             assert_eq!(glob(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn who_refuses_long_ids_of_calls_is_told_apart() {
+        let rules = ProfileRules::default();
+        for (provider, host, format, short) in [
+            ("openai-compatibility", "api.openai.com", "openai", true),
+            ("openai-compatibility", "us.api.openai.com", "openai", true),
+            ("openai-compatibility", "mine.openai.azure.com", "openai", true),
+            ("openai-compatibility", "llm.example", "openai", false),
+            ("github-copilot", "", "openai", true),
+            ("github-copilot", "", "claude", false),
+        ] {
+            let hints = rules.of(&ProviderId::from_static(provider), host, format, "m");
+            let found = hints.strict == Some(true) || hints.short_call_ids == Some(true);
+            assert_eq!(found, short, "{provider} {host} {format}");
         }
     }
 

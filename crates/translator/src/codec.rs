@@ -166,6 +166,8 @@ pub struct Profile {
     pub keeps_reasoning_text: bool,
     /// The provider is a strict first party: vendor extensions outside its documented format are not sent.
     pub strict: bool,
+    /// The provider refuses ids of calls that are longer than 40 characters, as OpenAI's own Chat Completions does.
+    pub short_call_ids: bool,
     /// The model takes `system` messages inside the conversation (newest Claude; B25, F47).
     pub inline_system: bool,
     /// The provider understands `role: developer` (OpenAI proper).

@@ -8,14 +8,23 @@ use sha2::{Digest, Sha256};
 /// How ids go over the wire. Ids that are fine as they are are not in it.
 #[derive(Clone, Debug, Default)]
 pub struct IdMap {
-    wire: HashMap<String, String>,
+    /// By id: those of its uses that go out under another name.
+    wire: HashMap<String, Vec<(u32, String)>>,
 }
 
 impl IdMap {
     /// The id to send. One that was not seen when the map was made is only cleaned.
     #[must_use]
     pub fn get<'m>(&'m self, id: &'m str) -> Cow<'m, str> {
-        self.wire.get(id).map_or_else(|| clean(id), |wire| Cow::Borrowed(wire.as_str()))
+        self.of_use(id, 0)
+    }
+
+    /// The id to send for one of the calls that have the same id, and for its result.
+    #[must_use]
+    pub fn of_use<'m>(&'m self, id: &'m str, nth: u32) -> Cow<'m, str> {
+        let uses = self.wire.get(id).into_iter().flatten();
+        let found = uses.into_iter().find(|(known, _)| *known == nth);
+        found.map_or_else(|| clean(id), |(_, wire)| Cow::Borrowed(wire.as_str()))
     }
 
     /// Whether every id goes over unchanged.
@@ -29,30 +38,57 @@ impl IdMap {
 /// the later gets a short hash (B2). Pass calls and results in conversation order; empty ids are left out: they
 /// have no identity and get [`generated_id`].
 pub fn claude_ids<'i>(ids: impl IntoIterator<Item = &'i str>) -> IdMap {
-    let mut seen: HashSet<&str> = HashSet::new();
+    claude_uses(ids.into_iter().map(|id| (id, 0)))
+}
+
+/// As [`claude_ids`], where several calls may have one id: Claude takes no id twice in a conversation. A use is told
+/// apart by how many came before it, so that it keeps its name while the conversation grows.
+pub fn claude_uses<'i>(uses: impl IntoIterator<Item = (&'i str, u32)>) -> IdMap {
+    let mut seen: HashSet<(&str, u32)> = HashSet::new();
     let mut taken: HashSet<Cow<'i, str>> = HashSet::new();
     let mut map = IdMap::default();
-    for id in ids {
-        if id.is_empty() || !seen.insert(id) {
+    for (id, nth) in uses {
+        if id.is_empty() || !seen.insert((id, nth)) {
             continue;
         }
         let cleaned = clean(id);
-        if taken.insert(cleaned.clone()) {
-            if let Cow::Owned(cleaned) = cleaned {
-                map.wire.insert(id.to_owned(), cleaned);
-            }
-            continue;
-        }
-        let hash = hex(&Sha256::digest(id.as_bytes()));
-        let suffixed = (4..=hash.len())
-            .filter_map(|length| hash.get(..length))
-            .map(|suffix| format!("{cleaned}_{suffix}"))
-            .find(|candidate| !taken.contains(candidate.as_str()));
-        let suffixed = suffixed.unwrap_or_else(|| format!("{cleaned}_{hash}_{}", taken.len()));
-        taken.insert(Cow::Owned(suffixed.clone()));
-        map.wire.insert(id.to_owned(), suffixed);
+        let wire = if nth == 0 && taken.insert(cleaned.clone()) {
+            let Cow::Owned(cleaned) = cleaned else { continue };
+            cleaned
+        } else {
+            let wire = suffixed(&cleaned, id, nth, &taken);
+            taken.insert(Cow::Owned(wire.clone()));
+            wire
+        };
+        map.wire.entry(id.to_owned()).or_default().push((nth, wire));
     }
     map
+}
+
+/// A name that is not taken.
+fn suffixed(cleaned: &str, id: &str, nth: u32, taken: &HashSet<Cow<'_, str>>) -> String {
+    let mut hash = Sha256::new();
+    hash.update(id.as_bytes());
+    if nth > 0 {
+        hash.update(nth.to_le_bytes());
+    }
+    let hash = hex(&hash.finalize());
+    let mut suffixes = (4..=hash.len()).filter_map(|length| hash.get(..length));
+    let free = suffixes
+        .by_ref()
+        .map(|suffix| format!("{cleaned}_{suffix}"))
+        .find(|candidate| !taken.contains(candidate.as_str()));
+    free.unwrap_or_else(|| format!("{cleaned}_{hash}_{}", taken.len()))
+}
+
+/// An id of at most `most` bytes: its head, and 16 digits of a hash where it is too long (B3).
+pub(crate) fn shortened(id: Cow<'_, str>, most: usize) -> Cow<'_, str> {
+    if id.len() <= most {
+        return id;
+    }
+    let hash = hex(&Sha256::digest(id.as_bytes()));
+    let head = super::names::cut(&id, most.saturating_sub(17));
+    Cow::Owned(format!("{head}_{}", hash.get(..16).unwrap_or(&hash)))
 }
 
 /// Puts `_` in place of every character that Claude does not take in an id.

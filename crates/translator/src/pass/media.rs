@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use crate::json::Text;
-use crate::model::{Media, MediaClass, MediaSource};
+use crate::model::{Media, MediaClass, MediaSource, Part, PartKind};
 
 /// A `data:` URL in base64, split without decoding.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -228,6 +228,17 @@ pub fn sniff(base64: &str) -> Option<&'static str> {
         [b'I', b'D', b'3', ..] => "audio/mpeg",
         _ => return None,
     })
+}
+
+/// The media among parts, and those that documents are made of.
+pub(crate) fn media_of<'p, 'a>(parts: &'p [Part<'a>]) -> Box<dyn Iterator<Item = &'p Media<'a>> + 'p> {
+    Box::new(parts.iter().flat_map(|part| -> Box<dyn Iterator<Item = &'p Media<'a>> + 'p> {
+        match &part.kind {
+            PartKind::Media(Media { source: MediaSource::Parts(parts), .. }) => media_of(parts),
+            PartKind::Media(media) => Box::new(std::iter::once(media)),
+            _ => Box::new(std::iter::empty()),
+        }
+    }))
 }
 
 /// Writes a data URL into one string.

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use crate::json::{Text, Writer};
 use crate::loss::{Loss, loss};
 use crate::model::{CacheMark, Part, PartKind, Request, Role, ToolCall, ToolResult, Turn};
+use crate::pass::ids::{IdMap, claude_uses};
 
 mod merge;
 mod policy;
@@ -28,6 +29,16 @@ pub const NEUTRAL: &str = "Continue.";
 pub struct OutPart<'r> {
     slot: Slot<'r>,
     message_cache: Option<&'r CacheMark<'r>>,
+    call: Option<CallUse<'r>>,
+}
+
+/// Which call a part is, or answers. Clients may use an id again: calls are told apart by how often it came before.
+#[derive(Clone, Copy, Debug)]
+pub struct CallUse<'r> {
+    /// The call's own id, which may be empty; its result may name it otherwise.
+    pub id: &'r Text<'r>,
+    /// How many calls before it have the same id.
+    pub nth: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -40,13 +51,18 @@ impl<'r> OutPart<'r> {
     /// The source's part.
     #[must_use]
     pub fn kept(part: &'r Part<'r>) -> Self {
-        Self { slot: Slot::Kept(part), message_cache: None }
+        Self { slot: Slot::Kept(part), message_cache: None, call: None }
     }
 
     /// A part in place of the source's.
     #[must_use]
     pub fn made(part: Part<'r>) -> Self {
-        Self { slot: Slot::Made(Box::new(part)), message_cache: None }
+        Self { slot: Slot::Made(Box::new(part)), message_cache: None, call: None }
+    }
+
+    fn of_call(mut self, call: CallUse<'r>) -> Self {
+        self.call = Some(call);
+        self
     }
 
     /// The part.
@@ -56,6 +72,12 @@ impl<'r> OutPart<'r> {
             Slot::Kept(part) => part,
             Slot::Made(part) => part,
         }
+    }
+
+    /// The call that it is, or answers.
+    #[must_use]
+    pub fn call(&self) -> Option<CallUse<'r>> {
+        self.call
     }
 
     /// The breakpoint behind it: its own, or its message's when it was the last part there (B90).
@@ -96,6 +118,15 @@ pub struct Arranged<'r> {
     pub turns: Vec<OutTurn<'r>>,
     /// What had to go.
     pub losses: Vec<Loss>,
+}
+
+impl Arranged<'_> {
+    /// Ids that Claude takes, of every call.
+    pub(crate) fn claude_ids(&self) -> IdMap {
+        let calls = self.turns.iter().flat_map(|turn| &turn.parts).filter_map(OutPart::call);
+        let uses: Vec<_> = calls.map(|call| (call.id.decoded(), call.nth)).collect();
+        claude_uses(uses.iter().map(|(id, nth)| (&**id, *nth)))
+    }
 }
 
 /// Arranges a conversation. `keep` sees every part once (of instructions and of turns, not inside results) and says
@@ -149,20 +180,23 @@ struct Source<'r> {
 /// The answer of one call.
 struct Answer<'r> {
     call: &'r ToolCall<'r>,
+    used: CallUse<'r>,
+    /// Which calls were made together with it.
+    batch: usize,
     result: Option<OutPart<'r>>,
 }
 
-/// Takes the results out of the turns and puts each to its call: the call with its id that came last before it. An
-/// empty id is that of the first call without an answer (B17), of the calls that were made last before one of an
-/// earlier time (E282). Of several results for one call the last counts
-/// (B15, E020); a result without a call is dropped (B16).
+/// Takes the results out of the turns and puts each to its call: the call with its id that came last before it; of
+/// calls that were made together under one id, the first without an answer. An empty id is that of the first call
+/// without an answer (B17), of the calls that were made last before one of an earlier time (E282). Of several results
+/// for one call the last counts (B15, E020); a result without a call is dropped (B16). Both are told.
 fn pair_results<'r>(
     turns: &'r [Turn<'r>],
     keep: &mut dyn FnMut(Role, &'r Part<'r>) -> Option<OutPart<'r>>,
     losses: &mut Vec<Loss>,
 ) -> (Vec<Source<'r>>, Vec<Answer<'r>>) {
     let mut answers: Vec<Answer<'r>> = Vec::new();
-    let mut latest: HashMap<Cow<'r, str>, usize> = HashMap::new();
+    let mut uses: HashMap<Cow<'r, str>, Vec<usize>> = HashMap::new();
     let mut sources = Vec::with_capacity(turns.len());
     // Where the calls begin that were made last, and whether more of them may come.
     let (mut batch, mut calling) = (0, false);
@@ -172,28 +206,29 @@ fn pair_results<'r>(
             Source { turn, parts: Vec::with_capacity(turn.parts.len()), calls: Vec::new(), answered: false };
         let mut last: Option<Option<usize>> = None;
         for part in &turn.parts {
-            let Some(out) = keep(turn.role, part) else { continue };
+            let Some(mut out) = keep(turn.role, part) else { continue };
             match &part.kind {
                 PartKind::ToolCall(call) => {
-                    if !call.id.is_empty() {
-                        latest.insert(call.id.decoded(), answers.len());
-                    }
                     if !std::mem::replace(&mut calling, true) {
                         batch = answers.len();
                     }
+                    let uses = uses.entry(call.id.decoded()).or_default();
+                    let used = CallUse { id: &call.id, nth: u32::try_from(uses.len()).unwrap_or(u32::MAX) };
+                    uses.push(answers.len());
+                    out = out.of_call(used);
                     source.calls.push(answers.len());
-                    answers.push(Answer { call, result: None });
+                    answers.push(Answer { call, used, batch, result: None });
                 }
                 PartKind::ToolResult(result) => {
-                    let Some(index) = call_of(result, &latest, &answers, batch) else {
-                        losses.push(Loss {
-                            what: Cow::Borrowed("tool_result"),
-                            why: Cow::Borrowed("no call in the conversation has its id"),
-                        });
+                    let index = call_of(result, &uses, &answers, batch);
+                    let Some((index, answer)) =
+                        index.and_then(|index| answers.get_mut(index).map(|answer| (index, answer)))
+                    else {
+                        loss(losses, "tool_result", "no call in the conversation has its id");
                         continue;
                     };
-                    if let Some(answer) = answers.get_mut(index) {
-                        answer.result = Some(out);
+                    if answer.result.replace(out.of_call(answer.used)).is_some() {
+                        loss(losses, "tool_result", "a later one answers the same call");
                     }
                     source.answered = true;
                     last = Some(Some(index));
@@ -221,7 +256,7 @@ fn pair_results<'r>(
 
 fn call_of(
     result: &ToolResult<'_>,
-    latest: &HashMap<Cow<'_, str>, usize>,
+    uses: &HashMap<Cow<'_, str>, Vec<usize>>,
     answers: &[Answer<'_>],
     batch: usize,
 ) -> Option<usize> {
@@ -230,7 +265,13 @@ fn call_of(
         let first = open.clone().next();
         return open.find(|(at, _)| *at >= batch).or(first).map(|(at, _)| at);
     }
-    latest.get(&*result.call_id.decoded()).copied()
+    let uses = uses.get(&*result.call_id.decoded())?;
+    let last = *uses.last()?;
+    let together = answers.get(last).map(|answer| answer.batch);
+    let mut open = uses.iter().rev().copied().take_while(|index| {
+        answers.get(*index).is_some_and(|answer| Some(answer.batch) == together && answer.result.is_none())
+    });
+    Some(open.by_ref().last().unwrap_or(last))
 }
 
 struct Assembly<'r, 'p> {
@@ -307,7 +348,7 @@ impl<'r> Assembly<'r, '_> {
             match answer.result.take() {
                 Some(result) => results.push(result),
                 None if fill => {
-                    results.push(OutPart::made(no_output(answer.call)));
+                    results.push(OutPart::made(no_output(answer.call)).of_call(answer.used));
                     self.arranged.losses.push(Loss {
                         what: Cow::Borrowed("tool_call"),
                         why: Cow::Borrowed("it has no result: an error result stands in"),

@@ -84,3 +84,20 @@ fn a_level_that_nobody_knows_stands_beside_no_other_amount() {
     let text = sent("gemini", "gemini-cli", None, &config(json!({}))).to_string();
     assert!(text.contains("GALACTIC"), "{text}");
 }
+
+#[test]
+fn a_form_of_the_answer_without_a_schema_is_json_at_least() {
+    let chat = json!({"model":"m","messages":[{"role":"user","content":"q"}],
+        "response_format":{"type":"json_schema","json_schema":{"name":"x"}}});
+    let responses = json!({"model":"m","input":"q","text":{"format":{"type":"json_schema","name":"x"}}});
+    for (client, body) in [("openai", chat), ("openai-response", responses)] {
+        for (provider, asked) in [
+            ("claude", "Answer with one JSON object"),
+            ("kiro", "Answer with one JSON object"),
+            ("gemini", r#""responseMimeType":"application/json""#),
+        ] {
+            let text = sent(client, provider, None, &body).to_string();
+            assert!(text.contains(asked), "{client} to {provider}: {text}");
+        }
+    }
+}

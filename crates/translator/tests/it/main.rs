@@ -12,6 +12,7 @@
     reason = "tests fail by panicking"
 )]
 mod aggregate;
+mod calls;
 mod cases;
 mod chat;
 mod chunks;
@@ -32,6 +33,7 @@ mod payload;
 mod proof;
 mod registry;
 mod responses;
+mod results;
 mod schema;
 mod splice;
 mod strangers;

@@ -2,31 +2,20 @@
 
 use std::borrow::Cow;
 
-use sha2::{Digest, Sha256};
-
 use crate::codec::ReplyContext;
-use crate::pass::ids::{generated_id, hex};
+use crate::pass::ids::{generated_id, shortened};
 
 /// The longest id. Source: translation.md B3.
 const MAX_ID: usize = 64;
 
 /// A call id that fits: the first 47 bytes and 16 digits of a hash where it is too long (B3).
 pub(super) fn call_id(id: &str) -> Cow<'_, str> {
-    shortened(id)
+    shortened(Cow::Borrowed(id), MAX_ID)
 }
 
 /// An item id that fits. Source: providers-a.md 3.5 "item ids".
 pub(super) fn item_id(id: &str) -> Cow<'_, str> {
-    shortened(id)
-}
-
-fn shortened(id: &str) -> Cow<'_, str> {
-    if id.len() <= MAX_ID {
-        return Cow::Borrowed(id);
-    }
-    let hash = hex(&Sha256::digest(id.as_bytes()));
-    let head = crate::pass::names::cut(id, 47);
-    Cow::Owned(format!("{head}_{}", hash.get(..16).unwrap_or(&hash)))
+    shortened(Cow::Borrowed(id), MAX_ID)
 }
 
 /// The id of a response: the provider's under this format's prefix, else one derived from the request (B4a).

@@ -203,7 +203,8 @@ pub fn gemini() -> Value {
                     "thoughtSignature": "CneedleSignatureOfCallBBBB"},
             ]},
             {"role": "user", "parts": [{"functionResponse": {"id": "call_needle1", "name": "needle_lookup",
-                "response": {"result": "needle result"}}}]},
+                "response": {"needle_result": {"needle": "needle result"}},
+                "parts": [{"inlineData": {"mimeType": "image/png", "data": format!("{PNG}shown")}}]}}]},
             {"role": "user", "parts": [{"text": "needle last"}], "needleContent": "needle-in-message"},
         ],
         "tools": [

@@ -7,7 +7,7 @@ use cliproxy_translator::model::{
     Args, FunctionTool, Identity, Part, PartKind, Reasoning, Request, Role, Tool, ToolCall, ToolChoice, Turn,
 };
 use cliproxy_translator::pass::identity::derive_user_id;
-use cliproxy_translator::pass::ids::{claude_ids, generated_id};
+use cliproxy_translator::pass::ids::{claude_ids, claude_uses, generated_id};
 use cliproxy_translator::pass::names::{openai_names, restore_case, shorten_for_openai};
 use proptest::prelude::*;
 
@@ -31,6 +31,22 @@ fn b2_two_ids_never_become_one_and_earlier_ones_never_change() {
     assert!(colon.starts_with("a_b_") && colon.len() == 8, "{colon}");
     assert!(plain.starts_with("a_b_") && plain != colon, "{plain}");
     assert_eq!(claude_ids(["a.b", "a:b"]).get("a:b"), colon, "a grown conversation keeps its ids");
+}
+
+#[test]
+fn an_id_that_is_used_again_is_another_for_claude_and_stays_so() {
+    let uses = [("call_0", 0), ("call_0", 1), ("a.b", 0), ("a:b", 0), ("a.b", 1), ("call_0", 2)];
+    let map = claude_uses(uses);
+    let all: std::collections::HashSet<String> =
+        uses.iter().map(|(id, nth)| map.of_use(id, *nth).into_owned()).collect();
+    assert_eq!(all.len(), uses.len(), "{all:?}");
+    assert_eq!(map.get("call_0"), "call_0", "the first is not touched");
+    for known in 1..uses.len() {
+        let before = claude_uses(uses[..known].iter().copied());
+        for (id, nth) in &uses[..known] {
+            assert_eq!(before.of_use(id, *nth), map.of_use(id, *nth), "{id} after {known}");
+        }
+    }
 }
 
 #[test]

@@ -60,14 +60,21 @@ fn conversation(source: &'static str, instructions: &[&str], turns: &[&str]) -> 
     }
 }
 
+/// The id of its call, and of one that is not the first with it which it is.
+fn show_call(out: &OutPart<'_>) -> String {
+    let call = out.call().unwrap();
+    let id = call.id.decoded();
+    if call.nth == 0 { id.into_owned() } else { format!("{id}#{}", call.nth) }
+}
+
 fn show_part(out: &OutPart<'_>) -> String {
     let shown = match &out.part().kind {
         PartKind::Text { text, .. } => text.decoded().into_owned(),
         PartKind::Reasoning(reasoning) => reasoning.summary[0].decoded().into_owned(),
-        PartKind::ToolCall(call) => format!("!{}", call.id.decoded()),
+        PartKind::ToolCall(_) => format!("!{}", show_call(out)),
         PartKind::ToolResult(result) => format!(
             "?{}={}{}",
-            result.call_id.decoded(),
+            show_call(out),
             result.content[0].as_text().unwrap().decoded(),
             if result.is_error == Some(true) { " (error)" } else { "" }
         ),
@@ -150,12 +157,38 @@ fn claude_gets_results_behind_calls_and_roles_in_turn() {
         (
             "B17: an id used again later",
             &["user: q", "assistant: !1", "tool: ?1=x", "assistant: !1", "tool: ?1=y"],
-            &["user: q", "assistant: !1", "user: ?1=x", "assistant: !1", "user: ?1=y"],
+            &["user: q", "assistant: !1", "user: ?1=x", "assistant: !1#1", "user: ?1#1=y"],
+        ),
+        (
+            "calls of one id in one message: results in their order",
+            &["user: q", "assistant: !1, !1", "tool: ?1=x", "tool: ?1=y"],
+            &["user: q", "assistant: !1, !1#1", "user: ?1=x, ?1#1=y"],
+        ),
+        (
+            "the same, and one has no result",
+            &["user: q", "assistant: !1, !1", "tool: ?1=x", "user: z", "assistant: !1", "tool: ?1=y"],
+            &[
+                "user: q",
+                "assistant: !1, !1#1",
+                "user: ?1=x, ?1#1=no output (error), z",
+                "assistant: !1#2",
+                "user: ?1#2=y",
+            ],
+        ),
+        (
+            "a result beyond the calls is the last one's",
+            &["user: q", "assistant: !1, !1", "tool: ?1=x", "tool: ?1=y", "tool: ?1=z"],
+            &["user: q", "assistant: !1, !1#1", "user: ?1=x, ?1#1=z"],
         ),
         (
             "B17: an empty id is the next call's",
             &["user: q", "assistant: !1, !2", "tool: ?=x", "tool: ?=y"],
-            &["user: q", "assistant: !1, !2", "user: ?=x, ?=y"],
+            &["user: q", "assistant: !1, !2", "user: ?1=x, ?2=y"],
+        ),
+        (
+            "neither call nor result has an id",
+            &["user: q", "assistant: !, !", "tool: ?=x", "tool: ?=y"],
+            &["user: q", "assistant: !, !#1", "user: ?=x, ?#1=y"],
         ),
         ("B16: a result without call", &["user: q", "tool: ?9=x"], &["user: q"]),
         (
@@ -182,6 +215,18 @@ fn claude_gets_results_behind_calls_and_roles_in_turn() {
         check(name, &claude(), &conversation("openai", &[], turns), &[], expected);
     }
     assert_eq!((NEUTRAL, NO_OUTPUT), ("Continue.", "no output"));
+}
+
+#[test]
+fn b15_of_two_results_for_one_call_the_first_goes_and_is_told() {
+    let told = |turns: &[&str]| {
+        let request = conversation("openai", &[], turns);
+        let arranged = arrange(&request, &claude(), &mut |_, part| Some(OutPart::kept(part)));
+        arranged.losses.iter().map(|loss| loss.what.to_string()).collect::<Vec<_>>()
+    };
+    let calls = ["user: q", "assistant: !1, !1", "tool: ?1=x", "tool: ?1=y", "tool: ?1=z"];
+    assert_eq!(told(&calls), ["tool_result"]);
+    assert_eq!(told(&calls[..4]), [""; 0], "one for each of the calls");
 }
 
 #[test]

@@ -7,10 +7,13 @@ use super::super::{CHAT, call};
 use super::Target;
 use super::part::{self, Piece};
 use crate::json::{Text, Writer};
-use crate::model::{Media, MediaClass, MediaSource, Part, PartKind, Request, Role, ToolCall, ToolResult};
+use crate::model::{Media, MediaClass, Part, PartKind, Request, Role, ToolCall, ToolResult};
 use crate::pass::args;
-use crate::pass::ids::generated_id;
+use crate::pass::ids::{generated_id, shortened};
 use crate::pass::turns::{Arranged, OutPart, OutTurn};
+
+/// The longest id of a call that OpenAI takes: it answers 400 to "string too long".
+const LONGEST_ID: usize = 40;
 
 const NO_IMAGE: &str = "[an image that this model cannot see]";
 
@@ -33,8 +36,8 @@ pub(super) fn write_all(w: &mut Writer, target: &Target<'_>, request: &Request<'
 
 struct Messages<'t, 'r> {
     target: &'t Target<'t>,
-    /// The ids of the calls that were written and not answered yet.
-    ids: VecDeque<Cow<'r, str>>,
+    /// The ids of the calls that were written and not answered yet, as the client has them and as they went out.
+    ids: VecDeque<(Cow<'r, str>, Cow<'r, str>)>,
     /// Media of tool results, for a user message behind the results.
     follow_up: Vec<(Cow<'r, str>, &'r Media<'r>)>,
 }
@@ -102,8 +105,9 @@ impl<'r> Messages<'_, 'r> {
         turn: usize,
         place: usize,
     ) {
-        let id = match call.id.is_empty() {
-            false => call.id.decoded(),
+        let own = call.id.decoded();
+        let id = match own.is_empty() {
+            false => self.wire_id(own.clone()),
             // The same conversation always gives the same id (B4).
             true => {
                 let arguments = args::json_text(&call.args);
@@ -114,7 +118,7 @@ impl<'r> Messages<'_, 'r> {
         };
         w.begin_object();
         w.field_string("id", &id);
-        self.ids.push_back(id);
+        self.ids.push_back((own, id));
         let name = self.target.names.wire(&call.name);
         // Only the call itself has room for what was beside its parts.
         call::write_callee(w, name, &call.args, self.target.is_custom(&call.name));
@@ -129,10 +133,8 @@ impl<'r> Messages<'_, 'r> {
     fn write_result(&mut self, w: &mut Writer, result: &'r ToolResult<'r>, part: &OutPart<'_>) {
         let id = self.id_of(result);
         let mut pieces = Vec::new();
+        pieces.extend(result.raw.as_ref().map(|raw| Piece::Text(Text::plain(raw.get()))));
         part::pieces(&result.content, &mut pieces);
-        if let Some(raw) = &result.raw {
-            pieces.push(Piece::Text(Text::plain(raw.get())));
-        }
         let images = !self.target.profile.strict && !self.target.is_blind();
         let mut texts = Vec::new();
         let mut inline: Vec<&Media<'_>> = Vec::new();
@@ -142,12 +144,12 @@ impl<'r> Messages<'_, 'r> {
                 Piece::Media(media) if media.class == MediaClass::Image && self.target.is_blind() => {
                     texts.push(Text::plain(NO_IMAGE));
                 }
-                Piece::Media(media) if media.class == MediaClass::Image && images && has_url(media) => {
-                    inline.push(media)
+                Piece::Media(media) if !self.target.shows(media) => {
+                    texts.push(Text::plain("[a file that cannot be sent to this provider]"));
                 }
+                Piece::Media(media) if media.class == MediaClass::Image && images => inline.push(media),
                 // Officially a tool says only text: what else it returned follows as the user's.
-                Piece::Media(media) if is_sendable(media) => self.follow_up.push((id.clone(), media)),
-                Piece::Media(_) => texts.push(Text::plain("[a file that cannot be sent to this provider]")),
+                Piece::Media(media) => self.follow_up.push((id.clone(), media)),
             }
         }
         if result.is_error == Some(true) {
@@ -180,9 +182,15 @@ impl<'r> Messages<'_, 'r> {
         let own = result.call_id.decoded();
         let place = match own.is_empty() {
             true => 0,
-            false => self.ids.iter().position(|id| *id == own).unwrap_or(usize::MAX),
+            false => self.ids.iter().position(|(known, _)| *known == own).unwrap_or(usize::MAX),
         };
-        self.ids.remove(place).unwrap_or(own)
+        self.ids.remove(place).map_or_else(|| self.wire_id(own), |(_, id)| id)
+    }
+
+    /// An id within the provider's limit.
+    fn wire_id(&self, id: Cow<'r, str>) -> Cow<'r, str> {
+        let is_short = self.target.profile.strict || self.target.profile.short_call_ids;
+        if is_short { shortened(id, LONGEST_ID) } else { id }
     }
 
     fn write_follow_up(&mut self, w: &mut Writer) {
@@ -204,17 +212,6 @@ impl<'r> Messages<'_, 'r> {
         }
         w.end_array();
         w.end_object();
-    }
-}
-
-fn has_url(media: &Media<'_>) -> bool {
-    matches!(media.source, MediaSource::Url(_) | MediaSource::Base64 { .. })
-}
-
-fn is_sendable(media: &Media<'_>) -> bool {
-    match media.class {
-        MediaClass::Image => has_url(media),
-        _ => matches!(media.source, MediaSource::Base64 { .. }),
     }
 }
 

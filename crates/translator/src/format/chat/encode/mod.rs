@@ -6,6 +6,7 @@ use crate::json::{Text, Writer};
 use crate::loss::{Loss, Said, Slots, loss, named, tell};
 use crate::model::{Issuer, Media, MediaClass, MediaSource, Part, PartKind, Request, Role, ServerPart};
 use crate::names::NameMap;
+use crate::pass::media::media_of;
 use crate::pass::names::openai_names;
 use crate::pass::turns::{OutPart, TurnPolicy, arrange};
 
@@ -52,6 +53,30 @@ impl Target<'_> {
     /// Whether calls of the tool are free text.
     fn is_custom(&self, name: &str) -> bool {
         self.custom && self.custom_tools.iter().any(|custom| custom == name)
+    }
+
+    /// Why a medium cannot be sent.
+    fn refuses(&self, media: &Media<'_>) -> Option<&'static str> {
+        match (&media.source, media.class) {
+            (MediaSource::Text(_) | MediaSource::Parts(_), _) | (_, MediaClass::Image) if !is_file(media) => {
+                None
+            }
+            (MediaSource::File(_), MediaClass::Document) if self.family => None,
+            (MediaSource::File(_), _) => {
+                Some("a file in another provider's store cannot be sent; send its data")
+            }
+            (MediaSource::Url(_), MediaClass::Audio) => Some("audio by URL cannot be sent; send its data"),
+            (MediaSource::Url(_), MediaClass::Document) if self.profile.strict => {
+                Some("a document by URL cannot be sent; send its data")
+            }
+            (_, MediaClass::Video) if self.profile.strict => Some("the provider takes no video"),
+            _ => None,
+        }
+    }
+
+    /// Whether what a tool returned can be shown, in its answer or behind it.
+    fn shows(&self, media: &Media<'_>) -> bool {
+        self.refuses(media).is_none() && !(media.class == MediaClass::Image && self.is_blind())
     }
 
     /// Whether the model is known to take no images.
@@ -158,7 +183,13 @@ struct Kept {
 impl Kept {
     fn keep<'r>(&mut self, target: &Target<'_>, role: Role, part: &'r Part<'r>) -> Option<OutPart<'r>> {
         let fine = match &part.kind {
-            PartKind::Text { .. } | PartKind::ToolCall(_) | PartKind::ToolResult(_) => true,
+            PartKind::Text { .. } | PartKind::ToolCall(_) => true,
+            PartKind::ToolResult(result) => {
+                if media_of(&result.content).any(|media| !target.shows(media)) {
+                    loss(&mut self.losses, "message.media", "it cannot be sent: it is named in words");
+                }
+                true
+            }
             PartKind::Refusal(_) => role == Role::Assistant,
             PartKind::Reasoning(_) => self.reasoning(target, role, part),
             PartKind::Media(media) => self.media(target, role, media),
@@ -213,21 +244,7 @@ impl Kept {
             loss(&mut self.losses, "message.media", "only user messages carry media");
             return false;
         }
-        let refused = match (&media.source, media.class) {
-            (MediaSource::Text(_) | MediaSource::Parts(_), _) | (_, MediaClass::Image) if !is_file(media) => {
-                None
-            }
-            (MediaSource::File(_), MediaClass::Document) if target.family => None,
-            (MediaSource::File(_), _) => {
-                Some("a file in another provider's store cannot be sent; send its data")
-            }
-            (MediaSource::Url(_), MediaClass::Audio) => Some("audio by URL cannot be sent; send its data"),
-            (MediaSource::Url(_), MediaClass::Document) if target.profile.strict => {
-                Some("a document by URL cannot be sent; send its data")
-            }
-            (_, MediaClass::Video) if target.profile.strict => Some("the provider takes no video"),
-            _ => None,
-        };
+        let refused = target.refuses(media);
         if let Some(why) = refused {
             self.refused.get_or_insert_with(|| CodecError::inexpressible(why).with_param("messages"));
         }

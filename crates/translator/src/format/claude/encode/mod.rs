@@ -12,7 +12,6 @@ use crate::model::{OutputFormat, PartKind, Request, Role, Summary, Tool};
 use crate::names::NameMap;
 use crate::pass::cache::{CachePlan, Place};
 use crate::pass::identity::derive_user_id;
-use crate::pass::ids::claude_ids;
 use crate::pass::turns::{Arranged, OutPart, TurnPolicy, arrange};
 use crate::splice::TopLevel;
 
@@ -418,7 +417,8 @@ impl Body<'_> {
     /// A form of the output that Claude, or this model, has no member for (F2).
     fn asked_in_words(&self) -> Option<String> {
         match &self.request.output.format {
-            Some(OutputFormat::JsonObject) => {
+            // Without a schema it asks for no more than that.
+            Some(OutputFormat::JsonObject | OutputFormat::JsonSchema { schema: None, .. }) => {
                 Some("Answer with one JSON object and nothing else: no prose, no code fence.".to_owned())
             }
             Some(OutputFormat::JsonSchema { schema: Some(schema), .. }) if self.structured => Some(format!(
@@ -439,16 +439,8 @@ impl Body<'_> {
             .collect();
         // The last block of the second-to-last user turn.
         let auto_turn = users.len().checked_sub(2).and_then(|at| users.get(at)).copied();
-        let ids = claude_ids(
-            turns
-                .iter()
-                .flat_map(|turn| &turn.parts)
-                .filter_map(parts::call_id)
-                .collect::<Vec<_>>()
-                .iter()
-                .map(|id| &**id),
-        );
-        let mut out = parts::PartWriter::new(self.native, self.profile, self.names, &ids);
+        let ids = self.arranged.claude_ids();
+        let out = parts::PartWriter::new(self.native, self.profile, self.names, &ids);
         w.key("messages");
         w.begin_array();
         for (index, turn) in turns.iter().enumerate() {

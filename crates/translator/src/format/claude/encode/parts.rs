@@ -19,16 +19,7 @@ use crate::pass::args::json_object;
 use crate::pass::cache::Place;
 use crate::pass::ids::{IdMap, generated_id};
 use crate::pass::media::{DataUrl, sniff};
-use crate::pass::turns::OutPart;
-
-/// The id that a part has as a call or a result.
-pub(super) fn call_id<'p>(part: &'p OutPart<'_>) -> Option<Cow<'p, str>> {
-    match &part.part().kind {
-        PartKind::ToolCall(call) => Some(call.id.decoded()),
-        PartKind::ToolResult(result) => Some(result.call_id.decoded()),
-        _ => None,
-    }
-}
+use crate::pass::turns::{CallUse, OutPart};
 
 /// Whether a message of this part alone may be a plain string.
 pub(super) fn is_plain(part: &OutPart<'_>) -> bool {
@@ -73,17 +64,14 @@ pub(super) struct PartWriter<'w> {
     profile: &'w Profile,
     names: &'w NameMap,
     ids: &'w IdMap,
-    /// Calls without an id, to give their results the same one: results come in the order of calls.
-    nameless_calls: u32,
-    nameless_results: u32,
 }
 
 impl<'w> PartWriter<'w> {
     pub(super) fn new(native: bool, profile: &'w Profile, names: &'w NameMap, ids: &'w IdMap) -> Self {
-        Self { native, profile, names, ids, nameless_calls: 0, nameless_results: 0 }
+        Self { native, profile, names, ids }
     }
 
-    pub(super) fn write(&mut self, w: &mut Writer, out: &OutPart<'_>, marks: &mut Marks<'_>, auto: bool) {
+    pub(super) fn write(&self, w: &mut Writer, out: &OutPart<'_>, marks: &mut Marks<'_>, auto: bool) {
         let part = out.part();
         let own = out.cache().is_some() && may_carry_mark(part);
         let auto = auto && may_carry_mark(part);
@@ -91,9 +79,9 @@ impl<'w> PartWriter<'w> {
             PartKind::Reasoning(reasoning) => self.write_reasoning(w, part, reasoning),
             PartKind::ToolCall(call) => {
                 let mark = marks.next(Place::Message, own, auto);
-                self.write_call(w, part, call, mark);
+                self.write_call(w, out, call, mark);
             }
-            PartKind::ToolResult(result) => self.write_result(w, part, result, marks, (own, auto)),
+            PartKind::ToolResult(result) => self.write_result(w, out, result, marks, (own, auto)),
             _ => {
                 let mark = marks.next(Place::Message, own, auto);
                 write_simple(w, part, self.native, mark);
@@ -101,62 +89,55 @@ impl<'w> PartWriter<'w> {
         }
     }
 
-    /// An id that Claude takes; one that the client never gave is derived from the place of its call (B4, E026).
-    fn id<'i>(&'i self, id: &'i str, nameless: u32) -> Cow<'i, str> {
-        if id.is_empty() {
-            return Cow::Owned(generated_id("toolu_", &["call", &nameless.to_string()]));
+    /// An id that Claude takes, of a call or of the call that is answered; one that the client never gave is derived
+    /// from the place of its call (B4, E026).
+    fn id(&self, out: &OutPart<'_>) -> String {
+        let Some(CallUse { id, nth }) = out.call() else { return String::new() };
+        match id.is_empty() {
+            true => generated_id("toolu_", &["call", &nth.to_string()]),
+            false => self.ids.of_use(&id.decoded(), nth).into_owned(),
         }
-        self.ids.get(id)
     }
 
-    fn write_call(
-        &mut self,
-        w: &mut Writer,
-        part: &Part<'_>,
-        call: &ToolCall<'_>,
-        mark: Option<Cow<'_, str>>,
-    ) {
-        let id = call.id.decoded();
+    fn write_call(&self, w: &mut Writer, out: &OutPart<'_>, call: &ToolCall<'_>, mark: Option<Cow<'_, str>>) {
         w.begin_object();
         w.field_string("type", "tool_use");
-        w.field_string("id", &self.id(&id, self.nameless_calls));
+        w.field_string("id", &self.id(out));
         w.field_string("name", &renamed(Cow::Borrowed(&*call.name), self.names));
         w.field_raw("input", &json_object(&call.args));
-        self.end(w, part, mark);
-        self.nameless_calls += u32::from(id.is_empty());
+        self.end(w, out.part(), mark);
     }
 
     fn write_result(
-        &mut self,
+        &self,
         w: &mut Writer,
-        part: &Part<'_>,
+        out: &OutPart<'_>,
         result: &ToolResult<'_>,
         marks: &mut Marks<'_>,
         (own, auto): (bool, bool),
     ) {
-        let id = result.call_id.decoded();
         w.begin_object();
         w.field_string("type", "tool_result");
-        w.field_string("tool_use_id", &self.id(&id, self.nameless_results));
-        self.nameless_results += u32::from(id.is_empty());
+        w.field_string("tool_use_id", &self.id(out));
         match &result.raw {
-            Some(raw) => {
+            Some(raw) if self.native => w.field_raw("content", raw.get()),
+            Some(raw) if inner(result).next().is_none() => {
                 w.key("content");
-                if self.native { w.raw(raw.get()) } else { w.string_of_json(raw.get()) }
+                w.string_of_json(raw.get());
             }
-            None => self.write_content(w, result, marks),
+            _ => self.write_content(w, result, marks),
         }
         if let Some(is_error) = result.is_error.filter(|is_error| self.native || *is_error) {
             w.field_boolean("is_error", is_error);
         }
         let mark = marks.next(Place::Message, own, auto);
-        self.end(w, part, mark);
+        self.end(w, out.part(), mark);
     }
 
     fn write_content(&self, w: &mut Writer, result: &ToolResult<'_>, marks: &mut Marks<'_>) {
         match result.content.as_slice() {
             [] => {}
-            [only] if only.cache.is_none() && is_bare_text(only) => {
+            [only] if only.cache.is_none() && is_bare_text(only) && result.raw.is_none() => {
                 if let Some(text) = only.as_text() {
                     w.field_text("content", text);
                 }
@@ -167,6 +148,14 @@ impl<'w> PartWriter<'w> {
                 }
                 w.key("content");
                 w.begin_array();
+                if let Some(raw) = &result.raw {
+                    // What a format has as an object, with what the tool showed behind it (B21).
+                    w.begin_object();
+                    w.field_string("type", "text");
+                    w.key("text");
+                    w.string_of_json(raw.get());
+                    w.end_object();
+                }
                 for part in inner(result) {
                     let mark = marks.next(Place::Message, part.cache.is_some(), false);
                     write_simple(w, part, self.native, mark);

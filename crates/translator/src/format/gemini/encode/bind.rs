@@ -6,11 +6,13 @@ use super::Target;
 use super::keep::is_replayable;
 use crate::format::gemini::carrier::for_claude;
 use crate::model::{Bind, Part, PartKind, Reasoning, Signature};
-use crate::pass::turns::OutPart;
+use crate::pass::turns::{CallUse, OutPart};
 
 /// A part with the signature that goes out with it.
 pub(super) struct Bound<'c> {
     pub(super) part: &'c Part<'c>,
+    /// The call that it is, or answers.
+    pub(super) call: Option<CallUse<'c>>,
     pub(super) signature: Option<&'c Signature<'c>>,
     /// It only carried what another part has now.
     pub(super) spent: bool,
@@ -21,14 +23,14 @@ pub(super) struct Bound<'c> {
 pub(super) fn bind<'c>(parts: &'c [OutPart<'_>], target: &Target<'_>) -> Vec<Bound<'c>> {
     let mut all: Vec<Bound<'c>> = parts
         .iter()
-        .map(|part| {
-            let part = part.part();
+        .map(|out| {
+            let part = out.part();
             let signature = part.signature.as_ref().filter(|signature| match target.is_claude() {
                 // Claude signs its thoughts and nothing else (B32, E503).
                 true => matches!(part.kind, PartKind::Reasoning(_)) && for_claude(signature).is_some(),
                 false => is_replayable(signature, target),
             });
-            Bound { part, signature, spent: false }
+            Bound { part, call: out.call(), signature, spent: false }
         })
         .collect();
     if target.family || target.is_claude() {

@@ -1,5 +1,6 @@
 //! Which parts go to Gemini. Source: translation.md B28 to B31, B36, A.16.
 
+use super::message::is_shown;
 use super::{Target, loss};
 use crate::format::gemini::carrier::{for_claude, is_sentinel};
 use crate::format::gemini::dialect::{Maker, is_family};
@@ -7,6 +8,7 @@ use crate::loss::{Loss, named};
 use crate::model::{
     Issuer, Media, MediaSource, Opaque, Part, PartKind, Reasoning, Role, ServerPart, Signature,
 };
+use crate::pass::media::media_of;
 use crate::pass::signature::classify;
 use crate::pass::turns::OutPart;
 
@@ -30,7 +32,17 @@ impl Keep<'_, '_> {
             PartKind::Media(Media { source: MediaSource::Base64 { data, .. }, .. }) if data.is_empty() => {
                 Some(("message.media", "it has no data"))
             }
-            PartKind::Media(_) | PartKind::ToolCall(_) | PartKind::ToolResult(_) => None,
+            PartKind::ToolResult(result) => {
+                if media_of(&result.content).any(|media| !is_shown(media, self.target.family)) {
+                    loss(
+                        self.losses,
+                        "message.media",
+                        "a result holds data: what has none is named in words",
+                    );
+                }
+                None
+            }
+            PartKind::Media(_) | PartKind::ToolCall(_) => None,
             PartKind::Reasoning(reasoning) => {
                 (!self.keeps(part, reasoning)).then_some(("message.thinking", self.unkept()))
             }

@@ -2,16 +2,18 @@
 
 use std::borrow::Cow;
 
-use super::bind::bind;
-use super::part;
+use super::bind::{Bound, bind};
+use super::part::{self, STORED};
 use super::{Content, Target};
 use crate::format::gemini::carrier::SENTINELS;
 use crate::format::gemini::dialect::Maker;
 use crate::format::gemini::hygiene::{needs_signatures, neutral_content};
 use crate::json::{Text, Writer};
-use crate::model::{Media, MediaClass, MediaSource, Part, PartKind, Role, Signature, ToolCall, ToolResult};
+use crate::model::{Media, MediaSource, Part, PartKind, Role, ToolCall, ToolResult};
 use crate::pass::args::json_object;
 use crate::pass::call_ids::is_derived;
+use crate::pass::media::DataUrl;
+use crate::pass::turns::CallUse;
 
 pub(super) fn write_all(w: &mut Writer, target: &Target<'_>, turns: &[Content<'_, '_>]) {
     w.begin_array();
@@ -50,11 +52,11 @@ fn write_content<'c>(
                     called.clear();
                 }
                 called.push((call.id.decoded(), &call.name));
-                write_call(w, target, (part, bound.signature), call, std::mem::take(&mut first));
+                write_call(w, target, bound, call, std::mem::take(&mut first));
             }
             PartKind::ToolResult(result) => {
                 let name = name_of(result, called);
-                write_result(w, target, part, (result, &name), &mut siblings);
+                write_result(w, target, bound, (result, &name), &mut siblings);
             }
             _ => part::write(w, target, part, bound.signature),
         }
@@ -75,11 +77,12 @@ fn write_content<'c>(
 
 /// An id goes along where the client itself set it: other versions of the API refuse the member.
 /// Source: providers-a.md 6.4 [H].
-fn write_id(w: &mut Writer, target: &Target<'_>, id: &Text<'_>) {
+fn write_id(w: &mut Writer, target: &Target<'_>, call: Option<CallUse<'_>>) {
+    let Some(CallUse { id, nth }) = call else { return };
     // Antigravity keeps them, and Claude's models want them. Source: translation.md A.4.
     if target.dialect.is_antigravity() {
         if !id.is_empty() {
-            w.field_string("id", &target.ids.get(&id.decoded()));
+            w.field_string("id", &target.ids.of_use(&id.decoded(), nth));
         }
     } else if target.family && !id.is_empty() && !is_derived(id) {
         w.field_text("id", id);
@@ -90,14 +93,14 @@ fn write_id(w: &mut Writer, target: &Target<'_>, id: &Text<'_>) {
 fn write_call(
     w: &mut Writer,
     target: &Target<'_>,
-    (part, signature): (&Part<'_>, Option<&Signature<'_>>),
+    &Bound { part, signature, call: used, .. }: &Bound<'_>,
     call: &ToolCall<'_>,
     first: bool,
 ) {
     w.begin_object();
     w.key("functionCall");
     w.begin_object();
-    write_id(w, target, &call.id);
+    write_id(w, target, used);
     w.field_string("name", target.names.wire(&call.name));
     w.field_raw("args", &json_object(&call.args));
     part::write_nested(w, target, part, "functionCall.");
@@ -116,15 +119,16 @@ fn write_call(
 fn write_result<'r>(
     w: &mut Writer,
     target: &Target<'_>,
-    part: &Part<'_>,
+    bound: &Bound<'_>,
     (result, name): (&'r ToolResult<'r>, &str),
     siblings: &mut Vec<Media<'r>>,
 ) {
-    let (texts, media) = pieces(result);
+    let part = bound.part;
+    let (texts, media) = pieces(result, target.family);
     w.begin_object();
     w.key("functionResponse");
     w.begin_object();
-    write_id(w, target, &result.call_id);
+    write_id(w, target, bound.call);
     w.field_string("name", target.names.wire(name));
     w.key("response");
     match part.extras.iter().find(|(key, _)| target.family && key == "functionResponse.response") {
@@ -196,32 +200,37 @@ fn write_response(w: &mut Writer, result: &ToolResult<'_>, key: &str, texts: &[T
     w.end_object();
 }
 
+/// Whether a result holds a medium itself, or only names it: what has no data here (E345), and what has to be fetched.
+pub(super) fn is_shown(media: &Media<'_>, family: bool) -> bool {
+    match &media.source {
+        MediaSource::Base64 { data, .. } => !data.is_empty(),
+        MediaSource::Url(url) => family || DataUrl::parse(&url.decoded()).is_some(),
+        MediaSource::File(_) => family,
+        MediaSource::Text(_) | MediaSource::Parts(_) => true,
+    }
+}
+
 /// What a tool said, and what it showed.
-fn pieces<'r>(result: &'r ToolResult<'r>) -> (Vec<Text<'r>>, Vec<Media<'r>>) {
+fn pieces<'r>(result: &'r ToolResult<'r>, family: bool) -> (Vec<Text<'r>>, Vec<Media<'r>>) {
     let (mut texts, mut media) = (Vec::new(), Vec::new());
     for part in &result.content {
-        piece(part, &mut texts, &mut media);
+        piece(part, family, &mut texts, &mut media);
     }
     (texts, media)
 }
 
-fn piece<'r>(part: &'r Part<'r>, texts: &mut Vec<Text<'r>>, media: &mut Vec<Media<'r>>) {
+fn piece<'r>(part: &'r Part<'r>, family: bool, texts: &mut Vec<Text<'r>>, media: &mut Vec<Media<'r>>) {
     match &part.kind {
         PartKind::Text { text, .. } | PartKind::Refusal(text) if !text.is_empty() => {
             texts.push(text.reborrow())
         }
         PartKind::Media(found) => match &found.source {
-            // Without payload there is nothing to show (E345).
-            MediaSource::Base64 { data, .. } if data.is_empty() => {}
-            MediaSource::Base64 { .. }
-                if found.class == MediaClass::Image || found.class == MediaClass::Document =>
-            {
-                media.push(found.clone());
-            }
             MediaSource::Text(text) => texts.push(text.reborrow()),
-            MediaSource::Parts(parts) => parts.iter().for_each(|part| piece(part, texts, media)),
-            MediaSource::Url(url) | MediaSource::File(url) => texts.push(url.reborrow()),
-            MediaSource::Base64 { .. } => media.push(found.clone()),
+            MediaSource::Parts(parts) => parts.iter().for_each(|part| piece(part, family, texts, media)),
+            _ if is_shown(found, family) => media.push(found.clone()),
+            MediaSource::Url(url) => texts.push(url.reborrow()),
+            MediaSource::File(_) => texts.push(Text::plain(STORED)),
+            MediaSource::Base64 { .. } => {}
         },
         PartKind::Opaque(opaque) => texts.push(Text::plain(opaque.raw.get())),
         PartKind::Server(server) => texts.push(Text::plain(server.raw.get())),

@@ -1,14 +1,12 @@
 //! Canonical requests for a provider of this format. Source: translation.md A (columns GE), B, D.19 to D.23.
 
-use std::borrow::Cow;
-
 use super::dialect::{Dialect, Maker, is_family};
 use crate::codec::{CodecError, Encoded, Profile};
 use crate::json::Writer;
 use crate::loss::{Loss, Said, Slots, loss, tell};
 use crate::model::{PartKind, Request, Role};
 use crate::names::NameMap;
-use crate::pass::ids::{IdMap, claude_ids};
+use crate::pass::ids::IdMap;
 use crate::pass::names::gemini_names;
 use crate::pass::turns::{Arranged, OutPart, OutTurn, TurnPolicy, arrange};
 
@@ -39,7 +37,6 @@ struct Target<'r> {
 
 impl<'r> Target<'r> {
     fn new(request: &'r Request<'r>, profile: &'r Profile, dialect: Dialect) -> Self {
-        let ids = if dialect.is_antigravity() { ids(request) } else { IdMap::default() };
         Self {
             request,
             profile,
@@ -47,7 +44,7 @@ impl<'r> Target<'r> {
             family: is_family(request.source),
             maker: dialect.maker(&profile.model),
             names: gemini_names(request),
-            ids,
+            ids: IdMap::default(),
         }
     }
 
@@ -65,19 +62,6 @@ impl<'r> Target<'r> {
     }
 }
 
-/// The ids of calls, all of them such as Claude takes.
-fn ids(request: &Request<'_>) -> IdMap {
-    let parts = request.turns.iter().flat_map(|turn| &turn.parts);
-    let ids: Vec<Cow<'_, str>> = parts
-        .filter_map(|part| match &part.kind {
-            PartKind::ToolCall(call) => Some(call.id.decoded()),
-            PartKind::ToolResult(result) => Some(result.call_id.decoded()),
-            _ => None,
-        })
-        .collect();
-    claude_ids(ids.iter().map(|id| &**id))
-}
-
 pub(super) fn request(
     request: &Request<'_>,
     profile: &Profile,
@@ -85,11 +69,14 @@ pub(super) fn request(
 ) -> Result<Encoded, CodecError> {
     let moved = if dialect.is_antigravity() { beside::attached(request) } else { None };
     let request = moved.as_ref().unwrap_or(request);
-    let target = Target::new(request, profile, dialect);
+    let mut target = Target::new(request, profile, dialect);
     let mut losses = Vec::new();
     let mut kept = keep::Keep { target: &target, losses: &mut losses };
     let mut arranged = arrange(request, &target.policy(), &mut |role, part| kept.part(role, part));
     losses.append(&mut arranged.losses);
+    if dialect.is_antigravity() {
+        target.ids = arranged.claude_ids();
+    }
     let conversation = Conversation::of(&arranged, target.family, &mut losses)?;
     if !target.family {
         let why = "Gemini has no word for it";

@@ -121,7 +121,7 @@ pub(super) fn write_media(
         }
         MediaSource::File(file) if target.family => write_file(w, target, signed, media, file),
         // An id of one provider's store means nothing to another's.
-        MediaSource::File(_) => write_note(w, "[a file in another provider's store]"),
+        MediaSource::File(_) => write_note(w, STORED),
         MediaSource::Text(text) => {
             w.begin_object();
             w.key("text");
@@ -142,6 +142,9 @@ pub(super) fn write_media(
         }
     }
 }
+
+/// What is said of a file that only another provider has.
+pub(super) const STORED: &str = "[a file in another provider's store]";
 
 fn write_note(w: &mut Writer, note: &str) {
     w.begin_object();

@@ -12,7 +12,7 @@ use crate::json::{Text, Writer};
 use crate::loss::Loss;
 use crate::model::{PartKind, Role, ServerPart, ToolCall, ToolResult};
 use crate::pass::args::json_object;
-use crate::pass::ids::{IdMap, claude_ids, generated_id};
+use crate::pass::ids::{IdMap, claude_uses, generated_id};
 use crate::pass::searches::Pairs;
 use crate::pass::turns::{Arranged, NO_OUTPUT, OutPart};
 
@@ -40,8 +40,11 @@ struct Message<'c> {
     /// Of the user.
     results: Vec<Answer<'c>>,
     /// Of the model, each under its own or a derived id.
-    calls: Vec<(Cow<'c, str>, Call<'c>)>,
+    calls: Vec<(Id<'c>, Call<'c>)>,
 }
+
+/// The id of a call, and how many calls before it have the same.
+type Id<'c> = (Cow<'c, str>, u32);
 
 /// What the model called.
 enum Call<'c> {
@@ -52,7 +55,7 @@ enum Call<'c> {
 
 /// A result, under the id of its call.
 struct Answer<'c> {
-    id: Cow<'c, str>,
+    id: Id<'c>,
     texts: Vec<Text<'c>>,
     failed: bool,
 }
@@ -62,10 +65,11 @@ impl<'c> Conversation<'c> {
         let mut built = Builder::default();
         for turn in &arranged.turns {
             let model = turn.role == Role::Assistant;
-            for part in turn.parts.iter().map(OutPart::part) {
+            for out in &turn.parts {
+                let part = out.part();
                 match &part.kind {
-                    PartKind::ToolCall(call) => built.call(call),
-                    PartKind::ToolResult(result) => built.result(result),
+                    PartKind::ToolCall(call) => built.call(named(out), call),
+                    PartKind::ToolResult(result) => built.result(named(out), result),
                     PartKind::Server(server) => built.search(server),
                     _ => built.message(model).show(shown_part(part)),
                 }
@@ -92,7 +96,7 @@ impl<'c> Conversation<'c> {
         }
         let calls: Vec<_> =
             history.iter().flat_map(|message| &message.calls).map(|(id, _)| id.clone()).collect();
-        let ids = claude_ids(calls.iter().map(|id| &**id));
+        let ids = claude_uses(calls.iter().map(|(id, nth)| (&**id, *nth)));
         Self { history, current, ids }
     }
 
@@ -138,13 +142,11 @@ impl<'c> Conversation<'c> {
 struct Builder<'c> {
     history: Vec<Message<'c>>,
     /// The calls that no result answered yet.
-    open: Vec<Cow<'c, str>>,
+    open: Vec<Id<'c>>,
     /// The searches that are told in two parts.
     pairs: Pairs,
     /// Results of searches that wait for those of the calls beside them: all stand in one message.
     late: Vec<Answer<'c>>,
-    /// Calls without an id so far, and results without one: results come in the order of calls (B4).
-    nameless: (u32, u32),
 }
 
 impl<'c> Builder<'c> {
@@ -159,8 +161,7 @@ impl<'c> Builder<'c> {
         &mut self.history[last]
     }
 
-    fn call(&mut self, call: &'c ToolCall<'c>) {
-        let id = named(call.id.decoded(), &mut self.nameless.0);
+    fn call(&mut self, id: Id<'c>, call: &'c ToolCall<'c>) {
         self.open.push(id.clone());
         self.message(true).calls.push((id, Call::Tool(call)));
     }
@@ -170,8 +171,12 @@ impl<'c> Builder<'c> {
         let Some(search) = self.pairs.take(part) else { return };
         let id = search.id.clone().unwrap_or_else(|| generated_id("ws_", &[part.raw.get()]));
         let texts = vec![Text::plain(in_words(&search))];
-        let answer = Answer { id: Cow::Owned(id.clone()), texts, failed: search.failure.is_some() };
-        self.message(true).calls.push((Cow::Owned(id), Call::Search(search.query)));
+        let calls = self.history.iter().flat_map(|message| &message.calls);
+        // A search that looked for the same has the same derived id.
+        let nth = calls.filter(|((known, _), _)| *known == id).count();
+        let id: Id<'c> = (Cow::Owned(id), u32::try_from(nth).unwrap_or(u32::MAX));
+        let answer = Answer { id: id.clone(), texts, failed: search.failure.is_some() };
+        self.message(true).calls.push((id, Call::Search(search.query)));
         if self.open.is_empty() {
             self.message(false).results.push(answer);
         } else {
@@ -179,8 +184,7 @@ impl<'c> Builder<'c> {
         }
     }
 
-    fn result(&mut self, result: &'c ToolResult<'c>) {
-        let id = named(result.call_id.decoded(), &mut self.nameless.1);
+    fn result(&mut self, id: Id<'c>, result: &'c ToolResult<'c>) {
         self.open.retain(|open| *open != id);
         let mut texts = Vec::new();
         texts.extend(result.raw.as_ref().map(|raw| Text::plain(raw.get())));
@@ -196,12 +200,13 @@ impl<'c> Builder<'c> {
     }
 }
 
-fn named<'c>(id: Cow<'c, str>, nameless: &mut u32) -> Cow<'c, str> {
-    if !id.is_empty() {
-        return id;
+/// The id of a call, or of the one that is answered; one that has none gets one by its place (B4).
+fn named<'c>(out: &'c OutPart<'c>) -> Id<'c> {
+    let Some(call) = out.call() else { return (Cow::default(), 0) };
+    match call.id.is_empty() {
+        true => (Cow::Owned(generated_id("tooluse_", &["call", &(call.nth + 1).to_string()])), 0),
+        false => (call.id.decoded(), call.nth),
     }
-    *nameless += 1;
-    Cow::Owned(generated_id("tooluse_", &["call", &nameless.to_string()]))
 }
 
 impl<'c> Message<'c> {
@@ -259,9 +264,9 @@ impl<'c> Message<'c> {
         if !self.calls.is_empty() {
             w.key("toolUses");
             w.begin_array();
-            for (id, call) in &self.calls {
+            for ((id, nth), call) in &self.calls {
                 w.begin_object();
-                w.field_string("toolUseId", &ids.get(id));
+                w.field_string("toolUseId", &ids.of_use(id, *nth));
                 match call {
                     Call::Tool(call) => {
                         w.field_string("name", target.names.wire(&call.name));
@@ -288,7 +293,7 @@ impl<'c> Message<'c> {
 impl Answer<'_> {
     fn write(&self, w: &mut Writer, ids: &IdMap) {
         w.begin_object();
-        w.field_string("toolUseId", &ids.get(&self.id));
+        w.field_string("toolUseId", &ids.of_use(&self.id.0, self.id.1));
         // Never rewritten, whatever the text says (F32).
         w.field_string("status", if self.failed { "error" } else { "success" });
         w.key("content");

@@ -1,6 +1,7 @@
 //! What of a conversation goes to a provider of this format. Source: translation.md A.16, B29, B30, B36.
 
 use super::ambiguous::Ambiguous;
+use super::part::is_sendable;
 use super::{Target, is_tool_part, loss};
 use crate::codec::CodecError;
 use crate::format::responses::is_family;
@@ -10,14 +11,13 @@ use crate::model::{
     Signature,
 };
 use crate::pass::carrier::is_marked;
+use crate::pass::media::media_of;
 use crate::pass::signature::may_be_grok;
 use crate::pass::turns::OutPart;
 
 pub(super) struct Kept<'t> {
     target: &'t Target<'t>,
     ambiguous: Ambiguous,
-    /// Files in the vendor's store can be named: the client speaks another format of the same vendor.
-    vendor: bool,
     pub(super) losses: Vec<Loss>,
     /// What must not be dropped silently.
     pub(super) refused: Option<CodecError>,
@@ -25,8 +25,7 @@ pub(super) struct Kept<'t> {
 
 impl<'t> Kept<'t> {
     pub(super) fn new(target: &'t Target<'t>, request: &Request<'_>) -> Self {
-        let vendor = request.source == "openai";
-        Self { target, ambiguous: Ambiguous::find(request), vendor, losses: Vec::new(), refused: None }
+        Self { target, ambiguous: Ambiguous::find(request), losses: Vec::new(), refused: None }
     }
 
     pub(super) fn keep<'r>(&mut self, role: Role, part: &'r Part<'r>) -> Option<OutPart<'r>> {
@@ -35,7 +34,13 @@ impl<'t> Kept<'t> {
             return None;
         }
         let fine = match &part.kind {
-            PartKind::Text { .. } | PartKind::ToolCall(_) | PartKind::ToolResult(_) => true,
+            PartKind::Text { .. } | PartKind::ToolCall(_) => true,
+            PartKind::ToolResult(result) => {
+                if media_of(&result.content).any(|media| !is_sendable(self.target, media)) {
+                    loss(&mut self.losses, "message.media", IN_WORDS);
+                }
+                true
+            }
             PartKind::Refusal(_) => role == Role::Assistant,
             PartKind::Reasoning(_) => self.reasoning(role, part),
             PartKind::Media(media) => self.media(role, media),
@@ -78,7 +83,7 @@ impl<'t> Kept<'t> {
             return false;
         }
         let refused = match (&media.source, media.class) {
-            (MediaSource::File(_), _) if !self.vendor => {
+            (MediaSource::File(_), _) if !self.target.vendor => {
                 Some("a file in another provider's store cannot be sent; send its data")
             }
             (MediaSource::Url(_), MediaClass::Audio) => Some("audio by URL cannot be sent; send its data"),
@@ -91,6 +96,9 @@ impl<'t> Kept<'t> {
         refused.is_none()
     }
 }
+
+/// Why a medium of a result is gone.
+const IN_WORDS: &str = "an answer of a tool cannot hold it: it is named in words";
 
 /// Whether the target issued a signature, as far as its form and the target's name tell (B29, E223, E224).
 pub(super) fn replays(target: &Target<'_>, signature: &Signature<'_>) -> bool {

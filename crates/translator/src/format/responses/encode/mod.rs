@@ -27,6 +27,8 @@ pub(super) struct Target<'r> {
     pub(super) dialect: Dialect,
     /// The request came in this format: items go as they came.
     pub(super) native: bool,
+    /// Files in the vendor's store can be named: the client speaks a format of the same vendor.
+    pub(super) vendor: bool,
     /// The request came in Gemini's format, whose schemas never allow more than they name (B47).
     pub(super) closed_schemas: bool,
     /// The names of the tools that are free-form (B11).
@@ -44,6 +46,7 @@ impl<'r> Target<'r> {
             profile,
             dialect,
             native: is_family(request.source),
+            vendor: is_family(request.source) || request.source == "openai",
             closed_schemas: request.source == "gemini",
             custom_tools: names(|tool| matches!(tool, Tool::Custom(_))),
             function_tools: names(|tool| matches!(tool, Tool::Function(_))),

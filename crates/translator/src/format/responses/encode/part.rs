@@ -158,32 +158,34 @@ fn default_name(mime: &str) -> &'static str {
 
 /// Writes `output`: a string where it is only text, a list where there is more. Source: translation.md B20, B21.
 pub(super) fn write_output(w: &mut Writer, target: &Target<'_>, result: &ToolResult<'_>) {
-    if let Some(raw) = &result.raw {
-        // A format that has objects there: their JSON is the text (E266).
-        return if target.native { w.raw(raw.get()) } else { w.string(raw.get()) };
-    }
+    let failed = result.is_error == Some(true);
+    // A format that has objects there: their JSON is the text (E266).
+    let json = match &result.raw {
+        Some(raw) if target.native => return w.raw(raw.get()),
+        raw => raw.as_ref().map(|raw| Text::plain(raw.get())),
+    };
     if let [only] = result.content.as_slice()
-        && let Some(text) = only.as_text()
+        && let (Some(text), None) = (only.as_text(), &json)
         && !target.native
         && let Some(parts) = unwrapped_images(text)
     {
-        return write_list(w, target, &parts, result.is_error == Some(true));
+        return write_list(w, target, (None, &parts), failed);
     }
     let only_text = result.content.iter().all(|part| part.as_text().is_some() && part.extras.is_empty());
     if only_text && (result.content.len() < 2 || !target.native) {
-        let mut pieces: Vec<Text<'_>> = Vec::with_capacity(result.content.len() * 2);
-        for text in result.content.iter().filter_map(Part::as_text) {
+        let mut pieces: Vec<Text<'_>> = Vec::with_capacity(result.content.len() * 2 + 1);
+        for text in json.iter().chain(result.content.iter().filter_map(Part::as_text)) {
             if !pieces.is_empty() {
                 pieces.push(Text::plain("\n\n"));
             }
             pieces.push(text.reborrow());
         }
-        if result.is_error == Some(true) && !is_marked(pieces.first()) {
+        if failed && !is_marked(pieces.first()) {
             pieces.insert(0, Text::plain(FAILED));
         }
         return w.texts(pieces);
     }
-    write_list(w, target, &result.content, result.is_error == Some(true));
+    write_list(w, target, (json, &result.content), failed);
 }
 
 /// How a failure is told where only text is (B22).
@@ -193,10 +195,18 @@ fn is_marked(text: Option<&Text<'_>>) -> bool {
     text.is_some_and(|text| text.decoded().starts_with(FAILED.trim_end()))
 }
 
-fn write_list(w: &mut Writer, target: &Target<'_>, parts: &[Part<'_>], failed: bool) {
+fn write_list(
+    w: &mut Writer,
+    target: &Target<'_>,
+    (json, parts): (Option<Text<'_>>, &[Part<'_>]),
+    failed: bool,
+) {
     w.begin_array();
-    if failed && !is_marked(parts.iter().find_map(Part::as_text)) {
+    if failed && !is_marked(json.as_ref().or_else(|| parts.iter().find_map(Part::as_text))) {
         write_typed_text(w, "input_text", &Text::plain(FAILED.trim_end()));
+    }
+    if let Some(json) = json {
+        write_typed_text(w, "input_text", &json);
     }
     for part in parts {
         match &part.kind {
@@ -222,10 +232,13 @@ fn write_list(w: &mut Writer, target: &Target<'_>, parts: &[Part<'_>], failed: b
     w.end_array();
 }
 
-/// What an answer may hold: text, images, files.
-fn is_sendable(target: &Target<'_>, media: &Media<'_>) -> bool {
-    match (media.class, &media.source) {
-        (MediaClass::Audio | MediaClass::Video, _) => target.native,
-        _ => true,
-    }
+/// Whether an answer may hold it: text, images, files.
+pub(super) fn is_sendable(target: &Target<'_>, media: &Media<'_>) -> bool {
+    target.native
+        || match (media.class, &media.source) {
+            (MediaClass::Audio | MediaClass::Video, _) => false,
+            // Only another format of the same vendor has its files.
+            (_, MediaSource::File(_)) => target.vendor,
+            _ => true,
+        }
 }
