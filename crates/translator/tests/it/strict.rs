@@ -515,6 +515,56 @@ fn a_newer_word_for_an_amount_of_thought_goes_on_or_is_told() {
     }
 }
 
+#[test]
+fn chat_clients_are_told_of_thoughts_and_images_of_a_wrong_type() {
+    let image = json!({"type":"image_url","image_url":{"url":"https://h.example/a.png"}});
+    let good = json!({"model":"m","messages":[{"role":"user","content":"q"},
+        {"role":"assistant","content":"a","reasoning_content":"t","reasoning":"t","reasoning_text":"t",
+            "reasoning_details":[{"type":"reasoning.text","text":"t"}],"images":[image]},
+        {"role":"user","content":"go on"}]});
+    let no_string = [json!(7), json!([7]), json!(true), json!({})];
+    let no_list = [json!(7), json!("str"), json!({})];
+    check(
+        CC,
+        &good,
+        &[
+            ("/messages/1/reasoning_content", "a string", &no_string),
+            ("/messages/1/reasoning", "a string", &no_string),
+            ("/messages/1/reasoning_text", "a string", &no_string),
+            ("/messages/1/reasoning_details", "an array", &no_list),
+            ("/messages/1/reasoning_details/0/text", "a string", &no_string),
+            ("/messages/1/images", "an array", &no_list),
+        ],
+    );
+    let place = "/messages/1/images/0/image_url/url";
+    malformed(CC, &with(&good, place, &json!(7)), &shown(place), "expected a string, found a number");
+    for (member, budget) in [("thinking", "budget_tokens"), ("reasoning", "max_tokens")] {
+        let body = json!({"model":"m","messages":[{"role":"user","content":"q"}],
+            member:{"type":"enabled",budget:5_000_000_000_u64}});
+        let param = format!("{member}.{budget}");
+        malformed(CC, &body, &param, "expected a number of tokens, found 5000000000");
+    }
+}
+
+#[test]
+fn a_part_of_gemini_that_says_two_things_is_refused_and_of_a_reply_the_second_is_told() {
+    let image = json!({"mimeType":"image/png","data":"AAAA"});
+    for (part, found) in [
+        (json!({"text":"what is this?","inlineData":image}), "inlineData and text"),
+        (json!({"text":"a","functionCall":{"name":"f","args":{}}}), "functionCall and text"),
+        (json!({"executable_code":{"code":"1"},"text":"a"}), "text and executableCode"),
+    ] {
+        let body = json!({"contents":[{"role":"user","parts":[{"text":"q"},part]}]});
+        malformed(GE, &body, "contents[0].parts[1]", &format!("a part says one thing, found {found}"));
+    }
+    let fine = json!({"contents":[{"role":"user","parts":[{"text":"","inlineData":image}]}]});
+    sent(GE, "claude", &fine).unwrap();
+    let reply = json!({"candidates":[{"finishReason":"STOP","content":{"parts":[{"text":"a","inline_data":image}]}}]});
+    let text = reply.to_string();
+    let read = codec(GE).decode_reply(text.as_bytes(), &context()).unwrap();
+    assert_eq!(read.candidates[0].parts[0].extras[0].0, "text");
+}
+
 /// A provider's mistakes are not its client's to mend: the rest of the reply is read.
 #[test]
 fn replies_are_taken_as_far_as_they_can_be() {

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::super::wire::{self, Reading, wrong};
 use super::part::{self, content, mark, opaque};
 use crate::codec::CodecError;
-use crate::json::read::reserve;
+use crate::json::read::{reserve, wrong_type};
 use crate::json::{List, Text};
 use crate::model::{
     Args, Issuer, Media, MediaClass, Part, PartKind, Reasoning, Role, Signature, ToolCall, ToolResult, Turn,
@@ -47,10 +47,19 @@ pub(in super::super) fn parts(
     reading: Reading,
 ) -> Result<(Vec<Part<'_>>, bool), CodecError> {
     let mut parts = Vec::new();
-    let details = message.reasoning_details.map(details).unwrap_or_default();
-    let text = [message.reasoning_content, message.reasoning, message.reasoning_text]
-        .into_iter()
-        .find_map(wire::filled);
+    let details = match message.reasoning_details {
+        Some(raw) if reading == Reading::Request => read_details(raw)?,
+        raw => raw.map(details).unwrap_or_default(),
+    };
+    let thoughts = [
+        ("reasoning_content", message.reasoning_content),
+        ("reasoning", message.reasoning),
+        ("reasoning_text", message.reasoning_text),
+    ];
+    let mut text = None;
+    for (name, raw) in thoughts {
+        text = text.or(reading.text(raw, name)?);
+    }
     match text {
         // The details repeat the text; their signature does not.
         Some(text) => {
@@ -70,7 +79,11 @@ pub(in super::super) fn parts(
     if let Some(refusal) = message.refusal.filter(|text| !text.is_empty()) {
         parts.push(Part::new(PartKind::Refusal(refusal)));
     }
-    parts.extend(images(message.images).into_iter().map(|media| Part::new(PartKind::Media(media))));
+    let images = match message.images {
+        Some(raw) if reading == Reading::Request => read_images(raw)?,
+        raw => images(raw),
+    };
+    parts.extend(images.into_iter().map(|media| Part::new(PartKind::Media(media))));
     if let Some(raw) = message.audio {
         parts.push(opaque(raw, "audio"));
     }
@@ -112,9 +125,39 @@ pub(in super::super) fn images(raw: Option<&RawValue>) -> Vec<Media<'_>> {
         .collect()
 }
 
+/// As [`images`], of a request, which is told what is wrong.
+fn read_images(raw: &RawValue) -> Result<Vec<Media<'_>>, CodecError> {
+    let list: List<&RawValue> = list(raw, "images")?;
+    let mut images = Vec::with_capacity(list.0.len());
+    for (index, raw) in list.0.into_iter().enumerate() {
+        let place = |error: &CodecError| wire::at(&format!("images[{index}]"), error);
+        let image: wire::Part<'_> = wire::read(raw, "").map_err(|error| place(&error))?;
+        let Some(raw) = image.image_url else { return Err(place(&wrong("image_url", "missing"))) };
+        let link = part::link(raw, MediaClass::Image).map_err(|error| wire::at("image_url", &error));
+        images.extend(link.map_err(|error| place(&error))?);
+    }
+    Ok(images)
+}
+
 /// A router's `reasoning_details`: texts, summaries, and encrypted state.
 pub(in super::super) fn details(raw: &RawValue) -> Vec<Part<'_>> {
-    let list: List<wire::Detail<'_>> = serde_json::from_str(raw.get()).unwrap_or_default();
+    detail_parts(serde_json::from_str(raw.get()).unwrap_or_default())
+}
+
+/// As [`details`], of a request, which is told what is wrong.
+fn read_details(raw: &RawValue) -> Result<Vec<Part<'_>>, CodecError> {
+    list(raw, "reasoning_details").map(detail_parts)
+}
+
+/// A list in a request.
+fn list<'a, T: serde::Deserialize<'a>>(raw: &'a RawValue, name: &str) -> Result<List<T>, CodecError> {
+    if !raw.get().starts_with('[') {
+        return Err(wrong_type(name, "an array", raw));
+    }
+    wire::read(raw, name)
+}
+
+fn detail_parts(list: List<wire::Detail<'_>>) -> Vec<Part<'_>> {
     let mut parts = Vec::with_capacity(list.0.len());
     for detail in list.0 {
         let signature = some(detail.signature).or_else(|| some(detail.data));

@@ -105,7 +105,7 @@ pub(super) fn reasoning<'a>(
     effort: Option<&'a RawValue>,
     extras: &mut Extras<'a>,
 ) -> Result<ReasoningControl, CodecError> {
-    let vendor = Vendor::of(extras);
+    let vendor = Vendor::of(extras)?;
     let word = Reading::Request.text(effort, "reasoning_effort")?;
     let known = word.and_then(|word| of_effort(&word.decoded()));
     if let (None, Some(raw)) = (&known, effort) {
@@ -129,13 +129,13 @@ struct Vendor {
 }
 
 impl Vendor {
-    fn of(extras: &Extras<'_>) -> Self {
+    fn of(extras: &Extras<'_>) -> Result<Self, CodecError> {
         let mut found = Self::default();
         for (key, raw) in extras {
             match &**key {
                 "include_reasoning" => found.visible = boolean(raw.get()).or(found.visible),
-                "reasoning" => found.router(raw),
-                "thinking" => found.thinking(raw),
+                "reasoning" => found.router(raw)?,
+                "thinking" => found.thinking(raw)?,
                 "extra_body" => found.google(raw),
                 "enable_thinking" if raw.get() == "false" => {
                     found.amount = Some(off());
@@ -143,15 +143,15 @@ impl Vendor {
                 _ => {}
             }
         }
-        found
+        Ok(found)
     }
 
     /// A router's `reasoning{effort, max_tokens, enabled, exclude}`.
-    fn router(&mut self, raw: &RawValue) {
-        let Ok(object) = TopLevel::scan(raw.get().as_bytes()) else { return };
+    fn router(&mut self, raw: &RawValue) -> Result<(), CodecError> {
+        let Ok(object) = TopLevel::scan(raw.get().as_bytes()) else { return Ok(()) };
         self.visible = object.value("exclude").and_then(boolean_bytes).map(|hidden| !hidden).or(self.visible);
         let effort = object.string("effort").ok().flatten().and_then(|effort| of_effort(&effort));
-        let budget = object.unsigned("max_tokens").and_then(|budget| u32::try_from(budget).ok());
+        let budget = budget(&object, "reasoning", "max_tokens")?;
         let switched = match object.value("enabled") {
             Some(b"false") => Some(off()),
             Some(b"true") => {
@@ -160,12 +160,13 @@ impl Vendor {
             _ => None,
         };
         self.amount = effort.or_else(|| budget.map(of_budget)).or(switched).or(self.amount.take());
+        Ok(())
     }
 
     /// `thinking{type, budget_tokens}` of Claude, DeepSeek, Kimi and others.
-    fn thinking(&mut self, raw: &RawValue) {
-        let Ok(object) = TopLevel::scan(raw.get().as_bytes()) else { return };
-        let budget = object.unsigned("budget_tokens").and_then(|budget| u32::try_from(budget).ok());
+    fn thinking(&mut self, raw: &RawValue) -> Result<(), CodecError> {
+        let Ok(object) = TopLevel::scan(raw.get().as_bytes()) else { return Ok(()) };
+        let budget = budget(&object, "thinking", "budget_tokens")?;
         let kind = object.string("type").ok().flatten().unwrap_or_default();
         self.amount = match &*kind {
             "disabled" => Some(off()),
@@ -175,6 +176,7 @@ impl Vendor {
             }
             _ => self.amount.take(),
         };
+        Ok(())
     }
 
     /// `extra_body.google.thinking_config`, once or twice wrapped.
@@ -199,6 +201,14 @@ impl Vendor {
             })
             .or(self.amount.take());
     }
+}
+
+/// A number of tokens; one that nobody counts to is a mistake.
+fn budget(object: &TopLevel<'_>, within: &str, key: &str) -> Result<Option<u32>, CodecError> {
+    let Some(budget) = object.unsigned(key) else { return Ok(None) };
+    let unheard =
+        |_| wrong(&format!("{within}.{key}"), &format!("expected a number of tokens, found {budget}"));
+    u32::try_from(budget).map(Some).map_err(unheard)
 }
 
 fn off() -> ReasoningControl {

@@ -52,7 +52,20 @@ pub(in super::super) fn part<'a>(
     let thought = wire.thought.is_some_and(|raw| raw.get() == "true");
     // A signature of another type is none.
     let (signature, bind) = string(wire.signature).and_then(signature).unzip();
+    let said = said(&wire);
     let mut extras = wire.extras;
+    if said.iter().filter(|(_, is_there)| *is_there).count() > 1 {
+        let names: Vec<_> = said.iter().filter(|(_, is_there)| *is_there).map(|(name, _)| *name).collect();
+        if reading == Reading::Request {
+            // Google refuses it, too: a part is one of them.
+            return Err(CodecError::malformed(format!(
+                "a part says one thing, found {}",
+                names.join(" and ")
+            )));
+        }
+        // What a reply has beside the first is told: no format has a place for it.
+        extras.extend(names.iter().skip(1).filter_map(|name| beside(raw, name)));
+    }
     let kind = if let Some(call) = wire.function_call {
         call_of(call, reading, &mut extras).map_err(|error| at("functionCall", &error))?
     } else if let Some(response) = wire.function_response {
@@ -85,6 +98,29 @@ pub(in super::super) fn part<'a>(
         return Ok(whole(raw, head));
     };
     Ok(Part { signature, extras, ..Part::new(kind) })
+}
+
+/// The members of which a part has one, in the order in which they are looked for. An empty text says nothing.
+fn said(wire: &wire::Part<'_>) -> [(&'static str, bool); 9] {
+    [
+        ("functionCall", wire.function_call.is_some()),
+        ("functionResponse", wire.function_response.is_some()),
+        ("inlineData", wire.inline_data.is_some()),
+        ("fileData", wire.file_data.is_some()),
+        ("text", wire.text.as_ref().is_some_and(|text| !text.is_empty())),
+        ("executableCode", wire.executable_code.is_some()),
+        ("codeExecutionResult", wire.code_execution_result.is_some()),
+        ("toolCall", wire.tool_call.is_some()),
+        ("toolResponse", wire.tool_response.is_some()),
+    ]
+}
+
+/// A member as it came, under the name that it has there.
+fn beside<'a>(raw: &'a RawValue, name: &str) -> Option<(Cow<'a, str>, &'a RawValue)> {
+    let part = TopLevel::scan(raw.get().as_bytes()).ok()?;
+    let spelled = |key: &str| key.replace('_', "").eq_ignore_ascii_case(name);
+    let (key, value) = part.members().find(|(key, _)| spelled(key))?;
+    Some((Cow::Owned(key.to_owned()), serde_json::from_slice(value).ok()?))
 }
 
 /// Which of the members is there, and its id.
