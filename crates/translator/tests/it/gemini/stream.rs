@@ -377,6 +377,38 @@ fn o43_arguments_in_pieces_are_one_call() {
     }
 }
 
+/// Numbers keep their digits and halves of surrogate pairs their escapes, in what comes first as in the pieces.
+#[test]
+fn o43_arguments_in_pieces_are_what_was_written() {
+    let stream = sse(&[
+        piece(
+            json!({"name":"f","args":{"first":"FIRST","deep":{"n":"NUMBER"},"list":["NUMBER"],"same":1},"willContinue":true}),
+        ),
+        piece(
+            json!({"partialArgs":[{"jsonPath":"$.n","numberValue":"NUMBER"},{"jsonPath":"$.text","stringValue":"FIRST"}],"willContinue":true}),
+        ),
+        piece(
+            json!({"partialArgs":[{"jsonPath":"$.text","stringValue":"more"},{"jsonPath":"$.first","stringValue":"!"}],"willContinue":true}),
+        ),
+        piece(
+            json!({"partialArgs":[{"jsonPath":"$.list[1]","boolValue":false},{"jsonPath":"$.deep.m","nullValue":null},
+            {"jsonPath":"$.same","numberValue":2}]}),
+        ),
+        last("STOP", json!([])),
+    ]);
+    let stream = stream.replace("\"NUMBER\"", "12345678901234567890.50").replace("FIRST", "a\\ud800");
+    let got: String = frames_of(&translated("gemini", "claude", &stream));
+    let first = r#"{"first":"a\ud800!","deep":{"n":12345678901234567890.50,"m":null},"list":[12345678901234567890.50,false],"#;
+    let rest = r#""same":2,"n":12345678901234567890.50,"text":"a\ud800more"}"#;
+    let wanted = format!("{first}{rest}").replace('\\', r"\\").replace('"', "\\\"");
+    assert!(got.contains(&wanted), "{wanted}\n{got}");
+}
+
+/// Frames that serde_json makes no value of.
+fn frames_of(stream: &str) -> String {
+    stream.lines().filter(|line| line.contains("partial_json")).collect()
+}
+
 #[test]
 fn o43_arguments_that_do_not_end_or_have_no_place_fail() {
     let begun = piece(json!({"name":"f","willContinue":true}));

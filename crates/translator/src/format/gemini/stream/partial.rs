@@ -4,16 +4,15 @@
 //! function call arguments", read 2026-11.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
-use serde_json::map::Entry;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
 use super::super::wire;
 use crate::codec::CodecError;
-use crate::json::wire_struct;
+use crate::json::{Text, Writer, wire_struct};
 use crate::model::{Args, Part, PartKind, Signature};
-use crate::splice::MAX_DEPTH;
+use crate::splice::{MAX_DEPTH, TopLevel};
 
 /// A call that is not whole yet.
 #[derive(Debug)]
@@ -21,7 +20,7 @@ pub(super) struct Partial {
     id: String,
     name: String,
     signature: Option<Signature<'static>>,
-    args: Value,
+    args: Node,
     /// How many members and items paths may still make.
     budget: usize,
 }
@@ -58,7 +57,7 @@ impl Partial {
             id: call.id.decoded().into_owned(),
             name: call.name.clone().into_owned(),
             signature: None,
-            args: wire.args.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default(),
+            args: wire.args.map_or(Node::Null, |raw| Node::Raw(raw.get().into())),
             budget: MOST,
         });
         if partial.signature.is_none() {
@@ -78,31 +77,124 @@ impl Partial {
                 steps.into_iter().try_fold(&mut self.args, |place, step| step.into(place, budget))
             })
             .ok_or_else(|| CodecError::protocol(format!("no place in the arguments of a call: {path:?}")))?;
-        let json = |raw: Option<&RawValue>| raw.and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());
         if let Some(text) = &piece.string {
-            match place {
-                // A text that goes on.
-                Value::String(known) => known.push_str(&text.decoded()),
-                place => *place = Value::from(text.decoded()),
-            }
-        } else if let Some(value) = json(piece.number).or_else(|| json(piece.boolean)) {
-            *place = value;
+            place.grow(text.reborrow());
+        } else if let Some(raw) = piece.number.or(piece.boolean) {
+            // As it is written: a number may have more digits than a float.
+            *place = Node::Raw(raw.get().into());
         } else if piece.null.is_some() {
-            *place = Value::Null;
+            *place = Node::Null;
         }
         Ok(())
     }
 
     fn into_part(self, last: Part<'_>) -> Part<'_> {
-        let args = if self.args.is_object() { self.args } else { Value::Object(Map::new()) };
         let PartKind::ToolCall(mut call) = last.kind else { return last };
-        call.id = crate::json::Text::plain(self.id);
+        call.id = Text::plain(self.id);
         call.name = Cow::Owned(self.name);
-        call.args = match RawValue::from_string(args.to_string()) {
+        let mut w = Writer::default();
+        self.args.write(&mut w);
+        let json = String::from_utf8(w.into_bytes()).unwrap_or_default();
+        let json = if json.starts_with('{') { json } else { "{}".to_owned() };
+        call.args = match RawValue::from_string(json) {
             Ok(raw) => Args::Json(Cow::Owned(raw)),
             Err(_) => call.args,
         };
         Part { kind: PartKind::ToolCall(call), signature: self.signature, ..last }
+    }
+}
+
+/// Arguments on their way: what no path leads into stays as it was written.
+#[derive(Debug)]
+enum Node {
+    Null,
+    Raw(Box<str>),
+    Text(Text<'static>),
+    Object(Members),
+    Array(Vec<Node>),
+}
+
+/// The members of an object in their order, and where each is.
+#[derive(Debug, Default)]
+struct Members {
+    all: Vec<(String, Node)>,
+    places: HashMap<String, usize>,
+}
+
+impl Members {
+    fn get(&mut self, key: &str) -> Option<&mut Node> {
+        let at = *self.places.get(key)?;
+        self.all.get_mut(at).map(|(_, value)| value)
+    }
+
+    /// Sets one. Of equal names the last counts.
+    fn set(&mut self, key: &str, value: Node) -> &mut Node {
+        let at = *self.places.entry(key.to_owned()).or_insert(self.all.len());
+        if at == self.all.len() {
+            self.all.push((key.to_owned(), Node::Null));
+        }
+        #[expect(clippy::indexing_slicing, reason = "a place is that of a member")]
+        let place = &mut self.all[at].1;
+        *place = value;
+        place
+    }
+}
+
+impl Node {
+    /// A text, or more of the one that is there.
+    fn grow(&mut self, more: Text<'_>) {
+        if let Self::Raw(json) = self
+            && let Ok(text) = serde_json::from_str::<Text<'_>>(json)
+        {
+            *self = Self::Text(text.into_owned());
+        }
+        match self {
+            Self::Text(known) => more.push_onto(known),
+            place => *place = Self::Text(more.into_owned()),
+        }
+    }
+
+    /// Takes apart what a path leads into: its members or items, which stay as they are.
+    fn open(&mut self) {
+        let Self::Raw(json) = self else { return };
+        let opened = match json.as_bytes().first() {
+            Some(b'{') => TopLevel::scan(json.as_bytes()).ok().map(|object| {
+                let mut members = Members::default();
+                for (key, value) in object.members() {
+                    members.set(key, Self::Raw(String::from_utf8_lossy(value).into()));
+                }
+                Self::Object(members)
+            }),
+            Some(b'[') => serde_json::from_str::<Vec<&RawValue>>(json)
+                .ok()
+                .map(|items| Self::Array(items.into_iter().map(|raw| Self::Raw(raw.get().into())).collect())),
+            Some(b'n') => Some(Self::Null),
+            _ => None,
+        };
+        if let Some(opened) = opened {
+            *self = opened;
+        }
+    }
+
+    fn write(&self, w: &mut Writer) {
+        match self {
+            Self::Null => w.null(),
+            Self::Raw(json) => w.raw(json),
+            Self::Text(text) => w.text(text),
+            Self::Object(members) => {
+                w.begin_object();
+                for (key, value) in &members.all {
+                    w.key(key);
+                    value.write(w);
+                }
+                w.end_object();
+            }
+            Self::Array(items) => {
+                w.begin_array();
+                items.iter().for_each(|item| item.write(w));
+                w.end_array();
+            }
+        }
     }
 }
 
@@ -114,29 +206,29 @@ enum Step {
 
 impl Step {
     /// The place below, made where it is not there yet. `None` where something else stands, and beyond the budget.
-    fn into<'a>(self, place: &'a mut Value, budget: &mut usize) -> Option<&'a mut Value> {
+    fn into<'a>(self, place: &'a mut Node, budget: &mut usize) -> Option<&'a mut Node> {
+        place.open();
         match self {
             Self::Key(key) => {
-                if place.is_null() {
-                    *place = Value::Object(Map::new());
+                if matches!(place, Node::Null) {
+                    *place = Node::Object(Members::default());
                 }
-                match place.as_object_mut()?.entry(key) {
-                    Entry::Occupied(known) => Some(known.into_mut()),
-                    Entry::Vacant(free) => {
-                        *budget = budget.checked_sub(1)?;
-                        Some(free.insert(Value::Null))
-                    }
+                let Node::Object(members) = place else { return None };
+                if members.places.contains_key(&key) {
+                    return members.get(&key);
                 }
+                *budget = budget.checked_sub(1)?;
+                Some(members.set(&key, Node::Null))
             }
             Self::Index(at) => {
-                if place.is_null() {
-                    *place = Value::Array(Vec::new());
+                if matches!(place, Node::Null) {
+                    *place = Node::Array(Vec::new());
                 }
-                let list = place.as_array_mut()?;
+                let Node::Array(list) = place else { return None };
                 if list.len() <= at {
                     let length = at.checked_add(1)?;
                     *budget = budget.checked_sub(length - list.len())?;
-                    list.resize(length, Value::Null);
+                    list.resize_with(length, || Node::Null);
                 }
                 list.get_mut(at)
             }
@@ -199,7 +291,7 @@ mod tests {
     }
 
     fn call() -> Partial {
-        Partial { id: String::new(), name: String::new(), signature: None, args: Value::Null, budget: MOST }
+        Partial { id: String::new(), name: String::new(), signature: None, args: Node::Null, budget: MOST }
     }
 
     fn put(call: &mut Partial, path: &str) -> Result<(), CodecError> {
