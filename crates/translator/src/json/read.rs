@@ -183,6 +183,29 @@ impl<'de> Deserialize<'de> for Count {
     }
 }
 
+/// What a provider fills with other things at times: of those nothing is known.
+#[derive(Clone, Debug)]
+pub(crate) struct Loose<T>(Option<T>);
+
+impl<T> Loose<T> {
+    /// What there is.
+    pub(crate) fn known(self) -> Option<T> {
+        self.0
+    }
+
+    /// As [`Self::known`].
+    pub(crate) fn as_known(&self) -> Option<&T> {
+        self.0.as_ref()
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Loose<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&'de RawValue>::deserialize(deserializer)?;
+        Ok(Self(serde_json::from_str(raw.get()).ok()))
+    }
+}
+
 /// A whole number that is not negative.
 pub(crate) fn count(raw: &RawValue) -> Option<u64> {
     count_in(raw.get())

@@ -8,7 +8,7 @@ use super::call_ids::CallIds;
 use super::wire::{self, wrong};
 use super::{CLAUDE, block, carrier, search, shown_model, usage};
 use crate::codec::{CodecError, ReplyContext};
-use crate::json::read::each;
+use crate::json::read::{Loose, each};
 use crate::json::{Raw, Text, Writer};
 use crate::model::{Bind, Candidate, Finish, Issuer, Part, PartKind, Reasoning, Response, ToolCall};
 use crate::pass::args::{as_object, is_cut_off};
@@ -23,10 +23,11 @@ pub(super) fn decode(body: &[u8]) -> Result<Response<'_>, CodecError> {
     let mut counts = usage::Counts::default();
     let mut extras = wire.extras;
     let mut service_tier = None;
-    let known = wire.usage.is_some();
-    if let Some(usage) = wire.usage {
+    let usage = wire.usage.and_then(Loose::known);
+    let known = usage.is_some();
+    if let Some(usage) = usage {
         counts.merge(&usage);
-        service_tier = usage.service_tier;
+        service_tier = usage.service_tier.and_then(Loose::known);
         extras.extend(usage.extras.into_iter().map(|(key, raw)| (Cow::Owned(format!("usage.{key}")), raw)));
     }
     let parts = each(blocks.into_iter().enumerate(), |(index, raw)| block::part(raw, "content", index));

@@ -4,6 +4,7 @@ use cliproxy_core::Usage;
 
 use super::wire;
 use crate::json::Writer;
+use crate::json::read::{Count, Loose};
 
 /// Counts as Claude gives them, merged over a stream: later members replace earlier ones (B55).
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,20 +16,21 @@ pub(super) struct Counts {
 impl Counts {
     /// Takes over what `usage` knows.
     pub(super) fn merge(&mut self, usage: &wire::Usage<'_>) {
-        if usage.input_tokens.is_some() {
-            self.input = usage.input_tokens;
+        if let Some(input) = number(usage.input_tokens.as_ref()) {
+            self.input = Some(input);
         }
-        let split = usage.cache_creation.as_ref();
-        let tools = usage.server_tool_use.as_ref();
+        let split = known(usage.cache_creation.as_ref());
+        let details = known(usage.output_tokens_details.as_ref());
+        let tools = known(usage.server_tool_use.as_ref());
         self.canonical.merge(&Usage {
-            cache_read: usage.cache_read_input_tokens,
-            cache_write: usage.cache_creation_input_tokens,
-            cache_write_5m: split.and_then(|split| split.five_minutes),
-            cache_write_1h: split.and_then(|split| split.one_hour),
-            output: usage.output_tokens,
-            reasoning: usage.output_tokens_details.as_ref().and_then(|details| details.thinking_tokens),
-            web_searches: tools.and_then(|tools| tools.web_search_requests),
-            web_fetches: tools.and_then(|tools| tools.web_fetch_requests),
+            cache_read: number(usage.cache_read_input_tokens.as_ref()),
+            cache_write: number(usage.cache_creation_input_tokens.as_ref()),
+            cache_write_5m: split.and_then(|split| number(split.five_minutes.as_ref())),
+            cache_write_1h: split.and_then(|split| number(split.one_hour.as_ref())),
+            output: number(usage.output_tokens.as_ref()),
+            reasoning: details.and_then(|details| number(details.thinking_tokens.as_ref())),
+            web_searches: tools.and_then(|tools| number(tools.web_search_requests.as_ref())),
+            web_fetches: tools.and_then(|tools| number(tools.web_fetch_requests.as_ref())),
             ..Usage::default()
         });
     }
@@ -43,6 +45,14 @@ impl Counts {
         }
         usage
     }
+}
+
+fn known<T>(member: Option<&Loose<T>>) -> Option<&T> {
+    member.and_then(Loose::as_known)
+}
+
+fn number(member: Option<&Loose<Count>>) -> Option<u64> {
+    known(member).map(|count| count.0)
 }
 
 /// What is not cached of the input: never below zero (B56).

@@ -2,6 +2,7 @@
 
 use serde_json::value::RawValue;
 
+use crate::json::read::{Count, Loose};
 pub(super) use crate::json::read::{Reading, at, misread, plain, read, schema, wrong};
 use crate::json::{List, Text, wire_struct};
 
@@ -132,40 +133,41 @@ wire_struct! {
         stop_reason: Text<'a> = "stop_reason",
         stop_sequence: Text<'a> = "stop_sequence",
         stop_details: &'a RawValue = "stop_details",
-        usage: Usage<'a> = "usage",
+        usage: Loose<Usage<'a>> = "usage",
     }
 }
 
 wire_struct! {
+    /// What is no count here is not known: a provider's mistake is not its client's.
     pub(super) struct Usage<'a> {
-        input_tokens: u64 = "input_tokens",
-        cache_creation_input_tokens: u64 = "cache_creation_input_tokens",
-        cache_read_input_tokens: u64 = "cache_read_input_tokens",
-        cache_creation: CacheCreation<'a> = "cache_creation",
-        output_tokens: u64 = "output_tokens",
-        output_tokens_details: OutputDetails<'a> = "output_tokens_details",
-        server_tool_use: ServerToolUse<'a> = "server_tool_use",
-        service_tier: Text<'a> = "service_tier",
+        input_tokens: Loose<Count> = "input_tokens",
+        cache_creation_input_tokens: Loose<Count> = "cache_creation_input_tokens",
+        cache_read_input_tokens: Loose<Count> = "cache_read_input_tokens",
+        cache_creation: Loose<CacheCreation<'a>> = "cache_creation",
+        output_tokens: Loose<Count> = "output_tokens",
+        output_tokens_details: Loose<OutputDetails<'a>> = "output_tokens_details",
+        server_tool_use: Loose<ServerToolUse<'a>> = "server_tool_use",
+        service_tier: Loose<Text<'a>> = "service_tier",
     }
 }
 
 wire_struct! {
     pub(super) struct CacheCreation<'a> {
-        five_minutes: u64 = "ephemeral_5m_input_tokens",
-        one_hour: u64 = "ephemeral_1h_input_tokens",
+        five_minutes: Loose<Count> = "ephemeral_5m_input_tokens",
+        one_hour: Loose<Count> = "ephemeral_1h_input_tokens",
     }
 }
 
 wire_struct! {
     pub(super) struct OutputDetails<'a> {
-        thinking_tokens: u64 = "thinking_tokens",
+        thinking_tokens: Loose<Count> = "thinking_tokens",
     }
 }
 
 wire_struct! {
     pub(super) struct ServerToolUse<'a> {
-        web_search_requests: u64 = "web_search_requests",
-        web_fetch_requests: u64 = "web_fetch_requests",
+        web_search_requests: Loose<Count> = "web_search_requests",
+        web_fetch_requests: Loose<Count> = "web_fetch_requests",
     }
 }
 
@@ -177,7 +179,7 @@ wire_struct! {
         index: u32 = "index",
         content_block: &'a RawValue = "content_block",
         delta: Delta<'a> = "delta",
-        usage: Usage<'a> = "usage",
+        usage: Loose<Usage<'a>> = "usage",
         error: &'a RawValue = "error",
     }
 }

@@ -233,10 +233,11 @@ fn broken_events_are_refused() {
 }
 
 #[test]
-fn stray_events_are_let_be() {
+fn stray_events_are_let_be_and_what_they_say_is_kept() {
     let text = sse(&[
         r#"{"type":"content_block_delta","index":9,"delta":{"type":"text_delta","text":"x"}}"#,
         r#"{"type":"content_block_stop","index":9}"#,
+        r#"{"type":"content_block_stop","index":8}"#,
         r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#,
         r#"{"type":"content_block_delta","index":0,"delta":{"type":"holo_delta","holo":1}}"#,
         r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":"b"}}"#,
@@ -254,5 +255,5 @@ fn stray_events_are_let_be() {
             other => panic!("{other:?}"),
         })
         .collect();
-    assert_eq!(texts, ["b"]);
+    assert_eq!(texts, ["x", "b"]);
 }

@@ -18,17 +18,18 @@ fn steps(arguments: &str) -> Vec<Step> {
     vec![Step::Say(vec!["said".to_owned()]), Step::Call(vec![arguments.to_owned()])]
 }
 
-/// A stream of the provider's as its client gets it, and what of it is told to be lost.
-fn streamed(
-    provider: &str,
-    client: &str,
-    steps: Vec<Step>,
-    end: End,
-) -> Result<(String, Vec<String>), String> {
-    let bytes = stream(provider, &Script { steps, end, counts: None, repeats: true });
+/// What a stream said to its client, and what was told to be lost of it.
+type Told<T> = Result<(T, Vec<String>), String>;
+
+/// A stream of the provider's as its client gets it.
+fn streamed(provider: &str, client: &str, steps: Vec<Step>, end: End) -> Told<String> {
+    piped(provider, client, &stream(provider, &Script { steps, end, counts: None, repeats: true }))
+}
+
+pub(super) fn piped(provider: &str, client: &str, bytes: &[u8]) -> Told<String> {
     let mut pipe = REGISTRY.stream(exchange(client, provider, false)).unwrap();
     let mut out = Vec::new();
-    pipe.push(&Bytes::from(bytes), &mut out)
+    pipe.push(&Bytes::copy_from_slice(bytes), &mut out)
         .and_then(|()| pipe.finish(&mut out))
         .map_err(|error| error.to_string())?;
     let losses = pipe.losses().iter().map(|loss| loss.what.to_string()).collect();
@@ -36,7 +37,7 @@ fn streamed(
 }
 
 /// The same of a whole reply.
-fn whole(provider: &str, client: &str, reply: &Value) -> Result<(Value, Vec<String>), String> {
+pub(super) fn whole(provider: &str, client: &str, reply: &Value) -> Told<Value> {
     let body = Bytes::from(reply.to_string());
     let done = REGISTRY
         .translate_whole(&exchange(client, provider, false), &body)

@@ -6,6 +6,7 @@
 mod agents;
 mod bodies;
 mod cut;
+mod odd;
 mod replies;
 mod requests;
 mod table;

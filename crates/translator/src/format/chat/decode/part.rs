@@ -32,7 +32,8 @@ pub(in super::super) fn content(raw: &RawValue) -> Result<(Vec<Part<'_>>, bool),
     Ok((parts?, false))
 }
 
-fn part(raw: &RawValue) -> Result<Part<'_>, CodecError> {
+/// One part.
+pub(in super::super) fn part(raw: &RawValue) -> Result<Part<'_>, CodecError> {
     if let Some(text) = Text::from_raw(raw) {
         return Ok(Part::text(text));
     }

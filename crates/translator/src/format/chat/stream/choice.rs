@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use cliproxy_core::FinishReason;
 use serde_json::value::RawValue;
 
-use super::super::decode::{content, details, images};
+use super::super::decode::{content, details, images, part};
 use super::super::{CHAT, wire};
 use super::calls::{Calls, Piece};
 use crate::codec::CodecError;
 use crate::json::{List, Text};
 use crate::loss::Unread;
-use crate::model::{BlockKind, Delta, Event, Finish, PartKind};
+use crate::model::{BlockKind, Delta, Event, Finish, Part, PartKind};
 use crate::pass::finish;
 
 type Sink<'s> = &'s mut dyn FnMut(Event<'_>);
@@ -153,7 +153,10 @@ impl Choice {
             }
             return;
         }
-        let Ok((parts, _)) = content(raw) else { return };
+        let parts = match content(raw) {
+            Ok((parts, _)) => parts,
+            Err(_) => readable(raw, unread),
+        };
         for part in parts {
             unread.members(CHAT, "message", &part.extras);
             match part.kind {
@@ -164,6 +167,10 @@ impl Choice {
                     for text in reasoning.summary.into_iter().filter(|text| !text.is_empty()) {
                         self.say(Kind::Reasoning, Delta::Reasoning(text), next, sink);
                     }
+                }
+                PartKind::Refusal(text) if !text.is_empty() => {
+                    self.refused = true;
+                    self.say(Kind::Refusal, Delta::Text(text), next, sink);
                 }
                 PartKind::Media(_) => unread.name("message", "media"),
                 PartKind::Opaque(part) => unread.name("message", &part.kind),
@@ -233,6 +240,23 @@ impl Choice {
         sink(Event::Finish { candidate: self.index, finish: Finish { native: word, ..Finish::new(reason) } });
         Ok(())
     }
+}
+
+/// What can be read of content that is none: its texts, whatever they are called. The rest is told.
+fn readable<'a>(raw: &'a RawValue, unread: &mut Unread) -> Vec<Part<'a>> {
+    let items: List<&RawValue> = match raw.get().starts_with('[') {
+        true => serde_json::from_str(raw.get()).unwrap_or_default(),
+        false => List(vec![raw]),
+    };
+    let mut parts = Vec::with_capacity(items.0.len());
+    for raw in items.0 {
+        let text = || serde_json::from_str::<wire::Part<'_>>(raw.get()).ok()?.text;
+        match part(raw).ok().or_else(|| text().map(Part::text)) {
+            Some(part) => parts.push(part),
+            None => unread.name("message", "content"),
+        }
+    }
+    parts
 }
 
 /// The members of a message that a delta has too.

@@ -9,6 +9,7 @@ use super::super::wire::{self, plain};
 use super::super::{CLAUDE, block, carrier, error, reply, usage};
 use crate::codec::{CodecError, StreamDecoder};
 use crate::frame::StreamFrame;
+use crate::json::read::Loose;
 use crate::json::{self, Progress, Text};
 use crate::loss::Unread;
 use crate::model::{BlockKind, Delta, Event, Opaque, Start, StreamError};
@@ -40,6 +41,18 @@ enum State {
     },
     /// Whole from the start.
     Whole,
+}
+
+impl State {
+    /// Whether a delta is of the block's kind.
+    fn takes(&self, delta: &wire::Delta<'_>) -> bool {
+        match self {
+            Self::Text => delta.text.is_some() || delta.citation.is_some(),
+            Self::Thinking => delta.thinking.is_some() || delta.signature.is_some(),
+            Self::Call { .. } | Self::Server { .. } => delta.partial_json.is_some(),
+            Self::Whole => false,
+        }
+    }
 }
 
 /// Reads a provider's stream.
@@ -133,14 +146,15 @@ impl Decoder {
         self.started = true;
         let message = message.unwrap_or_default();
         self.unread.members(CLAUDE, "", &message.extras);
-        let service_tier = message.usage.as_ref().and_then(|usage| usage.service_tier.clone());
+        let usage = message.usage.and_then(Loose::known);
+        let service_tier = usage.as_ref().and_then(|usage| usage.service_tier.clone()).and_then(Loose::known);
         sink(Event::Start(Start {
             id: plain(message.id),
             model: plain(message.model),
             created: None,
             service_tier,
         }));
-        if let Some(usage) = &message.usage {
+        if let Some(usage) = &usage {
             self.usage(usage, sink);
         }
     }
@@ -173,7 +187,7 @@ impl Decoder {
 
     fn message_delta(&mut self, event: wire::Event<'_>, sink: Sink<'_>) -> Result<(), CodecError> {
         self.begin(sink);
-        if let Some(usage) = &event.usage {
+        if let Some(usage) = &event.usage.and_then(Loose::known) {
             self.usage(usage, sink);
         }
         let delta = event.delta.unwrap_or_default();
@@ -236,11 +250,13 @@ impl Decoder {
 
     fn delta(&mut self, event: wire::Event<'_>, sink: Sink<'_>) {
         let index = event.index.unwrap_or(0);
-        let (Some(delta), Some(open)) = (event.delta, self.open.iter_mut().find(|open| open.index == index))
-        else {
+        let Some(delta) = event.delta else { return };
+        self.unread.members(CLAUDE, "message", &delta.extras);
+        let takes = |open: &Open| open.index == index && open.state.takes(&delta);
+        let Some(at) = self.open.iter().position(takes).or_else(|| self.stray(index, &delta, sink)) else {
             return;
         };
-        self.unread.members(CLAUDE, "message", &delta.extras);
+        let Some(open) = self.open.get_mut(at) else { return };
         let block = open.block;
         let mut emit = |delta| sink(Event::Delta { block, delta });
         match &mut open.state {
@@ -275,15 +291,38 @@ impl Decoder {
         }
     }
 
+    /// The block of a delta that none of its index takes, as none began or it is of another kind: what is said is kept, in a
+    /// block of its own, and everything else is told.
+    fn stray(&mut self, index: u32, delta: &wire::Delta<'_>, sink: Sink<'_>) -> Option<usize> {
+        let filled = |text: &Option<Text<'_>>| text.as_ref().is_some_and(|text| !text.is_empty());
+        let (state, kind) = if filled(&delta.text) {
+            (State::Text, BlockKind::Text)
+        } else if filled(&delta.thinking) {
+            (State::Thinking, BlockKind::Reasoning)
+        } else {
+            if filled(&delta.partial_json) || filled(&delta.signature) || delta.citation.is_some() {
+                self.unread.name("event", "content_block_delta");
+            }
+            return None;
+        };
+        self.begin(sink);
+        let block = self.next;
+        self.next += 1;
+        sink(Event::BlockStart { block, candidate: 0, kind });
+        self.open.push(Open { index, block, state });
+        Some(self.open.len() - 1)
+    }
+
     fn block_stop(&mut self, index: u32, sink: Sink<'_>) {
-        let Some(at) = self.open.iter().position(|open| open.index == index) else { return };
-        let open = self.open.remove(at);
-        if let State::Call { arguments, .. } = &open.state
-            && !arguments.is_json()
-        {
-            self.broken = Some(arguments.clone());
+        while let Some(at) = self.open.iter().position(|open| open.index == index) {
+            let open = self.open.remove(at);
+            if let State::Call { arguments, .. } = &open.state
+                && !arguments.is_json()
+            {
+                self.broken = Some(arguments.clone());
+            }
+            close(open, sink);
         }
-        close(open, sink);
     }
 
     fn close_all(&mut self, sink: Sink<'_>) {

@@ -10,6 +10,7 @@ use super::super::{error, reply, usage, wire};
 use crate::codec::{Observed, ReplyContext, StreamObserver, StreamSeen};
 use crate::frame::StreamFrame;
 use crate::framing::write_sse;
+use crate::json::read::Loose;
 use crate::model::StreamError;
 use crate::splice::{Edits, TopLevel};
 
@@ -34,7 +35,7 @@ impl Observer {
     fn message_start(&mut self, frame: StreamFrame<'_>) -> Observed {
         let Ok(event) = serde_json::from_slice::<wire::Event<'_>>(frame.data) else { return Observed::Pass };
         let Some(message) = event.message else { return Observed::Pass };
-        self.count(message.usage.as_ref());
+        self.count(message.usage.and_then(Loose::known).as_ref());
         match &self.shown_model {
             Some(shown) if message.model.as_ref().is_none_or(|model| *model != shown.as_str()) => {
                 renamed(frame.data, shown).unwrap_or(Observed::Pass)
@@ -45,7 +46,7 @@ impl Observer {
 
     fn message_delta(&mut self, data: &[u8]) {
         let Ok(event) = serde_json::from_slice::<wire::Event<'_>>(data) else { return };
-        self.count(event.usage.as_ref());
+        self.count(event.usage.and_then(Loose::known).as_ref());
         if let Some(reason) = event.delta.and_then(|delta| delta.stop_reason) {
             self.seen.finish = Some(reply::reason_of(&reason.decoded()));
             self.seen.semantic = true;
