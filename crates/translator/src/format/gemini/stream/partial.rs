@@ -111,7 +111,7 @@ enum Node {
     Raw(Box<str>),
     Text(Text<'static>),
     Object(Members),
-    Array(Vec<Node>),
+    Array(Vec<Self>),
 }
 
 /// The members of an object in their order, and where each is.
