@@ -2,9 +2,10 @@
 //! hold. The tests beside this drive them with a seeded runner; `fuzz/` at the root drives the same with libFuzzer.
 
 use bytes::Bytes;
-use cliproxy_core::{ClientError, ClientErrorKind, ClientFormat, ProviderFormat};
+use cliproxy_core::{ClientError, ClientErrorKind, ClientFormat, FinishReason, ProviderFormat};
 use cliproxy_translator::framing::{EventStreamParser, FrameParser, SseParser, write_frame};
 use cliproxy_translator::json::{Text, Writer};
+use cliproxy_translator::model::{BlockKind, Delta, Event};
 use cliproxy_translator::pass::{args, errors, media, reasoning, schema, signature};
 use cliproxy_translator::payload::{Outgoing, Rule, Rules, Selector};
 use cliproxy_translator::registry::Registry;
@@ -273,6 +274,7 @@ pub fn fuzz_streams(registry: &Registry, data: &[u8]) {
                 crate::chunks::check_frames(std::str::from_utf8(&out).unwrap());
             }
         }
+        check_calls(codec.as_ref(), &context, &stream);
         let mut observer = codec.stream_observer(&context);
         let mut parser = FrameParser::new(codec.framing());
         parser.push(&stream, &mut |frame| drop(observer.observe(frame))).unwrap();
@@ -298,6 +300,43 @@ pub fn reframed(framing: Framing, data: &[u8]) -> Vec<u8> {
     parser.push(data, &mut write).unwrap();
     parser.finish(&mut write).unwrap();
     out
+}
+
+/// Clients parse the arguments of calls, and run them: in a stream that ends well they are JSON.
+fn check_calls(codec: &dyn Codec, context: &ReplyContext, data: &[u8]) {
+    let mut decoder = codec.stream_decoder(context);
+    let mut parser = FrameParser::new(codec.framing());
+    let mut calls: Vec<(u32, Text<'static>)> = Vec::new();
+    let (mut failed, mut stopped) = (false, false);
+    let mut sink = |event: Event<'_>| match event {
+        Event::BlockStart { block, kind: BlockKind::ToolCall { custom: false, .. }, .. } => {
+            calls.push((block, Text::default()));
+        }
+        Event::Delta { block, delta: Delta::Args(text) } => {
+            if let Some((_, args)) = calls.iter_mut().find(|(of, _)| *of == block) {
+                text.push_onto(args);
+            }
+        }
+        Event::Finish { finish, .. } => stopped |= may_be_cut(finish.reason),
+        Event::Error(_) => stopped = true,
+        _ => {}
+    };
+    let mut read = |frame: StreamFrame<'_>| failed = failed || decoder.decode(frame, &mut sink).is_err();
+    parser.push(data, &mut read).unwrap();
+    parser.finish(&mut read).unwrap();
+    if failed || decoder.finish(&mut sink).is_err() || stopped {
+        return;
+    }
+    for (_, args) in &calls {
+        let args = args.decoded();
+        let is_json = args.trim().is_empty() || serde_json::from_str::<&RawValue>(&args).is_ok();
+        assert!(is_json, "{}: the arguments of a call in a stream that ends well: {args}", codec.name());
+    }
+}
+
+fn may_be_cut(reason: FinishReason) -> bool {
+    use FinishReason::{BadToolCall, ContextWindow, Length, Refusal, Safety};
+    matches!(reason, Length | ContextWindow | Safety | Refusal | BadToolCall)
 }
 
 fn decoded(codec: &dyn Codec, target: &dyn Codec, context: &ReplyContext, data: &[u8]) -> Vec<u8> {
