@@ -2,6 +2,7 @@
 //! Source: translation.md B10, B92.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -9,6 +10,7 @@ use serde_json::value::RawValue;
 use super::finish;
 use crate::codec::CodecError;
 use crate::json::{Progress, Text, Writer};
+use crate::loss::{Loss, loss};
 use crate::model::{Args, Candidate, Part, PartKind};
 use crate::splice::TopLevel;
 
@@ -34,6 +36,29 @@ pub fn as_object<'a>(args: &'a Args<'_>) -> Option<Cow<'a, str>> {
         }
         Args::Encoded(text) => object_of(text.decoded()),
         Args::Freeform(text) => Some(Cow::Owned(wrap_custom_input(text))),
+    }
+}
+
+/// Arguments for a target that has objects there, and whether any of them were none.
+#[derive(Debug, Default)]
+pub(crate) struct Objects {
+    lost: Cell<bool>,
+}
+
+impl Objects {
+    /// As [`json_object`].
+    pub(crate) fn of<'a>(&self, args: &'a Args<'_>) -> Cow<'a, str> {
+        as_object(args).unwrap_or_else(|| {
+            self.lost.set(true);
+            Cow::Borrowed("{}")
+        })
+    }
+
+    /// Tells it.
+    pub(crate) fn tell(&self, losses: &mut Vec<Loss>) {
+        if self.lost.get() {
+            loss(losses, "message.tool_call.arguments", "they are no object: the call goes without any");
+        }
     }
 }
 

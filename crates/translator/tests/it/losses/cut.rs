@@ -230,3 +230,46 @@ fn an_empty_input_at_the_limit_of_a_whole_reply_of_claude_s_is_half_a_call() {
         assert!(is_called(&body.to_string()) && losses.is_empty(), "{body} {losses:?}");
     }
 }
+
+/// What a client's history has as arguments: of interrupted turns they are cut.
+#[test]
+fn b92_arguments_in_a_history_that_are_no_object_are_told() {
+    let body = |client: &str, arguments: &str| match client {
+        "openai" => json!({"model": "m", "messages": [{"role": "user", "content": "q"},
+            {"role": "assistant", "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "f", "arguments": arguments}}]},
+            {"role": "tool", "tool_call_id": "call_1", "content": "r"}]}),
+        "openai-response" => json!({"model": "m", "input": [{"role": "user", "content": "q"},
+            {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": arguments},
+            {"type": "function_call_output", "call_id": "call_1", "output": "r"}]}),
+        "claude" => json!({"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "q"},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_1", "name": "f", "input": arguments}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "r"}]}]}),
+        _ => json!({"contents": [{"role": "user", "parts": [{"text": "q"}]},
+            {"role": "model", "parts": [{"functionCall": {"name": "f", "args": arguments}}]},
+            {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"output": "r"}}}]}]}),
+    };
+    for client in ["openai", "openai-response", "claude", "gemini"] {
+        for target in super::targets() {
+            if codec(client).family() == codec(target.name).family() {
+                continue;
+            }
+            let objects = matches!(target.name, "claude" | "gemini" | "gemini-cli" | "antigravity" | "kiro");
+            for (arguments, lost) in [
+                ("{\"needle\":\"/etc", true),
+                ("needle it", true),
+                ("[\"needle\"]", true),
+                ("{\"needle\":1}", false),
+                ("{'needle': 1}", false),
+                ("{}", false),
+                ("", false),
+                ("null", false),
+            ] {
+                let (sent, losses) = super::send(client, target, &body(client, arguments)).unwrap();
+                let told = losses.iter().any(|loss| loss.what == "message.tool_call.arguments");
+                let what = format!("{client} to {target:?}: {arguments}: {losses:?}: {sent}");
+                assert_eq!(told, lost && objects, "{what}");
+                assert_eq!(sent.contains("needle"), arguments.contains("needle") && !told, "{what}");
+            }
+        }
+    }
+}

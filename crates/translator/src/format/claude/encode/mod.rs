@@ -10,6 +10,7 @@ use crate::json::{Raw, Writer};
 use crate::loss::{Loss, Said, Slots, loss, members, tell};
 use crate::model::{OutputFormat, PartKind, Request, Role, Summary, Tool};
 use crate::names::NameMap;
+use crate::pass::args::Objects;
 use crate::pass::cache::{CachePlan, Place};
 use crate::pass::identity::derive_user_id;
 use crate::pass::turns::{Arranged, OutPart, TurnPolicy, arrange};
@@ -101,6 +102,7 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
         tools: &declared,
         thought,
         structured,
+        objects: Objects::default(),
     };
     let mut w = Writer::new(profile.room());
     w.begin_object();
@@ -127,6 +129,7 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
     body.write_messages(&mut w, &mut marks);
     body.write_rest(&mut w, &mut losses);
     w.end_object();
+    body.objects.tell(&mut losses);
     if marks.plan.dropped() > 0 {
         loss(&mut losses, "cache_control", hygiene::FOUR_MARKS);
     }
@@ -241,6 +244,7 @@ struct Body<'b> {
     thought: thinking::Said,
     /// The form of the output has to be asked for in words.
     structured: bool,
+    objects: Objects,
 }
 
 impl Body<'_> {
@@ -440,7 +444,7 @@ impl Body<'_> {
         // The last block of the second-to-last user turn.
         let auto_turn = users.len().checked_sub(2).and_then(|at| users.get(at)).copied();
         let ids = self.arranged.claude_ids();
-        let out = parts::PartWriter::new(self.native, self.profile, self.names, &ids);
+        let out = parts::PartWriter::new(self.native, self.profile, self.names, &ids, &self.objects);
         w.key("messages");
         w.begin_array();
         for (index, turn) in turns.iter().enumerate() {

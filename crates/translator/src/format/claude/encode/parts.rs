@@ -15,7 +15,7 @@ use crate::model::{
     CacheMark, Media, MediaClass, MediaSource, Part, PartKind, Reasoning, ToolCall, ToolResult,
 };
 use crate::names::NameMap;
-use crate::pass::args::json_object;
+use crate::pass::args::Objects;
 use crate::pass::cache::Place;
 use crate::pass::ids::{IdMap, generated_id};
 use crate::pass::media::{DataUrl, sniff};
@@ -64,11 +64,18 @@ pub(super) struct PartWriter<'w> {
     profile: &'w Profile,
     names: &'w NameMap,
     ids: &'w IdMap,
+    objects: &'w Objects,
 }
 
 impl<'w> PartWriter<'w> {
-    pub(super) fn new(native: bool, profile: &'w Profile, names: &'w NameMap, ids: &'w IdMap) -> Self {
-        Self { native, profile, names, ids }
+    pub(super) fn new(
+        native: bool,
+        profile: &'w Profile,
+        names: &'w NameMap,
+        ids: &'w IdMap,
+        objects: &'w Objects,
+    ) -> Self {
+        Self { native, profile, names, ids, objects }
     }
 
     pub(super) fn write(&self, w: &mut Writer, out: &OutPart<'_>, marks: &mut Marks<'_>, auto: bool) {
@@ -104,7 +111,7 @@ impl<'w> PartWriter<'w> {
         w.field_string("type", "tool_use");
         w.field_string("id", &self.id(out));
         w.field_string("name", &renamed(Cow::Borrowed(&*call.name), self.names));
-        w.field_raw("input", &json_object(&call.args));
+        w.field_raw("input", &self.objects.of(&call.args));
         self.end(w, out.part(), mark);
     }
 

@@ -10,7 +10,6 @@ use crate::format::gemini::dialect::Maker;
 use crate::format::gemini::hygiene::{needs_signatures, neutral_content};
 use crate::json::{Text, Writer};
 use crate::model::{Media, MediaSource, Part, PartKind, Role, ToolCall, ToolResult};
-use crate::pass::args::json_object;
 use crate::pass::call_ids::is_derived;
 use crate::pass::media::DataUrl;
 use crate::pass::turns::CallUse;
@@ -102,7 +101,7 @@ fn write_call(
     w.begin_object();
     write_id(w, target, used);
     w.field_string("name", target.names.wire(&call.name));
-    w.field_raw("args", &json_object(&call.args));
+    w.field_raw("args", &target.objects.of(&call.args));
     part::write_nested(w, target, part, "functionCall.");
     w.end_object();
     match signature {

@@ -6,6 +6,7 @@ use crate::json::Writer;
 use crate::loss::{Loss, Said, Slots, loss, tell};
 use crate::model::{PartKind, Request, Role};
 use crate::names::NameMap;
+use crate::pass::args::Objects;
 use crate::pass::ids::IdMap;
 use crate::pass::names::gemini_names;
 use crate::pass::turns::{Arranged, OutPart, OutTurn, TurnPolicy, arrange};
@@ -33,6 +34,7 @@ struct Target<'r> {
     names: NameMap,
     /// How ids of calls go out, where they go out at all.
     ids: IdMap,
+    objects: Objects,
 }
 
 impl<'r> Target<'r> {
@@ -45,6 +47,7 @@ impl<'r> Target<'r> {
             maker: dialect.maker(&profile.model),
             names: gemini_names(request),
             ids: IdMap::default(),
+            objects: Objects::default(),
         }
     }
 
@@ -119,6 +122,7 @@ pub(super) fn request(
         w.end_object();
     }
     w.end_object();
+    target.objects.tell(&mut losses);
     Ok(Encoded { body: w.into_bytes(), names: target.names, losses, invented, ..Encoded::default() })
 }
 

@@ -11,7 +11,6 @@ use super::{Target, loss};
 use crate::json::{Text, Writer};
 use crate::loss::Loss;
 use crate::model::{PartKind, Role, ServerPart, ToolCall, ToolResult};
-use crate::pass::args::json_object;
 use crate::pass::ids::{IdMap, claude_uses, generated_id};
 use crate::pass::searches::Pairs;
 use crate::pass::turns::{Arranged, NO_OUTPUT, OutPart};
@@ -270,7 +269,7 @@ impl<'c> Message<'c> {
                 match call {
                     Call::Tool(call) => {
                         w.field_string("name", target.names.wire(&call.name));
-                        w.field_raw("input", &json_object(&call.args));
+                        w.field_raw("input", &target.objects.of(&call.args));
                     }
                     Call::Search(query) => {
                         w.field_string("name", target.search.as_ref().map_or("", |search| &search.tool));

@@ -9,6 +9,7 @@ use crate::json::{Raw, Writer};
 use crate::loss::{Loss, Said, Slots, loss, tell};
 use crate::model::{Request, Role};
 use crate::names::NameMap;
+use crate::pass::args::Objects;
 use crate::pass::estimate::request_tokens;
 use crate::pass::ids::hex;
 use crate::pass::names::openai_names;
@@ -32,6 +33,7 @@ struct Target<'r> {
     model: Model<'r>,
     names: NameMap,
     search: Option<WebSearch>,
+    objects: Objects,
 }
 
 pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encoded, CodecError> {
@@ -39,7 +41,14 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
     one_candidate(request)?;
     let names = openai_names(request);
     let search = WebSearch::of(request, &names, &mut losses);
-    let target = Target { request, profile, model: Model::of(&profile.model), names, search };
+    let target = Target {
+        request,
+        profile,
+        model: Model::of(&profile.model),
+        names,
+        search,
+        objects: Objects::default(),
+    };
     let mut refused = Ok(());
     let searches = target.search.is_some();
     let mut keep = |role, part| keep::part(role, part, searches, &mut losses, &mut refused);
@@ -73,6 +82,7 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
     reasoning.write_fields(&mut w);
     // `profileArn` is the credential's: the executor puts it in.
     w.end_object();
+    target.objects.tell(&mut losses);
     // Source: providers-b.md 1.5.8 "else local tokenizer estimate".
     let prompt_estimate = Some(request_tokens(request));
     Ok(Encoded { body: w.into_bytes(), names: target.names, losses, prompt_estimate, ..Encoded::default() })
