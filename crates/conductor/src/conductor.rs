@@ -25,7 +25,7 @@ use crate::clock::Clock;
 use crate::inner::{Inner, Settled};
 use crate::observe::Observers;
 use crate::pool::{Board, Dice, PickError, Snapshot, Tried};
-use crate::renew::Queue;
+use crate::renew::{Bequest, Queue};
 use crate::roster::{Held, Roster};
 use crate::{CredentialStatus, Options, Registration, RenewError, Rest, retry};
 
@@ -349,6 +349,19 @@ impl Conductor {
     pub async fn until_saved(&self, id: &CredentialId) -> Result<(), RenewError> {
         let entry = self.inner.entry(id).ok_or(RenewError::Unknown)?;
         self.inner.until_saved(&entry).await
+    }
+
+    /// Puts what no file has of a stored credential, since its own is gone or has another login by now, into a file of the
+    /// store that has a spent token of its line. That is tried by itself too, a second after it was missed and at the end;
+    /// before the credential is taken away somebody has to ask.
+    ///
+    /// # Cancel safety
+    /// May be dropped: what was not saved then stays in memory.
+    pub async fn bequeath(&self, id: &CredentialId) -> Bequest {
+        match self.inner.entry(id) {
+            Some(entry) => self.inner.hand_over(&entry).await,
+            None => Bequest::NoHeir,
+        }
     }
 
     /// The credential that would serve a model now, for callers that send by themselves (a websocket, a raw

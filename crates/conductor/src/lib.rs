@@ -31,7 +31,7 @@ pub use options::{
     AffinityOptions, BreakerOptions, BudgetOptions, ChannelAlias, ModelAlias, Options, RenewalOptions,
     Strategy,
 };
-pub use renew::{Lineage, RenewError, with_tokens_of};
+pub use renew::{Bequest, Lineage, RenewError, is_marked_spent, spent_mark};
 pub use roster::{Held, Registration, is_among};
 pub use select::{FillFirst, RoundRobin, Weighted};
 pub use status::{CredentialStatus, ModelStatus};

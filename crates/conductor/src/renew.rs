@@ -1,5 +1,6 @@
 //! Renewal: never lose a credential. Source: design.md §5.
 
+mod bequeath;
 mod due;
 mod lease;
 mod lineage;
@@ -9,9 +10,9 @@ mod save;
 mod state;
 mod take_over;
 
+pub use bequeath::Bequest;
 pub(crate) use due::due;
-pub use lineage::Lineage;
+pub use lineage::{Lineage, is_marked_spent, spent_mark};
 pub(crate) use queue::Queue;
 pub use state::RenewError;
 pub(crate) use state::RenewState;
-pub use state::with_tokens_of;

@@ -1,8 +1,8 @@
 //! Who is registered.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 
 use cliproxy_core::{Credential, CredentialId, ModelInfo, Origin, ProviderExecutor};
 use cliproxy_quota::{Availability, Ledger};
@@ -16,6 +16,8 @@ use crate::registry::{self, Interner, ModelRoutes, Offer, Resolution, Unknown};
 #[derive(Debug, Default)]
 pub(crate) struct Roster {
     entries: BTreeMap<CredentialId, Arc<Entry>>,
+    /// Those that were taken away: one may have tokens yet that its store has not.
+    former: BTreeMap<CredentialId, Weak<Entry>>,
     generation: u64,
     lists: Interner<Vec<ModelInfo>>,
     offers: Interner<Offer>,
@@ -46,6 +48,14 @@ impl Registration {
 }
 
 impl Roster {
+    /// One that was taken away, as long as it may have other tokens than its store: in a renewal, or unsaved.
+    fn former(&mut self, id: &CredentialId) -> Option<Arc<Entry>> {
+        let former = self.former.remove(id)?.upgrade().filter(|former| former.is_ahead())?;
+        // Nobody has it in the queue any more.
+        former.renewal.lock().queued = None;
+        Some(former)
+    }
+
     fn shape(
         &mut self,
         executor: Arc<dyn ProviderExecutor>,
@@ -124,7 +134,12 @@ impl Inner {
                     (entry, Some(same_offer))
                 }
                 None => {
-                    let entry = Arc::new(Entry::new(Arc::clone(&credential), shape));
+                    let former = roster.former(credential.id());
+                    if let Some(former) = &former {
+                        former.set_shape(shape.clone());
+                    }
+                    let anew = || Arc::new(Entry::new(Arc::clone(&credential), shape));
+                    let entry = former.unwrap_or_else(anew);
                     roster.entries.insert(credential.id().clone(), Arc::clone(&entry));
                     (entry, None)
                 }
@@ -133,9 +148,11 @@ impl Inner {
         match known {
             Some(same_offer) => self.edited(&entry, &credential, same_offer),
             None => {
+                // One that is back has what its store has not.
+                self.take_over(&entry, &credential);
                 self.roster_changed();
                 self.schedule(&entry);
-                self.observers.tell(|hook| hook.registered(&credential));
+                self.observers.tell(|hook| hook.registered(&entry.credential()));
             }
         }
     }
@@ -195,7 +212,15 @@ impl Inner {
 
     /// Forgets a credential and everything about it.
     pub(crate) fn remove(&self, id: &CredentialId) -> bool {
-        let removed = self.roster.lock().entries.remove(id).is_some();
+        let removed = {
+            let mut roster = self.roster.lock();
+            let removed = roster.entries.remove(id);
+            if let Some(entry) = &removed {
+                roster.former.retain(|_, former| former.strong_count() > 0);
+                roster.former.insert(id.clone(), Arc::downgrade(entry));
+            }
+            removed.is_some()
+        };
         if removed {
             self.roster_changed();
             self.observers.tell(|hook| hook.removed(id));

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use cliproxy_auth_store::{KeySpec, StableIds, probe_file, recover_file, replace_file};
-use cliproxy_conductor::Lineage;
+use cliproxy_conductor::{Lineage, is_marked_spent, spent_mark};
 use cliproxy_config::{Config, KiroEntry, ProxySetting};
 use cliproxy_core::{
     Credential, CredentialId, CredentialKind, CredentialStore, Document, Listing, Origin, ProviderId,
@@ -23,8 +23,6 @@ use serde_json::{Map, Value};
 const ENTRY: &str = "config_entry";
 /// The member that says which refresh token of the configuration they descend from.
 const BEGAN: &str = "config_began";
-/// The member of a stored login that says which refresh token another file's renewal has spent: this one's, by its hash.
-const SPENT: &str = "refresh_spent";
 /// What every renewal replaces.
 const TOKENS: [&str; 4] = ["access_token", "refresh_token", "expires_at", Document::LINEAGE];
 /// What a renewal finds where it was missing.
@@ -331,7 +329,7 @@ impl Entries {
             }
         }
         // One that we did not see has said so.
-        if credential.document().text(SPENT) == Some(own.token()) {
+        if is_marked_spent(credential.document()) {
             let this = credential.masked_id();
             let what = format!(
                 "another file was renewed with the refresh token of {this}: send SIGHUP, or log in anew"
@@ -344,18 +342,10 @@ impl Entries {
     /// Notes in the files of those that were left out for a login that its renewal has spent their token: another process
     /// may serve one of them, and know nothing of this one. Under the lease, which is theirs too.
     async fn mark_spent(&self, saved: &Credential) {
-        let Some(ours) = Lineage::of(saved.document()) else { return };
         for id in self.rivals(saved.id()) {
             let Ok(Some(rival)) = self.inner.load(&id).await else { continue };
-            let Some(theirs) = Lineage::of(rival.document()).filter(|theirs| theirs.is_spent_by(&ours))
-            else {
-                continue;
-            };
-            if rival.document().text(SPENT) == Some(theirs.token()) {
-                continue;
-            }
-            let mark = Map::from_iter([(SPENT.to_owned(), Value::from(theirs.token()))]);
-            let marked = rival.with_document(rival.document().merged(mark));
+            let Some(marked) = spent_mark(rival.document(), saved.document()) else { continue };
+            let marked = rival.with_document(marked);
             if let Err(error) = self.inner.save(&marked).await {
                 let credential = rival.masked_id();
                 tracing::warn!(credential, %error, "cannot note that its refresh token is spent");

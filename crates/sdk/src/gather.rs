@@ -132,11 +132,16 @@ pub(crate) async fn all(
         Twins::find(spending.map(|one| &*one.credential).chain(from_memory), &listing.written, held)
     };
     let mut twins = find(&registrations, &held);
-    let gone = held.iter().filter(|one| {
-        let id = one.credential.id();
-        !listed.contains(id) && !is_among(&unreadable, id)
-    });
-    let heirs = heirs::hand_over(store, gone, &twins.rivals(), &mut registrations).await;
+    let file_of = |id: &CredentialId| registrations.iter().find(|one| one.credential.id() == id);
+    let without_file: Vec<&Held> = held
+        .iter()
+        .filter(|one| heirs::is_in_memory_only(one) && !is_among(&unreadable, one.credential.id()))
+        .filter(|one| match file_of(one.credential.id()) {
+            Some(file) => heirs::is_ousted(one, &file.credential),
+            None => !listed.contains(one.credential.id()),
+        })
+        .collect();
+    let heirs = heirs::hand_over(running, without_file.into_iter(), &mut registrations).await;
     if !heirs.done.is_empty() {
         held.retain(|one| !heirs.done.contains(one.credential.id()));
         twins = find(&registrations, &held);

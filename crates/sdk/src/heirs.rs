@@ -1,18 +1,13 @@
-//! A login whose file is gone while its newest tokens are in memory only: renamed in the middle of a renewal, or deleted
-//! beside a copy. Another file has its spent token, and is where the ones that work belong.
+//! A login that has lost its file while its newest tokens are in memory only: the file was renamed in the middle of a renewal,
+//! deleted beside a copy, or given to another login. The conductor puts them into a file of their line; what comes of that at
+//! a reload is told here.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
-use cliproxy_conductor::{Held, Lineage, Registration, with_tokens_of};
-use cliproxy_core::{Credential, CredentialId, CredentialStore, Origin, StoreError, StoreErrorKind};
+use cliproxy_conductor::{Bequest, Conductor, Held, Lineage, Registration};
+use cliproxy_core::{Credential, CredentialId, Origin};
 
-use crate::entries::{Entries, Rivals};
-
-/// How long a reload waits for the turn at a file.
-const PATIENCE: Duration = Duration::from_secs(3);
-
-/// What became of those whose files are gone.
+/// What became of those that have no file.
 #[derive(Debug, Default)]
 pub(crate) struct Heirs {
     /// Those whose tokens are in a file now.
@@ -28,59 +23,46 @@ pub(crate) fn is_in_memory_only(held: &Held) -> bool {
     (held.is_renewing || held.is_unsaved) && matches!(held.credential.origin(), Origin::Store(_))
 }
 
-/// Puts the tokens of such logins into the files that were left out for them, and into what is registered of these.
+/// Whether the file of a login has been given to another one: what is there neither came of its tokens, nor they of it.
+pub(crate) fn is_ousted(held: &Held, file: &Credential) -> bool {
+    let lines = Lineage::of(held.credential.document()).zip(Lineage::of(file.document()));
+    lines.is_some_and(|(ours, theirs)| {
+        ours.token() != theirs.token() && !ours.is_spent_by(&theirs) && !theirs.is_spent_by(&ours)
+    })
+}
+
+/// Has the tokens of such logins put into files of their line, and into what is registered of these.
 pub(crate) async fn hand_over<'h>(
-    store: &Entries,
-    gone: impl Iterator<Item = &'h Held>,
-    rivals: &Rivals,
+    conductor: &Conductor,
+    without_file: impl Iterator<Item = &'h Held>,
     registrations: &mut [Registration],
 ) -> Heirs {
     let mut heirs = Heirs::default();
-    for held in gone {
+    for held in without_file {
         let id = held.credential.id();
-        let left_out = rivals.get(id).map(Vec::as_slice).unwrap_or_default();
-        let is_heir = |one: &&mut Registration| {
-            left_out.contains(one.credential.id()) && matches!(one.credential.origin(), Origin::Store(_))
-        };
-        let Some(heir) = registrations.iter_mut().find(is_heir) else { continue };
-        let (this, other) = (heir.credential.masked_id(), held.credential.masked_id());
-        let outcome = match held.is_renewing {
-            true => Err(StoreError::new(StoreErrorKind::Conflict, "it is being renewed")),
-            false => inherit(store, &held.credential, &heir.credential).await,
-        };
-        match outcome {
-            Ok(credential) => {
-                tracing::warn!(credential = this, "it has the tokens of {other} now, whose file is gone");
-                heir.credential = credential.into();
+        let other = held.credential.masked_id();
+        match conductor.bequeath(id).await {
+            Bequest::Done(heir) => {
+                let this = heir.masked_id();
+                tracing::warn!(
+                    credential = this,
+                    "it has the tokens of {other} now, which has no file for them any more"
+                );
+                if let Some(known) = registrations.iter_mut().find(|one| one.credential.id() == heir.id()) {
+                    known.credential = known.credential.with_document(heir.document().clone()).into();
+                }
                 heirs.done.insert(id.clone());
             }
-            Err(error) => {
+            Bequest::Waiting(heir, error) => {
                 let why = format!(
-                    "its refresh token is spent by {other}, whose file is gone, and the one that works cannot be put into \
-                     this file yet ({error}): keep this one, and send SIGHUP again; {other} serves from memory until then"
+                    "its refresh token is spent by {other}, which has no file for the one that works any more, and that \
+                     cannot be put into this file yet ({error}): keep this one, it is tried again; send SIGHUP after that"
                 );
-                heirs.waiting.insert(heir.credential.id().clone(), why);
+                heirs.waiting.extend(heir.map(|heir| (heir.id().clone(), why)));
                 heirs.kept.insert(id.clone());
             }
+            _ => {}
         }
     }
     heirs
-}
-
-/// Saves the tokens of one login in the file of another that has an older one of the same line.
-async fn inherit(store: &Entries, live: &Credential, heir: &Credential) -> Result<Credential, StoreError> {
-    let busy = |what: &str| StoreError::new(StoreErrorKind::Conflict, what.to_owned());
-    let _turn = tokio::time::timeout(PATIENCE, store.lease(heir.id()))
-        .await
-        .map_err(|_| busy("another process renews it"))??;
-    let stored = store.load(heir.id()).await?.ok_or_else(|| busy("it is gone"))?;
-    let (theirs, ours) = (Lineage::of(stored.document()), Lineage::of(live.document()));
-    let is_older =
-        |(theirs, ours): (Lineage, Lineage)| theirs.is_spent_by(&ours) || theirs.token() == ours.token();
-    if !theirs.zip(ours).is_some_and(is_older) {
-        return Err(busy("it has changed"));
-    }
-    let inherited = stored.with_document(with_tokens_of(live.document(), stored.document()));
-    store.save(&inherited).await?;
-    Ok(heir.with_document(inherited.document().clone()))
 }

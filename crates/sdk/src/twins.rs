@@ -13,6 +13,7 @@ use cliproxy_conductor::{Held, Lineage};
 use cliproxy_core::{Credential, CredentialId, CredentialKind, Document, Origin};
 
 use crate::entries::Rivals;
+use crate::heirs::is_ousted;
 
 /// Which logins are left out, and for which.
 #[derive(Debug, Default)]
@@ -80,6 +81,8 @@ impl Twins {
             logins.filter_map(|login| Some((login.id(), Login::of(login)?))).collect();
         // By provider and token.
         let mut in_flight: BTreeMap<(&str, String), &CredentialId> = BTreeMap::new();
+        // Those whose tokens are in memory alone, while their file has another login.
+        let mut ousted: Vec<Login<'c>> = Vec::new();
         for held in held {
             let Some(login) = known.get_mut(held.credential.id()) else { continue };
             let Some(lineage) = Lineage::of(held.credential.document()) else { continue };
@@ -92,10 +95,13 @@ impl Twins {
             } else {
                 // Its file was put in the place of another's.
                 login.serves &= login.lineage.token() == lineage.token();
+                if held.is_unsaved && is_ousted(held, login.credential) {
+                    ousted.extend(Login::of(&held.credential));
+                }
             }
         }
         let mut renewed: BTreeMap<(&str, &str), (u64, &Login<'_>)> = BTreeMap::new();
-        for login in known.values() {
+        for login in known.values().chain(&ousted) {
             for (line, number) in login.lineage.renewed() {
                 let most = renewed.entry((provider(login), line)).or_insert((number, login));
                 if most.0 < number {
@@ -368,6 +374,16 @@ mod tests {
         assert_eq!(beside(&[&a, &with_token("b", "R1")], std::slice::from_ref(&unsaved)), ["b"]);
         // A login since then is newer than that.
         assert_eq!(beside(&[&with_token("a", "S0"), &with_token("b", "R1")], &[unsaved]), NONE);
+    }
+
+    #[test]
+    fn what_a_login_brought_whose_file_has_another_by_now_counts_while_no_file_has_it() {
+        let (a, b) = (with_token("a", "S0"), with_token("b", "R0"));
+        let mut unsaved = held(&renewed("a", "R0", 1, "R1"));
+        assert_eq!(beside(&[&a, &b], std::slice::from_ref(&unsaved)), NONE, "a file had it");
+        unsaved.is_unsaved = true;
+        assert_eq!(beside(&[&a, &b], std::slice::from_ref(&unsaved)), ["b"]);
+        assert_eq!(beside(&[&a, &renewed("b", "R0", 1, "R1")], &[unsaved]), NONE);
     }
 
     #[test]

@@ -67,6 +67,11 @@ impl Entry {
         self.shape.store(Arc::new(shape));
     }
 
+    /// Whether it may have other tokens than its store: a renewal runs, or could not be saved.
+    pub(crate) fn is_ahead(&self) -> bool {
+        self.renewal.lock().unsaved || self.turn.try_lock().is_err()
+    }
+
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::Relaxed)
     }

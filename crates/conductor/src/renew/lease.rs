@@ -15,8 +15,9 @@ const AT_THE_END: Duration = Duration::from_secs(10);
 /// The lease of a credential, for as long as this lives; and longer, while what it covers is unsaved.
 #[derive(Debug)]
 pub(super) struct Leased<'e> {
-    entry: &'e Entry,
-    lease: Option<Box<dyn RefreshLease>>,
+    pub(super) entry: &'e Entry,
+    /// Given up where the tokens go into another file.
+    pub(super) lease: Option<Box<dyn RefreshLease>>,
 }
 
 impl Leased<'_> {

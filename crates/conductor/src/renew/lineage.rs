@@ -79,6 +79,23 @@ pub(super) fn descended(old: &Credential, fresh: Credential) -> Credential {
     fresh.with_document(document)
 }
 
+/// The member of a stored login that says which refresh token another file's renewal has spent: this one's, by its hash.
+pub(super) const SPENT: &str = "refresh_spent";
+
+/// Whether a file says itself that its refresh token is spent: another one's renewal has noted it there.
+#[must_use]
+pub fn is_marked_spent(document: &Document) -> bool {
+    Lineage::of(document).is_some_and(|own| document.text(SPENT) == Some(own.token()))
+}
+
+/// A document with the note that its refresh token is spent; `None` where the other one did not spend it, or it is noted.
+#[must_use]
+pub fn spent_mark(document: &Document, by: &Document) -> Option<Document> {
+    let own = Lineage::of(document)?;
+    let is_spent = own.is_spent_by(&Lineage::of(by)?) && document.text(SPENT) != Some(own.token());
+    is_spent.then(|| document.merged(Map::from_iter([(SPENT.to_owned(), Value::from(own.token()))])))
+}
+
 /// The lines of a note, the current one first, and the token that it is said of.
 fn noted(note: &str) -> Option<(Vec<(String, u64)>, String)> {
     let mut parts = note.split('.');

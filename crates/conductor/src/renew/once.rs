@@ -8,7 +8,7 @@ use cliproxy_core::{Credential, ErrorKind, ExecutorError, Mask, ProviderExecutor
 use super::RenewError;
 use super::due::due;
 use super::lineage::descended;
-use super::state::{Dead, noted_as, tokens_differ};
+use super::state::{Dead, Place, noted_as, tokens_differ};
 use crate::inner::Inner;
 use crate::pool::Entry;
 
@@ -159,12 +159,15 @@ impl Inner {
         entry: &Arc<Entry>,
         current: &mut Arc<Credential>,
     ) -> Result<Arc<Credential>, RenewError> {
-        let leased = self.lease(entry, current).await?;
+        let mut leased = self.lease(entry, current).await?;
+        if entry.renewal.lock().place == Place::Left {
+            return Err(RenewError::Gone);
+        }
         if let Some(stored) = self.reread(entry, current).await? {
             let is_old = self.is_old(entry, &stored, current);
             let now = match is_old {
-                true => self.restore(entry, current).await?,
-                false => self.publish(entry, &stored, true),
+                true => self.restore(entry, current, &mut leased).await?,
+                false => self.found(entry, &stored, &mut leased),
             };
             let rotated = tokens_differ(now.document(), current.document());
             *current = now;
@@ -202,7 +205,7 @@ impl Inner {
             }
             Err(error) => return Err(failed(current, &error)),
         };
-        let renewed = self.keep(entry, (current, &fresh), leased.is_some()).await;
+        let renewed = self.keep(entry, (current, &fresh), &mut leased).await;
         drop(leased);
         let now = self.now();
         let next = due(entry, now);

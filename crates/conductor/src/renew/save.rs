@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cliproxy_core::{Credential, Settings, StoreError};
+use tokio_util::sync::CancellationToken;
 
 use super::RenewError;
+use super::bequeath::Estate;
+use super::lease::Leased;
 use super::once::told;
-use super::state::{carried, is_spent, noted_as, secrets_differ, tokens_differ, with_tokens_of};
+use super::state::{Place, carried, is_spent, noted_as, secrets_differ, tokens_differ, with_tokens_of};
 use crate::inner::Inner;
 use crate::pool::Entry;
 
@@ -16,6 +19,36 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How often it is tried at the end, and what lies between: somebody who ends us may just have made room.
 const LAST_TRIES: u32 = 5;
 const LAST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The pace of what is tried until it works; at the end a few times more.
+#[derive(Debug)]
+pub(super) struct Pace {
+    pause: Duration,
+    last_tries: u32,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { pause: FIRST_PAUSE, last_tries: LAST_TRIES }
+    }
+}
+
+impl Pace {
+    /// Waits for the next try; whether it is the last.
+    pub(super) async fn wait(&mut self, stop: &CancellationToken) -> bool {
+        let stopping = stop.run_until_cancelled(tokio::time::sleep(self.pause)).await.is_none();
+        if stopping && self.last_tries < LAST_TRIES {
+            tokio::time::sleep(LAST_PAUSE).await;
+        }
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        let is_last = stopping && self.last_tries <= 1;
+        self.last_tries -= u32::from(stopping && !is_last);
+        is_last
+    }
+}
+
+/// It is not over yet.
+pub(super) struct AgainLater;
 
 /// What became of a renewed credential.
 enum Saving {
@@ -34,7 +67,7 @@ impl Inner {
         self: &Arc<Self>,
         entry: &Arc<Entry>,
         (old, fresh): (&Credential, &Credential),
-        leased: bool,
+        leased: &mut Leased<'_>,
     ) -> Arc<Credential> {
         let current = entry.credential();
         let (before, after, now) = (old.document(), fresh.document(), current.document());
@@ -43,7 +76,7 @@ impl Inner {
         let is_spent = before.refresh_token() != after.refresh_token()
             && (now.refresh_token() == before.refresh_token() || is_spent(now, after));
         if is_theirs && !is_spent {
-            tell_theirs(&current);
+            self.yields(&Estate::new(&Arc::new(fresh.clone()), before), &current, leased);
             return current;
         }
         // Other members may have been edited while the provider answered.
@@ -52,17 +85,17 @@ impl Inner {
             document = with_tokens_of(after, &document);
         }
         let fresh = Arc::new(current.with_document(document));
-        if !leased {
+        if !leased.is_some() {
             return self.publish(entry, &fresh, true);
         }
+        let mut place = Place::Own;
         match self.save(entry, &fresh).await {
             Ok(Saving::Done(saved)) => return self.publish(entry, &saved, true),
             Ok(Saving::Theirs(theirs)) => {
-                tell_theirs(&theirs);
+                self.yields(&Estate::new(&fresh, before), &theirs, leased);
                 return self.publish(entry, &theirs, true);
             }
-            // It may be on its way back, as when an editor writes it anew: that is looked for.
-            Ok(Saving::Gone) => {}
+            Ok(Saving::Gone) => place = Place::Missed,
             Err(error) => tracing::error!(
                 credential = %fresh.masked_id(),
                 error = %told(&error),
@@ -70,8 +103,20 @@ impl Inner {
             ),
         }
         let published = self.publish(entry, &fresh, false);
+        entry.renewal.lock().place = place;
         self.save_soon(entry);
         published
+    }
+
+    /// Lets tokens that somebody else has stored take the place of ours, which may have one elsewhere.
+    pub(super) fn yields(self: &Arc<Self>, ours: &Estate, theirs: &Credential, leased: &mut Leased<'_>) {
+        tracing::warn!(
+            credential = %theirs.masked_id(),
+            "other tokens were stored while it was renewed: those are used"
+        );
+        if ours.is_lost_to(theirs) {
+            self.leave(ours.clone(), leased.lease.take());
+        }
     }
 
     /// Has what is unsaved saved by a task, unless one is at it already.
@@ -89,9 +134,11 @@ impl Inner {
         self: &Arc<Self>,
         entry: &Arc<Entry>,
         current: &Arc<Credential>,
+        leased: &mut Leased<'_>,
     ) -> Result<Arc<Credential>, RenewError> {
         match self.save(entry, current).await {
-            Ok(Saving::Done(stored) | Saving::Theirs(stored)) => Ok(self.publish(entry, &stored, true)),
+            Ok(Saving::Done(stored)) => Ok(self.publish(entry, &stored, true)),
+            Ok(Saving::Theirs(stored)) => Ok(self.found(entry, &stored, leased)),
             Ok(Saving::Gone) => Err(RenewError::Gone),
             Err(error) => {
                 entry.renewal.lock().unsaved = true;
@@ -100,6 +147,20 @@ impl Inner {
                 Err(RenewError::Store { message })
             }
         }
+    }
+
+    /// Puts in force what somebody else has stored. What was in memory only may have a place elsewhere.
+    pub(super) fn found(
+        self: &Arc<Self>,
+        entry: &Entry,
+        stored: &Arc<Credential>,
+        leased: &mut Leased<'_>,
+    ) -> Arc<Credential> {
+        let lost = Estate::of_unsaved(&entry.renewal.lock(), &entry.credential(), stored);
+        if let Some(estate) = lost {
+            self.yields(&estate, stored, leased);
+        }
+        self.publish(entry, stored, true)
     }
 
     /// Writes what changed since the store was last read over what it has now, so that a person's edits survive.
@@ -149,15 +210,9 @@ impl Inner {
     /// Tries to save until it works; at the end a few times more. Goes on where the credential is not registered any
     /// more: what it replaced in the store is spent.
     async fn save_later(self: &Arc<Self>, entry: &Arc<Entry>) {
-        let (mut pause, mut last_tries) = (FIRST_PAUSE, LAST_TRIES);
+        let mut pace = Pace::default();
         loop {
-            let stopping = self.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none();
-            if stopping && last_tries < LAST_TRIES {
-                tokio::time::sleep(LAST_PAUSE).await;
-            }
-            pause = (pause * 2).min(LONGEST_PAUSE);
-            let is_last = stopping && last_tries <= 1;
-            last_tries -= u32::from(stopping && !is_last);
+            let is_last = pace.wait(&self.stop).await;
             let _turn = entry.turn.lock().await;
             if self.save_again(entry, is_last).await {
                 return;
@@ -168,15 +223,18 @@ impl Inner {
     /// One more try; whether it was the last that is needed.
     async fn save_again(self: &Arc<Self>, entry: &Arc<Entry>, is_last: bool) -> bool {
         let credential = entry.credential();
-        let leased = self.lease_again(entry).await;
+        let (mut leased, refused) = match self.lease_again(entry).await {
+            Ok(leased) => (leased, None),
+            Err(error) => (Leased { entry, lease: None }, Some(error)),
+        };
         if !entry.renewal.lock().unsaved {
             // A login has replaced it meanwhile.
             entry.renewal.lock().saving = false;
             return true;
         }
-        let saved = match &leased {
-            Ok(_) => self.save(entry, &credential).await,
-            Err(error) => Err(StoreError::new(error.kind(), told(error))),
+        let saved = match refused {
+            None => self.save(entry, &credential).await,
+            Some(error) => Err(error),
         };
         let masked = credential.masked_id();
         let lost = match saved {
@@ -186,24 +244,15 @@ impl Inner {
                 None
             }
             Ok(Saving::Theirs(theirs)) => {
-                tell_theirs(&theirs);
+                let estate = Estate::new(&credential, entry.renewal.lock().base.document());
+                self.yields(&estate, &theirs, &mut leased);
                 self.settle(entry, &theirs);
                 None
             }
-            Ok(Saving::Gone) => {
-                let mut state = entry.renewal.lock();
-                if state.lost.is_none() {
-                    tracing::warn!(credential = %masked, "renewed credential is gone from the store: it is not brought back");
-                }
-                state.lost = Some(RenewError::Gone);
-                drop(state);
-                entry.settled.notify_waiters();
-                // While it serves, its place may come back: a volume that is mounted again.
-                if !is_last && self.is_registered(entry) {
-                    return false;
-                }
-                Some(RenewError::Gone)
-            }
+            Ok(Saving::Gone) => match self.without_place(entry, &mut leased, is_last).await {
+                Ok(lost) => lost,
+                Err(AgainLater) => return false,
+            },
             Err(error) if is_last => {
                 let message = told(&error);
                 tracing::error!(
@@ -227,7 +276,7 @@ impl Inner {
         true
     }
 
-    fn is_registered(&self, entry: &Arc<Entry>) -> bool {
+    pub(super) fn is_registered(&self, entry: &Arc<Entry>) -> bool {
         self.entry(entry.id()).is_some_and(|known| Arc::ptr_eq(&known, entry))
     }
 
@@ -293,6 +342,7 @@ impl Inner {
                 state.base = Arc::clone(credential);
             }
             state.lost = None;
+            state.place = Place::Own;
             state.refreshed();
             newly_disabled
         };
@@ -331,11 +381,4 @@ impl Inner {
         drop(board);
         self.observers.tell(|hook| hook.updated(&current));
     }
-}
-
-fn tell_theirs(credential: &Credential) {
-    tracing::warn!(
-        credential = %credential.masked_id(),
-        "other tokens were stored while it was renewed: those are used"
-    );
 }

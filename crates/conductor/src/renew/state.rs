@@ -6,7 +6,7 @@ use std::time::Duration;
 use cliproxy_core::{Credential, Document, ErrorKind, RefreshLease, Timestamp};
 use serde_json::Map;
 
-use super::lineage::Lineage;
+use super::lineage::{Lineage, SPENT};
 use crate::RenewalOptions;
 
 /// The pause after a renewal that left the next one due at once; doubled each time. Source: runtime.md D.13 [H].
@@ -87,6 +87,17 @@ impl Dead {
     }
 }
 
+/// Whether a credential has a place in its store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// As far as we know.
+    Own,
+    /// It was not there when it was to be saved. It may be on its way back, as when an editor writes it anew.
+    Missed,
+    /// It is gone, and another file has the tokens.
+    Left,
+}
+
 #[derive(Debug)]
 pub(crate) struct RenewState {
     /// As the store has it, as far as we know.
@@ -103,6 +114,8 @@ pub(crate) struct RenewState {
     pub(crate) saving: bool,
     /// Why nobody need wait for it to be saved: it was given up at the end, or its place in the store is gone.
     pub(crate) lost: Option<RenewError>,
+    /// Where it is in the store.
+    pub(crate) place: Place,
     /// Failures in a row.
     pub(crate) failures: u32,
     /// Renewals in a row that left the next one due at once.
@@ -129,6 +142,7 @@ impl RenewState {
             held: None,
             saving: false,
             lost: None,
+            place: Place::Own,
             failures: 0,
             fruitless: 0,
             not_before: None,
@@ -240,7 +254,7 @@ pub(crate) fn secrets_differ(a: &Document, b: &Document) -> bool {
 }
 
 /// What is said of tokens beside [`SECRETS`] and [`EXPIRIES`].
-const OF_TOKENS: [&str; 10] = [
+const OF_TOKENS: [&str; 11] = [
     "expire",
     "expiry",
     "expires",
@@ -251,6 +265,7 @@ const OF_TOKENS: [&str; 10] = [
     "last_refreshed_at",
     "lastRefreshedAt",
     Document::LINEAGE,
+    SPENT,
 ];
 
 /// A document with what changed between two others: members that came, changed or went. All else stays, in order. A note
@@ -269,8 +284,7 @@ pub(crate) fn carried(before: &Document, after: &Document, onto: &Document) -> D
 }
 
 /// An old document with the tokens of another in it, and what is said of them.
-#[must_use]
-pub fn with_tokens_of(live: &Document, onto: &Document) -> Document {
+pub(crate) fn with_tokens_of(live: &Document, onto: &Document) -> Document {
     let mut map = onto.as_map().clone();
     for key in SECRETS.into_iter().chain(EXPIRIES).chain(OF_TOKENS) {
         match live.get(key) {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use cliproxy_core::{Credential, Document, Origin, ProviderId};
 
-use super::state::{RenewState, carried, noted_as, tokens_differ, with_tokens_of};
+use super::bequeath::Estate;
+use super::state::{Place, RenewState, carried, noted_as, tokens_differ, with_tokens_of};
 use crate::inner::Inner;
 use crate::pool::Entry;
 
@@ -21,7 +22,7 @@ impl Inner {
     /// before a renewal hands such in, and so does every reload of the configuration. Then only the rest counts.
     pub(crate) fn take_over(self: &Arc<Self>, entry: &Arc<Entry>, credential: &Arc<Credential>) {
         let now = self.now();
-        let (renewed, mended, is_old) = {
+        let (renewed, mended, is_old, left) = {
             let mut state = entry.renewal.lock();
             let current = entry.credential();
             let new_tokens = tokens_differ(credential.document(), current.document());
@@ -32,6 +33,8 @@ impl Inner {
             let noted = noted_as(ours, theirs).filter(|_| stored);
             let is_old = gone_back || noted.is_some();
             state.handed = Arc::clone(credential);
+            state.place = Place::Own;
+            let mut left = None;
             let kept = match known {
                 Some(known) => Some(carried(&known, theirs, ours)),
                 // We do not know any more what else it said then.
@@ -48,6 +51,11 @@ impl Inner {
                 let known = noted.map(|document| Arc::new(credential.with_document(document)));
                 entry.set_credential(known.unwrap_or_else(|| Arc::clone(credential)));
                 state.unsupported = false;
+                if new_tokens {
+                    // What no file has may have a place in another one.
+                    let estate = Estate::of_unsaved(&state, &current, credential);
+                    left = estate.map(|estate| (estate, state.held.take()));
+                }
                 if !state.unsaved || new_tokens {
                     state.base = Arc::clone(credential);
                 }
@@ -68,8 +76,11 @@ impl Inner {
             if mended {
                 state.refreshed();
             }
-            (renewed, mended, is_old)
+            (renewed, mended, is_old, left)
         };
+        if let Some((estate, held)) = left {
+            self.leave(estate, held);
+        }
         if is_old {
             self.save_soon(entry);
         }

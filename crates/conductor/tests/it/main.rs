@@ -11,6 +11,7 @@
 mod fakes;
 
 mod affinity;
+mod bequests;
 mod cooling;
 mod counts;
 mod endpoints;

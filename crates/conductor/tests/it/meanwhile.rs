@@ -270,7 +270,7 @@ async fn a_login_that_was_registered_anew_gets_the_tokens_that_were_unsaved() {
     unsaved(&world, &store).await;
     world.conductor.remove(&ID);
     world.add(account("x.json", FIRST));
-    assert_eq!(token(&world), "access-1");
+    assert_eq!(token(&world), "access-2");
     store.full.store(false, Ordering::SeqCst);
     sleep(61).await;
     assert_eq!((refresh_token(&store).as_deref(), token(&world).as_str()), (Some("refresh-2"), "access-2"));

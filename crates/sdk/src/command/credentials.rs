@@ -310,6 +310,8 @@ impl Work<'_> {
             conductor.until_saved(credential.id()).await
         };
         let outcome = unless(interrupted, renewal, conductor.shutdown()).await;
+        // Tokens that lost their place to a login meanwhile are put into another file by a task.
+        conductor.shutdown().await;
         outcome.map_err(|source| CommandError::Renewal { name, source })
     }
 
@@ -330,8 +332,7 @@ impl Work<'_> {
         config.server.tls = None;
         config.credentials = cliproxy_config::Credentials::default();
         config.env_credentials.found.clear();
-        let only =
-            Only { store: Arc::clone(&self.store) as Arc<dyn CredentialStore>, id: credential.id().clone() };
+        let only = Only::new(Arc::clone(&self.store) as Arc<dyn CredentialStore>, credential.id());
         let mut builder = Builder::new(config, self.environment.clone())?.store(Arc::new(only));
         if !self.is_kept(credential) {
             builder = builder.credential(credential.clone());

@@ -1,20 +1,32 @@
 //! A store that shows one credential of another.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use cliproxy_core::{Credential, CredentialId, CredentialStore, Listing, RefreshLease, StoreError};
 
 #[derive(Debug)]
 pub(super) struct Only {
-    pub(super) store: Arc<dyn CredentialStore>,
-    pub(super) id: CredentialId,
+    store: Arc<dyn CredentialStore>,
+    id: CredentialId,
+    looked: AtomicBool,
+}
+
+impl Only {
+    pub(super) fn new(store: Arc<dyn CredentialStore>, id: &CredentialId) -> Self {
+        Self { store, id: id.clone(), looked: AtomicBool::new(false) }
+    }
 }
 
 #[async_trait]
 impl CredentialStore for Only {
+    /// Who is to serve is asked first. Later on a file is looked for that is to have renewed tokens, since its own is gone.
     async fn list(&self) -> Result<Listing, StoreError> {
         let mut listing = self.store.list().await?;
+        if self.looked.swap(true, Ordering::Relaxed) {
+            return Ok(listing);
+        }
         listing.credentials.retain(|credential| *credential.id() == self.id);
         listing.problems.retain(|problem| problem.name == self.id.as_str());
         Ok(listing)

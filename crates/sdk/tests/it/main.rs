@@ -11,6 +11,7 @@
 )]
 
 mod access;
+mod bequests;
 mod callbacks;
 mod code_assist;
 mod codex;

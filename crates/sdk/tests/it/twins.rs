@@ -15,7 +15,7 @@ use crate::logins::stored;
 use crate::place::{Place, ask, text};
 
 /// A place with a token endpoint that is as strict as they come: the second use of a token ends the account.
-async fn strict() -> (Place, FakeTokenEndpoint) {
+pub async fn strict() -> (Place, FakeTokenEndpoint) {
     let tokens = FakeTokenEndpoint::start(["R0"]).await;
     tokens.set_reuse(Reuse::Revokes);
     let place = Place::new();
@@ -24,38 +24,38 @@ async fn strict() -> (Place, FakeTokenEndpoint) {
 }
 
 /// A login with a refresh token; whether it is due at once.
-fn login(token: &str, is_due: bool) -> Value {
+pub fn login(token: &str, is_due: bool) -> Value {
     let year = if is_due { 2020 } else { 2100 };
     json!({"type": "claude", "access_token": "A0", "refresh_token": token, "expired": format!("{year}-01-01T00:00:00Z")})
 }
 
 /// Those that are used.
-fn used(service: &Service) -> Vec<String> {
+pub fn used(service: &Service) -> Vec<String> {
     let all = service.conductor().credentials().into_iter().map(|status| status.credential);
     let used = all.filter(|one| !one.settings().disabled && one.provider().as_str() != "demo");
     used.map(|one| one.id().as_str().to_owned()).collect()
 }
 
 /// Older than what is written now.
-fn written_before(place: &Place, name: &str) {
+pub fn written_before(place: &Place, name: &str) {
     let file = std::fs::File::options().append(true).open(place.auth_dir().join(name)).unwrap();
     file.set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
 }
 
-async fn run(place: &Place, command: CredentialCommand, as_json: bool) -> Result<String, CommandError> {
+pub async fn run(place: &Place, command: CredentialCommand, as_json: bool) -> Result<String, CommandError> {
     let config = place.config();
     run_credentials(&config, &place.environment, &command, as_json, std::future::pending()).await
 }
 
 /// The state that `credentials` lists for one.
-async fn state(place: &Place, name: &str) -> String {
+pub async fn state(place: &Place, name: &str) -> String {
     let listed = run(place, CredentialCommand::List, true).await.unwrap();
     let listed: Value = serde_json::from_str(&listed).unwrap();
     let row = listed.as_array().unwrap().iter().find(|row| row["name"] == name);
     row.unwrap_or_else(|| panic!("{name} in {listed}"))["state"].as_str().unwrap().to_owned()
 }
 
-fn refresh(name: &str) -> CredentialCommand {
+pub fn refresh(name: &str) -> CredentialCommand {
     CredentialCommand::Refresh { name: name.to_owned() }
 }
 
@@ -64,7 +64,7 @@ fn enable(name: &str, enabled: bool) -> CredentialCommand {
 }
 
 /// Waits until a file has the token that a renewal brought.
-async fn renewed(place: &Place, name: &str, tokens: &FakeTokenEndpoint) {
+pub async fn renewed(place: &Place, name: &str, tokens: &FakeTokenEndpoint) {
     let path = place.auth_dir().join(name);
     let kept = async {
         while !std::fs::read_to_string(&path).unwrap().contains("refresh-1") {
