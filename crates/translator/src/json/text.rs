@@ -58,6 +58,19 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// The characters of a text that is JSON itself. Half a surrogate pair, which is no character, stays an escape: in a
+    /// string of that JSON it means the same.
+    #[must_use]
+    pub fn as_json(&self) -> Cow<'_, str> {
+        match &self.0 {
+            Repr::Plain(text) => Cow::Borrowed(text),
+            Repr::Escaped(body) => Cow::Owned(unescape_with(body, |out, half| {
+                out.push_str("\\u");
+                out.push_str(half);
+            })),
+        }
+    }
+
     /// The characters when they can be had without work.
     #[must_use]
     pub fn as_plain(&self) -> Option<&str> {
@@ -206,6 +219,11 @@ fn escaped_char_count(body: &str) -> usize {
 
 /// Undoes JSON escapes. The input is a valid string body, so nothing can fail but lone surrogates.
 fn unescape(body: &str) -> String {
+    unescape_with(body, |out, _| out.push(char::REPLACEMENT_CHARACTER))
+}
+
+/// As [`unescape`]; what becomes of half a surrogate pair is said by its digits.
+fn unescape_with(body: &str, mut lone: impl FnMut(&mut String, &str)) -> String {
     let mut out = String::with_capacity(body.len());
     let mut rest = body;
     while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
@@ -221,7 +239,14 @@ fn unescape(body: &str) -> String {
             Some('f') => out.push('\u{c}'),
             Some('u') => {
                 let (character, taken) = unicode(chars.as_str());
-                out.push(character);
+                match chars
+                    .as_str()
+                    .get(..4)
+                    .filter(|_| taken == 4 && character == char::REPLACEMENT_CHARACTER)
+                {
+                    Some(digits) if !digits.eq_ignore_ascii_case("fffd") => lone(&mut out, digits),
+                    _ => out.push(character),
+                }
                 rest = chars.as_str().get(taken..).unwrap_or("");
                 continue;
             }

@@ -32,9 +32,9 @@ pub fn as_object<'a>(args: &'a Args<'_>) -> Option<Cow<'a, str>> {
         Args::Json(raw) => {
             // Doubly encoded: models do that too.
             let text = serde_json::from_str::<Text<'_>>(raw.get()).ok()?;
-            Some(Cow::Owned(object_of(text.into_decoded())?.into_owned()))
+            Some(Cow::Owned(object_of(text.as_json())?.into_owned()))
         }
-        Args::Encoded(text) => object_of(text.decoded()),
+        Args::Encoded(text) => object_of(text.as_json()),
         Args::Freeform(text) => Some(Cow::Owned(wrap_custom_input(text))),
     }
 }
@@ -76,9 +76,9 @@ fn object_of(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     // Doubly encoded.
     if said.starts_with('"')
         && let Ok(inner) = serde_json::from_str::<Text<'_>>(said)
-        && is_object(&inner.decoded())
+        && is_object(&inner.as_json())
     {
-        return Some(Cow::Owned(inner.decoded().trim().to_owned()));
+        return Some(Cow::Owned(inner.as_json().trim().to_owned()));
     }
     single_quotes_repaired(said).map(Cow::Owned)
 }
@@ -106,8 +106,8 @@ pub(crate) fn settle<'a>(parts: &mut [Part<'a>], whole: bool) -> Result<(), Code
     for part in parts {
         let PartKind::ToolCall(call) = &mut part.kind else { continue };
         let Args::Encoded(text) = &call.args else { continue };
-        let decoded = text.decoded();
-        let said = decoded.trim();
+        let json = text.as_json();
+        let said = json.trim();
         if said.is_empty() || serde_json::from_str::<IgnoredAny>(said).is_ok() {
             continue;
         }
@@ -146,8 +146,8 @@ pub fn write_arguments_string(writer: &mut Writer, args: &Args<'_>) {
 pub fn freeform<'a>(args: &'a Args<'_>) -> Text<'a> {
     match args {
         Args::Freeform(text) => text.reborrow(),
-        Args::Json(raw) => Text::plain(unwrap_custom_input(raw.get()).into_owned()),
-        Args::Encoded(text) => Text::plain(unwrap_custom_input(&text.decoded()).into_owned()),
+        Args::Json(raw) => unwrap_custom_input(raw.get()),
+        Args::Encoded(text) => unwrapped(text),
     }
 }
 
@@ -164,29 +164,33 @@ pub fn wrap_custom_input(text: &Text<'_>) -> String {
 /// The free text inside the arguments of an emulated custom tool: `input` when it is a string, its JSON when it is
 /// something else, nothing for `{}` or no arguments, and the whole text when there is no `input` (B10, E581).
 #[must_use]
-pub fn unwrap_custom_input(arguments: &str) -> Cow<'_, str> {
+pub fn unwrap_custom_input(arguments: &str) -> Text<'_> {
+    input_of(arguments).unwrap_or_else(|| Text::plain(arguments))
+}
+
+/// As [`unwrap_custom_input`], of arguments in a string. A text that is no such JSON stays as it is.
+pub(crate) fn unwrapped(arguments: &Text<'_>) -> Text<'static> {
+    input_of(&arguments.as_json()).unwrap_or_else(|| arguments.reborrow()).into_owned()
+}
+
+/// `None` where the whole text is the input.
+fn input_of(arguments: &str) -> Option<Text<'_>> {
     let trimmed = arguments.trim();
     if trimmed.is_empty() || trimmed == "null" {
-        return Cow::Borrowed("");
+        return Some(Text::default());
     }
     if trimmed.starts_with('"')
         && let Ok(text) = serde_json::from_str::<Text<'_>>(trimmed)
     {
-        return text.into_decoded();
+        return Some(text);
     }
     if !is_object(trimmed) {
-        return Cow::Borrowed(arguments);
+        return None;
     }
-    let Ok(object) = TopLevel::scan(trimmed.as_bytes()) else {
-        return Cow::Borrowed(arguments);
-    };
+    let object = TopLevel::scan(trimmed.as_bytes()).ok()?;
     match object.raw("input") {
-        Ok(Some(json)) => match serde_json::from_str::<Text<'_>>(json) {
-            Ok(text) => text.into_decoded(),
-            Err(_) => Cow::Borrowed(json),
-        },
-        _ if object.members().next().is_none() => Cow::Borrowed(""),
-        _ => Cow::Borrowed(arguments),
+        Ok(Some(json)) => Some(serde_json::from_str(json).unwrap_or_else(|_| Text::plain(json))),
+        _ => object.members().next().is_none().then(Text::default),
     }
 }
 

@@ -16,13 +16,19 @@ pub struct Call {
     pub id: String,
     pub name: String,
     pub args: Value,
-    pub result: String,
+    /// What the tool says; nothing where its user went on without it.
+    pub result: Option<String>,
+    /// It shows an image, too.
+    pub shows: bool,
+    /// What it says is why it failed.
+    pub failed: bool,
 }
 
 /// One round: the user asks, the model answers, or calls and is answered.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Round {
     pub user: Vec<Piece>,
+    pub thinks: Option<String>,
     pub says: Option<String>,
     pub calls: Vec<Call>,
 }
@@ -37,10 +43,29 @@ pub struct Conversation {
     pub structured: bool,
 }
 
+impl Call {
+    /// What its result shows.
+    pub fn image(&self) -> Option<&'static str> {
+        (self.shows && self.result.is_some()).then_some(SHOWN)
+    }
+}
+
+impl Round {
+    /// The calls that were answered.
+    fn results(&self) -> impl Iterator<Item = (&Call, &str)> {
+        self.calls.iter().filter_map(|call| Some((call, call.result.as_deref()?)))
+    }
+}
+
+/// A signature as Claude issues it.
+const SIGNED: &str = "EhgKFggBEhJjbGF1ZGUtdGhpbmtpbmctYmlu";
+
 /// Every client format.
 pub const CLIENTS: [&str; 5] = ["openai", "claude", "openai-response", "gemini", "gemini-cli"];
 
 pub const IMAGE: &str = "iVBORw0KGgoAAAANSUhE";
+/// An image that a tool shows.
+pub const SHOWN: &str = "iVBORw0KGgoAAAANSUhEU2hvd24A";
 pub const DOCUMENT: &str = "JVBERi0xLjQKbmVlZGxl";
 pub const TOOL: &str = "lookup_city";
 
@@ -76,10 +101,11 @@ impl Conversation {
                     Piece::Document => DOCUMENT.to_owned(),
                 });
             }
-            needles.extend(round.says.clone());
+            needles.extend(round.thinks.iter().chain(&round.says).cloned());
             for call in &round.calls {
                 needles.push(call.args["city"].as_str().unwrap().to_owned());
-                needles.push(call.result.clone());
+                needles.extend(call.result.clone());
+                needles.extend(call.image().map(str::to_owned));
             }
         }
         needles.push(self.last.clone());
@@ -90,6 +116,10 @@ impl Conversation {
             needles.push("needle_field".to_owned());
         }
         needles
+    }
+
+    pub fn calls(&self) -> impl Iterator<Item = &Call> {
+        self.rounds.iter().flat_map(|round| &round.calls)
     }
 
     fn chat(&self) -> Value {
@@ -108,6 +138,9 @@ impl Conversation {
                 .collect();
             messages.push(json!({"role": "user", "content": parts}));
             let mut turn = json!({"role": "assistant", "content": round.says});
+            if let Some(thought) = &round.thinks {
+                turn["reasoning_content"] = thought.as_str().into();
+            }
             if !round.calls.is_empty() {
                 turn["tool_calls"] = round
                     .calls
@@ -121,8 +154,13 @@ impl Conversation {
             if round.says.is_some() || !round.calls.is_empty() {
                 messages.push(turn);
             }
-            for call in &round.calls {
-                messages.push(json!({"role": "tool", "tool_call_id": call.id, "content": call.result}));
+            for (call, result) in round.results() {
+                let content = match call.image() {
+                    None => result.into(),
+                    Some(image) => json!([{"type": "text", "text": result},
+                        {"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{image}")}}]),
+                };
+                messages.push(json!({"role": "tool", "tool_call_id": call.id, "content": content}));
             }
         }
         messages.push(json!({"role": "user", "content": self.last}));
@@ -150,12 +188,27 @@ impl Conversation {
                     "source": {"type": "base64", "media_type": "application/pdf", "data": DOCUMENT}}),
             }));
             messages.push(json!({"role": "user", "content": parts}));
-            let mut turn: Vec<Value> =
-                round.says.iter().map(|text| json!({"type": "text", "text": text})).collect();
-            for call in &round.calls {
-                turn.push(json!({"type": "tool_use", "id": call.id, "name": call.name, "input": call.args}));
-                results.push(json!({"type": "tool_result", "tool_use_id": call.id, "content": call.result}));
-            }
+            let mut turn: Vec<Value> = round
+                .thinks
+                .iter()
+                .map(|text| json!({"type": "thinking", "thinking": text, "signature": SIGNED}))
+                .collect();
+            turn.extend(round.says.iter().map(|text| json!({"type": "text", "text": text})));
+            turn.extend(round.calls.iter().map(
+                |call| json!({"type": "tool_use", "id": call.id, "name": call.name, "input": call.args}),
+            ));
+            results.extend(round.results().map(|(call, result)| {
+                let content = match call.image() {
+                    None => result.into(),
+                    Some(image) => json!([{"type": "text", "text": result},
+                        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": image}}]),
+                };
+                let mut block = json!({"type": "tool_result", "tool_use_id": call.id, "content": content});
+                if call.failed {
+                    block["is_error"] = true.into();
+                }
+                block
+            }));
             if !turn.is_empty() {
                 messages.push(json!({"role": "assistant", "content": turn}));
             }
@@ -190,6 +243,10 @@ impl Conversation {
                 })
                 .collect();
             input.push(json!({"type": "message", "role": "user", "content": parts}));
+            if let Some(text) = &round.thinks {
+                input.push(json!({"type": "reasoning", "id": "rs_1",
+                    "summary": [{"type": "summary_text", "text": text}]}));
+            }
             if let Some(text) = &round.says {
                 input.push(
                     json!({"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
@@ -200,9 +257,13 @@ impl Conversation {
                 input.push(json!({"type": "function_call", "call_id": call.id, "name": call.name,
                     "arguments": call.args.to_string()}));
             }
-            for call in &round.calls {
-                input
-                    .push(json!({"type": "function_call_output", "call_id": call.id, "output": call.result}));
+            for (call, result) in round.results() {
+                let output = match call.image() {
+                    None => result.into(),
+                    Some(image) => json!([{"type": "input_text", "text": result},
+                        {"type": "input_image", "detail": "auto", "image_url": format!("data:image/png;base64,{image}")}]),
+                };
+                input.push(json!({"type": "function_call_output", "call_id": call.id, "output": output}));
             }
         }
         input.push(json!({"type": "message", "role": "user",
@@ -236,7 +297,9 @@ impl Conversation {
                 })
                 .collect();
             contents.push(json!({"role": "user", "parts": parts}));
-            let mut turn: Vec<Value> = round.says.iter().map(|text| json!({"text": text})).collect();
+            let mut turn: Vec<Value> =
+                round.thinks.iter().map(|text| json!({"text": text, "thought": true})).collect();
+            turn.extend(round.says.iter().map(|text| json!({"text": text})));
             turn.extend(
                 round.calls.iter().map(
                     |call| json!({"functionCall": {"id": call.id, "name": call.name, "args": call.args}}),
@@ -245,12 +308,18 @@ impl Conversation {
             if !turn.is_empty() {
                 contents.push(json!({"role": "model", "parts": turn}));
             }
-            if !round.calls.is_empty() {
-                let results: Vec<Value> = round
-                    .calls
-                    .iter()
-                    .map(|call| json!({"functionResponse": {"id": call.id, "name": call.name, "response": {"output": call.result}}}))
-                    .collect();
+            let results: Vec<Value> = round
+                .results()
+                .map(|(call, result)| {
+                    let key = if call.failed { "error" } else { "output" };
+                    let mut response = json!({"id": call.id, "name": call.name, "response": {key: result}});
+                    if let Some(image) = call.image() {
+                        response["parts"] = json!([{"inlineData": {"mimeType": "image/png", "data": image}}]);
+                    }
+                    json!({"functionResponse": response})
+                })
+                .collect();
+            if !results.is_empty() {
                 contents.push(json!({"role": "user", "parts": results}));
             }
         }
@@ -321,13 +390,21 @@ fn words() -> impl Strategy<Value = String> {
     "[a-z]{3,8} [a-z]{3,8}"
 }
 
+/// What somebody thinks, that a test knows it.
+pub const THOUGHT: &str = "thought ";
+
 fn call(place: usize) -> impl Strategy<Value = Call> {
-    (words(), words()).prop_map(move |(city, result)| Call {
-        id: format!("call_{place}"),
-        name: TOOL.to_owned(),
-        args: json!({"city": city}),
-        result,
-    })
+    let result = prop::option::weighted(0.9, words());
+    (words(), result, prop::bool::weighted(0.3), prop::bool::weighted(0.3)).prop_map(
+        move |(city, result, shows, failed)| Call {
+            id: format!("call_{place}"),
+            name: TOOL.to_owned(),
+            args: json!({"city": city}),
+            result,
+            shows,
+            failed,
+        },
+    )
 }
 
 fn round(place: usize) -> impl Strategy<Value = Round> {
@@ -338,8 +415,14 @@ fn round(place: usize) -> impl Strategy<Value = Round> {
         1 => call(place * 10).prop_map(|call| vec![call]).boxed(),
         1 => (call(place * 10), call(place * 10 + 1)).prop_map(|(a, b)| vec![a, b]).boxed(),
     ];
-    (prop::collection::vec(piece, 1..3), prop::option::of(words()), calls)
-        .prop_map(|(user, says, calls)| Round { user, says, calls })
+    let thinks = prop::option::weighted(0.3, words().prop_map(|words| format!("{THOUGHT}{words}")));
+    (prop::collection::vec(piece, 1..3), thinks, prop::option::of(words()), calls).prop_map(
+        |(user, thinks, says, calls)| {
+            // Nobody thinks and says nothing.
+            let thinks = thinks.filter(|_| says.is_some() || !calls.is_empty());
+            Round { user, thinks, says, calls }
+        },
+    )
 }
 
 /// Any conversation that has a form in every format.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use cliproxy_core::FinishReason;
-use cliproxy_translator::json::{self, Writer};
+use cliproxy_translator::json::{self, Text, Writer};
 use cliproxy_translator::model::Args;
 use cliproxy_translator::pass::args::{
     freeform, json_object, json_text, unwrap_custom_input, write_arguments_string,
@@ -232,4 +232,31 @@ fn b78_messages_are_found_wherever_they_are() {
     }
     assert_eq!(probe_error(br#"{"error":{"message":"m","param":"p"}}"#).param.as_deref(), Some("p"));
     assert_eq!(probe_error(b"\xff\xfe").message, "");
+}
+
+#[test]
+fn half_a_surrogate_pair_stays_what_it_is() {
+    let text = |json: &'static str| serde_json::from_str::<Text<'_>>(json).unwrap();
+    let body = |text: &Text<'_>| {
+        let mut body = Vec::new();
+        text.write_body(&mut body);
+        String::from_utf8(body).unwrap()
+    };
+    // An escape of the string, or of the JSON inside of it.
+    for json in [r#""{\"input\":\"a\ud800b\"}""#, r#""{\"input\":\"a\\ud800b\"}""#] {
+        let args = Args::Encoded(text(json));
+        assert_eq!(json_object(&args), r#"{"input":"a\ud800b"}"#);
+        assert_eq!(body(&freeform(&args)), r"a\ud800b");
+    }
+    let plain = text(r#""ls \ud800""#);
+    assert_eq!(body(&freeform(&Args::Encoded(plain.clone()))), r"ls \ud800", "no JSON");
+    assert_eq!(plain.decoded(), "ls \u{fffd}");
+    for (json, expected) in [
+        (r#""\ud83d\ude00""#, "\u{1f600}"),
+        (r#""\ufffd""#, "\u{fffd}"),
+        (r#""\udc00\ud800x""#, r"\udc00\ud800x"),
+        (r#""\ud800\ud83d\ude00""#, "\\ud800\u{1f600}"),
+    ] {
+        assert_eq!(text(json).as_json(), expected, "{json}");
+    }
 }

@@ -5,7 +5,7 @@ use super::Prefix;
 use crate::codec::ReplyContext;
 use crate::json::{Text, Writer};
 use crate::model::Signature;
-use crate::pass::args::{unwrap_custom_input, wrap_custom_input};
+use crate::pass::args::{unwrapped, wrap_custom_input};
 
 /// Which call of which candidate.
 #[derive(Clone, Copy, Debug)]
@@ -110,8 +110,7 @@ impl Call {
             // Clients parse what they got, and nothing is no JSON.
             Input::Arguments(false) => self.write(false, &Text::plain("{}"), prefix, out),
             Input::Unwrap(held) => {
-                let json = held.decoded();
-                self.write(true, &Text::plain(unwrap_custom_input(&json)), prefix, out);
+                self.write(true, &unwrapped(held), prefix, out);
             }
             Input::Wrap(held) => self.write(false, &Text::plain(wrap_custom_input(held)), prefix, out),
         }

@@ -106,7 +106,7 @@ impl<'c> Conversation<'c> {
 
     pub(super) fn write_history(&self, w: &mut Writer, target: &Target<'_>, prompt: &Prompt) {
         w.begin_array();
-        let mut prefix = Some(prompt.first.as_str());
+        let mut prefix = Some(&prompt.first);
         for message in &self.history {
             w.begin_object();
             if message.model {
@@ -114,7 +114,7 @@ impl<'c> Conversation<'c> {
                 message.write_model(w, target, &self.ids);
             } else {
                 w.key("userInputMessage");
-                message.write_user(w, target, prefix.take().unwrap_or_default(), &self.ids, &[]);
+                message.write_user(w, target, prefix.take(), &self.ids, &[]);
             }
             w.end_object();
         }
@@ -131,7 +131,7 @@ impl<'c> Conversation<'c> {
         let prefix = if self.is_short() { &prompt.first } else { &prompt.last };
         w.begin_object();
         w.key("userInputMessage");
-        self.current.write_user(w, target, prefix, &self.ids, tools);
+        self.current.write_user(w, target, Some(prefix), &self.ids, tools);
         w.end_object();
     }
 }
@@ -222,14 +222,14 @@ impl<'c> Message<'c> {
         &self,
         w: &mut Writer,
         target: &Target<'_>,
-        prefix: &str,
+        prefix: Option<&Text<'_>>,
         ids: &IdMap,
         tools: &[Declared<'_>],
     ) {
         let silent = if self.results.is_empty() { CONTINUE } else { RESULTS };
         w.begin_object();
         w.key("content");
-        w.texts([Text::plain(prefix)].into_iter().chain(joined(&self.texts, silent)));
+        w.texts(prefix.map(Text::reborrow).into_iter().chain(joined(&self.texts, silent)));
         w.field_string("modelId", target.model.id);
         w.field_string("origin", "AI_EDITOR");
         if !self.images.is_empty() {

@@ -4,6 +4,7 @@
 use super::Target;
 use super::reasoning::Asked;
 use super::tools::Declared;
+use crate::json::Text;
 use crate::model::{OutputFormat, ToolChoice};
 use crate::pass::turns::OutPart;
 
@@ -17,9 +18,9 @@ const IN_PIECES: &str = "Write large files in pieces: create the file with its f
 /// What goes in front of the user's words; empty where there is nothing to say.
 pub(super) struct Prompt {
     /// Of the first: the instructions, so that every turn has them and the provider's prompt cache its beginning (F31).
-    pub(super) first: String,
+    pub(super) first: Text<'static>,
     /// Of the last: what is asked of this turn alone.
-    pub(super) last: String,
+    pub(super) last: Text<'static>,
 }
 
 pub(super) fn prompt(
@@ -29,15 +30,14 @@ pub(super) fn prompt(
     reasoning: Asked,
     alone: bool,
 ) -> Prompt {
-    let mut first: Vec<String> = Vec::new();
-    first.extend(reasoning.tags());
-    first.extend(
-        system.iter().filter_map(|part| part.part().as_text()).map(|text| text.decoded().into_owned()),
-    );
+    let mut first: Vec<Text<'_>> = Vec::new();
+    first.extend(reasoning.tags().map(Text::plain));
+    first.extend(system.iter().filter_map(|part| part.part().as_text()).map(Text::reborrow));
     if target.model.agentic {
-        first.push(IN_PIECES.to_owned());
+        first.push(Text::plain(IN_PIECES));
     }
-    let mut last: Vec<String> = choice(target, tools).into_iter().chain(form(target)).collect();
+    let mut last: Vec<Text<'_>> =
+        choice(target, tools).into_iter().chain(form(target)).map(Text::plain).collect();
     if alone {
         // The first message is the last.
         first.append(&mut last);
@@ -45,9 +45,17 @@ pub(super) fn prompt(
     Prompt { first: framed(first), last: framed(last) }
 }
 
-fn framed(mut said: Vec<String>) -> String {
-    said.retain(|text| !text.trim().is_empty());
-    if said.is_empty() { String::new() } else { format!("{BEGIN}{}{END}", said.join("\n\n")) }
+fn framed(mut said: Vec<Text<'_>>) -> Text<'static> {
+    said.retain(|text| !text.is_blank());
+    let mut framed = Text::default();
+    for (index, text) in said.iter().enumerate() {
+        Text::plain(if index == 0 { BEGIN } else { "\n\n" }).push_onto(&mut framed);
+        text.push_onto(&mut framed);
+    }
+    if !said.is_empty() {
+        Text::plain(END).push_onto(&mut framed);
+    }
+    framed
 }
 
 /// A call that is asked for.

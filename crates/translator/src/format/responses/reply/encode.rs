@@ -13,7 +13,7 @@ use crate::json::{Raw, Text, Writer};
 use crate::model::{
     Args, Bind, Finish, MediaSource, Part, PartKind, Reasoning, Response, ServerPart, Signature, ToolCall,
 };
-use crate::pass::args::{json_text, unwrap_custom_input, wrap_custom_input};
+use crate::pass::args::{json_text, unwrapped, wrap_custom_input};
 use crate::pass::searches::{Pairs, Search};
 use crate::splice::TopLevel;
 
@@ -314,8 +314,7 @@ impl Output<'_> {
             (Args::Freeform(text), true) => text.write_body(&mut body),
             (Args::Freeform(text), false) => Text::plain(wrap_custom_input(text)).write_body(&mut body),
             (args, true) => {
-                let json = json_text(args);
-                Text::plain(unwrap_custom_input(&json.decoded())).write_body(&mut body);
+                unwrapped(&json_text(args)).write_body(&mut body);
             }
             (args, false) => json_text(args).write_body(&mut body),
         }

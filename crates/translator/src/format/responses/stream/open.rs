@@ -7,7 +7,7 @@ use crate::format::responses::reply::{
     tokens,
 };
 use crate::json::{Raw, Text, Writer, one_line};
-use crate::pass::args::{unwrap_custom_input, wrap_custom_input};
+use crate::pass::args::{unwrapped, wrap_custom_input};
 
 /// A message: parts that are whole, and the one that grows.
 #[derive(Debug)]
@@ -355,8 +355,7 @@ impl Call {
         match std::mem::replace(&mut self.input, Input::Live) {
             Input::Live => {}
             Input::Unwrap(held) => {
-                let json = held.decoded();
-                self.write(&Text::plain(unwrap_custom_input(&json)), events, out);
+                self.write(&unwrapped(&held), events, out);
             }
             Input::Wrap(held) => self.write(&Text::plain(wrap_custom_input(&held)), events, out),
         }
