@@ -52,8 +52,8 @@ fn stream_of_2_000_events(bencher: Bencher<'_, '_>, name: &str) {
 fn declarations(bencher: Bencher<'_, '_>, name: &str) {
     let mut pair = Pair::new(name, Size::Agent);
     let mut body: Value = serde_json::from_slice(&pair.body).unwrap();
-    for key in ["messages", "input", "contents"] {
-        if let Some(Value::Array(turns)) = body.get_mut(key) {
+    for key in ["/messages", "/input", "/contents", "/request/contents"] {
+        if let Some(Value::Array(turns)) = body.pointer_mut(key) {
             // System messages and the first of the user.
             turns.truncate(2);
             turns.retain(|turn| turn["role"] != "assistant" && turn["role"] != "model");

@@ -10,11 +10,12 @@ use cliproxy_translator::registry::{Exchange, Registry, RequestCall, Translated}
 use cliproxy_translator::{Profile, ReplyContext};
 
 /// Client formats, with the generator of their bodies.
-const CLIENTS: [(&str, Format); 4] = [
+const CLIENTS: [(&str, Format); 5] = [
     ("openai", Format::Chat),
     ("claude", Format::Claude),
     ("openai-response", Format::Responses),
     ("gemini", Format::Gemini),
+    ("gemini-cli", Format::Gemini),
 ];
 
 const PROVIDERS: [&str; 8] =
@@ -44,7 +45,11 @@ impl Pair {
     pub(crate) fn new(name: &str, size: Size) -> Self {
         let (client, provider) = name.split_once(" to ").unwrap();
         let format = CLIENTS.iter().find(|(known, _)| *known == client).unwrap().1;
-        let body = Bytes::from(Shape { format, model: "some-model", stream: true }.body(size));
+        let mut body = Shape { format, model: "some-model", stream: true }.body(size);
+        if client == "gemini-cli" {
+            body = [br#"{"model":"some-model","project":"p","request":"#, body.as_slice(), b"}"].concat();
+        }
+        let body = Bytes::from(body);
         let mut profile = Profile::new("another-model", true);
         profile.size_hint = body.len();
         Self {

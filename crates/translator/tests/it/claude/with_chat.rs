@@ -410,17 +410,24 @@ fn claudes_answers_reach_chat_clients() {
         assert_eq!(usage["completion_tokens"], 9);
         assert_eq!(usage["prompt_tokens_details"]["cached_tokens"], 4);
     }
-    // E031, E032, E033, E034, E035, E036, E037: both modes say the same.
-    for (blocks, stop_reason, content, reasoning, finish) in [
-        (vec![text("hi")], "end_turn", json!("hi"), json!(null), "stop"),
-        (vec![text("hi")], "stop_sequence", json!("hi"), json!(null), "stop"),
-        (vec![text("hi")], "max_tokens", json!("hi"), json!(null), "length"),
-        (vec![text("hi")], "model_context_window_exceeded", json!("hi"), json!(null), "length"),
-        (vec![text("hi")], "pause_turn", json!("hi"), json!(null), "stop"),
-        (vec![text("no")], "refusal", json!("no"), json!(null), "content_filter"),
-        (vec![thinking, text("hi")], "end_turn", json!("hi"), json!("why"), "stop"),
-        (vec![redacted, text("hi")], "end_turn", json!("hi"), json!(null), "stop"),
-        (vec![text("hi"), tool], "tool_use", json!("hi"), json!(null), "tool_calls"),
+    // E035: both modes say the same.
+    for (case, blocks, stop_reason, content, reasoning, finish) in [
+        ("E034, E037", vec![text("hi")], "end_turn", json!("hi"), json!(null), "stop"),
+        ("E037: sequence", vec![text("hi")], "stop_sequence", json!("hi"), json!(null), "stop"),
+        ("E037: limit", vec![text("hi")], "max_tokens", json!("hi"), json!(null), "length"),
+        (
+            "E037: window",
+            vec![text("hi")],
+            "model_context_window_exceeded",
+            json!("hi"),
+            json!(null),
+            "length",
+        ),
+        ("E037: pause", vec![text("hi")], "pause_turn", json!("hi"), json!(null), "stop"),
+        ("E031, E032", vec![text("no")], "refusal", json!("no"), json!(null), "content_filter"),
+        ("E033", vec![thinking, text("hi")], "end_turn", json!("hi"), json!("why"), "stop"),
+        ("E036", vec![redacted, text("hi")], "end_turn", json!("hi"), json!(null), "stop"),
+        ("E037: calls", vec![text("hi"), tool], "tool_use", json!("hi"), json!(null), "tool_calls"),
     ] {
         let (chunks, whole) = as_chat(&claude_stream(&blocks, stop_reason));
         let joined = |key: &str| -> Value {
@@ -433,16 +440,20 @@ fn claudes_answers_reach_chat_clients() {
         assert_eq!(
             (joined("content"), joined("reasoning_content"), finishes),
             (content.clone(), reasoning.clone(), vec![finish]),
-            "{stop_reason}"
+            "{case}, in pieces"
         );
         let message = &whole["choices"][0]["message"];
         assert_eq!(
             (&message["content"], &message["reasoning_content"]),
             (&content, &reasoning),
-            "{stop_reason}"
+            "{case}, whole"
         );
-        assert_eq!(message.get("reasoning_content").is_some(), !reasoning.is_null(), "E034");
-        assert_eq!(whole["choices"][0]["finish_reason"], finish, "{stop_reason}");
+        assert_eq!(
+            message.get("reasoning_content").is_some(),
+            !reasoning.is_null(),
+            "{case}: no empty member"
+        );
+        assert_eq!(whole["choices"][0]["finish_reason"], finish, "{case}, whole");
     }
 }
 
