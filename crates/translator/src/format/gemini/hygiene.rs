@@ -27,8 +27,12 @@ pub(super) fn contents(
         calls: Calls::default(),
         mended: Vec::new(),
         unsigned: false,
+        renamed: false,
     };
     Walk::new(json).array(|walk, _| history.content(walk))?;
+    if history.renamed {
+        loss(losses, "message.role", decode::OTHER_ROLE);
+    }
     if history.unsigned {
         loss(losses, "message.signature", "Gemini takes back only its own");
     }
@@ -56,6 +60,8 @@ struct History<'g, 'a> {
     mended: Vec<Piece>,
     /// Some signature was no signature of Gemini's.
     unsigned: bool,
+    /// Some role was a word that nobody knows.
+    renamed: bool,
 }
 
 /// The names of all calls; those of the last round that no result has answered begin at `open`.
@@ -98,6 +104,7 @@ impl<'a> History<'_, 'a> {
             self.mended.push(Piece { from: start, to: start, text: format!("{},", neutral_content()) });
         }
         self.before = Some(role);
+        self.renamed |= name.as_deref().is_some_and(decode::is_unknown_role);
         // Source: translation.md B24.
         if role != Role::System && !matches!(name.as_deref(), Some("user" | "model")) {
             let role = if role == Role::Assistant { "\"model\"" } else { "\"user\"" };

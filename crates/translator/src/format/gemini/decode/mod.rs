@@ -111,15 +111,31 @@ fn turns(contents: Vec<&RawValue>) -> Result<Vec<Turn<'_>>, CodecError> {
         let content: wire::Content<'_> = read(raw, "").map_err(|error| at(&place(), &error))?;
         let named = Reading::Request.text(content.role, "role").map_err(|error| at(&place(), &error))?;
         let named = named.map(Text::into_decoded);
+        let mut extras = content.extras;
+        if named.as_deref().is_some_and(is_unknown_role) {
+            // It is told where the content goes elsewhere: somebody else may have said it.
+            extras.extend(content.role.map(|raw| (Cow::Borrowed(ROLE), raw)));
+        }
         let role = role(named.as_deref(), turns.last().map(|turn| turn.role));
         let parts = match content.parts {
             Some(raw) => part::list(raw).map_err(|error| at(&place(), &error))?,
             None => Vec::new(),
         };
-        turns.push(Turn { extras: content.extras, ..Turn::new(role, parts) });
+        turns.push(Turn { extras, ..Turn::new(role, parts) });
     }
     Ok(turns)
 }
+
+/// Whether a role is none of those that are known.
+pub(super) fn is_unknown_role(word: &str) -> bool {
+    !matches!(word, "user" | "function" | "tool" | "model" | "assistant" | "system")
+}
+
+/// Why such a word is lost.
+pub(super) const OTHER_ROLE: &str = "nobody knows the word: it is the other role than the one before";
+
+/// A role of another word, as the client wrote it.
+pub(super) const ROLE: &str = "role";
 
 /// Roles are `user` and `model`; results were once `function`'s. One that is missing or unknown is the other than the
 /// one before, beginning with the user (B24).

@@ -6,6 +6,7 @@ use super::bind::{Bound, bind};
 use super::part::{self, STORED};
 use super::{Content, Target};
 use crate::format::gemini::carrier::SENTINELS;
+use crate::format::gemini::decode::ROLE;
 use crate::format::gemini::dialect::Maker;
 use crate::format::gemini::hygiene::{needs_signatures, neutral_content};
 use crate::json::{Text, Writer};
@@ -67,7 +68,7 @@ fn write_content<'c>(
     if target.family
         && let Some(turn) = content.turn
     {
-        for (key, raw) in turn.extras {
+        for (key, raw) in turn.extras.iter().filter(|(key, _)| key != ROLE) {
             w.field_raw(key, raw.get());
         }
     }

@@ -1,10 +1,11 @@
 //! Canonical requests for a provider of this format. Source: translation.md A (columns GE), B, D.19 to D.23.
 
+use super::decode::{OTHER_ROLE, ROLE};
 use super::dialect::{Dialect, Maker, is_family};
 use crate::codec::{CodecError, Encoded, Profile};
 use crate::json::Writer;
 use crate::loss::{Loss, Said, Slots, loss, tell};
-use crate::model::{PartKind, Request, Role};
+use crate::model::{PartKind, Request, Role, Turn};
 use crate::names::NameMap;
 use crate::pass::args::Objects;
 use crate::pass::ids::IdMap;
@@ -86,6 +87,10 @@ pub(super) fn request(
         tell(request, &arranged, Said { slots: SAYS, members: &MEMBERS, why }, &mut losses);
     } else if !dialect.names_sessions() && request.identity.session.is_some() {
         loss(&mut losses, "session_id", "Gemini names no sessions");
+    }
+    let role_is_lost = |turn: &Turn<'_>| turn.extras.iter().any(|(key, _)| key == ROLE);
+    if target.family && request.turns.iter().any(role_is_lost) {
+        loss(&mut losses, "message.role", OTHER_ROLE);
     }
     let mut w = Writer::new(profile.room());
     w.begin_object();
