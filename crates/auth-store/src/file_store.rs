@@ -168,6 +168,12 @@ impl Inner {
         let _turn = self.locks.write_turn(&self.directory, name).map_err(failed)?;
         let path = name.locate(&self.root().map_err(failed)?)?;
         let disk = on_disk(name, &path, credential)?;
+        if known && disk.is_none() && !path.exists() {
+            return Err(conflict(name, "is gone: it is not brought back"));
+        }
+        if disk.as_ref().is_some_and(|disk| merge::writes_over_a_token(credential, disk)) {
+            return Err(conflict(name, "has another login meanwhile: that is not written over"));
+        }
         let Some(text) = merge::next_text(credential, disk.as_ref()) else { return Ok(()) };
         if text.len() as u64 > text::MAX_BYTES {
             let what = format!("cannot save {}: it would have more than 1 MiB", name.as_str());
@@ -234,10 +240,7 @@ fn on_disk(
     path: &Path,
     credential: &Credential,
 ) -> Result<Option<StoredText>, StoreError> {
-    let conflict = |why: &str| {
-        let what = format!("{} was changed and {why}", name.as_str());
-        Err(StoreError::new(StoreErrorKind::Conflict, what))
-    };
+    let conflict = |why: &str| Err(conflict(name, &format!("was changed and {why}")));
     match read(path) {
         Ok(Ok(stored)) => {
             let theirs = provider_of(&Document::new(stored.map.clone()));
@@ -252,4 +255,8 @@ fn on_disk(
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(storage("cannot save", name.as_str(), error)),
     }
+}
+
+fn conflict(name: &RelativeName, what: &str) -> StoreError {
+    StoreError::new(StoreErrorKind::Conflict, format!("{} {what}", name.as_str()))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cliproxy_core::Credential;
+use cliproxy_core::{Credential, Document};
 use serde_json::{Map, Value};
 
 use crate::text::StoredText;
@@ -25,6 +25,15 @@ pub(crate) fn next_text(credential: &Credential, disk: Option<&StoredText>) -> O
     };
     let merged = merge(&disk.map, &ours, changed.as_ref());
     (merged != disk.map).then(|| render(&merged, Some(disk)))
+}
+
+/// Whether a save would put another refresh token in the place of one that came since the credential was loaded: of a login,
+/// or of another program. Whoever saves has to look at that first.
+pub(crate) fn writes_over_a_token(credential: &Credential, disk: &StoredText) -> bool {
+    let (ours, changed) = what_we_say(credential);
+    let merged = Document::new(merge(&disk.map, &ours, changed.as_ref()));
+    let theirs = Document::new(disk.map.clone());
+    merged.refresh_token() != theirs.refresh_token() && !credential.has_had_token(theirs.refresh_token())
 }
 
 /// The document with the members that the credential itself knows better, and what we changed.

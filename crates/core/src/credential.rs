@@ -190,8 +190,17 @@ pub struct Credential {
     origin: Origin,
     document: Arc<Document>,
     settings: Arc<Settings>,
-    /// Members that differ from what the store held; `None` when it never held it.
-    changed: Option<Arc<BTreeSet<String>>>,
+    /// Since the store held it; `None` when it never did.
+    since: Option<Arc<Since>>,
+}
+
+/// What became of a document since a store held it.
+#[derive(Clone, Default)]
+struct Since {
+    /// Members that differ from what the store held.
+    changed: BTreeSet<String>,
+    /// The refresh tokens that it had before the current one.
+    tokens: Vec<Option<Secret>>,
 }
 
 impl Credential {
@@ -206,7 +215,7 @@ impl Credential {
         settings: Settings,
     ) -> Self {
         let (document, settings) = (Arc::new(document), Arc::new(settings));
-        Self { id, provider, kind, origin, document, settings, changed: None }
+        Self { id, provider, kind, origin, document, settings, since: None }
     }
 
     /// Says that the document is what the store holds, which every store does with what it loads: from here on
@@ -214,7 +223,7 @@ impl Credential {
     /// whoever edited the stored text meanwhile.
     #[must_use]
     pub fn into_stored(mut self) -> Self {
-        self.changed = Some(Arc::default());
+        self.since = Some(Arc::default());
         self
     }
 
@@ -222,7 +231,17 @@ impl Credential {
     /// credential that was made here: all its members are new.
     #[must_use]
     pub fn changed_members(&self) -> Option<&BTreeSet<String>> {
-        self.changed.as_deref()
+        self.since.as_deref().map(|since| &since.changed)
+    }
+
+    /// Whether a store that has this refresh token has nothing new: it is the current one, or one that this credential had
+    /// since the store held it. Any other is of a login, or of another program, and not to be written over. A credential that
+    /// was made here is meant to replace what there is.
+    #[must_use]
+    pub fn has_had_token(&self, stored: Option<&str>) -> bool {
+        let Some(since) = &self.since else { return true };
+        let earlier = since.tokens.iter().map(|token| token.as_ref().map(Secret::expose));
+        earlier.chain([self.document.refresh_token()]).any(|token| token == stored)
     }
 
     /// Its unique id, stable across restarts.
@@ -282,12 +301,18 @@ impl Credential {
     /// The same credential after a renewal.
     #[must_use]
     pub fn with_document(&self, document: Document) -> Self {
-        let changed = self.changed.as_ref().map(|earlier| {
-            let mut changed = BTreeSet::clone(earlier);
-            changed.extend(self.document.differing_members(&document).map(str::to_owned));
-            Arc::new(changed)
+        let since = self.since.as_ref().map(|earlier| {
+            let mut since = Since::clone(earlier);
+            since.changed.extend(self.document.differing_members(&document).map(str::to_owned));
+            let token = self.document.refresh_token();
+            if token != document.refresh_token()
+                && !since.tokens.iter().any(|it| it.as_ref().map(Secret::expose) == token)
+            {
+                since.tokens.push(token.map(Secret::from));
+            }
+            Arc::new(since)
         });
-        Self { document: Arc::new(document), changed, ..self.clone() }
+        Self { document: Arc::new(document), since, ..self.clone() }
     }
 
     /// The same credential under other settings.
@@ -358,6 +383,27 @@ mod tests {
         let second = first.with_document(document(r#"{"type":"claude","access_token":"1","extra":1}"#));
         let names: Vec<&str> = second.changed_members().unwrap().iter().map(String::as_str).collect();
         assert_eq!(names, ["access_token", "extra", "note"]);
+    }
+
+    #[test]
+    fn the_refresh_tokens_that_it_had_since_a_store_held_it_are_known() {
+        let with = |token: &str| document(&format!(r#"{{"refresh_token":"{token}"}}"#));
+        let made = Credential::new(
+            CredentialId::new("a.json"),
+            ProviderId::from_static("claude"),
+            CredentialKind::Account,
+            Origin::Store("a.json".to_owned()),
+            with("1"),
+            Settings::new("a"),
+        );
+        assert!(made.has_had_token(Some("9")), "it is a login");
+        let third = made.into_stored().with_document(with("2")).with_document(with("3"));
+        for (token, expected) in
+            [(Some("1"), true), (Some("2"), true), (Some("3"), true), (Some("9"), false), (None, false)]
+        {
+            assert_eq!(third.has_had_token(token), expected, "{token:?}");
+        }
+        assert!(third.into_stored().with_document(document("{}")).has_had_token(None));
     }
 
     #[test]

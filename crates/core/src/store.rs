@@ -110,7 +110,9 @@ pub trait CredentialStore: fmt::Debug + Send + Sync + 'static {
     /// When it cannot be read.
     async fn load(&self, id: &CredentialId) -> Result<Option<Credential>, StoreError>;
 
-    /// Writes one credential: afterwards either the old or the new text exists whole, even after a crash.
+    /// Writes one credential: afterwards either the old or the new text exists whole, even after a crash. One that was loaded
+    /// and is gone is better not brought back, nor a refresh token written over that came since
+    /// ([`Credential::has_had_token`]).
     ///
     /// # Errors
     /// When it could not be made durable.

@@ -6,10 +6,10 @@
 // Source: providers-a.md 9 "One refresh in flight per refresh token"; providers-b.md 1.4 "single-flight per refresh token".
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
-use cliproxy_conductor::{Held, Lineage};
+use cliproxy_conductor::{Held, Lineage, is_marked_spent};
 use cliproxy_core::{Credential, CredentialId, CredentialKind, Document, Origin};
 
 use crate::entries::Rivals;
@@ -25,7 +25,8 @@ struct Twin {
     cause: Cause,
     /// Itself, masked.
     name: String,
-    of: CredentialId,
+    /// `None`: one that is not known here.
+    of: Option<CredentialId>,
     why: String,
     /// It is out of use as it is.
     disabled: bool,
@@ -36,6 +37,8 @@ struct Twin {
 enum Cause {
     /// The other was renewed with its token, or with one that came of it.
     Spent,
+    /// It, or a copy of it, says itself that another was renewed with its token, which is not here.
+    Marked,
     /// The other has the same token, and is used.
     Same,
     /// The other has the same token, and is being renewed with it.
@@ -109,13 +112,21 @@ impl Twins {
                 }
             }
         }
+        let marked: BTreeSet<(&str, &str)> = known
+            .values()
+            .filter(|login| is_marked_spent(login.document))
+            .map(|login| (provider(login), login.lineage.token()))
+            .collect();
         let mut twins = Self::default();
         let mut used: BTreeMap<(&str, &str), Vec<&Login<'_>>> = BTreeMap::new();
         for login in known.values() {
             let line = (provider(login), login.lineage.place().0);
             let by = renewed.get(&line).map(|(_, by)| *by).filter(|by| !login.is(by));
             match by.filter(|by| login.lineage.is_spent_by(&by.lineage)) {
-                Some(by) => twins.leave_out(login, by, Cause::Spent),
+                Some(by) => twins.leave_out(login, Some(by), Cause::Spent),
+                None if marked.contains(&(provider(login), login.lineage.token())) => {
+                    twins.leave_out(login, None, Cause::Marked);
+                }
                 None if login.is_disabled() => {}
                 None => used.entry((provider(login), login.lineage.token())).or_default().push(login),
             }
@@ -129,16 +140,17 @@ impl Twins {
             let renewing = renewing.map(|by| (by, Cause::InFlight));
             let Some((by, cause)) = renewing.or(best.map(|best| (best, Cause::Same))) else { continue };
             for login in same.into_iter().filter(|login| !login.is(by)) {
-                twins.leave_out(login, by, cause);
+                twins.leave_out(login, Some(by), cause);
             }
         }
         twins
     }
 
-    fn leave_out(&mut self, login: &Login<'_>, by: &Login<'_>, cause: Cause) {
+    fn leave_out(&mut self, login: &Login<'_>, by: Option<&Login<'_>>, cause: Cause) {
         let name = login.credential.masked_id();
-        let of = by.credential.id().clone();
-        let why = why(login.credential, &by.credential.masked_id(), cause);
+        let of = by.map(|by| by.credential.id().clone());
+        let other = by.map_or_else(|| "another file".to_owned(), |by| by.credential.masked_id());
+        let why = why(login.credential, &other, cause);
         let twin = Twin { cause, name, of, why, disabled: login.is_disabled() };
         self.0.insert(login.credential.id().clone(), twin);
     }
@@ -152,7 +164,9 @@ impl Twins {
     pub(crate) fn rivals(&self) -> Rivals {
         let mut rivals = Rivals::new();
         for (id, twin) in &self.0 {
-            rivals.entry(twin.of.clone()).or_default().push(id.clone());
+            if let Some(of) = &twin.of {
+                rivals.entry(of.clone()).or_default().push(id.clone());
+            }
         }
         rivals
     }
@@ -160,7 +174,10 @@ impl Twins {
     /// What becomes of those that are left out for a login that is taken out of use; `None` without any.
     pub(crate) fn without(&self, id: &CredentialId) -> Option<String> {
         let names = |spent: bool| {
-            let of = self.0.values().filter(|twin| twin.of == *id && (twin.cause == Cause::Spent) == spent);
+            let of = self
+                .0
+                .values()
+                .filter(|twin| twin.of.as_ref() == Some(id) && (twin.cause == Cause::Spent) == spent);
             let names: Vec<&str> = of.map(|twin| &*twin.name).collect();
             (!names.is_empty()).then(|| names.join(", "))
         };
@@ -210,6 +227,10 @@ fn why(login: &Credential, other: &str, cause: Cause) -> String {
     match cause {
         Cause::Spent => format!(
             "its refresh token is spent: {other} was renewed with it and has the one that works now; {next}"
+        ),
+        Cause::Marked => format!(
+            "its refresh token is spent: {other} was renewed with it, which is not here or cannot be read; bring that one \
+             back and delete this one ({this}), or log in anew for it"
         ),
         Cause::Same => {
             format!("it has the refresh token of {other}, which works once: only {other} is used; {next}")
@@ -336,6 +357,30 @@ mod tests {
         assert_eq!(left_out(&[&a, &b]), ["b"]);
         assert_eq!(left_out(&[&a, &renewed("b", "R0", 9, "R9")]), ["b"], "the same token");
         assert_eq!(left_out(&[&a, &renewed("b", "Q0", 5, "R5")]), NONE, "another line");
+    }
+
+    #[test]
+    fn a_login_that_says_itself_that_its_token_is_spent_is_left_out_also_when_nothing_else_says_so() {
+        let marked = |token: &str, of: &str| {
+            let of = Lineage::of(with_token("x", of).document()).unwrap().token().to_owned();
+            login("b", &json!({"refresh_token": token, "refresh_spent": of}))
+        };
+        let b = marked("R0", "R0");
+        assert_eq!(left_out(&[&b]), ["b"]);
+        assert_eq!(left_out(&[&disabled(&b)]), NONE, "it is out of use as it is");
+        assert_eq!(left_out(&[&marked("R1", "R0")]), NONE, "it has another one since");
+        assert_eq!(left_out(&[&b, &with_token("c", "R0")]), ["b", "c"], "a copy of that");
+        let twins = twins_beside(&[&b], &[]);
+        let why = twins.why(b.id()).unwrap();
+        assert!(why.contains("another file") && why.contains("log in anew"), "{why}");
+        assert!(twins.rivals().is_empty());
+        let renewed = renewed("a", "R0", 1, "R1");
+        assert!(
+            twins_beside(&[&renewed, &b], &[]).why(b.id()).unwrap().contains("delete this one (b), not a")
+        );
+        // In memory it has the next one.
+        let ahead = held(&super::tests::renewed("b", "R0", 1, "R1"));
+        assert_eq!(beside(&[&b], &[ahead]), NONE);
     }
 
     #[test]

@@ -141,20 +141,60 @@ async fn switching_off_and_on_is_written_into_the_document() {
 }
 
 #[tokio::test]
-async fn only_an_enabled_or_new_credential_is_recreated_when_its_file_is_gone() {
-    for (text, recreated) in [(r#"{"type":"claude"}"#, true), (r#"{"type":"claude","disabled":true}"#, false)]
+async fn only_a_new_credential_is_created_when_its_file_is_gone() {
+    for (text, conflict) in [(r#"{"type":"claude"}"#, true), (r#"{"type":"claude","disabled":true}"#, false)]
     {
         let fixture = Fixture::with(&[("a.json", text)]);
         let credential = changed(&fixture.load("a.json").await, json!({"access_token": "new"}));
         fs::remove_file(fixture.path("a.json")).unwrap();
-        fixture.store.save(&credential).await.unwrap();
-        assert_eq!(fixture.path("a.json").exists(), recreated, "{text}");
+        let kind = fixture.store.save(&credential).await.map_err(|error| error.kind());
+        assert_eq!(kind, if conflict { Err(StoreErrorKind::Conflict) } else { Ok(()) }, "{text}");
+        assert!(!fixture.path("a.json").exists());
     }
     let fixture = Fixture::new();
     let mut settings = Settings::new("x");
     settings.disabled = true;
     fixture.store.save(&login("new.json", simple()).with_settings(settings)).await.unwrap();
     assert!(fixture.load("new.json").await.settings().disabled);
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_came_since_the_load_is_written_over_by_a_login_alone() {
+    for (ours, theirs, outcome) in [
+        (json!({"refresh_token": "2"}), json!({"refresh_token": "9"}), None),
+        (json!({"refresh_token": "2"}), json!({}), None),
+        (
+            json!({"token": {"refresh_token": "1", "access_token": "new"}}),
+            json!({"refresh_token": "9"}),
+            None,
+        ),
+        (json!({"refresh_token": "2"}), json!({"refresh_token": "1", "access_token": "other"}), Some("2")),
+        (json!({"refresh_token": "2"}), json!({"refresh_token": "2"}), Some("2")),
+        (json!({"note": "mine"}), json!({"refresh_token": "9"}), Some("9")),
+    ] {
+        let fixture = Fixture::with(&[("a.json", r#"{"type":"claude","refresh_token":"1"}"#)]);
+        let before = fixture.load("a.json").await;
+        let mut disk = object(theirs);
+        disk.insert("type".to_owned(), json!("claude"));
+        let disk = Value::Object(disk).to_string();
+        fixture.write("a.json", &disk);
+        let saved = fixture.store.save(&changed(&before, ours.clone())).await;
+        match outcome {
+            Some(token) => {
+                saved.unwrap();
+                let after = fixture.load("a.json").await;
+                assert_eq!(after.refresh_token().unwrap().expose(), token, "{ours}");
+            }
+            None => {
+                let error = saved.unwrap_err();
+                assert_eq!(error.kind(), StoreErrorKind::Conflict, "{ours}");
+                assert!(error.to_string().starts_with("a.json has another login"), "{error}");
+                assert_eq!(fixture.read("a.json"), disk);
+            }
+        }
+        fixture.store.save(&login("a.json", simple())).await.unwrap();
+        assert_eq!(fixture.load("a.json").await.refresh_token().unwrap().expose(), "r");
+    }
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::logins::stored;
 use crate::place::Place;
-use crate::twins::{login, refresh, renewed, run, strict, used, written_before};
+use crate::twins::{login, refresh, renewed, run, state, strict, used, written_before};
 
 /// A place with a login that is due, whose provider takes a while to answer.
 async fn due() -> (Place, FakeTokenEndpoint) {
@@ -145,6 +145,8 @@ async fn a_file_that_is_renamed_and_gets_another_login_in_a_renewal_costs_neithe
                 let turn = store.lease(&CredentialId::new("b.json")).await.unwrap();
                 service.reload().await.unwrap();
                 assert_eq!(used(&service), ["a.json"], "what the other one has is spent");
+                let why = state(&place, "b.json").await;
+                assert!(why.contains("its refresh token is spent"), "{why}");
                 drop(turn);
                 renewed(&place, "b.json", &tokens).await;
                 service.reload().await.unwrap();

@@ -414,6 +414,31 @@ async fn a_copy_that_a_server_never_saw_and_another_process_renewed_does_not_mak
 }
 
 #[tokio::test]
+async fn a_copy_that_is_left_alone_with_a_spent_token_is_named_and_not_renewed() {
+    let (place, tokens) = strict().await;
+    stored(&place, "a.json", &login("R0", false));
+    stored(&place, "b.json", &login("R0", false));
+    written_before(&place, "a.json");
+    run(&place, refresh("a"), true).await.unwrap();
+    for gone in [false, true] {
+        let path = place.auth_dir().join("a.json");
+        if gone {
+            std::fs::remove_file(path).unwrap();
+        } else {
+            std::fs::write(path, r#"{"type":"cla"#).unwrap();
+        }
+        let why = state(&place, "b.json").await;
+        assert!(why.contains("spent: another file was renewed") && why.contains("log in anew"), "{why}");
+        let service = place.serve().await;
+        assert!(used(&service).is_empty());
+        service.stop().await;
+        let error = run(&place, refresh("b"), true).await.unwrap_err();
+        assert!(matches!(error, CommandError::Refused { .. }), "{error}");
+    }
+    assert_eq!((tokens.redemptions().len(), tokens.reuses()), (1, 0));
+}
+
+#[tokio::test]
 async fn logins_that_nothing_renews_may_have_one_refresh_token() {
     let place = Place::new();
     place.write("");
