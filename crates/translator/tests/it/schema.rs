@@ -17,6 +17,8 @@ static SCHEMAS: LazyLock<HashMap<&'static str, Arc<Validator>>> = LazyLock::new(
         ("claude.request", include_str!("../schemas/claude.request.json")),
         ("claude.reply", include_str!("../schemas/claude.reply.json")),
         ("claude.event", include_str!("../schemas/claude.event.json")),
+        ("claude.error", include_str!("../schemas/claude.error.json")),
+        ("openai.error", include_str!("../schemas/openai.error.json")),
         ("openai-responses.request", include_str!("../schemas/openai-responses.request.json")),
         ("openai-responses.reply", include_str!("../schemas/openai-responses.reply.json")),
         ("openai-responses.event", include_str!("../schemas/openai-responses.event.json")),
@@ -34,18 +36,20 @@ static SCHEMAS: LazyLock<HashMap<&'static str, Arc<Validator>>> = LazyLock::new(
 });
 
 /// Fails with every violation when `value` is not valid by the schema of that name: `openai-chat.{request,reply,
-/// chunk}`, `claude.{request,reply,event}`, `openai-responses.{request,reply,event}`,
-/// `gemini.{content,tool,generationConfig,reply}`. Claude's `ping` and `error` events occur, but are missing in the
-/// schema: they are let through.
+/// chunk}`, `claude.{request,reply,event,error}`, `openai-responses.{request,reply,event}`, `openai.error`,
+/// `gemini.{content,tool,generationConfig,reply}`. Claude's `ping` and `error` events, and the errors that end a stream of
+/// chunks, are missing in the schemas of events: the latter are valid by those of errors.
 #[track_caller]
 pub fn assert_valid(schema: &str, value: &Value) {
-    if schema == "claude.event" && matches!(value["type"].as_str(), Some("ping" | "error")) {
-        return;
-    }
-    // Nor has it the errors that end a stream of chunks.
-    if schema == "openai-chat.chunk" && value["error"].is_object() && value.get("choices").is_none() {
-        return;
-    }
+    let schema = match schema {
+        "claude.event" if value["type"] == "ping" => {
+            assert_eq!(*value, serde_json::json!({"type": "ping"}));
+            return;
+        }
+        "claude.event" if value["type"] == "error" => "claude.error",
+        "openai-chat.chunk" if value.get("error").is_some() => "openai.error",
+        other => other,
+    };
     let served;
     let value = if schema == "openai-responses.request" {
         served = as_served(value.clone());
@@ -140,4 +144,21 @@ fn the_oracle_tells_right_from_wrong() {
         assert!(std::panic::catch_unwind(|| assert_valid(schema, &wrong)).is_err(), "{schema}");
     }
     assert_valid("claude.event", &json!({"type":"ping"}));
+    let error = |kind: &str| json!({"type":"error","error":{"type":kind,"message":"m"}});
+    assert_valid("claude.event", &error("overloaded_error"));
+    let chunk = |code: Value| json!({"error":{"type":"server_error","message":"m","param":null,"code":code}});
+    assert_valid("openai-chat.chunk", &chunk(Value::Null));
+    for (schema, wrong) in [
+        ("claude.event", error("server_error")),
+        ("claude.event", json!({"type":"error","error":"m"})),
+        ("claude.event", json!({"type":"ping","index":0})),
+        ("openai-chat.chunk", chunk(json!(500))),
+        ("openai-chat.chunk", json!({"error":{"message":"m"}})),
+        (
+            "openai-chat.chunk",
+            json!({"error":{"type":"a","message":"m","param":null,"code":null},"choices":[]}),
+        ),
+    ] {
+        assert!(std::panic::catch_unwind(|| assert_valid(schema, &wrong)).is_err(), "{schema}: {wrong}");
+    }
 }

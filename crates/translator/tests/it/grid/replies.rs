@@ -273,6 +273,11 @@ pub fn error_outcome(client: &str, provider: &str) -> Outcome {
     let told = ClientError::new(ClientErrorKind::InvalidRequest, read.message);
     let out = codec(client).encode_error(&told, "req-1");
     assert!(codec(client).is_own_error(&out), "{client}: {}", String::from_utf8_lossy(&out));
+    match client {
+        "claude" => drop(assert_valid_bytes("claude.error", &out)),
+        "openai" | "openai-response" => drop(assert_valid_bytes("openai.error", &out)),
+        _ => {}
+    }
     match codec(client).decode_error(&out).message.contains("not made of cheese") {
         true => Outcome::Whole,
         false => Outcome::Told,

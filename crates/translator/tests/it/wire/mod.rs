@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::grid::bodies::CLIENTS;
 use crate::grid::{PROVIDERS, codec, context};
+use crate::schema::assert_valid;
 use script::{End, FAILURE, Script, Step, script, stream};
 
 /// Reads a stream that is cut into pieces of a size, up to where it fails.
@@ -173,6 +174,14 @@ fn frames(client: &str, bytes: &[u8]) -> Vec<Value> {
         }
     });
     pushed.and_then(|()| parser.finish(&mut |_| {})).unwrap();
+    let schema = match client {
+        "openai" => "openai-chat.chunk",
+        "claude" => "claude.event",
+        "openai-response" => "openai-responses.event",
+        // Google's errors and envelopes are in no schema.
+        _ => return values,
+    };
+    values.iter().for_each(|value| assert_valid(schema, value));
     values
 }
 
