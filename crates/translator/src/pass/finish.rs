@@ -3,7 +3,8 @@
 use cliproxy_core::FinishReason;
 
 use crate::codec::CodecError;
-use crate::json::Progress;
+use crate::json::{Extras, Progress};
+use crate::pass::errors::probe_error;
 
 /// The reason as Chat Completions says it.
 #[must_use]
@@ -54,14 +55,19 @@ pub(crate) fn broken<'p>(arguments: impl IntoIterator<Item = &'p Progress>) -> O
     }))
 }
 
-/// Whether a Chat Completions word says that the provider failed within the reply.
+/// The failure that a Chat Completions word says a reply ended in, in the words of the `error` beside it.
 /// Source: OpenRouter reference, "Streaming", "Handling errors during streaming", read 2026-11.
-pub(crate) fn is_failure(word: &str) -> bool {
-    word.eq_ignore_ascii_case("error")
+pub(crate) fn failure(word: &str, beside: &Extras<'_>) -> Option<CodecError> {
+    if !word.eq_ignore_ascii_case("error") {
+        return None;
+    }
+    let said = beside.iter().rev().find(|(key, _)| key == "error");
+    let said = said.map(|(_, raw)| probe_error(format!("{{\"error\":{}}}", raw.get()).as_bytes()).message);
+    Some(CodecError::protocol(match said.filter(|said| !said.is_empty()) {
+        Some(said) => format!("the provider ended the reply with an error: {said}"),
+        None => "the provider ended the reply with an error".to_owned(),
+    }))
 }
-
-/// What such a reply is told as.
-pub(crate) const FAILED: &str = "the provider ended the reply with an error";
 
 /// The reason that a Chat Completions word stands for; case does not matter.
 #[must_use]

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use cliproxy_core::{ClientError, ClientErrorKind, ClientFormat, FinishReason, ProviderFormat};
 use cliproxy_translator::framing::{EventStreamParser, FrameParser, SseParser, write_frame};
 use cliproxy_translator::json::{Text, Writer};
-use cliproxy_translator::model::{BlockKind, Delta, Event};
+use cliproxy_translator::model::{Args, BlockKind, Delta, Event, PartKind, Response, ToolCall};
 use cliproxy_translator::pass::{args, errors, media, reasoning, schema, signature};
 use cliproxy_translator::payload::{Outgoing, Rule, Rules, Selector};
 use cliproxy_translator::registry::Registry;
@@ -228,6 +228,7 @@ pub fn fuzz_bodies(registry: &Registry, data: &[u8]) {
         }
         let request = codec.decode_request(data).ok();
         let reply = codec.decode_reply(data, &context).ok();
+        reply.iter().for_each(|reply| check_whole_calls(codec.name(), reply));
         for target in registry.codecs() {
             if let Some(Ok(encoded)) =
                 request.as_ref().map(|request| target.encode_request(request, &profile))
@@ -331,6 +332,22 @@ fn check_calls(codec: &dyn Codec, context: &ReplyContext, data: &[u8]) {
         let args = args.decoded();
         let is_json = args.trim().is_empty() || serde_json::from_str::<&RawValue>(&args).is_ok();
         assert!(is_json, "{}: the arguments of a call in a stream that ends well: {args}", codec.name());
+    }
+}
+
+/// The same of a whole reply.
+fn check_whole_calls(codec: &str, reply: &Response<'_>) {
+    for candidate in &reply.candidates {
+        if candidate.finish.as_ref().is_some_and(|finish| may_be_cut(finish.reason)) {
+            continue;
+        }
+        for part in &candidate.parts {
+            if let PartKind::ToolCall(ToolCall { args: Args::Encoded(args), .. }) = &part.kind {
+                let args = args.decoded();
+                let is_json = args.trim().is_empty() || serde_json::from_str::<&RawValue>(&args).is_ok();
+                assert!(is_json, "{codec}: the arguments of a call in a whole reply: {args}");
+            }
+        }
     }
 }
 

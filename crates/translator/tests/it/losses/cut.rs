@@ -214,8 +214,17 @@ fn a_reply_that_ends_in_an_error_is_none() {
         let steps = vec![Step::Say(vec!["said".to_owned()])];
         let error = streamed("openai", client, steps, End::Other("error")).unwrap_err();
         assert!(error.contains("ended the reply with an error"), "{error}");
-        let error = whole("openai", client, &reply("openai", "{}", "error")).unwrap_err();
+        let mut reply = reply("openai", "{}", "error");
+        let error = whole("openai", client, &reply).unwrap_err();
         assert!(error.contains("ended the reply with an error"), "{error}");
+        // In its own words, where it has any.
+        reply["choices"][0]["error"] = json!({"code": 502, "message": "needle died"});
+        let error = whole("openai", client, &reply).unwrap_err();
+        assert!(error.ends_with("ended the reply with an error: needle died"), "{error}");
+        let mut chunk = json!({"id": "c", "model": "m", "choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": "error"}]});
+        chunk["choices"][0]["error"] = json!({"message": "needle died"});
+        let error = piped("openai", client, format!("data: {chunk}\n\n").as_bytes()).unwrap_err();
+        assert!(error.ends_with("needle died"), "{error}");
     }
 }
 

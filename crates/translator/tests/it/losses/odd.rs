@@ -235,9 +235,9 @@ fn replies(provider: &str, usage: &Value) -> (Value, Vec<Value>) {
     }
 }
 
-/// Content of chunks that is no text and no list of parts.
+/// Content of replies and chunks that is no text and no list of parts.
 #[test]
-fn odd_content_of_chat_chunks_is_said_or_told() {
+fn odd_content_of_chat_replies_is_said_or_told() {
     for (content, said, told) in [
         (json!({"type":"text","text":"needle"}), true, false),
         (json!({"text":"needle"}), true, false),
@@ -255,14 +255,15 @@ fn odd_content_of_chat_chunks_is_said_or_told() {
             json!({"id":"c","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":content}}]}),
             json!({"id":"c","model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}),
         ];
+        let reply = json!({"id":"c","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":content},"finish_reason":"stop"}]});
         for client in ["claude", "openai-response", "gemini"] {
-            let (out, losses) = piped("openai", client, &sse(&events)).unwrap();
-            assert_eq!(out.contains("needle"), said, "{client}: {content}: {out}");
-            assert_eq!(
-                losses.contains(&"message.content".to_owned()),
-                told,
-                "{client}: {content}: {losses:?}"
-            );
+            let streamed = piped("openai", client, &sse(&events)).unwrap();
+            let whole = whole("openai", client, &reply).unwrap();
+            for (out, losses) in [streamed, (whole.0.to_string(), whole.1)] {
+                assert_eq!(out.contains("needle"), said, "{client}: {content}: {out}");
+                let lost = losses.contains(&"message.content".to_owned());
+                assert_eq!(lost, told, "{client}: {content}: {losses:?}");
+            }
         }
     }
 }

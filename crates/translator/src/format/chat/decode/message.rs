@@ -71,7 +71,10 @@ pub(in super::super) fn parts(
     }
     let mut plain = false;
     if let Some(raw) = message.content {
-        let (said, was_plain) = content(raw)?;
+        let (said, was_plain) = match reading {
+            Reading::Request => content(raw)?,
+            Reading::Reply => part::said(raw),
+        };
         plain = was_plain;
         if parts.is_empty() { parts = said } else { parts.extend(said) }
     }

@@ -16,7 +16,7 @@ mod tools;
 
 pub(super) use message::{details, images, parts as message_parts, thought_signature};
 pub(super) use options::{SESSION_KEYS, id_of};
-pub(super) use part::{content, part};
+pub(super) use part::said;
 
 pub(super) fn request(body: &[u8]) -> Result<Request<'_>, CodecError> {
     let mut wire = read(body)?;

@@ -32,8 +32,25 @@ pub(in super::super) fn content(raw: &RawValue) -> Result<(Vec<Part<'_>>, bool),
     Ok((parts?, false))
 }
 
-/// One part.
-pub(in super::super) fn part(raw: &RawValue) -> Result<Part<'_>, CodecError> {
+/// As [`content`], of a provider's reply: its client can do nothing about what is none. Texts of other things are texts, and
+/// what has none is kept whole, under the member's name.
+pub(in super::super) fn said(raw: &RawValue) -> (Vec<Part<'_>>, bool) {
+    content(raw).unwrap_or_else(|_| {
+        let items: List<&RawValue> = match raw.get().starts_with('[') {
+            true => serde_json::from_str(raw.get()).unwrap_or_default(),
+            false => List(vec![raw]),
+        };
+        let text = |raw: &'_ RawValue| {
+            serde_json::from_str::<wire::Part<'_>>(raw.get()).ok()?.text.map(Text::into_owned)
+        };
+        let read = |raw| {
+            part(raw).ok().or_else(|| text(raw).map(Part::text)).unwrap_or_else(|| opaque(raw, "content"))
+        };
+        (items.0.into_iter().map(read).collect(), false)
+    })
+}
+
+fn part(raw: &RawValue) -> Result<Part<'_>, CodecError> {
     if let Some(text) = Text::from_raw(raw) {
         return Ok(Part::text(text));
     }

@@ -73,8 +73,8 @@ fn candidate(choice: wire::Choice<'_>, place: usize) -> Result<Candidate<'_>, Co
     // An empty text says nothing, unless something hangs on it.
     let mut parts: Vec<_> = parts.into_iter().filter(|part| !is_nothing(part)).collect();
     let word = wire::filled(choice.finish_reason).map(Text::into_decoded);
-    if word.as_deref().is_some_and(finish::is_failure) {
-        return Err(CodecError::protocol(finish::FAILED));
+    if let Some(error) = word.as_deref().and_then(|word| finish::failure(word, &extras)) {
+        return Err(error);
     }
     args::settle(&mut parts, word.as_deref().map(finish::from_chat).is_none_or(finish::is_whole))?;
     let finish = word.map(|word| finish_of(word, &parts));

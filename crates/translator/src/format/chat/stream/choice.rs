@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use cliproxy_core::FinishReason;
 use serde_json::value::RawValue;
 
-use super::super::decode::{content, details, images, part};
+use super::super::decode::{details, images, said};
 use super::super::{CHAT, wire};
 use super::calls::{Calls, Piece};
 use crate::codec::CodecError;
 use crate::json::{List, Text};
 use crate::loss::Unread;
-use crate::model::{BlockKind, Delta, Event, Finish, Part, PartKind};
+use crate::model::{BlockKind, Delta, Event, Finish, PartKind};
 use crate::pass::finish;
 
 type Sink<'s> = &'s mut dyn FnMut(Event<'_>);
@@ -76,7 +76,9 @@ impl Choice {
             sink(Event::Delta { block, delta: Delta::Logprobs(Cow::Borrowed(logprobs)) });
         }
         if let Some(word) = wire::filled(wire.finish_reason) {
-            self.finish(Some(word.into_decoded()), next, sink)?;
+            let word = word.into_decoded();
+            finish::failure(&word, &wire.extras).map_or(Ok(()), Err)?;
+            self.finish(Some(word), next, sink)?;
         }
         Ok(())
     }
@@ -153,11 +155,7 @@ impl Choice {
             }
             return;
         }
-        let parts = match content(raw) {
-            Ok((parts, _)) => parts,
-            Err(_) => readable(raw, unread),
-        };
-        for part in parts {
+        for part in said(raw).0 {
             unread.members(CHAT, "message", &part.extras);
             match part.kind {
                 PartKind::Text { text, .. } if !text.is_empty() => {
@@ -216,7 +214,7 @@ impl Choice {
     /// Once per choice: a second word changes nothing (B53). Source for the reason: B51, B52.
     ///
     /// # Errors
-    /// When it says that all is well and the arguments of a call are no JSON, or cut (B68, E185); or that it failed.
+    /// When it says that all is well and the arguments of a call are no JSON, or cut (B68, E185).
     pub(super) fn finish(
         &mut self,
         word: Option<Cow<'_, str>>,
@@ -224,9 +222,6 @@ impl Choice {
         sink: Sink<'_>,
     ) -> Result<(), CodecError> {
         self.finished = true;
-        if word.as_deref().is_some_and(finish::is_failure) {
-            return Err(CodecError::protocol(finish::FAILED));
-        }
         let reason = word.as_deref().map_or(FinishReason::Stop, finish::from_chat);
         if let Some(error) = self.calls.broken().filter(|_| finish::is_whole(reason)) {
             return Err(error);
@@ -240,23 +235,6 @@ impl Choice {
         sink(Event::Finish { candidate: self.index, finish: Finish { native: word, ..Finish::new(reason) } });
         Ok(())
     }
-}
-
-/// What can be read of content that is none: its texts, whatever they are called. The rest is told.
-fn readable<'a>(raw: &'a RawValue, unread: &mut Unread) -> Vec<Part<'a>> {
-    let items: List<&RawValue> = match raw.get().starts_with('[') {
-        true => serde_json::from_str(raw.get()).unwrap_or_default(),
-        false => List(vec![raw]),
-    };
-    let mut parts = Vec::with_capacity(items.0.len());
-    for raw in items.0 {
-        let text = || serde_json::from_str::<wire::Part<'_>>(raw.get()).ok()?.text;
-        match part(raw).ok().or_else(|| text().map(Part::text)) {
-            Some(part) => parts.push(part),
-            None => unread.name("message", "content"),
-        }
-    }
-    parts
 }
 
 /// The members of a message that a delta has too.
