@@ -51,6 +51,35 @@ async fn a_login_that_is_due_again_at_once_is_renewed_ever_more_seldom_and_not_2
     }
 }
 
+/// The file says when its token ends by a clock that is right, or by that of another machine; ours is hours off.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_wrong_costs_a_login_one_renewal_and_no_request() {
+    let hour = 3600;
+    for (what, ends, is_over) in [
+        ("ours is ahead", -2 * hour, false),
+        ("ours is behind", 6 * hour, true),
+        ("ours is behind by years", 1_000_000 * hour, true),
+    ] {
+        // Eight hours from then on, by our clock: a lead of four.
+        let world = world_of(|| Some(8 * 3600));
+        world.conductor.start();
+        world.add(account("x.json", &expiring_in(ends)));
+        if is_over {
+            *world.script.token.lock() = Some("new".to_owned());
+        }
+        for _ in 0..3 {
+            assert!(world.ask("m").await.result.is_ok(), "{what}");
+            sleep(60).await;
+            assert_eq!(world.executor.refreshes(), 1, "{what}");
+        }
+        // Whatever was wrong, what the renewal brought is reckoned by our own clock.
+        sleep(DAY - 180).await;
+        assert!((6..=7).contains(&world.executor.refreshes()), "{what}: {}", world.executor.refreshes());
+        assert!(world.ask("m").await.result.is_ok(), "{what}");
+        world.conductor.shutdown().await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_renewal_that_bears_fruit_begins_the_ladder_anew() {
     let short = Arc::new(AtomicBool::new(true));

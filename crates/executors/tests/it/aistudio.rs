@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cliproxy_core::{
     Attempt, CredentialId, Document, ErrorKind, ExecutorError, Operation, Origin, Principal,
-    ProviderExecutor as _, ProviderFormat, Scope, Secret, UpstreamModel,
+    ProviderExecutor as _, ProviderFormat, Renewal, Scope, Secret, UpstreamModel,
 };
 use cliproxy_core::{Credential, CredentialKind, ProviderId, Settings};
 use cliproxy_executors::AistudioExecutor;
@@ -106,6 +106,7 @@ async fn the_page_is_asked_as_google_would_be_and_is_told_no_secret() {
     let relay = relay();
     let mut page = page(&relay, NAME);
     let executor = AistudioExecutor::new(relay);
+    assert_eq!(executor.renewal(&credential(|_| {})), Renewal::Never, "the page has nothing of its own");
     for (model, stream, url) in [
         ("gemini-2.5-pro", false, "/v1beta/models/gemini-2.5-pro:generateContent"),
         ("models/gemini-2.5-pro", false, "/v1beta/models/gemini-2.5-pro:generateContent"),

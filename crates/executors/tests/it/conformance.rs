@@ -1,4 +1,5 @@
-//! Every executor of ours passes the checks that a stranger's has to pass.
+//! Every executor of ours passes the checks that a stranger's has to pass. AI Studio's, which asks through a page, is in
+//! `aistudio`.
 
 use cliproxy_core::ProviderId;
 use cliproxy_executors::{

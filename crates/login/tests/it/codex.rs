@@ -90,6 +90,7 @@ async fn a_device_code_that_nobody_confirms_expires() {
     scene.oauth.page("/device-token", [status(403)]);
     let error = scene.login("codex-device", request(), &scene.willing()).await.unwrap_err();
     assert_eq!(error.kind(), LoginErrorKind::TimedOut);
+    assert_eq!(error.to_string(), "the code expired before anybody confirmed it: log in again");
 }
 
 #[tokio::test]
