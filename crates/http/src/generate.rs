@@ -88,7 +88,7 @@ async fn read(
 ) -> Result<ClientRequest, Box<ClientError>> {
     let bytes = body.read(&call.options.body).await.map_err(|error| failure::body(&error))?;
     // Every format is JSON, and where bytes pass through nobody else would look at every one of them.
-    std::str::from_utf8(&bytes).map_err(failure::not_utf8)?;
+    cliproxy_translator::json::text(&bytes).map_err(failure::not_utf8)?;
     let bytes = if call.endpoint == Endpoint::Compact { compact::without_stream(bytes)? } else { bytes };
     let peek = call.codec.peek(&bytes).map_err(|error| failure::codec(&error))?;
     let model = addressed.model.clone().unwrap_or_else(|| ModelId::new(peek.model.trim()));

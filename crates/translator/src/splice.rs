@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use crate::codec::{CodecError, Peek};
-use crate::json::{Text, Writer, first_to_escape};
+use crate::json::{self, Text, Writer, first_to_escape};
 
 mod document;
 mod glob;
@@ -140,7 +140,7 @@ impl<'a> TopLevel<'a> {
     /// When it is not UTF-8.
     pub fn raw(&self, key: &str) -> Result<Option<&'a str>, CodecError> {
         self.value(key)
-            .map(std::str::from_utf8)
+            .map(json::text)
             .transpose()
             .map_err(|_| CodecError::malformed(format!("{key}: not UTF-8")).with_param(key))
     }

@@ -2,6 +2,7 @@
 
 mod progress;
 pub(crate) mod read;
+mod search;
 mod text;
 mod wire;
 mod writer;
@@ -11,11 +12,12 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 pub(crate) use progress::Progress;
+pub use search::text;
+pub(crate) use search::{first_to_escape, quote_or_backslash};
 pub use text::Text;
 pub(crate) use text::kind_of;
 pub(crate) use wire::{Lenient, List, named, wire_struct};
 pub use writer::Writer;
-pub(crate) use writer::first_to_escape;
 
 /// A JSON value that nobody has to look into: borrowed from the request, or made by us.
 pub type Raw<'a> = Cow<'a, RawValue>;

@@ -1,6 +1,6 @@
 //! Writes JSON straight into a buffer. Commas place themselves; everything else is the caller's order.
 
-use super::Text;
+use super::{Text, first_to_escape};
 
 /// A JSON writer over a growing buffer.
 ///
@@ -205,22 +205,6 @@ pub(crate) fn escape(text: &str, out: &mut Vec<u8>) {
         rest = after;
     }
     out.extend_from_slice(rest);
-}
-
-fn must_escape(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\'
-}
-
-/// Where the first byte is that must be escaped. Blocks of 32 are looked at as a whole, which compilers turn into
-/// vector instructions.
-pub(crate) fn first_to_escape(bytes: &[u8]) -> Option<usize> {
-    let (blocks, tail) = bytes.as_chunks::<32>();
-    for (index, block) in blocks.iter().enumerate() {
-        if block.iter().fold(false, |any, &byte| any | must_escape(byte)) {
-            return block.iter().position(|&byte| must_escape(byte)).map(|at| index * 32 + at);
-        }
-    }
-    tail.iter().position(|&byte| must_escape(byte)).map(|at| blocks.len() * 32 + at)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::{MAX_DEPTH, Member, escaped_name};
 use crate::codec::CodecError;
+use crate::json::quote_or_backslash;
 
 /// A cursor over JSON text.
 pub(super) struct Scan<'a> {
@@ -230,27 +231,6 @@ impl<'a> Scan<'a> {
             }
         }
     }
-}
-
-/// The first quote or backslash. Most strings of a body are keys of a few letters, where a call of `memchr` costs
-/// more than it saves; most bytes are in texts, where it does not.
-#[inline]
-fn quote_or_backslash(bytes: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
-    let (words, _) = bytes.as_chunks::<8>();
-    for (index, word) in words.iter().take(3).enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let (quote, backslash) = (word ^ (ONES * b'"' as u64), word ^ (ONES * b'\\' as u64));
-        // The lowest bit set marks the first byte that is zero: it was equal.
-        let found =
-            ((quote.wrapping_sub(ONES) & !quote) | (backslash.wrapping_sub(ONES) & !backslash)) & HIGHS;
-        if found != 0 {
-            return Some(index * 8 + found.trailing_zeros() as usize / 8);
-        }
-    }
-    let skipped = words.len().min(3) * 8;
-    memchr::memchr2(b'"', b'\\', bytes.get(skipped..)?).map(|found| skipped + found)
 }
 
 /// The open brackets, one bit each: set for objects.

@@ -17,7 +17,7 @@ use crate::pass::ids::generated_id;
 use crate::splice::TopLevel;
 
 pub(super) fn decode(body: &[u8]) -> Result<Response<'_>, CodecError> {
-    let text = std::str::from_utf8(body).map_err(|_| CodecError::malformed("the reply is not UTF-8"))?;
+    let text = crate::json::text(body).map_err(|_| CodecError::malformed("the reply is not UTF-8"))?;
     let wire: wire::Reply<'_> = serde_json::from_str(text).map_err(|error| wire::misread(&error, ""))?;
     let blocks = check(body, &wire)?;
     let mut counts = usage::Counts::default();

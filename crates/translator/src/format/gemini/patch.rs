@@ -170,7 +170,7 @@ pub(super) fn reply(
     body: &Bytes,
     context: &ReplyContext,
 ) -> Result<(Bytes, Usage, Option<FinishReason>), CodecError> {
-    let text = std::str::from_utf8(body).map_err(|_| CodecError::malformed("the reply is not UTF-8"))?;
+    let text = crate::json::text(body).map_err(|_| CodecError::malformed("the reply is not UTF-8"))?;
     // A failure in another shape says more than where it differs from a reply.
     let failed = |error: CodecError| error::stood_in(body).unwrap_or(error);
     let outer = Seen::read(text).map_err(failed)?;

@@ -83,7 +83,7 @@ pub(super) fn reply(
     if let Some(error) = reply::error_of(&top, body) {
         return Err(error);
     }
-    let text = std::str::from_utf8(body).map_err(|_| CodecError::malformed("the reply is not UTF-8"))?;
+    let text = crate::json::text(body).map_err(|_| CodecError::malformed("the reply is not UTF-8"))?;
     let wire: wire::Response<'_> = serde_json::from_str(text).map_err(|error| misread(&error, ""))?;
     let finish = reply::finish_of(&wire);
     let mut edits = Edits::new();

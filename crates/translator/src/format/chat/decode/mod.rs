@@ -33,7 +33,7 @@ pub(super) fn request(body: &[u8]) -> Result<Request<'_>, CodecError> {
 }
 
 pub(super) fn read(body: &[u8]) -> Result<wire::Request<'_>, CodecError> {
-    let text = std::str::from_utf8(body).map_err(|_| CodecError::malformed("the body is not UTF-8"))?;
+    let text = crate::json::text(body).map_err(|_| CodecError::malformed("the body is not UTF-8"))?;
     serde_json::from_str(text).map_err(|error| wire::misread(&error, ""))
 }
 

@@ -15,7 +15,7 @@ use crate::pass::{args, finish};
 use crate::splice::TopLevel;
 
 pub(in super::super) fn decode(body: &[u8]) -> Result<Response<'_>, CodecError> {
-    let text = std::str::from_utf8(body).map_err(|_| CodecError::malformed("the reply is not UTF-8"))?;
+    let text = crate::json::text(body).map_err(|_| CodecError::malformed("the reply is not UTF-8"))?;
     let wire: wire::Reply<'_> = match serde_json::from_str(text) {
         Ok(wire) => wire,
         // A failure in another shape says more than where it differs from a reply.

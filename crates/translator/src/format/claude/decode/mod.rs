@@ -18,7 +18,7 @@ use crate::model::{
 mod tools;
 
 pub(super) fn request(body: &[u8]) -> Result<Request<'_>, CodecError> {
-    let text = std::str::from_utf8(body).map_err(|_| CodecError::malformed("the body is not UTF-8"))?;
+    let text = crate::json::text(body).map_err(|_| CodecError::malformed("the body is not UTF-8"))?;
     let wire: wire::Request<'_> = serde_json::from_str(text).map_err(|error| wire::misread(&error, ""))?;
     let mut extras = wire.extras;
     let (instructions, instructions_plain) = match wire.system {

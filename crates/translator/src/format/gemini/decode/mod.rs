@@ -21,7 +21,7 @@ pub(super) mod part;
 mod tools;
 
 pub(super) fn request(body: &[u8], dialect: Dialect) -> Result<Request<'_>, CodecError> {
-    let text = std::str::from_utf8(body).map_err(|_| CodecError::malformed("the body is not UTF-8"))?;
+    let text = crate::json::text(body).map_err(|_| CodecError::malformed("the body is not UTF-8"))?;
     if dialect.wraps() {
         let envelope: wire::Envelope<'_> = serde_json::from_str(text).map_err(|error| misread(&error, ""))?;
         let Some(inner) = envelope.request else { return Err(wrong("request", "missing")) };

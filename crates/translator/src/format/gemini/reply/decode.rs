@@ -18,7 +18,7 @@ pub(in super::super) fn decode<'a>(
     body: &'a [u8],
     invented: &[Invented],
 ) -> Result<Response<'a>, CodecError> {
-    let text = std::str::from_utf8(body).map_err(|_| CodecError::malformed("the reply is not UTF-8"))?;
+    let text = crate::json::text(body).map_err(|_| CodecError::malformed("the reply is not UTF-8"))?;
     // A failure in another shape says more than where it differs from a reply.
     let wire: wire::Reply<'_> = serde_json::from_str(text)
         .map_err(|error| error::stood_in(body).unwrap_or_else(|| misread(&error, "")))?;

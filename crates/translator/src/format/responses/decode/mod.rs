@@ -20,7 +20,7 @@ pub(super) use options::session;
 pub(super) use part::unwrapped_images;
 
 pub(super) fn request(body: &[u8]) -> Result<Request<'_>, CodecError> {
-    let text = std::str::from_utf8(body).map_err(|_| CodecError::malformed("the body is not UTF-8"))?;
+    let text = crate::json::text(body).map_err(|_| CodecError::malformed("the body is not UTF-8"))?;
     let mut wire: wire::Request<'_> = serde_json::from_str(text).map_err(|error| misread(&error, ""))?;
     let mut extras = std::mem::take(&mut wire.extras);
     let (instructions, instructions_plain) = instructions(wire.instructions, &mut extras)?;

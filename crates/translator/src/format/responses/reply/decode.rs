@@ -16,7 +16,7 @@ use crate::pass::finish::{from_responses, is_whole};
 use crate::splice::TopLevel;
 
 pub(in super::super) fn decode(body: &[u8]) -> Result<Response<'_>, CodecError> {
-    let text = std::str::from_utf8(body).map_err(|_| CodecError::malformed("the reply is not UTF-8"))?;
+    let text = crate::json::text(body).map_err(|_| CodecError::malformed("the reply is not UTF-8"))?;
     let top = TopLevel::scan(body)?;
     if let Some(error) = error_of(&top, body) {
         return Err(error);
