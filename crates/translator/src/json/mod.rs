@@ -1,5 +1,6 @@
 //! JSON as bytes: text that stays escaped, members that stay raw, a writer without a tree.
 
+mod names;
 mod progress;
 pub(crate) mod read;
 mod search;
@@ -11,6 +12,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+pub(crate) use names::{Names, value_behind};
 pub(crate) use progress::Progress;
 pub use search::text;
 pub(crate) use search::{first_to_escape, quote_or_backslash};

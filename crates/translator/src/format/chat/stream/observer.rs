@@ -11,7 +11,7 @@ use super::{DONE_FRAME, is_done};
 use crate::codec::{Observed, ReplyContext, StreamObserver, StreamSeen};
 use crate::frame::StreamFrame;
 use crate::framing::write_sse;
-use crate::json::Text;
+use crate::json::{Names, Text, value_behind};
 use crate::pass::finish;
 use crate::splice::Edits;
 
@@ -22,7 +22,6 @@ pub(in super::super) struct Observer {
     shown_model: Option<String>,
     /// `"model":"…"` as the provider writes it, where it has to be written otherwise; looked for once.
     renaming: Renaming,
-    words: Words,
     seen: StreamSeen,
 }
 
@@ -35,13 +34,8 @@ enum Renaming {
     Splice(Box<Finder<'static>>, Vec<u8>),
 }
 
-/// What a chunk must contain to matter. Quotes inside texts are escaped, so these are members.
-#[derive(Debug)]
-struct Words {
-    usage: Finder<'static>,
-    error: Finder<'static>,
-    finish: Finder<'static>,
-}
+/// What a chunk must contain to matter.
+static WORDS: Names<3> = Names::new(["finish_reason", "usage", "error"]);
 
 impl Observer {
     pub(in super::super) fn new(context: &ReplyContext) -> Self {
@@ -49,26 +43,8 @@ impl Observer {
             include_usage: context.include_usage,
             shown_model: context.shown_model.clone(),
             renaming: if context.shown_model.is_some() { Renaming::Undecided } else { Renaming::Not },
-            words: Words {
-                usage: Finder::new(br#""usage""#),
-                error: Finder::new(br#""error""#),
-                finish: Finder::new(br#""finish_reason""#),
-            },
             seen: StreamSeen::default(),
         }
-    }
-
-    /// Whether a chunk says more than the text that it passes on.
-    fn matters(&self, data: &[u8]) -> bool {
-        // Providers repeat these members in every chunk, as null.
-        let filled = |finder: &Finder<'_>| {
-            finder.find(data).is_some_and(|at| {
-                let value = data.get(at + finder.needle().len()..).unwrap_or_default().trim_ascii_start();
-                let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii_start();
-                !value.starts_with(b"null")
-            })
-        };
-        filled(&self.words.finish) || filled(&self.words.usage) || filled(&self.words.error)
     }
 
     /// Reads a chunk. True when it has nothing but usage.
@@ -167,6 +143,13 @@ fn says_something(choice: &wire::ChunkChoice<'_>) -> bool {
     delta || choice.message.is_some() || filled(choice.text)
 }
 
+/// Whether a chunk says more than the text that it passes on. Providers repeat these members in every chunk, as null.
+fn matters(data: &[u8]) -> bool {
+    let mut matters = false;
+    WORDS.each(data, |_, behind| matters |= !value_behind(behind).starts_with(b"null"));
+    matters
+}
+
 impl StreamObserver for Observer {
     fn observe(&mut self, frame: StreamFrame<'_>) -> Observed {
         // Source: translation.md E194.
@@ -177,7 +160,7 @@ impl StreamObserver for Observer {
             self.seen.terminal = true;
             return Observed::Pass;
         }
-        let read = !self.seen.semantic || !frame.event.is_empty() || self.matters(frame.data);
+        let read = !self.seen.semantic || !frame.event.is_empty() || matters(frame.data);
         let only_usage = read && self.read(frame);
         // The edge asks for usage in any case: a client that did not must not see the extra chunk.
         if only_usage && !self.include_usage {

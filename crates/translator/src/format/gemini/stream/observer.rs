@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use cliproxy_core::{ClientError, FinishReason};
-use memchr::memmem::Finder;
 use serde_json::value::RawValue;
 
 use super::super::reply::{blocked, finish};
@@ -11,7 +10,7 @@ use super::is_done;
 use crate::codec::{Observed, ReplyContext, StreamObserver, StreamSeen};
 use crate::frame::StreamFrame;
 use crate::framing::write_sse;
-use crate::json::{Text, Writer};
+use crate::json::{Names, Text, Writer, value_behind};
 use crate::splice::{Edits, TopLevel};
 
 /// Watches a stream.
@@ -20,21 +19,51 @@ pub(in super::super) struct Observer {
     shown_model: Option<String>,
     /// The same as it stands in JSON.
     shown: Vec<u8>,
-    words: Words,
     calls: bool,
     seen: StreamSeen,
 }
 
-/// What a chunk must contain to matter. Quotes inside texts are escaped, so these are members.
-#[derive(Debug)]
-struct Words {
-    usage: Finder<'static>,
-    finish: Finder<'static>,
-    error: Finder<'static>,
-    blocked: Finder<'static>,
-    call: Finder<'static>,
-    text: Finder<'static>,
-    model: Finder<'static>,
+/// What a chunk must contain to matter.
+static WORDS: Names<7> = Names::new([
+    "usageMetadata",
+    "text",
+    "functionCall",
+    "modelVersion",
+    "finishReason",
+    "error",
+    "blockReason",
+]);
+
+/// What was found in a chunk.
+#[derive(Default)]
+struct Found<'d> {
+    /// The first usage, and whatever follows it.
+    usage: Option<&'d [u8]>,
+    /// Some text is not empty.
+    text: bool,
+    call: bool,
+    /// A model is named, and it is not the one that the client asked for.
+    model: bool,
+    /// It says more than that.
+    more: bool,
+}
+
+impl<'d> Found<'d> {
+    /// `shown` is the client's model as it stands in JSON.
+    fn of(data: &'d [u8], shown: &[u8]) -> Self {
+        let mut found = Self::default();
+        WORDS.each(data, |which, behind| match which {
+            0 => found.usage = found.usage.or(Some(value_behind(behind))),
+            1 => {
+                let value = value_behind(behind);
+                found.text |= value.starts_with(b"\"") && !value.starts_with(b"\"\"");
+            }
+            2 => found.call = true,
+            3 => found.model |= !value_behind(behind).starts_with(shown),
+            _ => found.more = true,
+        });
+        found
+    }
 }
 
 impl Observer {
@@ -44,24 +73,13 @@ impl Observer {
         Self {
             shown_model: context.shown_model.clone(),
             shown: shown.into_bytes(),
-            words: Words {
-                usage: Finder::new(br#""usageMetadata""#),
-                finish: Finder::new(br#""finishReason""#),
-                error: Finder::new(br#""error""#),
-                blocked: Finder::new(br#""blockReason""#),
-                call: Finder::new(br#""functionCall""#),
-                text: Finder::new(br#""text""#),
-                model: Finder::new(br#""modelVersion""#),
-            },
             calls: false,
             seen: StreamSeen::default(),
         }
     }
 
     /// The usage alone: Google repeats it in every chunk, and it lies at the end.
-    fn count(&mut self, data: &[u8]) {
-        let Some(at) = self.words.usage.find(data) else { return };
-        let value = member(&self.words.usage, data, at);
+    fn count(&mut self, value: &[u8]) {
         let text = std::str::from_utf8(value)
             .or_else(|error| std::str::from_utf8(value.get(..error.valid_up_to()).unwrap_or_default()));
         if let Ok(Ok(counts)) = text.map(usage::next) {
@@ -95,11 +113,6 @@ impl Observer {
     /// The frame with the client's model, when the provider's is another.
     fn renamed(&self, frame: StreamFrame<'_>) -> Option<Bytes> {
         let shown = self.shown_model.as_deref()?;
-        let mut named_so = |at| member(&self.words.model, frame.data, at).starts_with(&self.shown);
-        // Wherever a model stands, it is the right one: this costs a search where the other way costs a scan.
-        if self.words.model.find_iter(frame.data).all(&mut named_so) {
-            return None;
-        }
         let text = std::str::from_utf8(frame.data).ok()?;
         let data = named(text, shown)?;
         let mut out = Vec::with_capacity(data.len() + 16);
@@ -132,20 +145,18 @@ impl StreamObserver for Observer {
             self.seen.terminal |= self.seen.semantic;
             return Observed::Drop;
         }
-        self.count(data);
-        if !self.calls && self.words.call.find(data).is_some() {
-            self.calls = true;
-            self.seen.semantic = true;
+        let found = Found::of(data, &self.shown);
+        if let Some(usage) = found.usage {
+            self.count(usage);
         }
-        self.seen.semantic = self.seen.semantic || says_text(&self.words.text, data);
-        let matters = frame.event == "error"
-            || self.words.finish.find(data).is_some()
-            || self.words.error.find(data).is_some()
-            || self.words.blocked.find(data).is_some();
-        if matters {
+        self.calls |= found.call;
+        self.seen.semantic |= found.call || found.text;
+        if found.more || frame.event == "error" {
             self.read(data);
         }
-        self.renamed(frame).map_or(Observed::Pass, Observed::Replace)
+        // Wherever a model stands, it is the right one: this costs a look where the other way costs a scan.
+        let renamed = if found.model { self.renamed(frame) } else { None };
+        renamed.map_or(Observed::Pass, Observed::Replace)
     }
 
     fn seen(&self) -> &StreamSeen {
@@ -167,18 +178,4 @@ impl StreamObserver for Observer {
             error::encode_event(error, out);
         }
     }
-}
-
-/// The value behind a member's name that stands at a place, and whatever follows it.
-fn member<'d>(name: &Finder<'_>, data: &'d [u8], at: usize) -> &'d [u8] {
-    let rest = data.get(at + name.needle().len()..).unwrap_or_default().trim_ascii_start();
-    rest.strip_prefix(b":").unwrap_or(rest).trim_ascii_start()
-}
-
-/// Whether some text is not empty.
-fn says_text(word: &Finder<'_>, data: &[u8]) -> bool {
-    word.find_iter(data).any(|at| {
-        let value = member(word, data, at);
-        value.starts_with(b"\"") && !value.starts_with(b"\"\"")
-    })
 }
