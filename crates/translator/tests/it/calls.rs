@@ -88,6 +88,36 @@ fn calls(provider: &str, body: &Value) -> (Said, Said) {
     (calls, results)
 }
 
+/// Checks the ids of a request that was made of these calls, in their order: what the provider demands of them, and that each
+/// result stands under its call's. `said` is what a call was told, if it was.
+#[track_caller]
+pub fn check_ids<'s>(provider: &str, body: &Value, said: impl Iterator<Item = Option<&'s str>>) {
+    if provider.starts_with("gemini") {
+        return;
+    }
+    let (calls, results) = calls(provider, body);
+    assert_eq!(calls.len(), results.len(), "{provider}: {body:#}");
+    let longest = match provider {
+        "openai" => 40,
+        "openai-response" | "codex" => 64,
+        _ => usize::MAX,
+    };
+    assert!(calls.iter().chain(&results).all(|(id, _)| id.len() <= longest), "{provider}: {body:#}");
+    let once = matches!(provider, "claude" | "antigravity" | "kiro");
+    let ids: HashSet<&str> = calls.iter().map(|(id, _)| id.as_str()).collect();
+    assert!(!once || ids.len() == calls.len(), "{provider}: {body:#}");
+    for ((id, _), said) in calls.iter().zip(said) {
+        let mut answers = results.iter().filter(|(of, _)| of == id);
+        let fine =
+            |text: &str| !once || id.bytes().all(is_claude_s) && said.is_none_or(|said| text.contains(said));
+        assert!(answers.any(|(_, text)| fine(text)), "{provider}: {id}: {body:#}");
+    }
+}
+
+fn is_claude_s(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+}
+
 /// Providers whose requests name calls.
 fn naming() -> impl Iterator<Item = &'static str> {
     PROVIDERS.into_iter().filter(|provider| !provider.starts_with("gemini"))

@@ -394,10 +394,17 @@ fn words() -> impl Strategy<Value = String> {
 pub const THOUGHT: &str = "thought ";
 
 fn call(place: usize) -> impl Strategy<Value = Call> {
+    // Of two calls in one round nobody has the same; some services count anew in each, others make long ones.
+    let id = prop_oneof![
+        2 => Just(format!("call_{place}")),
+        1 => Just(format!("call_{}", place % 10)),
+        1 => Just(format!("functions.lookup_city:{place}")),
+        1 => Just(format!("chatcmpl-tool-{}{place}", "0123456789".repeat(6))),
+    ];
     let result = prop::option::weighted(0.9, words());
-    (words(), result, prop::bool::weighted(0.3), prop::bool::weighted(0.3)).prop_map(
-        move |(city, result, shows, failed)| Call {
-            id: format!("call_{place}"),
+    (id, words(), result, prop::bool::weighted(0.3), prop::bool::weighted(0.3)).prop_map(
+        move |(id, city, result, shows, failed)| Call {
+            id,
             name: TOOL.to_owned(),
             args: json!({"city": city}),
             result,
