@@ -83,18 +83,21 @@ fn object_of(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     single_quotes_repaired(said).map(Cow::Owned)
 }
 
-/// Whether the last thing that a candidate says is a call that got no arguments before its reply was stopped. It is no call
-/// without arguments: they never came.
+/// The arguments of the call that a candidate ends in, where its reply was stopped.
+fn stopped_in<'c, 'a>(candidate: &'c Candidate<'a>) -> Option<&'c Args<'a>> {
+    let PartKind::ToolCall(call) = &candidate.parts.last()?.kind else { return None };
+    let finish = candidate.finish.as_ref()?;
+    (!finish::is_whole(finish.reason)).then_some(&call.args)
+}
+
+/// Whether a candidate ends in a call whose arguments never came, as its reply was stopped: it is no call without arguments.
+pub(crate) fn never_came(candidate: &Candidate<'_>) -> bool {
+    matches!(stopped_in(candidate), Some(Args::Encoded(text)) if text.decoded().trim().is_empty())
+}
+
+/// As [`never_came`], or the provider has objects there, and `{}` in place of what was cut (Claude's whole replies).
 pub(crate) fn is_cut_off(candidate: &Candidate<'_>) -> bool {
-    let Some(PartKind::ToolCall(call)) = candidate.parts.last().map(|part| &part.kind) else { return false };
-    let is_stopped = candidate.finish.as_ref().is_some_and(|finish| !finish::is_whole(finish.reason));
-    is_stopped
-        && match &call.args {
-            // Claude's whole replies have it in place of what was cut.
-            Args::Json(raw) => raw.get() == "{}",
-            Args::Encoded(text) => text.decoded().trim().is_empty(),
-            Args::Freeform(text) => text.is_empty(),
-        }
+    never_came(candidate) || matches!(stopped_in(candidate), Some(Args::Json(raw)) if raw.get() == "{}")
 }
 
 /// Mends the arguments of calls in a reply that came whole: single quotes become double ones.

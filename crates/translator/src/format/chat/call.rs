@@ -19,3 +19,13 @@ pub(super) fn write_callee(w: &mut Writer, name: &str, given: &Args<'_>, custom:
     }
     w.end_object();
 }
+
+/// What a call of a function is whose arguments never came.
+pub(super) fn write_cut(w: &mut Writer, name: &str) {
+    w.field_string("type", "function");
+    w.key("function");
+    w.begin_object();
+    w.field_string("name", name);
+    w.field_string("arguments", "");
+    w.end_object();
+}

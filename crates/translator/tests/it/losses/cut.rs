@@ -282,3 +282,51 @@ fn b92_arguments_in_a_history_that_are_no_object_are_told() {
         }
     }
 }
+
+/// Where arguments are text, what never came is no `{}`: clients would run it. Source: E186.
+#[test]
+fn e186_arguments_that_never_came_are_none_where_arguments_are_text() {
+    for provider in TEXTS {
+        for (client, bare, whole_bare) in [
+            ("openai", "\"arguments\":\"\"", "\"arguments\":\"\""),
+            ("openai-response", "\"arguments\":\"\"", "\"status\":\"incomplete\""),
+        ] {
+            if codec(provider).family() == codec(client).family() {
+                continue;
+            }
+            for (end, invented) in [(End::Length, false), (End::Filter, false), (End::Stop, true)] {
+                let (out, losses) = streamed(provider, client, steps(""), end.clone()).unwrap();
+                let what = format!("{provider} to {client}: {end:?}: {out}");
+                assert_eq!(out.contains("\"arguments\":\"{}\""), invented, "{what}");
+                assert!(out.contains(bare) && losses.is_empty(), "{what}");
+                // What follows it says that it was whole.
+                let mut more = steps("");
+                more.push(Step::Call(vec!["{\"b\":1}".to_owned()]));
+                let (out, _) = streamed(provider, client, more, end.clone()).unwrap();
+                let is_whole = out.contains("\"arguments\":\"{}\"");
+                // Of Chat's parallel calls Responses knows none to be whole.
+                assert!(is_whole || provider == "openai", "{provider} to {client}: {end:?}: {out}");
+            }
+            let (provider, end) = match provider {
+                "openai" => ("openai", "length"),
+                "claude" => continue,
+                _ => ("openai-response", "max_output_tokens"),
+            };
+            let (body, losses) = whole(provider, client, &reply(provider, "", end)).unwrap();
+            let out = body.to_string();
+            assert!(!out.contains("{}\"") && out.contains(bare), "{provider} to {client}: {out}");
+            assert!(
+                out.contains(whole_bare) && losses.is_empty(),
+                "{provider} to {client}: {losses:?}: {out}"
+            );
+        }
+    }
+    // The last item of a reply that was stopped is not whole, in either way.
+    let (body, _) = whole("openai", "openai-response", &reply("openai", "{\"a\":", "length")).unwrap();
+    assert_eq!(
+        (&body["output"][0]["status"], &body["output"][1]["status"]),
+        (&json!("completed"), &json!("incomplete"))
+    );
+    let (body, _) = whole("openai", "openai-response", &reply("openai", "{\"a\":1}", "tool_calls")).unwrap();
+    assert_eq!(body["output"][1]["status"], "completed");
+}

@@ -12,6 +12,7 @@ use crate::model::{
     Args, Candidate, Finish, Issuer, Media, MediaClass, Part, PartKind, Reasoning, Response, Signature,
     ToolCall,
 };
+use crate::pass::args::never_came;
 use crate::pass::finish;
 use crate::pass::ids::reply_call_id;
 use crate::splice::TopLevel;
@@ -124,7 +125,7 @@ fn write_message(
         w.key("refusal");
         w.texts(refusals);
     }
-    write_calls(w, candidate.index, calls, context);
+    write_calls(w, candidate, calls, context);
     write_annotations(w, parts);
     write_media(w, parts);
     for part in parts {
@@ -164,10 +165,16 @@ fn write_reasoning(w: &mut Writer, parts: &[Part<'_>]) {
     }
 }
 
-fn write_calls(w: &mut Writer, candidate: u32, calls: &[(&Part<'_>, &ToolCall<'_>)], context: &ReplyContext) {
+fn write_calls(
+    w: &mut Writer,
+    candidate: &Candidate<'_>,
+    calls: &[(&Part<'_>, &ToolCall<'_>)],
+    context: &ReplyContext,
+) {
     if calls.is_empty() {
         return;
     }
+    let cut = never_came(candidate);
     w.key("tool_calls");
     w.begin_array();
     for (index, (part, call)) in calls.iter().enumerate() {
@@ -175,11 +182,16 @@ fn write_calls(w: &mut Writer, candidate: u32, calls: &[(&Part<'_>, &ToolCall<'_
         w.key("id");
         match call.id.is_empty() {
             false => w.text(&call.id),
-            true => w.string(&call_id(context, candidate, index)),
+            true => w.string(&call_id(context, candidate.index, index)),
         }
         let name = context.names.declared(&call.name);
         let custom = is_custom(context, name, matches!(call.args, Args::Freeform(_)));
-        call::write_callee(w, name, &call.args, custom);
+        if cut && index + 1 == calls.len() && !custom {
+            // No `{}` for what never came (E186): clients parse it.
+            call::write_cut(w, name);
+        } else {
+            call::write_callee(w, name, &call.args, custom);
+        }
         write_extra_content(w, part.signature.as_ref());
         w.end_object();
     }

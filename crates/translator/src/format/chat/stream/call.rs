@@ -19,6 +19,8 @@ pub(super) struct CallPlace {
 pub(super) struct Call {
     place: CallPlace,
     input: Input,
+    /// Something else began behind it: it was not what the reply ended in.
+    pub(super) followed: bool,
 }
 
 /// How the input goes out.
@@ -72,7 +74,7 @@ impl Call {
             (false, true) => Input::Unwrap(Text::default()),
             (true, false) => Input::Wrap(Text::default()),
         };
-        Self { place, input }
+        Self { place, input, followed: false }
     }
 
     pub(super) fn grow(&mut self, text: &Text<'_>, prefix: &Prefix, out: &mut Vec<u8>) {
@@ -102,6 +104,11 @@ impl Call {
             out.extend_from_slice(&member);
             close(out);
         }
+    }
+
+    /// Whether it may be what the reply was cut in, before any argument came.
+    pub(super) fn is_bare(&self) -> bool {
+        !self.followed && matches!(self.input, Input::Arguments(false))
     }
 
     pub(super) fn stop(self, prefix: &Prefix, out: &mut Vec<u8>) {

@@ -9,6 +9,7 @@ use super::{DONE_FRAME, Prefix};
 use crate::codec::{ReplyContext, StreamEncoder};
 use crate::json::{Raw, Text, Writer};
 use crate::model::{BlockKind, Delta, Event, Finish, Start, owned_raw};
+use crate::pass::finish::is_whole;
 
 /// Writes a stream of chunks.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(in super::super) struct Encoder {
     candidates: Vec<Candidate>,
     /// Open blocks; few at a time.
     blocks: Vec<Block>,
+    /// A call that ended without arguments: it was cut if its reply ends here and was stopped.
+    bare: Option<(u32, Call)>,
     usage: Usage,
     over: bool,
 }
@@ -62,6 +65,7 @@ impl Encoder {
             prefix: Prefix::default(),
             candidates: Vec::with_capacity(1),
             blocks: Vec::with_capacity(2),
+            bare: None,
             usage: Usage::default(),
             over: false,
         }
@@ -89,6 +93,12 @@ impl Encoder {
 
     fn block_start(&mut self, id: u32, index: u32, kind: &BlockKind<'_>, out: &mut Vec<u8>) {
         let place = self.candidate(index, out);
+        self.settle_bare(false, out);
+        for block in self.blocks.iter_mut().filter(|block| block.candidate == index) {
+            if let Kind::Call(call) = &mut block.kind {
+                call.followed = true;
+            }
+        }
         let Some(candidate) = self.candidates.get_mut(place) else { return };
         let kind = match kind {
             BlockKind::Text => Kind::Text { start: candidate.said, citations: Vec::new() },
@@ -174,6 +184,10 @@ impl Encoder {
         let Some(place) = self.blocks.iter().rposition(|block| block.id == id) else { return };
         let Block { candidate: index, kind, .. } = self.blocks.remove(place);
         match kind {
+            Kind::Call(call) if call.is_bare() => {
+                self.settle_bare(false, out);
+                self.bare = Some((index, call));
+            }
             Kind::Call(call) => call.stop(&self.prefix, out),
             Kind::Text { start, citations } => {
                 let said = self.candidates.iter().find(|candidate| candidate.index == index);
@@ -190,11 +204,28 @@ impl Encoder {
         }
     }
 
+    /// A call without arguments ends as `{}`, unless its reply was cut before they came.
+    fn settle_bare(&mut self, cut: bool, out: &mut Vec<u8>) {
+        if let Some((_, call)) = self.bare.take()
+            && !cut
+        {
+            call.stop(&self.prefix, out);
+        }
+    }
+
     /// Exactly one chunk per choice, behind everything else of it (B53).
     fn finish(&mut self, index: u32, out: &mut Vec<u8>) {
         let open: Vec<u32> =
             self.blocks.iter().filter(|block| block.candidate == index).map(|block| block.id).collect();
         open.into_iter().for_each(|block| self.block_stop(block, out));
+        let Some(candidate) = self.candidates.iter().find(|candidate| candidate.index == index) else {
+            return;
+        };
+        let finish = candidate.finish;
+        let cut = finish.is_some_and(|reason| !is_whole(reason));
+        if self.bare.as_ref().is_some_and(|(of, _)| *of == index) {
+            self.settle_bare(cut, out);
+        }
         let Some(candidate) = self.candidates.iter().find(|candidate| candidate.index == index) else {
             return;
         };

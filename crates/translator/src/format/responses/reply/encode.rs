@@ -13,7 +13,7 @@ use crate::json::{Raw, Text, Writer};
 use crate::model::{
     Args, Bind, Finish, MediaSource, Part, PartKind, Reasoning, Response, ServerPart, Signature, ToolCall,
 };
-use crate::pass::args::{json_text, unwrapped, wrap_custom_input};
+use crate::pass::args::{json_text, never_came, unwrapped, wrap_custom_input};
 use crate::pass::searches::{Pairs, Search};
 use crate::splice::TopLevel;
 
@@ -157,9 +157,17 @@ pub(in super::super) fn encode(response: &Response<'_>, context: &ReplyContext) 
         message: None,
         logprobs,
         searches: Pairs::default(),
+        ending: "completed",
+        cut: false,
     };
+    let cut = response.candidates.first().is_some_and(never_came);
+    let last = response.candidates.first().and_then(|first| first.parts.last());
     for part in parts {
+        if last.is_some_and(|last| std::ptr::eq(last, part)) {
+            (output.ending, output.cut) = (status.as_str(), cut);
+        }
         output.part(part);
+        (output.ending, output.cut) = ("completed", false);
     }
     output.close(status.as_str());
     let mut w = Writer::new(Vec::with_capacity(1024 + output.out.len()));
@@ -180,6 +188,10 @@ struct Output<'o> {
     message: Option<Message>,
     logprobs: Option<&'o Raw<'o>>,
     searches: Pairs,
+    /// How the part stands that is written: the last one of a reply that was stopped is not whole.
+    ending: &'static str,
+    /// Its arguments never came.
+    cut: bool,
 }
 
 /// Adjacent texts are one message with a part each (B66).
@@ -313,12 +325,15 @@ impl Output<'_> {
         match (&call.args, head.custom) {
             (Args::Freeform(text), true) => text.write_body(&mut body),
             (Args::Freeform(text), false) => Text::plain(wrap_custom_input(text)).write_body(&mut body),
+            // No `{}` for what never came (E186).
+            (_, _) if self.cut => {}
             (args, true) => {
                 unwrapped(&json_text(args)).write_body(&mut body);
             }
             (args, false) => json_text(args).write_body(&mut body),
         }
-        self.item(|w| call_item(w, &head, "completed", &body));
+        let status = self.ending;
+        self.item(|w| call_item(w, &head, status, &body));
     }
 
     /// A state of Gemini on a text or call, which has no slot here, follows in an item of its own (B33, B34).
