@@ -158,6 +158,12 @@ impl Entry {
 
     /// Keeps what a renewal brought.
     async fn write(&self, credential: &Credential, store: &dyn CredentialStore) -> Result<(), StoreError> {
+        // The IDE may have renewed, or logged in, since it was loaded.
+        let now = self.read(store).await.ok();
+        if now.is_some_and(|now| !credential.has_had_token(now.document().refresh_token())) {
+            let what = format!("{} has another login meanwhile", credential.masked_id());
+            return Err(StoreError::new(StoreErrorKind::Conflict, what));
+        }
         let Some(file) = &self.file else { return store.save(&self.kept(credential)).await };
         let failed = |what: String| StoreError::new(StoreErrorKind::Storage, what);
         let text = file.renewed(credential.document()).await.map_err(|error| failed(error.to_string()))?;
@@ -492,6 +498,36 @@ mod tests {
         entries.note(Rivals::from_iter([(id.clone(), vec![kept])]));
         let leased = tokio::time::timeout(std::time::Duration::from_secs(600), entries.lease(&id)).await;
         assert!(leased.expect("it does not wait for itself").is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_login_of_the_ide_between_load_and_save_is_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kiro-auth-token.json");
+        let write = |token: &str| {
+            let text = format!(r#"{{"accessToken":"A-{token}","refreshToken":"{token}"}}"#);
+            std::fs::write(&path, &text).unwrap();
+            text
+        };
+        write("R0");
+        let store = Arc::new(cliproxy_auth_store::FileStore::new(folder.path().join("credentials")));
+        let spec = KeySpec::kiro_file("kiro[0]", &path.display().to_string(), "");
+        let credential = spec.into_credential(&mut StableIds::new());
+        let id = credential.id().clone();
+        let (file, place) = (Some(KiroTokenFile::new(path.clone())), Some(place(&path)));
+        let entry = Entry { credential, file, place };
+        let entries = Entries::new(store, Plan { entries: vec![entry], problems: Vec::new() });
+        let loaded = entries.load(&id).await.unwrap().unwrap();
+        let tokens = [("access_token", "A1"), ("refresh_token", "R1")];
+        let tokens = tokens.map(|(key, value)| (key.to_owned(), Value::from(value)));
+        let renewed = loaded.with_document(loaded.document().merged(Map::from_iter(tokens)));
+        let theirs = write("R9");
+        let error = entries.save(&renewed).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Conflict, "{error}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), theirs);
+        write("R0");
+        entries.save(&renewed).await.unwrap();
+        assert!(std::fs::read_to_string(&path).unwrap().contains("R1"));
     }
 
     #[tokio::test]

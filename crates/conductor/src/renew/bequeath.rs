@@ -156,13 +156,17 @@ impl Inner {
 
     /// Has a task put tokens that nothing else has any more into another file.
     pub(super) fn leave(self: &Arc<Self>, estate: Estate, mut lease: Option<Box<dyn RefreshLease>>) {
+        let other = estate.live.masked_id();
         if !self.can_spawn() {
+            tracing::error!(
+                credential = other,
+                "the tokens that it had are lost: log in anew for that account"
+            );
             return;
         }
         let inner = Arc::clone(self);
         self.spawn(async move {
             let (mut pace, mut is_last) = (Pace::default(), false);
-            let other = estate.live.masked_id();
             loop {
                 match inner.bequeath(&estate, &mut lease).await {
                     Bequest::Done(heir) => {

@@ -103,9 +103,18 @@ impl Inner {
             ),
         }
         let published = self.publish(entry, &fresh, false);
-        entry.renewal.lock().place = place;
-        self.save_soon(entry);
+        self.unsaved(entry, place);
         published
+    }
+
+    /// No file has what a credential is now.
+    fn unsaved(self: &Arc<Self>, entry: &Arc<Entry>, place: Place) {
+        {
+            let mut state = entry.renewal.lock();
+            state.unsaved = true;
+            state.place = place;
+        }
+        self.save_soon(entry);
     }
 
     /// Lets tokens that somebody else has stored take the place of ours, which may have one elsewhere.
@@ -139,10 +148,12 @@ impl Inner {
         match self.save(entry, current).await {
             Ok(Saving::Done(stored)) => Ok(self.publish(entry, &stored, true)),
             Ok(Saving::Theirs(stored)) => Ok(self.found(entry, &stored, leased)),
-            Ok(Saving::Gone) => Err(RenewError::Gone),
+            Ok(Saving::Gone) => {
+                self.unsaved(entry, Place::Missed);
+                Err(RenewError::Gone)
+            }
             Err(error) => {
-                entry.renewal.lock().unsaved = true;
-                self.save_soon(entry);
+                self.unsaved(entry, Place::Own);
                 let message = format!("{}; the refresh token was not spent", told(&error));
                 Err(RenewError::Store { message })
             }

@@ -225,6 +225,20 @@ async fn a_note_that_another_program_did_not_keep_is_put_back() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_old_file_that_goes_before_it_is_written_over_costs_nothing() {
+    let (world, store, provider) = renewed_twice().await;
+    store.put(account("x.json", OLD));
+    store.vanishes_after.store(1, Ordering::SeqCst);
+    assert_eq!(world.conductor.renew(&ID).await.unwrap_err(), RenewError::Gone);
+    assert!(world.conductor.credential(&ID).unwrap().unsaved);
+    // It has another name by now.
+    store.put(account("y.json", OLD));
+    world.conductor.until_saved(&ID).await.unwrap();
+    assert_eq!(store.text("y.json", "refresh_token").as_deref(), Some("refresh-3"));
+    assert_eq!(provider.used.lock().len(), 2);
+}
+
 /// A login of another account that was renewed five times, in the same file.
 fn of_another_account() -> Credential {
     let document = |text: &str| account("x.json", text).document().clone();

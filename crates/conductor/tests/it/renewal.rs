@@ -26,6 +26,8 @@ pub struct MemoryStore {
     /// Its configuration was reloaded, and nothing in it is the store's any more.
     emptied: AtomicBool,
     pub saves: AtomicUsize,
+    /// After so many looks at it everything in it is gone.
+    pub vanishes_after: AtomicUsize,
     saving_takes: Mutex<Duration>,
 }
 
@@ -71,7 +73,13 @@ impl CredentialStore for MemoryStore {
         if self.broken.load(Ordering::SeqCst) {
             return Err(StoreError::new(StoreErrorKind::Storage, "unreachable"));
         }
-        Ok(self.held.lock().get(id).cloned())
+        let found = self.held.lock().get(id).cloned();
+        let last =
+            self.vanishes_after.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        if last == Ok(1) {
+            self.held.lock().clear();
+        }
+        Ok(found)
     }
 
     async fn save(&self, credential: &Credential) -> Result<(), StoreError> {
