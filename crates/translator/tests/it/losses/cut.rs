@@ -330,3 +330,26 @@ fn e186_arguments_that_never_came_are_none_where_arguments_are_text() {
     let (body, _) = whole("openai", "openai-response", &reply("openai", "{\"a\":1}", "tool_calls")).unwrap();
     assert_eq!(body["output"][1]["status"], "completed");
 }
+
+/// Services that leave out the status of what they cut.
+#[test]
+fn a_response_that_is_incomplete_in_any_word_is_cut() {
+    let whole_of = |more: Value| {
+        let mut reply = reply("openai-response", "{\"a\":", "completed");
+        reply.as_object_mut().unwrap().remove("status");
+        reply["incomplete_details"] = more;
+        reply
+    };
+    let why = json!({"reason": "max_output_tokens"});
+    let (body, _) = whole("openai-response", "openai", &whole_of(why.clone())).unwrap();
+    assert_eq!(body["choices"][0]["finish_reason"], "length");
+    for (kind, more) in [("response.completed", why), ("response.incomplete", Value::Null)] {
+        let event = json!({"type": kind, "response": whole_of(more)});
+        let bytes = format!("event: {kind}\ndata: {event}\n\n");
+        let (out, losses) = piped("openai-response", "openai", bytes.as_bytes()).unwrap();
+        assert!(
+            out.contains("\"finish_reason\":\"length\"") && losses.is_empty(),
+            "{kind}: {losses:?}: {out}"
+        );
+    }
+}

@@ -95,10 +95,11 @@ pub(in super::super) fn finish_of<'a>(wire: &wire::Response<'a>) -> Finish<'a> {
     let status = filled(wire.status);
     let details: Details<'a> =
         wire.incomplete_details.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
-    if let Some(status) = status.as_ref().filter(|status| is_cut(status)) {
+    let why = plain(details.reason);
+    // Some say why it is cut, and not that it is.
+    if status.as_ref().map_or(!why.is_empty(), is_cut) {
         // Why it is cut may be a word that nobody here knows.
-        let native = plain(details.reason);
-        let native = if native.is_empty() { status.clone().into_decoded() } else { native };
+        let native = if why.is_empty() { plain(status) } else { why };
         let reason = match from_responses(&native) {
             FinishReason::Safety => FinishReason::Safety,
             _ => FinishReason::Length,

@@ -128,7 +128,7 @@ impl Decoder {
             }
             // The websocket's word for it. Source: providers-a.md 3.7.
             "response.completed" | "response.incomplete" | "response.done" => {
-                self.end(event.response, sink)?;
+                self.end(event.response, kind == "response.incomplete", sink)?;
             }
             "response.failed" | "error" => return self.fail(text, sink),
             // Progress of what its item tells whole, and handshakes: nothing that could be lost.
@@ -418,14 +418,19 @@ impl Decoder {
     }
 
     /// The terminal event: what only it brings goes out, everything closes (E243 to E245, E257, E258).
-    fn end(&mut self, raw: Option<&RawValue>, sink: Sink<'_>) -> Result<(), CodecError> {
+    fn end(&mut self, raw: Option<&RawValue>, cut: bool, sink: Sink<'_>) -> Result<(), CodecError> {
         let mut response: wire::Response<'_> = match raw {
             Some(raw) => serde_json::from_str(raw.get()).map_err(|error| misread(&error, "response"))?,
             None => wire::Response::default(),
         };
         self.start(&response, sink);
         self.unread.members(RESPONSES, "", &response.extras);
-        let finish = finish_of(&response);
+        let mut finish = finish_of(&response);
+        if cut && finish::is_whole(finish.reason) {
+            // The response inside does not say so.
+            finish =
+                Finish { native: Some(Cow::Borrowed("incomplete")), ..Finish::new(FinishReason::Length) };
+        }
         let output = response.output.take().unwrap_or_default().0;
         let has_output = !output.is_empty();
         for (index, raw) in (0_u32..).zip(output) {
