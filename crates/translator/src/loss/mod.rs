@@ -35,8 +35,14 @@ impl Loss {
     }
 }
 
-/// Why a call is left out whose arguments were cut, or are JSON of another kind, where a format has objects there.
+/// Why a call is left out whose arguments were cut, where a format has objects there.
 pub(crate) const NO_OBJECT: &str = "its arguments were cut or are no object: half a call is none";
+
+/// What is lost of a call whose arguments are JSON of another kind, where a format has objects there.
+pub(crate) const ARGUMENTS: &str = "message.tool_call.arguments";
+
+/// Why.
+pub(crate) const NONE_LEFT: &str = "they are no object: the call goes without any";
 
 /// Names of members come from clients: so many of them are told one by one.
 const MOST_NAMED: usize = 64;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use cliproxy_core::FinishReason;
 use serde_json::value::RawValue;
 
-use super::{Loss, NO_OBJECT, loss, named, told};
+use super::{ARGUMENTS, Loss, NO_OBJECT, NONE_LEFT, loss, named, told};
 use crate::aggregate::WHOLE;
 use crate::codec::Codec;
 use crate::format::kiro::is_counted;
@@ -17,7 +17,7 @@ use crate::model::{
     BlockKind, Candidate, Delta, Event, Finish, Media, Opaque, Part, PartKind, Response, ServerPart,
     Signature,
 };
-use crate::pass::args::{as_object, is_cut_off};
+use crate::pass::args::{Shape, is_cut_off};
 use crate::pass::finish::is_known;
 
 /// Something of a reply that not every format has words for.
@@ -247,9 +247,7 @@ impl ReplyMeter {
 
     fn said(&mut self, source: &str, candidate: &Candidate<'_>) {
         candidate.parts.iter().for_each(|part| self.part(source, part));
-        if is_cut_off(candidate) {
-            self.cut();
-        }
+        self.calls(source, candidate);
         if let Some(raw) = &candidate.logprobs {
             self.ask(6, "logprobs", Rare::Logprobs(source, raw));
         }
@@ -298,12 +296,8 @@ impl ReplyMeter {
                     self.ask(3, "message.reasoning_text", Rare::Chain);
                 }
             }
-            PartKind::ToolCall(call) => {
-                self.ask(0, "message.tool_call", Rare::Call);
-                if as_object(&call.args).is_none() {
-                    self.cut();
-                }
-            }
+            // Its arguments are looked at with its candidate.
+            PartKind::ToolCall(_) => self.ask(0, "message.tool_call", Rare::Call),
             PartKind::Server(part) => self.server(part),
             PartKind::Opaque(part) => self.opaque(part),
             PartKind::Media(media) => self.media(media),
@@ -311,10 +305,22 @@ impl ReplyMeter {
         }
     }
 
-    /// A call that is none where only whole ones can be said.
-    fn cut(&mut self) {
-        if self.says(Rare::Call) && !self.says(Rare::CutCall) {
+    /// Calls that are none, or are without their arguments, where only whole ones with objects can be said.
+    fn calls(&mut self, source: &str, candidate: &Candidate<'_>) {
+        if !self.says(Rare::Call) || self.says(Rare::CutCall) {
+            return;
+        }
+        let cut = usize::from(is_cut_off(source, candidate));
+        if cut > 0 {
             loss(&mut self.losses, "message.tool_call", NO_OBJECT);
+        }
+        for part in candidate.parts.iter().take(candidate.parts.len() - cut) {
+            let PartKind::ToolCall(call) = &part.kind else { continue };
+            match Shape::of(&call.args) {
+                Shape::Object(_) => {}
+                Shape::Other => loss(&mut self.losses, ARGUMENTS, NONE_LEFT),
+                Shape::Broken => loss(&mut self.losses, "message.tool_call", NO_OBJECT),
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::finish;
 use crate::codec::CodecError;
 use crate::json::{Progress, Text, Writer};
-use crate::loss::{Loss, loss};
+use crate::loss::{ARGUMENTS, Loss, NONE_LEFT, loss};
 use crate::model::{Args, Candidate, Part, PartKind};
 use crate::splice::TopLevel;
 
@@ -23,20 +23,83 @@ pub fn json_object<'a>(args: &'a Args<'_>) -> Cow<'a, str> {
 }
 
 /// As [`json_object`]; `None` where nothing is left of what was there: it was cut, or is JSON of another kind. Nothing at
-/// all and `null` are a call without arguments.
+/// all, `null` and `[]` are a call without arguments.
 #[must_use]
 pub fn as_object<'a>(args: &'a Args<'_>) -> Option<Cow<'a, str>> {
-    match args {
-        Args::Json(raw) if raw.get().starts_with('{') => Some(Cow::Borrowed(raw.get())),
-        Args::Json(raw) if raw.get() == "null" => Some(Cow::Borrowed("{}")),
-        Args::Json(raw) => {
-            // Doubly encoded: models do that too.
-            let text = serde_json::from_str::<Text<'_>>(raw.get()).ok()?;
-            Some(Cow::Owned(object_of(text.as_json())?.into_owned()))
-        }
-        Args::Encoded(text) => object_of(text.as_json()),
-        Args::Freeform(text) => Some(Cow::Owned(wrap_custom_input(text))),
+    match Shape::of(args) {
+        Shape::Object(object) => Some(object),
+        Shape::Other | Shape::Broken => None,
     }
+}
+
+/// The arguments of a call of a reply, for a client that has objects there: those of another kind go without any (see
+/// [`Shape::Other`]). `None` for what is no JSON: half a call is none.
+pub(crate) fn said_object<'a>(args: &'a Args<'_>) -> Option<Cow<'a, str>> {
+    match Shape::of(args) {
+        Shape::Object(object) => Some(object),
+        Shape::Other => Some(Cow::Borrowed("{}")),
+        Shape::Broken => None,
+    }
+}
+
+/// What arguments are where a format has objects for them.
+#[derive(Debug)]
+pub(crate) enum Shape<'a> {
+    /// An object, maybe mended.
+    Object(Cow<'a, str>),
+    /// JSON of another kind: the model called, with something that is none of the tool's.
+    Other,
+    /// No JSON.
+    Broken,
+}
+
+impl<'a> Shape<'a> {
+    pub(crate) fn of(args: &'a Args<'_>) -> Self {
+        match args {
+            Args::Json(raw) if raw.get().starts_with('{') => Self::Object(Cow::Borrowed(raw.get())),
+            Args::Json(raw) => Self::of_text(Cow::Borrowed(raw.get())),
+            Args::Encoded(text) => Self::of_text(text.as_json()),
+            Args::Freeform(text) => Self::Object(Cow::Owned(wrap_custom_input(text))),
+        }
+    }
+
+    fn of_text(text: Cow<'a, str>) -> Self {
+        if is_object(&text) {
+            return Self::Object(match text {
+                Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+                Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+            });
+        }
+        let said = text.trim();
+        if is_nothing(said) {
+            return Self::Object(Cow::Borrowed("{}"));
+        }
+        // Doubly encoded: models do that too.
+        if said.starts_with('"')
+            && let Ok(inner) = serde_json::from_str::<Text<'_>>(said)
+        {
+            let inner = inner.as_json();
+            let inner = inner.trim();
+            return match (is_nothing(inner), is_object(inner)) {
+                (true, _) => Self::Object(Cow::Borrowed("{}")),
+                (_, true) => Self::Object(Cow::Owned(inner.to_owned())),
+                _ => {
+                    single_quotes_repaired(inner).map_or(Self::Other, |inner| Self::Object(Cow::Owned(inner)))
+                }
+            };
+        }
+        match single_quotes_repaired(said) {
+            Some(repaired) => Self::Object(Cow::Owned(repaired)),
+            None if serde_json::from_str::<IgnoredAny>(said).is_ok() => Self::Other,
+            None => Self::Broken,
+        }
+    }
+}
+
+/// Whether arguments are those of a call without any. `[]` is what languages write for them whose arrays are objects.
+fn is_nothing(said: &str) -> bool {
+    let within = said.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    said.is_empty() || said == "null" || within.is_some_and(|within| within.trim().is_empty())
 }
 
 /// Arguments for a target that has objects there, and whether any of them were none.
@@ -57,30 +120,9 @@ impl Objects {
     /// Tells it.
     pub(crate) fn tell(&self, losses: &mut Vec<Loss>) {
         if self.lost.get() {
-            loss(losses, "message.tool_call.arguments", "they are no object: the call goes without any");
+            loss(losses, ARGUMENTS, NONE_LEFT);
         }
     }
-}
-
-fn object_of(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
-    if is_object(&text) {
-        return Some(match text {
-            Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
-            Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
-        });
-    }
-    let said = text.trim();
-    if said.is_empty() || said == "null" {
-        return Some(Cow::Borrowed("{}"));
-    }
-    // Doubly encoded.
-    if said.starts_with('"')
-        && let Ok(inner) = serde_json::from_str::<Text<'_>>(said)
-        && is_object(&inner.as_json())
-    {
-        return Some(Cow::Owned(inner.as_json().trim().to_owned()));
-    }
-    single_quotes_repaired(said).map(Cow::Owned)
 }
 
 /// The arguments of the call that a candidate ends in, where its reply was stopped.
@@ -95,9 +137,14 @@ pub(crate) fn never_came(candidate: &Candidate<'_>) -> bool {
     matches!(stopped_in(candidate), Some(Args::Encoded(text)) if text.decoded().trim().is_empty())
 }
 
-/// As [`never_came`], or the provider has objects there, and `{}` in place of what was cut (Claude's whole replies).
-pub(crate) fn is_cut_off(candidate: &Candidate<'_>) -> bool {
-    never_came(candidate) || matches!(stopped_in(candidate), Some(Args::Json(raw)) if raw.get() == "{}")
+/// As [`never_came`], or what came is no object. Claude's whole replies have `{}` in place of what was cut; calls of other
+/// providers that have objects there are whole (E528).
+pub(crate) fn is_cut_off(source: &str, candidate: &Candidate<'_>) -> bool {
+    let Some(args) = stopped_in(candidate) else { return false };
+    match args {
+        Args::Json(raw) if raw.get() == "{}" => source == "claude",
+        args => never_came(candidate) || as_object(args).is_none(),
+    }
 }
 
 /// Mends the arguments of calls in a reply that came whole: single quotes become double ones.

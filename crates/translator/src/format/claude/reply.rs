@@ -11,7 +11,7 @@ use crate::codec::{CodecError, ReplyContext};
 use crate::json::read::{Loose, each};
 use crate::json::{Raw, Text, Writer};
 use crate::model::{Bind, Candidate, Finish, Issuer, Part, PartKind, Reasoning, Response, ToolCall};
-use crate::pass::args::{as_object, is_cut_off};
+use crate::pass::args::{is_cut_off, said_object};
 use crate::pass::finish::{claude_reason, from_claude, settle};
 use crate::pass::ids::generated_id;
 use crate::splice::TopLevel;
@@ -58,8 +58,8 @@ fn check<'a>(
 }
 
 /// What goes out of a candidate. Half a call is none.
-fn said<'p, 'a>(candidate: &'p Candidate<'a>) -> impl Iterator<Item = &'p Part<'a>> {
-    let cut = usize::from(is_cut_off(candidate));
+fn said<'p, 'a>(source: &str, candidate: &'p Candidate<'a>) -> impl Iterator<Item = &'p Part<'a>> {
+    let cut = usize::from(is_cut_off(source, candidate));
     candidate.parts.iter().take(candidate.parts.len() - cut)
 }
 
@@ -105,7 +105,7 @@ pub(super) fn encode(response: &Response<'_>, context: &ReplyContext) -> Vec<u8>
     w.key("content");
     w.begin_array();
     let mut ids = CallIds::new(&context.seed);
-    for part in said(candidate) {
+    for part in said(response.source, candidate) {
         write_block(&mut w, part, &mut ids, response.source, context);
     }
     let mut used = response.usage.unwrap_or_default();
@@ -182,7 +182,7 @@ fn write_block(w: &mut Writer, part: &Part<'_>, ids: &mut CallIds, source: &str,
         PartKind::Reasoning(reasoning) => write_reasoning(w, part, reasoning),
         PartKind::ToolCall(call) => {
             // Half a call is none: a client would run it.
-            let Some(input) = as_object(&call.args) else { return };
+            let Some(input) = said_object(&call.args) else { return };
             let extras: &[_] = if native { &part.extras } else { &[] };
             write_call(w, (extras, call, &input), ids.next(&call.id), context);
         }

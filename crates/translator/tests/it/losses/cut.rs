@@ -14,15 +14,15 @@ const OBJECTS: [&str; 3] = ["gemini", "gemini-cli", "claude"];
 /// The providers whose arguments are text.
 const TEXTS: [&str; 4] = ["openai", "claude", "openai-response", "codex"];
 
-fn steps(arguments: &str) -> Vec<Step> {
+pub(super) fn steps(arguments: &str) -> Vec<Step> {
     vec![Step::Say(vec!["said".to_owned()]), Step::Call(vec![arguments.to_owned()])]
 }
 
 /// What a stream said to its client, and what was told to be lost of it.
-type Told<T> = Result<(T, Vec<String>), String>;
+pub(super) type Told<T> = Result<(T, Vec<String>), String>;
 
 /// A stream of the provider's as its client gets it.
-fn streamed(provider: &str, client: &str, steps: Vec<Step>, end: End) -> Told<String> {
+pub(super) fn streamed(provider: &str, client: &str, steps: Vec<Step>, end: End) -> Told<String> {
     piped(provider, client, &stream(provider, &Script { steps, end, counts: None, repeats: true }))
 }
 
@@ -47,7 +47,7 @@ pub(super) fn whole(provider: &str, client: &str, reply: &Value) -> Told<Value> 
 }
 
 /// A whole reply that says something and makes one call.
-fn reply(provider: &str, arguments: &str, end: &str) -> Value {
+pub(super) fn reply(provider: &str, arguments: &str, end: &str) -> Value {
     match provider {
         "openai" => json!({"id": "c", "model": "m", "choices": [{"index": 0, "finish_reason": end,
             "message": {"role": "assistant", "content": "said", "tool_calls": [{"id": "call_1", "type": "function",
@@ -68,7 +68,7 @@ fn reply(provider: &str, arguments: &str, end: &str) -> Value {
     }
 }
 
-fn is_called(reply: &str) -> bool {
+pub(super) fn is_called(reply: &str) -> bool {
     ["functionCall", "tool_use\"", "function_call\"", "tool_calls\":[{"]
         .iter()
         .any(|word| reply.contains(word))

@@ -6,6 +6,7 @@
 mod agents;
 mod bodies;
 mod cut;
+mod objects;
 mod odd;
 mod replies;
 mod requests;

@@ -20,7 +20,7 @@ use crate::names::NameMap;
 use crate::splice::{Edits, TopLevel};
 
 /// How many bytes may wait. A reply that interleaves more cannot be told in order without holding all of it.
-const MAX_WAITING: usize = 16 * 1024 * 1024;
+pub(super) const MAX_WAITING: usize = 16 * 1024 * 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {

@@ -7,9 +7,11 @@ use super::super::reply::{one_line, write_finish, write_id};
 use super::super::{CLAUDE, GROUNDING, error, shown_model, usage};
 use super::blocks::Blocks;
 use super::frames;
+use super::odd::Odd;
 use crate::codec::{ReplyContext, StreamEncoder};
 use crate::framing::write_sse;
-use crate::model::{Event, Finish, Start, StreamError};
+use crate::loss::Loss;
+use crate::model::{BlockKind, Delta, Event, Finish, Start, StreamError};
 
 /// How far the message has come.
 #[derive(Debug)]
@@ -37,6 +39,7 @@ pub(in super::super) struct Encoder {
     context: ReplyContext,
     phase: Phase,
     blocks: Blocks,
+    odd: Odd,
     usage: Usage,
     finish: Option<Finish<'static>>,
     /// What Gemini grounded the reply on, as told last; told behind the text, which does not wait for it (E482).
@@ -47,6 +50,7 @@ impl Encoder {
     pub(in super::super) fn new(context: &ReplyContext) -> Self {
         Self {
             blocks: Blocks::new(context),
+            odd: Odd::default(),
             context: context.clone(),
             phase: Phase::Fresh,
             usage: Usage::default(),
@@ -94,6 +98,13 @@ impl Encoder {
         });
     }
 
+    /// Sends the arguments of a call that waited for their end.
+    fn settle(&mut self, block: u32, out: &mut Vec<u8>) {
+        if let Some(arguments) = self.odd.stop(block) {
+            self.blocks.delta(block, &Delta::Args(arguments), out);
+        }
+    }
+
     /// Sends the end, once: what waits, one `message_delta`, one `message_stop`.
     fn end(&mut self, out: &mut Vec<u8>) {
         self.greet(out);
@@ -101,6 +112,9 @@ impl Encoder {
             && self.blocks.ground(&raw, out)
         {
             self.usage.web_searches.get_or_insert(1);
+        }
+        while let Some(block) = self.odd.first() {
+            self.settle(block, out);
         }
         self.blocks.finish(out);
         frames::event(out, "message_delta", |w| {
@@ -124,7 +138,7 @@ impl Encoder {
 
     /// A reply that interleaves without bound ends as an error, as it cannot be told (B61).
     fn guard(&mut self, out: &mut Vec<u8>) {
-        if self.blocks.overflows() {
+        if self.blocks.overflows() || self.odd.overflows() {
             let message = "the provider interleaves its output beyond what can be put in order".into();
             self.relay(&StreamError { kind: "api_error".into(), message, ..StreamError::default() }, out);
         }
@@ -141,14 +155,22 @@ impl StreamEncoder for Encoder {
             Event::Usage(usage) => self.usage.merge(&usage),
             Event::BlockStart { block, candidate: 0, kind } => {
                 self.greet(out);
+                if matches!(kind, BlockKind::ToolCall { custom: false, .. }) {
+                    self.odd.start(block);
+                }
                 self.blocks.start(block, &kind, out);
                 self.guard(out);
             }
             Event::Delta { block, delta } => {
-                self.blocks.delta(block, &delta, out);
+                if !self.odd.takes(block, &delta) {
+                    self.blocks.delta(block, &delta, out);
+                }
                 self.guard(out);
             }
-            Event::BlockStop { block } => self.blocks.stop(block, out),
+            Event::BlockStop { block } => {
+                self.settle(block, out);
+                self.blocks.stop(block, out);
+            }
             Event::Finish { candidate: 0, finish } => {
                 self.greet(out);
                 self.finish = Some(finish.into_owned());
@@ -180,5 +202,9 @@ impl StreamEncoder for Encoder {
             error::encode_event(error, out);
             self.phase = Phase::Done;
         }
+    }
+
+    fn losses(&self) -> &[Loss] {
+        self.odd.losses()
     }
 }

@@ -5,6 +5,7 @@ mod decoder;
 mod encoder;
 mod frames;
 mod observer;
+mod odd;
 
 pub(super) use decoder::Decoder;
 pub(super) use encoder::Encoder;

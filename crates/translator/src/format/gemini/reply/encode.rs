@@ -11,7 +11,7 @@ use crate::codec::ReplyContext;
 use crate::json::{Text, Writer};
 use crate::model::{Args, Finish};
 use crate::model::{Candidate, Media, MediaSource, Part, PartKind, Reasoning, Response, ToolCall};
-use crate::pass::args::{as_object, freeform, is_cut_off, wrap_custom_input};
+use crate::pass::args::{Shape, freeform, is_cut_off, said_object, wrap_custom_input};
 use crate::pass::finish::gemini_reason;
 use cliproxy_core::FinishReason;
 
@@ -26,10 +26,10 @@ pub(in super::super) fn encode(response: &Response<'_>, context: &ReplyContext, 
     w.key("candidates");
     w.begin_array();
     for candidate in &response.candidates {
-        write_candidate(&mut w, candidate, context, family);
+        write_candidate(&mut w, candidate, context, response.source);
     }
     if response.candidates.is_empty() {
-        write_candidate(&mut w, &Candidate::default(), context, family);
+        write_candidate(&mut w, &Candidate::default(), context, response.source);
     }
     w.end_array();
     if let Some(used) = &response.usage {
@@ -50,7 +50,8 @@ pub(in super::super) fn encode(response: &Response<'_>, context: &ReplyContext, 
     w.into_bytes()
 }
 
-fn write_candidate(w: &mut Writer, candidate: &Candidate<'_>, context: &ReplyContext, family: bool) {
+fn write_candidate(w: &mut Writer, candidate: &Candidate<'_>, context: &ReplyContext, source: &str) {
+    let family = is_family(source);
     w.begin_object();
     w.key("content");
     w.begin_object();
@@ -58,7 +59,7 @@ fn write_candidate(w: &mut Writer, candidate: &Candidate<'_>, context: &ReplyCon
     w.begin_array();
     let mut calls = 0;
     let (mut said, mut grounds) = (false, Grounds::default());
-    let cut = usize::from(is_cut_off(candidate));
+    let cut = usize::from(is_cut_off(source, candidate));
     for part in candidate.parts.iter().take(candidate.parts.len() - cut) {
         if let PartKind::Server(server) = &part.kind
             && !is_family(server.format)
@@ -134,7 +135,7 @@ fn write_part(
         PartKind::Reasoning(reasoning) => return write_reasoning(w, (part, own), reasoning),
         PartKind::ToolCall(call) => {
             // Half a call is none: a client would run it.
-            let Some(args) = as_object(&call.args) else { return false };
+            let Some(args) = said_object(&call.args) else { return false };
             let id = call_id(&call.id, context, candidate, *calls);
             write_call(w, (part, own), (call, &args), context, &id);
             *calls += 1;
@@ -234,10 +235,14 @@ pub(in super::super) fn write_media(w: &mut Writer, media: &Media<'_>) {
     }
 }
 
-/// The arguments of a call that was read from a stream, as an object; `None` where they are none.
-pub(in super::super) fn arguments(custom: bool, text: Text<'_>) -> Option<String> {
-    match custom {
-        true => Some(wrap_custom_input(&freeform(&Args::Freeform(text)))),
-        false => as_object(&Args::Encoded(text)).map(Cow::into_owned),
+/// The arguments of a call that was read from a stream.
+pub(in super::super) fn arguments(custom: bool, text: Text<'_>) -> Shape<'static> {
+    if custom {
+        return Shape::Object(Cow::Owned(wrap_custom_input(&freeform(&Args::Freeform(text)))));
+    }
+    match Shape::of(&Args::Encoded(text)) {
+        Shape::Object(object) => Shape::Object(Cow::Owned(object.into_owned())),
+        Shape::Other => Shape::Other,
+        Shape::Broken => Shape::Broken,
     }
 }

@@ -9,8 +9,9 @@ use super::super::{call_id, carrier, error, shown_id, shown_model, usage};
 use crate::aggregate::GROUNDING;
 use crate::codec::{ReplyContext, StreamEncoder};
 use crate::json::{Text, Writer};
-use crate::loss::{Loss, NO_OBJECT, loss};
+use crate::loss::{ARGUMENTS, Loss, NO_OBJECT, NONE_LEFT, loss};
 use crate::model::{Bind, BlockKind, Delta, Event, Finish, Signature, Start};
+use crate::pass::args::Shape;
 use crate::pass::finish::is_whole;
 
 /// What every chunk begins with, up to its candidates.
@@ -27,8 +28,8 @@ pub(in super::super) struct Encoder {
     /// `,"modelVersion":…,"responseId":…}` and the end of the frame; empty before the start.
     tail: Vec<u8>,
     blocks: Vec<Block>,
-    /// A call that ended without arguments: it was cut if its reply ends here and was stopped.
-    bare: Option<(u32, Call)>,
+    /// A call that ended without an object for arguments: it was cut if its reply ends here and was stopped.
+    bare: Option<(u32, Call, Shape<'static>)>,
     /// How many calls each candidate made.
     calls: Vec<(u32, u32)>,
     finishes: Vec<(u32, Finish<'static>)>,
@@ -233,18 +234,27 @@ impl Encoder {
     fn block_stop(&mut self, id: u32, out: &mut Vec<u8>) {
         let Some(place) = self.blocks.iter().rposition(|block| block.id == id) else { return };
         let Block { candidate, kind, .. } = self.blocks.remove(place);
-        let Kind::Call(call) = kind else { return };
-        if call.args.is_empty() && !call.followed {
-            self.bare = Some((candidate, call));
+        let Kind::Call(mut call) = kind else { return };
+        let text = std::mem::take(&mut call.args);
+        let may_be_cut = !call.followed && text.decoded().trim().is_empty();
+        let args = arguments(call.custom, text);
+        if may_be_cut || !call.followed && matches!(args, Shape::Other) {
+            self.settle_bare(&Event::BlockStop { block: id }, out);
+            self.bare = Some((candidate, call, args));
             return;
         }
-        self.call(candidate, call, out);
+        self.call(candidate, &call, args, out);
     }
 
-    fn call(&mut self, candidate: u32, call: Call, out: &mut Vec<u8>) {
-        let Some(args) = arguments(call.custom, call.args) else {
+    fn call(&mut self, candidate: u32, call: &Call, args: Shape<'_>, out: &mut Vec<u8>) {
+        let args = match args {
+            Shape::Object(args) => args,
+            Shape::Other => {
+                loss(&mut self.losses, ARGUMENTS, NONE_LEFT);
+                "{}".into()
+            }
             // Half a call is none: a client would run it.
-            return loss(&mut self.losses, "message.tool_call", NO_OBJECT);
+            Shape::Broken => return loss(&mut self.losses, "message.tool_call", NO_OBJECT),
         };
         let mut w = Writer::default();
         w.begin_object();
@@ -264,16 +274,19 @@ impl Encoder {
 
     /// What follows a call without arguments tells whether they never came.
     fn settle_bare(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+        let of = self.bare.as_ref().map(|(of, ..)| *of);
         let cut = match event {
             Event::Usage(_) | Event::Ping | Event::Raw { .. } => return,
-            Event::Finish { candidate, finish } => {
-                !is_whole(finish.reason) && self.bare.as_ref().is_some_and(|(of, _)| of == candidate)
+            Event::Finish { candidate, finish } => !is_whole(finish.reason) && of == Some(*candidate),
+            // Blocks that end behind the end of their reply.
+            Event::BlockStop { .. } | Event::End => {
+                self.finishes.iter().any(|(at, finish)| of == Some(*at) && !is_whole(finish.reason))
             }
             _ => false,
         };
         match self.bare.take() {
             Some(_) if cut => loss(&mut self.losses, "message.tool_call", NO_OBJECT),
-            Some((candidate, call)) => self.call(candidate, call, out),
+            Some((candidate, call, args)) => self.call(candidate, &call, args, out),
             None => {}
         }
     }
