@@ -1,6 +1,7 @@
 //! Finish reasons. Source: translation.md B51, B52.
 
 use cliproxy_core::FinishReason;
+use serde_json::value::RawValue;
 
 use crate::codec::CodecError;
 use crate::json::{Extras, Progress};
@@ -37,12 +38,55 @@ pub(crate) fn is_whole(reason: FinishReason) -> bool {
     )
 }
 
-/// Whether any format knows this word for the end of a reply: one that none knows is told.
+/// Whether anybody here knows this word for the end of a reply: one that nobody knows is told.
 pub(crate) fn is_known(word: &str) -> bool {
-    let words = [from_chat(word), from_claude(word), from_gemini(word), from_responses(word)];
-    // Kiro's, and what the reply of a blocked prompt says.
-    words.iter().any(|reason| *reason != FinishReason::Other)
-        || matches!(word, "content_filtered" | "incomplete" | "unknown" | "FINISH_REASON_UNSPECIFIED")
+    from_any(word) != FinishReason::Other
+        || matches!(word, "incomplete" | "unknown" | "FINISH_REASON_UNSPECIFIED")
+}
+
+/// The reason that a word stands for in any format: services say their end in words of each other's. Case does not matter.
+/// Source, for what no format of ours has: Mistral's `model_length`, `time_limit` and `cancelled` of watsonx, `sensitive` of GLM,
+/// `abort` and `repetition` of vLLM, `content_filter: …` and `function_call_filter: …` of Google's endpoint for Chat Completions,
+/// as their documentation, sources and issues have them; read 2026-11.
+fn from_any(word: &str) -> FinishReason {
+    match word.to_ascii_lowercase().as_str() {
+        "stop" | "end_turn" | "completed" => FinishReason::Stop,
+        "stop_sequence" => FinishReason::StopSequence,
+        "tool_calls" | "function_call" | "tool_use" => FinishReason::ToolUse,
+        // "insufficient_system_resource" is DeepSeek's, for a reply that its service cut off.
+        "length"
+        | "max_tokens"
+        | "max_output_tokens"
+        | "max_messages"
+        | "insufficient_system_resource"
+        | "time_limit"
+        | "cancelled"
+        | "abort"
+        | "repetition" => FinishReason::Length,
+        "model_context_window_exceeded" | "model_length" => FinishReason::ContextWindow,
+        // There is no text that refuses, as OpenAI's have it: clients of other formats learn it from the reason (E031).
+        "refusal"
+        | "content_filter"
+        | "content_filtered"
+        | "sensitive"
+        | "safety"
+        | "prohibited_content"
+        | "blocklist"
+        | "spii"
+        | "recitation"
+        | "language"
+        | "image_safety"
+        | "image_prohibited_content"
+        | "image_recitation"
+        | "model_armor" => FinishReason::Safety,
+        "pause_turn" => FinishReason::Pause,
+        "malformed_function_call" | "unexpected_tool_call" | "too_many_tool_calls" => {
+            FinishReason::BadToolCall
+        }
+        word if word.starts_with("content_filter:") => FinishReason::Safety,
+        word if word.starts_with("function_call_filter:") => FinishReason::BadToolCall,
+        _ => FinishReason::Other,
+    }
 }
 
 /// What is wrong with the arguments of calls in a reply that says that it is whole: `None` for JSON, or no arguments.
@@ -55,14 +99,17 @@ pub(crate) fn broken<'p>(arguments: impl IntoIterator<Item = &'p Progress>) -> O
     }))
 }
 
-/// The failure that a Chat Completions word says a reply ended in, in the words of the `error` beside it.
-/// Source: OpenRouter reference, "Streaming", "Handling errors during streaming", read 2026-11.
-pub(crate) fn failure(word: &str, beside: &Extras<'_>) -> Option<CodecError> {
-    if !word.eq_ignore_ascii_case("error") {
+/// The failure that a Chat Completions word says a reply ended in, in the words of the `error` beside it: in its choice, or in
+/// what is around that.
+/// Source: OpenRouter reference, "Streaming", "Handling errors during streaming"; `network_error` is
+/// GLM's; read 2026-11.
+pub(crate) fn failure(word: &str, beside: &Extras<'_>, around: Option<&RawValue>) -> Option<CodecError> {
+    if !["error", "network_error"].iter().any(|known| word.eq_ignore_ascii_case(known)) {
         return None;
     }
-    let said = beside.iter().rev().find(|(key, _)| key == "error");
-    let said = said.map(|(_, raw)| probe_error(format!("{{\"error\":{}}}", raw.get()).as_bytes()).message);
+    let said = beside.iter().rev().filter(|(key, _)| key == "error").map(|(_, raw)| *raw);
+    let said = said.chain(around).find(|raw| raw.get() != "null");
+    let said = said.map(|raw| probe_error(format!("{{\"error\":{}}}", raw.get()).as_bytes()).message);
     Some(CodecError::protocol(match said.filter(|said| !said.is_empty()) {
         Some(said) => format!("the provider ended the reply with an error: {said}"),
         None => "the provider ended the reply with an error".to_owned(),
@@ -72,25 +119,13 @@ pub(crate) fn failure(word: &str, beside: &Extras<'_>) -> Option<CodecError> {
 /// The reason that a Chat Completions word stands for; case does not matter.
 #[must_use]
 pub fn from_chat(word: &str) -> FinishReason {
-    match word.to_ascii_lowercase().as_str() {
-        "stop" => FinishReason::Stop,
-        "tool_calls" | "function_call" => FinishReason::ToolUse,
-        // The second is DeepSeek's, for a reply that its service cut off.
-        "length" | "max_tokens" | "insufficient_system_resource" => FinishReason::Length,
-        "content_filter" => FinishReason::Safety,
-        _ => FinishReason::Other,
-    }
+    from_any(word)
 }
 
 /// The reason that a Responses word stands for: a status, or why a response is incomplete. What is incomplete for a reason
 /// that nobody here knows is cut all the same.
 pub(crate) fn from_responses(word: &str) -> FinishReason {
-    match word {
-        "completed" => FinishReason::Stop,
-        "max_output_tokens" | "max_tokens" | "max_messages" => FinishReason::Length,
-        "content_filter" => FinishReason::Safety,
-        _ => FinishReason::Other,
-    }
+    from_any(word)
 }
 
 /// The reason as Claude says it.
@@ -109,19 +144,10 @@ pub fn claude_reason(reason: FinishReason) -> &'static str {
     }
 }
 
-/// The reason that a Claude word stands for.
+/// The reason that a Claude word stands for; case does not matter.
 #[must_use]
 pub fn from_claude(word: &str) -> FinishReason {
-    match word {
-        "end_turn" => FinishReason::Stop,
-        "stop_sequence" => FinishReason::StopSequence,
-        "tool_use" => FinishReason::ToolUse,
-        "max_tokens" => FinishReason::Length,
-        "model_context_window_exceeded" => FinishReason::ContextWindow,
-        "refusal" => FinishReason::Refusal,
-        "pause_turn" => FinishReason::Pause,
-        _ => FinishReason::Other,
-    }
+    if word.eq_ignore_ascii_case("refusal") { FinishReason::Refusal } else { from_any(word) }
 }
 
 /// The reason as Gemini says it. Calls are no reason of their own there.
@@ -142,24 +168,7 @@ pub fn gemini_reason(reason: FinishReason) -> &'static str {
 /// The reason that a Gemini word stands for; case does not matter.
 #[must_use]
 pub fn from_gemini(word: &str) -> FinishReason {
-    match word.to_ascii_uppercase().as_str() {
-        "STOP" => FinishReason::Stop,
-        "MAX_TOKENS" => FinishReason::Length,
-        "SAFETY"
-        | "PROHIBITED_CONTENT"
-        | "BLOCKLIST"
-        | "SPII"
-        | "RECITATION"
-        | "LANGUAGE"
-        | "IMAGE_SAFETY"
-        | "IMAGE_PROHIBITED_CONTENT"
-        | "IMAGE_RECITATION"
-        | "MODEL_ARMOR" => FinishReason::Safety,
-        "MALFORMED_FUNCTION_CALL" | "UNEXPECTED_TOOL_CALL" | "TOO_MANY_TOOL_CALLS" => {
-            FinishReason::BadToolCall
-        }
-        _ => FinishReason::Other,
-    }
+    from_any(word)
 }
 
 /// What a reply really ended with, given whether a call of a client's tool went out (B52): calls win over a plain

@@ -226,7 +226,8 @@ wire_struct! {
     pub(super) struct Reply<'a> {
         id: &'a RawValue = "id",
         /// Known, and written by us: no extras.
-        ours: IgnoredAny = "object" | "error",
+        ours: IgnoredAny = "object",
+        error: &'a RawValue = "error",
         created: &'a RawValue = "created",
         model: &'a RawValue = "model",
         choices: List<Choice<'a>> = "choices",

@@ -211,9 +211,11 @@ fn words_for_the_end_that_nobody_knows_are_told() {
 #[test]
 fn a_reply_that_ends_in_an_error_is_none() {
     for client in ["claude", "openai-response", "gemini"] {
-        let steps = vec![Step::Say(vec!["said".to_owned()])];
-        let error = streamed("openai", client, steps, End::Other("error")).unwrap_err();
-        assert!(error.contains("ended the reply with an error"), "{error}");
+        for word in ["error", "network_error"] {
+            let steps = vec![Step::Say(vec!["said".to_owned()])];
+            let error = streamed("openai", client, steps, End::Other(word)).unwrap_err();
+            assert!(error.contains("ended the reply with an error"), "{error}");
+        }
         let mut reply = reply("openai", "{}", "error");
         let error = whole("openai", client, &reply).unwrap_err();
         assert!(error.contains("ended the reply with an error"), "{error}");
@@ -221,6 +223,11 @@ fn a_reply_that_ends_in_an_error_is_none() {
         reply["choices"][0]["error"] = json!({"code": 502, "message": "needle died"});
         let error = whole("openai", client, &reply).unwrap_err();
         assert!(error.ends_with("ended the reply with an error: needle died"), "{error}");
+        // Also around its choice.
+        reply["choices"][0]["error"] = Value::Null;
+        reply["error"] = json!({"code": 429, "message": "needle is tired"});
+        let error = whole("openai", client, &reply).unwrap_err();
+        assert!(error.ends_with("ended the reply with an error: needle is tired"), "{error}");
         let mut chunk = json!({"id": "c", "model": "m", "choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": "error"}]});
         chunk["choices"][0]["error"] = json!({"message": "needle died"});
         let error = piped("openai", client, format!("data: {chunk}\n\n").as_bytes()).unwrap_err();

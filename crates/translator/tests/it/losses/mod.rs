@@ -13,6 +13,7 @@ mod requests;
 mod table;
 mod unread;
 mod variants;
+mod words;
 
 use bytes::Bytes;
 use cliproxy_core::{ClientFormat, ProviderFormat};

@@ -31,7 +31,8 @@ pub(in super::super) fn decode(body: &[u8]) -> Result<Response<'_>, CodecError> 
         .enumerate()
         .map(|(place, choice)| {
             used = used.or_else(|| choice.usage.map(usage::decode));
-            candidate(choice, place).map_err(|error| wire::at(&format!("choices[{place}]"), &error))
+            candidate(choice, place, wire.error)
+                .map_err(|error| wire::at(&format!("choices[{place}]"), &error))
         })
         .collect::<Result<_, _>>()?;
     Ok(Response {
@@ -51,8 +52,13 @@ fn text_of(raw: Option<&RawValue>) -> Cow<'_, str> {
     wire::plain(raw.and_then(Text::from_raw))
 }
 
-fn candidate(choice: wire::Choice<'_>, place: usize) -> Result<Candidate<'_>, CodecError> {
+fn candidate<'a>(
+    choice: wire::Choice<'a>,
+    place: usize,
+    around: Option<&RawValue>,
+) -> Result<Candidate<'a>, CodecError> {
     let mut extras = choice.extras;
+    let word = wire::filled(choice.finish_reason).map(Text::into_decoded);
     let parts = match (choice.message, choice.text.and_then(Text::from_raw)) {
         (Some(mut message), _) => {
             extras.extend(
@@ -68,12 +74,13 @@ fn candidate(choice: wire::Choice<'_>, place: usize) -> Result<Candidate<'_>, Co
         }
         // A legacy completion.
         (None, Some(text)) => vec![Part::text(text)],
+        // A filter says that it was at work, and nothing else.
+        (None, None) if word.is_some() => Vec::new(),
         (None, None) => return Err(wire::wrong("message", "missing")),
     };
     // An empty text says nothing, unless something hangs on it.
     let mut parts: Vec<_> = parts.into_iter().filter(|part| !is_nothing(part)).collect();
-    let word = wire::filled(choice.finish_reason).map(Text::into_decoded);
-    if let Some(error) = word.as_deref().and_then(|word| finish::failure(word, &extras)) {
+    if let Some(error) = word.as_deref().and_then(|word| finish::failure(word, &extras, around)) {
         return Err(error);
     }
     args::settle(&mut parts, word.as_deref().map(finish::from_chat).is_none_or(finish::is_whole))?;

@@ -77,7 +77,7 @@ impl Choice {
         }
         if let Some(word) = wire::filled(wire.finish_reason) {
             let word = word.into_decoded();
-            finish::failure(&word, &wire.extras).map_or(Ok(()), Err)?;
+            finish::failure(&word, &wire.extras, None).map_or(Ok(()), Err)?;
             self.finish(Some(word), next, sink)?;
         }
         Ok(())

@@ -346,7 +346,6 @@ impl Decoder {
         // The vendor's words are Claude's in upper case. Source: providers-b.md 1.5.8 "stop-reason case".
         let native = self.stop.take().map(|word| word.to_ascii_lowercase());
         let reason = match native.as_deref() {
-            Some("content_filtered") => FinishReason::Safety,
             Some("unknown") | None => FinishReason::Stop,
             Some(word) => from_claude(word),
         };
