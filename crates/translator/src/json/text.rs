@@ -59,12 +59,16 @@ impl<'a> Text<'a> {
     }
 
     /// The characters of a text that is JSON itself. Half a surrogate pair, which is no character, stays an escape: in a
-    /// string of that JSON it means the same.
+    /// string of that JSON it means the same. Behind a backslash, where it is no JSON, it would make JSON of it.
     #[must_use]
     pub fn as_json(&self) -> Cow<'_, str> {
         match &self.0 {
             Repr::Plain(text) => Cow::Borrowed(text),
             Repr::Escaped(body) => Cow::Owned(unescape_with(body, |out, half| {
+                let backslashes = out.len() - out.trim_end_matches('\\').len();
+                if backslashes % 2 == 1 {
+                    return out.push(char::REPLACEMENT_CHARACTER);
+                }
                 out.push_str("\\u");
                 out.push_str(half);
             })),
@@ -366,6 +370,24 @@ mod tests {
             assert_eq!(Text::from_raw(raw).unwrap().char_count(), expected.chars().count(), "{json}");
         }
         assert_eq!(text(r#""x\ud800y""#), "x\u{fffd}y");
+    }
+
+    #[test]
+    fn half_a_pair_stays_an_escape_of_inner_json_and_makes_none_of_what_is_none() {
+        for (json, expected) in [
+            (r#""{\"a\":\"\ud800\"}""#, r#"{"a":"\ud800"}"#),
+            (r#""{\"a\":\"\\\\\ud800\"}""#, r#"{"a":"\\\ud800"}"#),
+            (r#""{\"a\":\"\\\ud800\"}""#, "{\"a\":\"\\\u{fffd}\"}"),
+            (r#""{\"a\":\"\\\\\\\ud800\ud800\"}""#, "{\"a\":\"\\\\\\\u{fffd}\\ud800\"}"),
+        ] {
+            let raw: &RawValue = serde_json::from_str(json).unwrap();
+            let text = Text::from_raw(raw).unwrap();
+            let inner = text.as_json();
+            assert_eq!(inner, expected, "{json}");
+            let decoded = text.decoded();
+            let is_json = |text: &str| serde_json::from_str::<&RawValue>(text).is_ok();
+            assert_eq!(is_json(&inner), is_json(&decoded), "{json}");
+        }
     }
 
     #[test]
