@@ -2,10 +2,11 @@
 //! Source: translation.md B4, B17, B19, E196 to E208.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::args;
 use super::ids::generated_id;
+use super::pairing::Pairing;
 use crate::json::Text;
 use crate::model::{PartKind, ToolCall, ToolResult, Turn};
 
@@ -21,28 +22,37 @@ pub fn is_derived(id: &Text<'_>) -> bool {
     }
 }
 
-/// A call that waits for its result.
-struct Pending {
+/// A call of the conversation.
+struct Called {
     id: String,
     name: String,
-    answered: bool,
+}
+
+/// The calls so far.
+#[derive(Default)]
+struct Calls {
+    all: Vec<Called>,
+    pairing: Pairing<'static>,
+    /// Those that may wait for a result without an id: by tool, and all.
+    by_name: HashMap<String, VecDeque<usize>>,
+    waiting: VecDeque<usize>,
 }
 
 /// Gives every call and every result an id, and every result the name of its tool. The same conversation always gets
 /// the same ids, and a grown one keeps those it had.
 pub fn complete(turns: &mut [Turn<'_>]) {
     let claimed = claimed(turns);
-    let mut pending: Vec<Pending> = Vec::new();
+    let mut calls = Calls::default();
     for (turn_index, turn) in turns.iter_mut().enumerate() {
+        calls.pairing.begin(turn.role);
         for (part_index, part) in turn.parts.iter_mut().enumerate() {
             let place = [turn_index.to_string(), part_index.to_string()];
             match &mut part.kind {
                 PartKind::ToolCall(call) => {
                     name_call(call, &place);
-                    let id = call.id.decoded().into_owned();
-                    pending.push(Pending { id, name: call.name.clone().into_owned(), answered: false });
+                    calls.push(call, &claimed);
                 }
-                PartKind::ToolResult(result) => answer(result, &place, &mut pending, &claimed),
+                PartKind::ToolResult(result) => answer(result, &place, &mut calls),
                 _ => {}
             }
         }
@@ -68,27 +78,19 @@ fn name_call(call: &mut ToolCall<'_>, [turn, part]: &[String; 2]) {
     }
 }
 
-fn answer(
-    result: &mut ToolResult<'_>,
-    [turn, part]: &[String; 2],
-    pending: &mut [Pending],
-    claimed: &HashSet<String>,
-) {
-    let call = match result.call_id.is_empty() {
-        false => {
-            let id = result.call_id.decoded();
-            pending.iter_mut().rev().find(|call| !call.answered && call.id == *id)
-        }
-        true => waiting(result.name.as_deref(), pending, claimed).and_then(|index| pending.get_mut(index)),
+fn answer(result: &mut ToolResult<'_>, [turn, part]: &[String; 2], calls: &mut Calls) {
+    let index = match result.call_id.is_empty() {
+        false => calls.pairing.of_id(&result.call_id.decoded()),
+        true => calls.without_id(result.name.as_deref()),
     };
-    let Some(call) = call else {
+    let Some((index, call)) = index.and_then(|index| calls.all.get(index).map(|call| (index, call))) else {
         if result.call_id.is_empty() {
             let name = result.name.as_deref().unwrap_or_default();
             result.call_id = Text::plain(generated_id(DERIVED, &["result", turn, part, name]));
         }
         return;
     };
-    call.answered = true;
+    calls.pairing.answer(index);
     if result.call_id.is_empty() {
         result.call_id = Text::plain(call.id.clone());
     }
@@ -97,9 +99,28 @@ fn answer(
     }
 }
 
-/// The first call without an answer: of the same name if there is one (E205), else of any.
-fn waiting(name: Option<&str>, pending: &[Pending], claimed: &HashSet<String>) -> Option<usize> {
-    let free = |call: &Pending| !call.answered && !claimed.contains(&call.id);
-    let named = name.and_then(|name| pending.iter().position(|call| free(call) && call.name == name));
-    named.or_else(|| pending.iter().position(free))
+impl Calls {
+    fn push(&mut self, call: &ToolCall<'_>, claimed: &HashSet<String>) {
+        let id = call.id.decoded().into_owned();
+        let (index, name) = (self.all.len(), call.name.clone().into_owned());
+        self.pairing.call(Cow::Owned(id.clone()));
+        if !claimed.contains(&id) {
+            self.by_name.entry(name.clone()).or_default().push_back(index);
+            self.waiting.push_back(index);
+        }
+        self.all.push(Called { id, name });
+    }
+
+    /// The first call without an answer: of the same name if there is one (E205), else of any.
+    fn without_id(&mut self, name: Option<&str>) -> Option<usize> {
+        let named = name.and_then(|name| self.by_name.get_mut(name));
+        named
+            .and_then(|named| first_open(named, &self.pairing))
+            .or_else(|| first_open(&mut self.waiting, &self.pairing))
+    }
+}
+
+fn first_open(calls: &mut VecDeque<usize>, pairing: &Pairing<'_>) -> Option<usize> {
+    while calls.pop_front_if(|call| pairing.is_answered(*call)).is_some() {}
+    calls.front().copied()
 }

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 /// How ids go over the wire. Ids that are fine as they are are not in it.
 #[derive(Clone, Debug, Default)]
 pub struct IdMap {
-    /// By id: those of its uses that go out under another name.
+    /// By id: those of its uses that go out under another name, in their order.
     wire: HashMap<String, Vec<(u32, String)>>,
 }
 
@@ -22,9 +22,17 @@ impl IdMap {
     /// The id to send for one of the calls that have the same id, and for its result.
     #[must_use]
     pub fn of_use<'m>(&'m self, id: &'m str, nth: u32) -> Cow<'m, str> {
-        let uses = self.wire.get(id).into_iter().flatten();
-        let found = uses.into_iter().find(|(known, _)| *known == nth);
+        let found = self.wire.get(id).and_then(|uses| {
+            let at = uses.binary_search_by_key(&nth, |(known, _)| *known).ok()?;
+            uses.get(at)
+        });
         found.map_or_else(|| clean(id), |(_, wire)| Cow::Borrowed(wire.as_str()))
+    }
+
+    fn insert(&mut self, id: &str, nth: u32, wire: String) {
+        let uses = self.wire.entry(id.to_owned()).or_default();
+        let at = uses.partition_point(|(known, _)| *known < nth);
+        uses.insert(at, (nth, wire));
     }
 
     /// Whether every id goes over unchanged.
@@ -60,7 +68,7 @@ pub fn claude_uses<'i>(uses: impl IntoIterator<Item = (&'i str, u32)>) -> IdMap 
             taken.insert(Cow::Owned(wire.clone()));
             wire
         };
-        map.wire.entry(id.to_owned()).or_default().push((nth, wire));
+        map.insert(id, nth, wire);
     }
     map
 }

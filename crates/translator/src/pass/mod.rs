@@ -16,6 +16,7 @@ pub mod identity;
 pub mod ids;
 pub mod media;
 pub mod names;
+mod pairing;
 pub(crate) mod portable;
 pub mod reasoning;
 pub mod recall;

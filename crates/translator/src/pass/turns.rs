@@ -3,7 +3,6 @@
 //! Source: translation.md B12–B16, B23, B25–B27b.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use serde_json::value::RawValue;
 
@@ -11,6 +10,7 @@ use crate::json::{Text, Writer};
 use crate::loss::{Loss, loss};
 use crate::model::{CacheMark, Part, PartKind, Request, Role, ToolCall, ToolResult, Turn};
 use crate::pass::ids::{IdMap, claude_uses};
+use crate::pass::pairing::Pairing;
 
 mod merge;
 mod policy;
@@ -181,8 +181,6 @@ struct Source<'r> {
 struct Answer<'r> {
     call: &'r ToolCall<'r>,
     used: CallUse<'r>,
-    /// Which calls were made together with it.
-    batch: usize,
     result: Option<OutPart<'r>>,
 }
 
@@ -196,12 +194,10 @@ fn pair_results<'r>(
     losses: &mut Vec<Loss>,
 ) -> (Vec<Source<'r>>, Vec<Answer<'r>>) {
     let mut answers: Vec<Answer<'r>> = Vec::new();
-    let mut uses: HashMap<Cow<'r, str>, Vec<usize>> = HashMap::new();
+    let mut pairing = Pairing::default();
     let mut sources = Vec::with_capacity(turns.len());
-    // Where the calls begin that were made last, and whether more of them may come.
-    let (mut batch, mut calling) = (0, false);
     for turn in turns {
-        calling &= !matches!(turn.role, Role::User | Role::Tool);
+        pairing.begin(turn.role);
         let mut source =
             Source { turn, parts: Vec::with_capacity(turn.parts.len()), calls: Vec::new(), answered: false };
         let mut last: Option<Option<usize>> = None;
@@ -209,24 +205,23 @@ fn pair_results<'r>(
             let Some(mut out) = keep(turn.role, part) else { continue };
             match &part.kind {
                 PartKind::ToolCall(call) => {
-                    if !std::mem::replace(&mut calling, true) {
-                        batch = answers.len();
-                    }
-                    let uses = uses.entry(call.id.decoded()).or_default();
-                    let used = CallUse { id: &call.id, nth: u32::try_from(uses.len()).unwrap_or(u32::MAX) };
-                    uses.push(answers.len());
+                    let used = CallUse { id: &call.id, nth: pairing.call(call.id.decoded()) };
                     out = out.of_call(used);
                     source.calls.push(answers.len());
-                    answers.push(Answer { call, used, batch, result: None });
+                    answers.push(Answer { call, used, result: None });
                 }
                 PartKind::ToolResult(result) => {
-                    let index = call_of(result, &uses, &answers, batch);
+                    let index = match result.call_id.is_empty() {
+                        true => pairing.next(),
+                        false => pairing.of_id(&result.call_id.decoded()),
+                    };
                     let Some((index, answer)) =
                         index.and_then(|index| answers.get_mut(index).map(|answer| (index, answer)))
                     else {
                         loss(losses, "tool_result", "no call in the conversation has its id");
                         continue;
                     };
+                    pairing.answer(index);
                     if answer.result.replace(out.of_call(answer.used)).is_some() {
                         loss(losses, "tool_result", "a later one answers the same call");
                     }
@@ -252,26 +247,6 @@ fn pair_results<'r>(
         sources.push(source);
     }
     (sources, answers)
-}
-
-fn call_of(
-    result: &ToolResult<'_>,
-    uses: &HashMap<Cow<'_, str>, Vec<usize>>,
-    answers: &[Answer<'_>],
-    batch: usize,
-) -> Option<usize> {
-    if result.call_id.is_empty() {
-        let mut open = answers.iter().enumerate().filter(|(_, answer)| answer.result.is_none());
-        let first = open.clone().next();
-        return open.find(|(at, _)| *at >= batch).or(first).map(|(at, _)| at);
-    }
-    let uses = uses.get(&*result.call_id.decoded())?;
-    let last = *uses.last()?;
-    let together = answers.get(last).map(|answer| answer.batch);
-    let mut open = uses.iter().rev().copied().take_while(|index| {
-        answers.get(*index).is_some_and(|answer| Some(answer.batch) == together && answer.result.is_none())
-    });
-    Some(open.by_ref().last().unwrap_or(last))
 }
 
 struct Assembly<'r, 'p> {

@@ -27,6 +27,7 @@ mod grid;
 mod kiro;
 mod lenient;
 mod losses;
+mod many;
 mod official;
 mod passes;
 mod payload;

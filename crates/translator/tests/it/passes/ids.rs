@@ -4,8 +4,10 @@ use std::borrow::Cow;
 
 use cliproxy_translator::json::Text;
 use cliproxy_translator::model::{
-    Args, FunctionTool, Identity, Part, PartKind, Reasoning, Request, Role, Tool, ToolCall, ToolChoice, Turn,
+    Args, FunctionTool, Identity, Part, PartKind, Reasoning, Request, Role, Tool, ToolCall, ToolChoice,
+    ToolResult, Turn,
 };
+use cliproxy_translator::pass::call_ids::complete;
 use cliproxy_translator::pass::identity::derive_user_id;
 use cliproxy_translator::pass::ids::{claude_ids, claude_uses, generated_id};
 use cliproxy_translator::pass::names::{openai_names, restore_case, shorten_for_openai};
@@ -47,6 +49,51 @@ fn an_id_that_is_used_again_is_another_for_claude_and_stays_so() {
             assert_eq!(before.of_use(id, *nth), map.of_use(id, *nth), "{id} after {known}");
         }
     }
+}
+
+#[test]
+fn results_of_calls_with_one_id_have_the_names_of_their_tools_in_their_order() {
+    let call = |id: &'static str, name: &'static str| {
+        Part::new(PartKind::ToolCall(ToolCall {
+            id: id.into(),
+            name: name.into(),
+            namespace: None,
+            args: Args::Encoded("{}".into()),
+        }))
+    };
+    let results = |ids: &[&'static str]| {
+        let result = |id: &&'static str| {
+            let call_id = Text::plain(*id);
+            let content = vec![Part::text("r")];
+            Part::new(PartKind::ToolResult(ToolResult {
+                call_id,
+                name: None,
+                content,
+                is_error: None,
+                raw: None,
+            }))
+        };
+        Turn::new(Role::User, ids.iter().map(result).collect())
+    };
+    let mut turns = vec![
+        Turn::new(Role::Assistant, vec![call("c", "early")]),
+        Turn::new(Role::User, vec![Part::text("never mind")]),
+        Turn::new(Role::Assistant, vec![call("c", "f"), call("c", "g"), call("d", "h")]),
+        results(&["c", "d", "c"]),
+        Turn::new(Role::Assistant, vec![call("c", "i"), call("c", "j")]),
+        results(&["c", "c", "c"]),
+    ];
+    complete(&mut turns);
+    let names: Vec<_> = turns
+        .iter()
+        .flat_map(|turn| &turn.parts)
+        .filter_map(|part| match &part.kind {
+            PartKind::ToolResult(result) => result.name.as_deref(),
+            _ => None,
+        })
+        .collect();
+    // What a call of an earlier time never got is no later one's; a result beyond the calls is the last one's.
+    assert_eq!(names, ["f", "h", "g", "i", "j", "j"]);
 }
 
 #[test]

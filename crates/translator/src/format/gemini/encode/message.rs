@@ -1,6 +1,7 @@
 //! Contents. Source: translation.md B12, B18 to B21, B24, B31, B35.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 
 use super::bind::{Bound, bind};
 use super::part::{self, STORED};
@@ -21,7 +22,7 @@ pub(super) fn write_all(w: &mut Writer, target: &Target<'_>, turns: &[Content<'_
     if turns.first().is_some_and(|first| first.role == Role::Assistant) {
         w.raw(&neutral_content());
     }
-    let mut calls = Vec::new();
+    let mut calls = VecDeque::new();
     for content in turns {
         write_content(w, target, content, &mut calls);
     }
@@ -35,7 +36,7 @@ fn write_content<'c>(
     w: &mut Writer,
     target: &Target<'_>,
     content: &Content<'c, '_>,
-    called: &mut Vec<Called<'c>>,
+    called: &mut VecDeque<Called<'c>>,
 ) {
     w.begin_object();
     w.field_string("role", if content.role == Role::Assistant { "model" } else { "user" });
@@ -51,7 +52,7 @@ fn write_content<'c>(
                 if first {
                     called.clear();
                 }
-                called.push((call.id.decoded(), &call.name));
+                called.push_back((call.id.decoded(), &call.name));
                 write_call(w, target, bound, call, std::mem::take(&mut first));
             }
             PartKind::ToolResult(result) => {
@@ -160,13 +161,13 @@ fn takes_media_in_results(model: &str) -> bool {
 
 /// The name of the tool: its own, or that of the call with its id; an id stands in for one that nobody knows. Results
 /// come in the order of their calls. Source: translation.md B19, E465, E466.
-fn name_of<'r>(result: &'r ToolResult<'_>, called: &mut Vec<Called<'r>>) -> Cow<'r, str> {
+fn name_of<'r>(result: &'r ToolResult<'_>, called: &mut VecDeque<Called<'r>>) -> Cow<'r, str> {
     let id = result.call_id.decoded();
     let at = match id.is_empty() {
         true => (!called.is_empty()).then_some(0),
         false => called.iter().position(|(known, _)| *known == id),
     };
-    let call = at.map(|at| called.remove(at).1);
+    let call = at.and_then(|at| called.remove(at)).map(|(_, name)| name);
     if let Some(name) = result.name.as_deref().filter(|name| !name.is_empty()).or(call) {
         return Cow::Borrowed(name);
     }

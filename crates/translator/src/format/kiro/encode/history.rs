@@ -2,6 +2,7 @@
 //! E680); providers-b.md 1.5.3, 1.5.5.
 
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 use super::super::search::in_words;
 use super::media::{Image, Shown, shown_part};
@@ -81,7 +82,8 @@ impl<'c> Conversation<'c> {
             None => {
                 let mut user = Message::default();
                 // Its calls have to be answered, as the next turn is not the client's own (B16).
-                for id in open {
+                let calls = history.iter().flat_map(|message| &message.calls).map(|(id, _)| id);
+                for id in calls.filter(|id| open.contains(id)).cloned() {
                     loss(losses, "tool_call", "it has no result: an error result stands in");
                     user.results.push(Answer { id, texts: vec![Text::plain(NO_OUTPUT)], failed: true });
                 }
@@ -141,7 +143,9 @@ impl<'c> Conversation<'c> {
 struct Builder<'c> {
     history: Vec<Message<'c>>,
     /// The calls that no result answered yet.
-    open: Vec<Id<'c>>,
+    open: HashSet<Id<'c>>,
+    /// How many calls each id has.
+    uses: HashMap<Cow<'c, str>, u32>,
     /// The searches that are told in two parts.
     pairs: Pairs,
     /// Results of searches that wait for those of the calls beside them: all stand in one message.
@@ -161,19 +165,21 @@ impl<'c> Builder<'c> {
     }
 
     fn call(&mut self, id: Id<'c>, call: &'c ToolCall<'c>) {
-        self.open.push(id.clone());
+        self.open.insert(id.clone());
+        *self.uses.entry(id.0.clone()).or_default() += 1;
         self.message(true).calls.push((id, Call::Tool(call)));
     }
 
     /// A search that ran before is a call and its result, as the model saw it. One without a result never ran.
     fn search(&mut self, part: &ServerPart<'_>) {
         let Some(search) = self.pairs.take(part) else { return };
-        let id = search.id.clone().unwrap_or_else(|| generated_id("ws_", &[part.raw.get()]));
+        let id: Cow<'c, str> =
+            Cow::Owned(search.id.clone().unwrap_or_else(|| generated_id("ws_", &[part.raw.get()])));
         let texts = vec![Text::plain(in_words(&search))];
-        let calls = self.history.iter().flat_map(|message| &message.calls);
         // A search that looked for the same has the same derived id.
-        let nth = calls.filter(|((known, _), _)| *known == id).count();
-        let id: Id<'c> = (Cow::Owned(id), u32::try_from(nth).unwrap_or(u32::MAX));
+        let uses = self.uses.entry(id.clone()).or_default();
+        let id: Id<'c> = (id, *uses);
+        *uses += 1;
         let answer = Answer { id: id.clone(), texts, failed: search.failure.is_some() };
         self.message(true).calls.push((id, Call::Search(search.query)));
         if self.open.is_empty() {
@@ -184,7 +190,7 @@ impl<'c> Builder<'c> {
     }
 
     fn result(&mut self, id: Id<'c>, result: &'c ToolResult<'c>) {
-        self.open.retain(|open| *open != id);
+        self.open.remove(&id);
         let mut texts = Vec::new();
         texts.extend(result.raw.as_ref().map(|raw| Text::plain(raw.get())));
         let user = self.message(false);
