@@ -2,23 +2,23 @@
 
 use wide::u8x16;
 
-/// Some names of members, eight at most.
+/// Some names of members.
 ///
 /// Quotes inside texts are escaped: what stands between two bare quotes is a whole string, a name or a value.
 #[derive(Debug)]
 pub(crate) struct Names<const N: usize> {
     names: [&'static str; N],
-    /// Which of the names begin with a byte, one bit each.
-    beginnings: [u8; 256],
+    /// What they begin with.
+    beginnings: [u8; N],
 }
 
 impl<const N: usize> Names<N> {
     #[expect(clippy::indexing_slicing, reason = "for constants: what is out of bounds does not compile")]
     pub(crate) const fn new(names: [&'static str; N]) -> Self {
-        let mut beginnings = [0; 256];
+        let mut beginnings = [0; N];
         let mut which = 0;
         while which < N {
-            beginnings[names[which].as_bytes()[0] as usize] |= 1 << which;
+            beginnings[which] = names[which].as_bytes()[0];
             which += 1;
         }
         Self { names, beginnings }
@@ -26,34 +26,37 @@ impl<const N: usize> Names<N> {
 
     /// Hands over each place where one of the names stands in quotes: which one, and everything behind it.
     pub(crate) fn each<'d>(&self, data: &'d [u8], mut found: impl FnMut(usize, &'d [u8])) {
-        let (blocks, rest) = data.as_chunks::<16>();
-        for (index, block) in blocks.iter().enumerate() {
-            let mut quotes = u8x16::new(*block).simd_eq(u8x16::splat(b'"')).to_bitmask();
-            while quotes != 0 {
-                let at = index * 16 + quotes.trailing_zeros() as usize;
-                quotes &= quotes - 1;
-                self.look(data, at + 1, &mut found);
+        let (blocks, _) = data.as_chunks::<16>();
+        let (shifted, _) = data.get(1..).unwrap_or_default().as_chunks::<16>();
+        // A chunk has dozens of quotes. What is behind them is looked at sixteen at a time, too: few names begin so.
+        for (index, (block, behind)) in blocks.iter().zip(shifted).enumerate() {
+            let behind = u8x16::new(*behind);
+            let begins = self
+                .beginnings
+                .iter()
+                .fold(u8x16::ZERO, |any, &byte| any | behind.simd_eq(u8x16::splat(byte)));
+            let mut places = (u8x16::new(*block).simd_eq(u8x16::splat(b'"')) & begins).to_bitmask();
+            while places != 0 {
+                self.look(data, index * 16 + places.trailing_zeros() as usize + 1, &mut found);
+                places &= places - 1;
             }
         }
-        let tail = blocks.len() * 16;
+        let tail = shifted.len() * 16;
+        let rest = data.get(tail..).unwrap_or_default();
         for (at, _) in rest.iter().enumerate().filter(|(_, byte)| **byte == b'"') {
             self.look(data, tail + at + 1, &mut found);
         }
     }
 
     /// Whether a name begins at a place, behind a quote.
-    #[inline]
     fn look<'d>(&self, data: &'d [u8], at: usize, found: &mut impl FnMut(usize, &'d [u8])) {
-        let Some((first, _)) = data.get(at..).and_then(|rest| rest.split_first()) else { return };
-        let mut may_be = self.beginnings.get(usize::from(*first)).copied().unwrap_or(0);
-        while may_be != 0 {
-            let which = may_be.trailing_zeros() as usize;
-            may_be &= may_be - 1;
-            let behind = self.names.get(which).and_then(|name| {
-                let rest = data.get(at..)?.strip_prefix(name.as_bytes())?;
-                rest.strip_prefix(b"\"")
-            });
-            if let Some(behind) = behind {
+        let rest = data.get(at..).unwrap_or_default();
+        let Some(first) = rest.first() else { return };
+        for (which, (name, begins)) in self.names.iter().zip(&self.beginnings).enumerate() {
+            if begins == first
+                && let Some(behind) =
+                    rest.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"\""))
+            {
                 found(which, behind);
             }
         }
