@@ -95,3 +95,28 @@ fn searches_that_ran_before_under_one_id() {
     let body = json!({"model": "m", "input": input, "tools": [{"type": "web_search"}]});
     assert_eq!(count("openai-response", "kiro", &body, "toolUseId"), 2 * BODY);
 }
+
+#[test]
+fn searches_that_are_not_claude_s() {
+    let blocks = |at: usize| {
+        let page = json!({"type": "web_search_result", "url": "u", "title": "t", "encrypted_content": ""});
+        [
+            json!({"type": "server_tool_use", "id": format!("s{at}"), "name": "web_search", "input": {"query": "q"}}),
+            json!({"type": "web_search_tool_result", "tool_use_id": format!("s{at}"), "content": [page]}),
+        ]
+    };
+    let said: Vec<_> = (0..BODY / 2).flat_map(blocks).chain([json!({"type": "text", "text": "a"})]).collect();
+    let body = json!({"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "q"},
+        {"role": "assistant", "content": said}, {"role": "user", "content": "q"}]});
+    assert_eq!(count("claude", "claude", &body, "web_search"), 0);
+}
+
+#[test]
+fn images_behind_one_result() {
+    let image = json!({"inlineData": {"mimeType": "image/png", "data": "AAAA"}});
+    let mut told = vec![json!({"functionResponse": {"name": "f", "response": {"output": "r"}}})];
+    told.extend((0..BODY).flat_map(|_| [json!({"text": "t"}), image.clone()]));
+    let body = json!({"contents": [{"role": "user", "parts": [{"text": "q"}]},
+        {"role": "model", "parts": [{"functionCall": {"name": "f", "args": {}}}]}, {"role": "user", "parts": told}]});
+    assert_eq!(count("gemini", "antigravity", &body, "image/png"), BODY);
+}

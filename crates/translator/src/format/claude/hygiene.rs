@@ -2,6 +2,7 @@
 //! Source: providers-a.md 2.4, "body hygiene".
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use serde_json::value::RawValue;
 
@@ -379,11 +380,11 @@ fn blocks(
 }
 
 /// The ids of searches that did not run at Claude: it refuses results that it did not encrypt.
-fn foreign_searches(list: &str, items: &[&RawValue]) -> Vec<String> {
+fn foreign_searches(list: &str, items: &[&RawValue]) -> HashSet<String> {
+    let mut ids = HashSet::new();
     if !FOUND.is_in(list.as_bytes()) {
-        return Vec::new();
+        return ids;
     }
-    let mut ids = Vec::new();
     for item in items {
         let Ok(block) = TopLevel::scan(item.get().as_bytes()) else { continue };
         if block.string("type").ok().flatten().as_deref() != Some("web_search_tool_result") {

@@ -13,13 +13,18 @@ pub(super) fn attached<'r>(request: &Request<'r>) -> Option<Request<'r>> {
         let parts = std::mem::take(&mut turn.parts);
         let first = parts.iter().position(is_result);
         let mut ahead = Vec::new();
+        // The place of the latest result.
+        let mut latest = None;
         for (at, part) in parts.into_iter().enumerate() {
             match turn.parts.last_mut().and_then(result_of) {
-                _ if !is_inline(&part) => turn.parts.push(part),
+                _ if !is_inline(&part) => {
+                    latest = is_result(&part).then_some(turn.parts.len()).or(latest);
+                    turn.parts.push(part);
+                }
                 Some(result) => result.content.push(part),
                 // Only what is right in front of the first result, or behind another part, has none before it.
                 None if first.is_some_and(|first| at < first) => ahead.push(part),
-                None => match turn.parts.iter_mut().rev().find_map(result_of) {
+                None => match latest.and_then(|latest| turn.parts.get_mut(latest)).and_then(result_of) {
                     Some(result) => result.content.push(part),
                     None => turn.parts.push(part),
                 },
