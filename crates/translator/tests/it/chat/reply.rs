@@ -216,6 +216,8 @@ fn failures_with_a_good_status_are_failures() {
         (r#"{"base_resp":{"status_code":1004,"status_msg":"login fail"}}"#, "login fail"),
         (r#"{"id":"x"}"#, "no choices"),
         (r#"{"choices":[{"index":0}]}"#, "message: missing"),
+        (r#"{"choices":[{"index":0,"finish_reason":"tool_calls"}]}"#, "message: missing"),
+        (r#"{"choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":"stop"}]}"#, "message: missing"),
     ] {
         let error = codec().decode_reply(body.as_bytes(), &context()).unwrap_err();
         assert!(error.to_string().contains(says), "{error}: {body}");

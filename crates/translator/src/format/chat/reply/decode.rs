@@ -74,8 +74,14 @@ fn candidate<'a>(
         }
         // A legacy completion.
         (None, Some(text)) => vec![Part::text(text)],
-        // A filter says that it was at work, and nothing else.
-        (None, None) if word.is_some() => Vec::new(),
+        // A filter says that it was at work, and nothing else. Where calls are announced, or a piece of a stream came,
+        // there is more.
+        (None, None)
+            if word.as_deref().is_some_and(|word| finish::from_chat(word) != FinishReason::ToolUse)
+                && !extras.iter().any(|(key, _)| key == "delta") =>
+        {
+            Vec::new()
+        }
         (None, None) => return Err(wire::wrong("message", "missing")),
     };
     // An empty text says nothing, unless something hangs on it.

@@ -30,11 +30,18 @@ impl Odd {
         let Some((_, held)) = self.calls.get_mut(at) else { return false };
         match held {
             Some(held) => text.push_onto(held),
-            None if text.decoded().trim_start().starts_with('{') => {
-                self.calls.swap_remove(at);
-                return false;
+            None => {
+                match text.decoded().trim_start().as_bytes().first() {
+                    Some(b'{') => {
+                        self.calls.swap_remove(at);
+                        return false;
+                    }
+                    // Blanks in front of what comes say nothing.
+                    None => return true,
+                    Some(_) => {}
+                }
+                *held = Some(text.reborrow().into_owned());
             }
-            None => *held = Some(text.reborrow().into_owned()),
         }
         self.held += text.size_hint();
         true
