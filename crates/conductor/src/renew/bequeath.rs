@@ -188,6 +188,8 @@ impl Inner {
                     }
                     Bequest::Waiting(heir, error) => tell_waiting(&other, heir.as_deref(), &error, is_last),
                 }
+                // The file has another login by now, which is renewed like any other, however long this takes.
+                lease = None;
                 if is_last {
                     return;
                 }
@@ -266,9 +268,12 @@ impl Inner {
 fn claim(heir: &Credential, live: &Credential) -> Option<(bool, u64)> {
     let (theirs, ours) = (Lineage::of(heir.document())?, Lineage::of(live.document())?);
     let has_it = theirs.token() == ours.token();
+    // A file that was renamed is of the line that is renewed. What is of a former one was there before somebody logged in
+    // anew, perhaps with another account, and its number says nothing here.
+    let is_older = theirs.place().0 == ours.place().0 && theirs.is_spent_by(&ours);
     let is_heir = heir.provider() == live.provider()
         && matches!(heir.origin(), Origin::Store(_))
-        && (has_it || theirs.is_spent_by(&ours));
+        && (has_it || is_older);
     is_heir.then(|| (!heir.settings().disabled, if has_it { u64::MAX } else { theirs.place().1 }))
 }
 

@@ -18,12 +18,14 @@ fn has(store: &MemoryStore, id: &str) -> Option<String> {
     store.text(id, "refresh_token")
 }
 
+/// The hash by which a note names the token of this number.
+fn hash(token: u32) -> String {
+    let document = account("x", &json!({"refresh_token": format!("refresh-{token}")}).to_string());
+    Lineage::of(document.document()).unwrap().token().to_owned()
+}
+
 /// The place of what another file has.
 fn copy(store: &MemoryStore, id: &str, token: u32, note: Option<u64>) {
-    let hash = |token: u32| {
-        let document = account("x", &json!({"refresh_token": format!("refresh-{token}")}).to_string());
-        Lineage::of(document.document()).unwrap().token().to_owned()
-    };
     let mut document = json!({"refresh_token": format!("refresh-{token}"), "note": id});
     if let Some(number) = note {
         document["refresh_lineage"] = json!(format!("{}.{number}.{}", hash(1), hash(token)));
@@ -79,6 +81,24 @@ async fn of_several_that_are_used_the_one_that_was_renewed_last_gets_the_tokens(
         assert_eq!(world.executor.refreshes(), 2);
         world.conductor.shutdown().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_from_before_a_login_anew_is_no_heir() {
+    let (before, now) = (hash(90), hash(1));
+    let renamed_login =
+        json!({"refresh_token": "refresh-1", "refresh_lineage": format!("{now}.0.{now}.{before}.5")});
+    let (world, store, _) = stored_world(&renamed_login.to_string());
+    let old = json!({"refresh_token": "refresh-93", "refresh_lineage": format!("{before}.3.{}", hash(93))});
+    renamed(&world, &store, || {
+        store.put(account("a-copy.json", &old.to_string()));
+        store.put(account("new.json", &renamed_login.to_string()));
+    })
+    .await;
+    world.conductor.until_saved(&ID).await.unwrap();
+    let given = ["a-copy.json", "new.json"].map(|id| has(&store, id));
+    assert_eq!(given.each_ref().map(Option::as_deref), [Some("refresh-93"), Some("refresh-2")]);
+    world.conductor.shutdown().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -165,6 +185,19 @@ async fn ousted(reloaded: bool) -> (World, Arc<MemoryStore>, Arc<Provider>) {
         world.conductor.update(Arc::new(other));
     }
     (world, store, provider)
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_file_to_be_writable_keeps_nobody_from_the_login_that_came_instead() {
+    let (world, store, _) = ousted(true).await;
+    sleep(30).await;
+    assert_eq!(has(&store, "b.json").as_deref(), Some("refresh-1"), "it cannot be written");
+    let turn = tokio::time::timeout(Duration::from_secs(1), store.lease(&ID)).await;
+    assert!(turn.is_ok_and(|turn| turn.is_ok()));
+    store.full.store(false, Ordering::SeqCst);
+    sleep(120).await;
+    assert_eq!(has(&store, "b.json").as_deref(), Some("refresh-2"));
+    world.conductor.shutdown().await;
 }
 
 #[tokio::test(start_paused = true)]
