@@ -1,7 +1,6 @@
 //! Tokens that lost their place: their file was renamed in the middle of a renewal, deleted beside a copy, or given to another
 //! login. A file with a spent token of their line is where they belong.
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,7 +67,7 @@ impl Inner {
         // A try to save it is over in a moment; a renewal is not.
         let patience = if entry.renewal.lock().unsaved { PATIENCE } else { Duration::ZERO };
         let Ok(_turn) = tokio::time::timeout(patience, entry.turn.lock()).await else {
-            return match self.heir(&entry.credential()).await {
+            return match self.heirs(&entry.credential()).await.map(|heirs| heirs.into_iter().next()) {
                 Ok(Some(heir)) => Bequest::Waiting(Some(Arc::new(heir)), conflict("it is being renewed")),
                 Ok(None) => Bequest::NoHeir,
                 Err(error) => Bequest::Waiting(None, error),
@@ -79,12 +78,15 @@ impl Inner {
             if !state.unsaved && state.place != Place::Left {
                 return Bequest::NoHeir;
             }
+            if state.place == Place::Own {
+                state.place = Place::Missed;
+            }
             (Estate::new(&entry.credential(), state.base.document()), state.held.take())
         };
         let mut leased = Leased { entry, lease: held };
         let bequest = self.bequeath(&estate, &mut leased.lease).await;
         if matches!(bequest, Bequest::Done(_)) {
-            self.left(entry);
+            self.left(entry, &estate);
         }
         bequest
     }
@@ -111,8 +113,8 @@ impl Inner {
                     credential = heir,
                     "it has the tokens of {credential} now, whose file is gone: it is used from the next SIGHUP on"
                 );
-                self.left(entry);
-                return Ok(None);
+                // Handed in anew meanwhile, it has a file of its own, where the tokens belong as well.
+                return if self.left(entry, &estate) || is_last { Ok(None) } else { Err(AgainLater) };
             }
             Bequest::Waiting(heir, error) => {
                 tell_waiting(&credential, heir.as_deref(), &error, is_last);
@@ -144,14 +146,22 @@ impl Inner {
     }
 
     /// Notes that the tokens of a credential are in the file of another by now. Until it is handed in again it serves from
-    /// memory, and is not renewed: two would spend one token.
-    fn left(&self, entry: &Entry) {
+    /// memory, and is not renewed: two would spend one token. Says whether that is so: nobody waits for a turn to hand it
+    /// in, and then it has a file again, or other tokens.
+    fn left(&self, entry: &Entry, estate: &Estate) -> bool {
         let mut state = entry.renewal.lock();
+        let current = entry.credential();
+        if state.place == Place::Own
+            || current.document().refresh_token() != estate.live.document().refresh_token()
+        {
+            return false;
+        }
         state.unsaved = false;
         state.place = Place::Left;
         state.lost = None;
         drop(state);
         entry.settled.notify_waiters();
+        true
     }
 
     /// Has a task put tokens that nothing else has any more into another file.
@@ -205,30 +215,53 @@ impl Inner {
         estate: &Estate,
         lease: &mut Option<Box<dyn RefreshLease>>,
     ) -> Bequest {
-        let heir = match self.heir(&estate.live).await {
-            Ok(Some(heir)) => heir,
-            Ok(None) => return Bequest::NoHeir,
+        let heirs = match self.heirs(&estate.live).await {
+            Ok(heirs) => heirs,
             Err(error) => return Bequest::Waiting(None, error),
         };
-        match self.inherit(estate, &heir, lease).await {
-            Ok(heir) => {
-                if let Some(known) = self.entry(heir.id()) {
-                    self.update(&Arc::new(known.credential().with_document(heir.document().clone())));
-                }
-                Bequest::Done(Arc::new(heir))
+        let mut unwritten = None;
+        for heir in heirs {
+            // Whoever waits for the turn at it must not spend what it has, should he come before us.
+            if let Err(error) = self.mark(&heir, &estate.live).await {
+                // What cannot be written keeps no other file from having them.
+                unwritten.get_or_insert((heir, error));
+                continue;
             }
-            Err(error) => Bequest::Waiting(Some(Arc::new(heir)), error),
+            return match self.inherit(estate, &heir, lease).await {
+                Ok(heir) => {
+                    if let Some(known) = self.entry(heir.id()) {
+                        self.update(&Arc::new(known.credential().with_document(heir.document().clone())));
+                    }
+                    Bequest::Done(Arc::new(heir))
+                }
+                Err(error) => Bequest::Waiting(Some(Arc::new(heir)), error),
+            };
+        }
+        match unwritten {
+            Some((heir, error)) => Bequest::Waiting(Some(Arc::new(heir)), error),
+            None => Bequest::NoHeir,
         }
     }
 
-    /// Which file of the store is to have these tokens.
-    async fn heir(&self, live: &Credential) -> Result<Option<Credential>, StoreError> {
+    /// The files of the store that may have these tokens, the best one first.
+    async fn heirs(&self, live: &Credential) -> Result<Vec<Credential>, StoreError> {
         let is_stored = matches!(live.origin(), Origin::Store(_));
-        let Some(store) = self.store.as_ref().filter(|_| is_stored) else { return Ok(None) };
+        let Some(store) = self.store.as_ref().filter(|_| is_stored) else { return Ok(Vec::new()) };
         let listed = self.in_time(store.list()).await?.credentials;
         let others = listed.into_iter().filter(|one| one.id() != live.id());
-        let heirs = others.filter_map(|one| Some((claim(&one, live)?, one)));
-        Ok(heirs.min_by_key(|(claim, one)| (Reverse(*claim), one.id().clone())).map(|(_, heir)| heir))
+        let mut heirs: Vec<_> = others.filter_map(|one| Some((claim(&one, live)?, one))).collect();
+        heirs.sort_by(|(claim, one), (other_claim, other)| {
+            other_claim.cmp(claim).then_with(|| one.id().cmp(other.id()))
+        });
+        Ok(heirs.into_iter().map(|(_, heir)| heir).collect())
+    }
+
+    async fn mark(&self, heir: &Credential, live: &Credential) -> Result<(), StoreError> {
+        let Some(store) = &self.store else { return Err(conflict("there is no store")) };
+        match spent_mark(heir.document(), live.document()) {
+            Some(marked) => self.in_time(store.save(&heir.with_document(marked))).await,
+            None => Ok(()),
+        }
     }
 
     async fn inherit(
@@ -238,10 +271,6 @@ impl Inner {
         lease: &mut Option<Box<dyn RefreshLease>>,
     ) -> Result<Credential, StoreError> {
         let Some(store) = &self.store else { return Err(conflict("there is no store")) };
-        // Whoever waits for the turn at it must not spend what it has, should he come before us.
-        if let Some(marked) = spent_mark(heir.document(), estate.live.document()) {
-            self.in_time(store.save(&heir.with_document(marked))).await?;
-        }
         drop(lease.take());
         let turn = tokio::time::timeout(PATIENCE, store.lease(heir.id())).await;
         let _turn = turn.map_err(|_| conflict("another process renews it"))??;

@@ -102,6 +102,39 @@ async fn a_copy_from_before_a_login_anew_is_no_heir() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_copy_that_cannot_be_written_keeps_no_other_file_from_having_them() {
+    let (world, store, _) = stored_world(FIRST);
+    *store.fixed.lock() = Some(CredentialId::new("backup.json"));
+    renamed(&world, &store, || {
+        copy(&store, "backup.json", 1, None);
+        copy(&store, "new.json", 1, None);
+    })
+    .await;
+    world.conductor.until_saved(&ID).await.unwrap();
+    let given = ["backup.json", "new.json"].map(|id| has(&store, id));
+    assert_eq!(given.each_ref().map(Option::as_deref), [Some("refresh-1"), Some("refresh-2")]);
+    world.conductor.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_handed_in_anew_while_another_file_gets_its_tokens_has_a_place_again() {
+    let (world, store, _) = stored_world(FIRST);
+    let lease = store.lease(&ID);
+    renamed(&world, &store, || copy(&store, "b.json", 1, None)).await;
+    // Somebody has the turn at the other file, and its own comes back in the meantime.
+    let turn = lease.await.unwrap();
+    let back = account("x.json", FIRST);
+    store.put(back.clone());
+    world.conductor.update(Arc::new(back));
+    drop(turn);
+    sleep(120).await;
+    assert_eq!(has(&store, "x.json").as_deref(), Some("refresh-2"));
+    world.conductor.renew(&ID).await.unwrap();
+    assert_eq!(has(&store, "x.json").as_deref(), Some("refresh-3"));
+    world.conductor.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_renewal_brings_beside_the_tokens_goes_with_them() {
     let (world, store, _) = stored_world(r#"{"refresh_token":"refresh-1","resource_url":"old","gone":1}"#);
     *world.executor.takes.lock() = Duration::from_millis(100);

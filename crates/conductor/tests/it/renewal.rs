@@ -18,6 +18,8 @@ pub struct MemoryStore {
     held: Mutex<BTreeMap<CredentialId, Credential>>,
     leases: Arc<tokio::sync::Mutex<()>>,
     pub full: AtomicBool,
+    /// What can be read only.
+    pub fixed: Mutex<Option<CredentialId>>,
     /// It says beforehand that it is full.
     pub unwritable: AtomicBool,
     broken: AtomicBool,
@@ -88,6 +90,9 @@ impl CredentialStore for MemoryStore {
         tokio::time::sleep(takes).await;
         if self.full.load(Ordering::SeqCst) {
             return Err(StoreError::new(StoreErrorKind::Storage, "no space left on device"));
+        }
+        if self.fixed.lock().as_ref() == Some(credential.id()) {
+            return Err(StoreError::new(StoreErrorKind::Storage, "read-only file system"));
         }
         self.saves.fetch_add(1, Ordering::SeqCst);
         self.put(credential.clone());
