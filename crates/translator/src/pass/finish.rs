@@ -40,7 +40,7 @@ pub(crate) fn is_whole(reason: FinishReason) -> bool {
 
 /// Whether anybody here knows this word for the end of a reply: one that nobody knows is told.
 pub(crate) fn is_known(word: &str) -> bool {
-    from_any(word) != FinishReason::Other
+    from_word(word) != FinishReason::Other
         || matches!(word, "incomplete" | "unknown" | "FINISH_REASON_UNSPECIFIED")
 }
 
@@ -48,7 +48,8 @@ pub(crate) fn is_known(word: &str) -> bool {
 /// Source, for what no format of ours has: Mistral's `model_length`, `time_limit` and `cancelled` of watsonx, `sensitive` of GLM,
 /// `abort` and `repetition` of vLLM, `content_filter: …` and `function_call_filter: …` of Google's endpoint for Chat Completions,
 /// as their documentation, sources and issues have them; read 2026-11.
-fn from_any(word: &str) -> FinishReason {
+#[must_use]
+pub fn from_word(word: &str) -> FinishReason {
     match word.to_ascii_lowercase().as_str() {
         "stop" | "end_turn" | "completed" => FinishReason::Stop,
         "stop_sequence" => FinishReason::StopSequence,
@@ -116,18 +117,6 @@ pub(crate) fn failure(word: &str, beside: &Extras<'_>, around: Option<&RawValue>
     }))
 }
 
-/// The reason that a Chat Completions word stands for; case does not matter.
-#[must_use]
-pub fn from_chat(word: &str) -> FinishReason {
-    from_any(word)
-}
-
-/// The reason that a Responses word stands for: a status, or why a response is incomplete. What is incomplete for a reason
-/// that nobody here knows is cut all the same.
-pub(crate) fn from_responses(word: &str) -> FinishReason {
-    from_any(word)
-}
-
 /// The reason as Claude says it.
 #[must_use]
 pub fn claude_reason(reason: FinishReason) -> &'static str {
@@ -147,7 +136,7 @@ pub fn claude_reason(reason: FinishReason) -> &'static str {
 /// The reason that a Claude word stands for; case does not matter.
 #[must_use]
 pub fn from_claude(word: &str) -> FinishReason {
-    if word.eq_ignore_ascii_case("refusal") { FinishReason::Refusal } else { from_any(word) }
+    if word.eq_ignore_ascii_case("refusal") { FinishReason::Refusal } else { from_word(word) }
 }
 
 /// The reason as Gemini says it. Calls are no reason of their own there.
@@ -163,12 +152,6 @@ pub fn gemini_reason(reason: FinishReason) -> &'static str {
         // A reason that core learns later ends a reply like any other.
         FinishReason::Other | _ => "OTHER",
     }
-}
-
-/// The reason that a Gemini word stands for; case does not matter.
-#[must_use]
-pub fn from_gemini(word: &str) -> FinishReason {
-    from_any(word)
 }
 
 /// What a reply really ended with, given whether a call of a client's tool went out (B52): calls win over a plain

@@ -216,7 +216,7 @@ impl<'a> Choice<'a> {
         let word = text(self.reason)?;
         let calls =
             self.calls.is_some_and(|calls| matches!(TopLevel::first_of(calls.as_bytes()), Ok(Some(_))));
-        Some(match finish::settle(finish::from_chat(&word), calls) {
+        Some(match finish::settle(finish::from_word(&word), calls) {
             FinishReason::Stop if text(self.refusal).is_some() => FinishReason::Refusal,
             reason => reason,
         })

@@ -11,7 +11,7 @@ use cliproxy_translator::pass::args::{
 use cliproxy_translator::pass::errors::{
     chat_code, chat_status, chat_type, claude_status, claude_type, probe_error,
 };
-use cliproxy_translator::pass::finish::{chat_reason, claude_reason, from_chat, from_claude, settle};
+use cliproxy_translator::pass::finish::{chat_reason, claude_reason, from_claude, from_word, settle};
 
 fn raw(text: &str) -> Args<'static> {
     Args::Json(Cow::Owned(json::raw(text).unwrap()))
@@ -109,7 +109,7 @@ fn b51_finish_reasons_in_both_formats() {
         ("content_filter", Safety),
         ("eos", Other),
     ] {
-        assert_eq!(from_chat(word), reason, "{word}");
+        assert_eq!(from_word(word), reason, "{word}");
     }
     for (word, reason) in [
         ("end_turn", Stop),

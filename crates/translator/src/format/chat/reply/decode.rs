@@ -77,7 +77,7 @@ fn candidate<'a>(
         // A filter says that it was at work, and nothing else. Where calls are announced, or a piece of a stream came,
         // there is more.
         (None, None)
-            if word.as_deref().is_some_and(|word| finish::from_chat(word) != FinishReason::ToolUse)
+            if word.as_deref().is_some_and(|word| finish::from_word(word) != FinishReason::ToolUse)
                 && !extras.iter().any(|(key, _)| key == "delta") =>
         {
             Vec::new()
@@ -89,7 +89,7 @@ fn candidate<'a>(
     if let Some(error) = word.as_deref().and_then(|word| finish::failure(word, &extras, around)) {
         return Err(error);
     }
-    args::settle(&mut parts, word.as_deref().map(finish::from_chat).is_none_or(finish::is_whole))?;
+    args::settle(&mut parts, word.as_deref().map(finish::from_word).is_none_or(finish::is_whole))?;
     let finish = word.map(|word| finish_of(word, &parts));
     Ok(Candidate {
         index: choice.index.unwrap_or_else(|| u32::try_from(place).unwrap_or(u32::MAX)),
@@ -110,7 +110,7 @@ fn finish_of<'a>(word: Cow<'a, str>, parts: &[Part<'_>]) -> Finish<'a> {
     let has = |wanted: fn(&PartKind<'_>) -> bool| parts.iter().any(|part| wanted(&part.kind));
     let calls = has(|kind| matches!(kind, PartKind::ToolCall(_)));
     let refused = has(|kind| matches!(kind, PartKind::Refusal(_)));
-    let reason = match finish::settle(finish::from_chat(&word), calls) {
+    let reason = match finish::settle(finish::from_word(&word), calls) {
         FinishReason::Stop if refused => FinishReason::Refusal,
         reason => reason,
     };

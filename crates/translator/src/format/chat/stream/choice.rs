@@ -222,7 +222,7 @@ impl Choice {
         sink: Sink<'_>,
     ) -> Result<(), CodecError> {
         self.finished = true;
-        let reason = word.as_deref().map_or(FinishReason::Stop, finish::from_chat);
+        let reason = word.as_deref().map_or(FinishReason::Stop, finish::from_word);
         if let Some(error) = self.calls.broken().filter(|_| finish::is_whole(reason)) {
             return Err(error);
         }

@@ -71,7 +71,7 @@ impl Observer {
             self.seen.semantic |= says_something(choice);
             if let Some(word) = wire::filled(choice.finish_reason) {
                 self.seen.semantic = true;
-                self.seen.finish.get_or_insert(finish::from_chat(&word.decoded()));
+                self.seen.finish.get_or_insert(finish::from_word(&word.decoded()));
             }
         }
         choices.is_empty() && chunk.usage.is_some()

@@ -12,7 +12,7 @@ use crate::codec::{CodecError, Invented};
 use crate::json::read::{Reading, at, misread, plain, read};
 use crate::json::{List, Text};
 use crate::model::{Bind, Candidate, Finish, Part, PartKind, Response};
-use crate::pass::finish::{from_gemini, settle};
+use crate::pass::finish::{from_word, settle};
 
 pub(in super::super) fn decode<'a>(
     body: &'a [u8],
@@ -132,7 +132,7 @@ fn cite(raw: &RawValue, parts: &mut [Part<'_>]) {
 /// answered all the same (B52, E528).
 pub(in super::super) fn finish(word: Text<'_>, calls: bool) -> Finish<'_> {
     let native = word.into_decoded();
-    let reason = match settle(from_gemini(&native), calls) {
+    let reason = match settle(from_word(&native), calls) {
         FinishReason::Length if calls => FinishReason::ToolUse,
         reason => reason,
     };

@@ -12,7 +12,7 @@ use crate::json::{self, Raw, Text};
 use crate::model::{Candidate, Finish, Part, PartKind, Response};
 use crate::pass::args;
 use crate::pass::errors::probe_error;
-use crate::pass::finish::{from_responses, is_whole};
+use crate::pass::finish::{from_word, is_whole};
 use crate::splice::TopLevel;
 
 pub(in super::super) fn decode(body: &[u8]) -> Result<Response<'_>, CodecError> {
@@ -100,7 +100,7 @@ pub(in super::super) fn finish_of<'a>(wire: &wire::Response<'a>) -> Finish<'a> {
     if status.as_ref().map_or(!why.is_empty(), is_cut) {
         // Why it is cut may be a word that nobody here knows.
         let native = if why.is_empty() { plain(status) } else { why };
-        let reason = match from_responses(&native) {
+        let reason = match from_word(&native) {
             FinishReason::Safety => FinishReason::Safety,
             _ => FinishReason::Length,
         };
