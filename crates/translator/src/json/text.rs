@@ -106,7 +106,10 @@ impl<'a> Text<'a> {
     pub fn is_blank(&self) -> bool {
         match &self.0 {
             Repr::Plain(text) => text.trim().is_empty(),
-            Repr::Escaped(_) => self.decoded().trim().is_empty(),
+            // Most texts say by their first byte that they are none; the others are unescaped for it.
+            Repr::Escaped(body) => {
+                body.starts_with(|c: char| c == '\\' || c.is_whitespace()) && self.decoded().trim().is_empty()
+            }
         }
     }
 

@@ -134,7 +134,7 @@ fn stopped_in<'c, 'a>(candidate: &'c Candidate<'a>) -> Option<&'c Args<'a>> {
 
 /// Whether a candidate ends in a call whose arguments never came, as its reply was stopped: it is no call without arguments.
 pub(crate) fn never_came(candidate: &Candidate<'_>) -> bool {
-    matches!(stopped_in(candidate), Some(Args::Encoded(text)) if text.decoded().trim().is_empty())
+    matches!(stopped_in(candidate), Some(Args::Encoded(text)) if text.is_blank())
 }
 
 /// As [`never_came`], or what came is no object. Claude's whole replies have `{}` in place of what was cut; calls of other
@@ -175,12 +175,12 @@ pub(crate) fn settle<'a>(parts: &mut [Part<'a>], whole: bool) -> Result<(), Code
 }
 
 /// The arguments as the text that OpenAI formats put into a string: unchanged, however broken, except that no
-/// arguments at all are `{}`.
+/// arguments at all, or white space alone, are `{}`: clients parse them.
 #[must_use]
 pub fn json_text<'a>(args: &'a Args<'_>) -> Text<'a> {
     match args {
         Args::Json(raw) => Text::plain(raw.get()),
-        Args::Encoded(text) if text.is_empty() => Text::plain("{}"),
+        Args::Encoded(text) if text.is_blank() => Text::plain("{}"),
         Args::Encoded(text) => text.reborrow(),
         Args::Freeform(text) => Text::plain(wrap_custom_input(text)),
     }

@@ -264,3 +264,39 @@ fn openai_gets_ids_of_40_characters_at_most_and_others_as_they_are() {
     let (_, calls) = of(|_| {});
     assert_eq!([&calls[0].0, &calls[1].0], [&long("a"), &long("b")]);
 }
+
+/// Services that parse them refuse a history with arguments that are no JSON; white space alone says nothing.
+#[test]
+fn blank_arguments_in_a_history_are_those_of_a_call_without_any() {
+    for blank in ["", "\n", " \t\r\n"] {
+        let chat = json!({"model": "m", "messages": [
+            {"role": "user", "content": "hi"},
+            {"role": "assistant", "content": null, "tool_calls": [
+                {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": blank}}]},
+            {"role": "tool", "tool_call_id": "call_1", "content": "done"}]});
+        let responses = json!({"model": "m", "input": [
+            {"type": "message", "role": "user", "content": "hi"},
+            {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": blank},
+            {"type": "function_call_output", "call_id": "call_1", "output": "done"}]});
+        for (client, provider, body, at) in [
+            ("openai", "openai-response", &chat, "/input/1/arguments"),
+            ("openai", "codex", &chat, "/input/1/arguments"),
+            ("openai-response", "openai", &responses, "/messages/1/tool_calls/0/function/arguments"),
+            ("openai", "claude", &chat, "/messages/1/content/0/input"),
+            (
+                "openai",
+                "kiro",
+                &chat,
+                "/conversationState/history/1/assistantResponseMessage/toolUses/0/input",
+            ),
+        ] {
+            let (sent, losses) = sent(client, provider, body, |_| {});
+            let found = sent.pointer(at).unwrap_or_else(|| panic!("{client} to {provider}: {sent}"));
+            assert!(*found == "{}" || *found == json!({}), "{client} to {provider}: {found}");
+            assert!(
+                !losses.iter().any(|loss| loss.contains("arguments")),
+                "{client} to {provider}: {losses:?}"
+            );
+        }
+    }
+}

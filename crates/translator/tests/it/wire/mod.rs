@@ -331,13 +331,20 @@ fn arguments_that_are_no_json_fail_a_reply_that_says_that_it_is_whole() {
                 assert!(super::wire::told(provider, client, &bytes).whole, "{provider}: {arguments}");
             }
         }
-        // White space alone says nothing, and no arguments at all are fine.
-        for arguments in [" \n", ""] {
+        // White space alone says nothing, and no arguments at all are fine: in streams, in whole replies, and in the history
+        // of the next request.
+        for arguments in [" \n", "\n", ""] {
             for client in CLIENTS {
                 let bytes = stream(provider, &script(arguments, End::Stop));
-                let bytes = super::wire::told(provider, client, &bytes).bytes;
-                let said = streamed(client, &bytes, false).unwrap();
-                assert_eq!(said.calls, [("tool_0".to_owned(), json!({}))], "{provider} to {client}");
+                let told = super::wire::told(provider, client, &bytes);
+                let whole = codec(client).decode_reply(told.reply.as_ref().unwrap(), &context()).unwrap();
+                for said in [streamed(client, &told.bytes, false), said(&whole, false)] {
+                    assert_eq!(
+                        said.unwrap().calls,
+                        [("tool_0".to_owned(), json!({}))],
+                        "{provider} to {client}"
+                    );
+                }
             }
         }
     }
