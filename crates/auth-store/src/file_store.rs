@@ -159,15 +159,12 @@ impl Inner {
 
     fn save(&self, name: &RelativeName, credential: &Credential) -> Result<(), StoreError> {
         let known = credential.changed_members().is_some();
-        if known && credential.settings().disabled && !self.exists(name)? {
-            // Source: runtime.md H.2 "A disabled auth whose file is gone is not recreated".
-            return Ok(());
-        }
         let failed = |error| storage("cannot save", name.as_str(), error);
         durable::create_folder(&self.directory).map_err(failed)?;
         let _turn = self.locks.write_turn(&self.directory, name).map_err(failed)?;
         let path = name.locate(&self.root().map_err(failed)?)?;
         let disk = on_disk(name, &path, credential)?;
+        // Source: runtime.md H.2 "A disabled auth whose file is gone is not recreated"; nor is any other.
         if known && disk.is_none() && !path.exists() {
             return Err(conflict(name, "is gone: it is not brought back"));
         }
@@ -214,10 +211,6 @@ impl Inner {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(storage("cannot read the auth directory", &self.shown(), error)),
         }
-    }
-
-    fn exists(&self, name: &RelativeName) -> Result<bool, StoreError> {
-        Ok(self.locate(name)?.is_some_and(|path| path.exists()))
     }
 
     fn shown(&self) -> String {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cliproxy_core::{Credential, RefreshLease, StoreError, StoreErrorKind};
+use cliproxy_core::{Credential, CredentialStore, RefreshLease, StoreError, StoreErrorKind};
 
 use super::RenewError;
 use super::once::GIVE_UP;
@@ -71,6 +71,16 @@ impl Inner {
             leased.lease = Some(self.in_time(store.lease(entry.id())).await?);
         }
         Ok(leased)
+    }
+
+    /// What the store has of a credential. A file that belongs to another provider by now has nothing of it.
+    pub(super) async fn load_own(
+        &self,
+        store: &dyn CredentialStore,
+        credential: &Credential,
+    ) -> Result<Option<Credential>, StoreError> {
+        let stored = self.in_time(store.load(credential.id())).await?;
+        Ok(stored.filter(|stored| stored.provider() == credential.provider()))
     }
 
     /// What a store answers, unless it hangs: turn, lease and the end of the program wait for it.

@@ -241,7 +241,7 @@ impl Inner {
         current: &Credential,
     ) -> Result<Option<Arc<Credential>>, RenewError> {
         let Some(store) = self.store.as_ref().filter(|store| store.keeps(current)) else { return Ok(None) };
-        let stored = self.in_time(store.load(current.id())).await.map_err(|error| store_failed(&error))?;
+        let stored = self.load_own(&**store, current).await.map_err(|error| store_failed(&error))?;
         // Gone from the store: to renew it would be to bring it back.
         let stored = stored.ok_or(RenewError::Gone)?;
         if stored.settings().disabled {

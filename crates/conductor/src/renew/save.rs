@@ -177,7 +177,7 @@ impl Inner {
     /// Writes what changed since the store was last read over what it has now, so that a person's edits survive.
     async fn save(&self, entry: &Entry, fresh: &Arc<Credential>) -> Result<Saving, StoreError> {
         let Some(store) = &self.store else { return Ok(Saving::Done(Arc::clone(fresh))) };
-        let Some(stored) = self.in_time(store.load(fresh.id())).await? else { return Ok(Saving::Gone) };
+        let Some(stored) = self.load_own(&**store, fresh).await? else { return Ok(Saving::Gone) };
         let (theirs, ours) = (stored.document(), fresh.document());
         let (base, gone_back) = {
             let state = entry.renewal.lock();

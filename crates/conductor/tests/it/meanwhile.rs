@@ -238,6 +238,44 @@ async fn a_login_that_is_removed_while_the_provider_answers_does_not_come_back()
     assert_eq!(refresh_token(&store), None);
 }
 
+/// A file of another provider that took the place of a login's is no login of its: nothing of it is used, or written over.
+#[tokio::test(start_paused = true)]
+async fn a_file_of_another_provider_gives_a_login_no_tokens() {
+    let document = Document::new(serde_json::from_str(LOGIN).unwrap());
+    let provider = ProviderId::from_static("another");
+    let origin = Origin::Store("x.json".to_owned());
+    let other =
+        Credential::new(ID.clone(), provider, CredentialKind::Account, origin, document, Settings::new("x"));
+    let untouched = |store: &MemoryStore| store.get(&ID).unwrap() == other;
+    // Before a renewal.
+    let (world, store, _) = stored_world(FIRST);
+    store.put(other.clone());
+    assert_eq!(world.conductor.renew(&ID).await.unwrap_err(), RenewError::Gone);
+    assert_eq!((token(&world).as_str(), world.executor.refreshes()), ("access-1", 0));
+    assert!(untouched(&store));
+    // While the provider answers: the tokens go where a copy of the login is.
+    let (world, store, _) = stored_world(FIRST);
+    renewed_while(&world, || {
+        store.put(other.clone());
+        store.put(account("renamed.json", FIRST));
+    })
+    .await
+    .unwrap();
+    world.conductor.until_saved(&ID).await.unwrap();
+    assert_eq!(token(&world), "access-2");
+    assert_eq!(store.text("renamed.json", "refresh_token").as_deref(), Some("refresh-2"));
+    assert!(untouched(&store));
+    // While what it brought is unsaved.
+    let (world, store, _) = stored_world(FIRST);
+    unsaved(&world, &store).await;
+    store.put(other.clone());
+    store.full.store(false, Ordering::SeqCst);
+    assert_eq!(world.conductor.until_saved(&ID).await, Err(RenewError::Gone));
+    assert_eq!(token(&world), "access-2");
+    assert!(untouched(&store));
+    world.conductor.shutdown().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_reload_while_the_file_cannot_be_read_keeps_the_login_and_its_unsaved_tokens() {
     let (world, store, _) = stored_world(FIRST);
