@@ -159,8 +159,8 @@ impl Entry {
     /// Keeps what a renewal brought.
     async fn write(&self, credential: &Credential, store: &dyn CredentialStore) -> Result<(), StoreError> {
         // The IDE may have renewed, or logged in, since it was loaded.
-        let now = self.read(store).await.ok();
-        if now.is_some_and(|now| !credential.has_had_token(now.document().refresh_token())) {
+        let now = self.read(store).await?;
+        if !credential.has_had_token(now.document().refresh_token()) {
             let what = format!("{} has another login meanwhile", credential.masked_id());
             return Err(StoreError::new(StoreErrorKind::Conflict, what));
         }
@@ -323,9 +323,7 @@ impl Entries {
     /// that has not seen this one, or takes it for the copy.
     async fn refuse_spent(&self, credential: &Credential) -> Result<(), StoreError> {
         let Some(own) = Lineage::of(credential.document()) else { return Ok(()) };
-        for id in self.rivals(credential.id()) {
-            // One that is gone or being written says nothing.
-            let Ok(Some(rival)) = self.load(&id).await else { continue };
+        for rival in self.rivals_now(credential).await? {
             if Lineage::of(rival.document()).is_some_and(|rival| own.is_spent_by(&rival)) {
                 let (this, other) = (credential.masked_id(), rival.masked_id());
                 let what = format!(
@@ -343,6 +341,24 @@ impl Entries {
             return Err(StoreError::new(StoreErrorKind::Conflict, what));
         }
         Ok(())
+    }
+
+    /// The rivals of a login as they are. One that is gone or being written says nothing.
+    async fn rivals_now(&self, credential: &Credential) -> Result<Vec<Credential>, StoreError> {
+        let mut rivals = Vec::new();
+        for id in self.rivals(credential.id()) {
+            rivals.extend(self.load(&id).await.ok().flatten());
+        }
+        // A file can say itself that its token is spent, and an entry of the configuration cannot: we look for who spent it.
+        if self.has_entry(credential.id()) {
+            let listed = self.inner.list().await?.credentials;
+            rivals.extend(
+                listed
+                    .into_iter()
+                    .filter(|one| one.provider() == credential.provider() && !is_kept_for_an_entry(one)),
+            );
+        }
+        Ok(rivals)
     }
 
     /// Notes in the files of those that were left out for a login that its renewal has spent their token: another process
@@ -528,6 +544,32 @@ mod tests {
         write("R0");
         entries.save(&renewed).await.unwrap();
         assert!(std::fs::read_to_string(&path).unwrap().contains("R1"));
+    }
+
+    /// Of an import nothing is known here until the next reload, and the entry's own files keep no note that it spent a token.
+    #[tokio::test]
+    async fn the_token_of_an_entry_that_an_unseen_import_has_spent_is_not_spent_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(cliproxy_auth_store::FileStore::new(folder.path()));
+        let document = |token: &str, note: &str| {
+            format!(
+                r#"{{"type":"kiro","access_token":"A","refresh_token":"{token}","refresh_lineage":"{note}"}}"#
+            )
+        };
+        let spec = KeySpec::kiro("kiro[0]", &Secret::from("A1"), "").with_member("refresh_token", "R0");
+        let credential = spec.into_credential(&mut StableIds::new());
+        let own = Lineage::of(credential.document()).unwrap().token().to_owned();
+        let entry = Entry { credential, file: None, place: None };
+        let entries = Entries::new(store, Plan { entries: vec![entry.clone()], problems: Vec::new() });
+        let own_now = entries.load(entry.credential.id()).await.unwrap().unwrap();
+        std::fs::write(folder.path().join("other.json"), document("S0", "")).unwrap();
+        entries.probe(&own_now).await.unwrap();
+        let other = Map::from_iter([("refresh_token".to_owned(), Value::from("R1"))]);
+        let other = Lineage::of(&Document::new(other)).unwrap().token().to_owned();
+        let imported = document("R1", &format!("{own}.1.{other}"));
+        std::fs::write(folder.path().join("import.json"), imported).unwrap();
+        let error = entries.probe(&own_now).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Conflict, "{error}");
     }
 
     #[tokio::test]

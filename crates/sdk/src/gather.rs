@@ -94,6 +94,7 @@ pub(crate) async fn all(
 
     let mut providers = parts.kept.providers(config, egress.clone(), relay, &parts.executors);
     let (mut registrations, mut open) = (Vec::with_capacity(found.len()), Open::default());
+    let mut useless = Vec::new();
     for (index, credential) in found.into_iter().enumerate() {
         let from_environment = (held..real).contains(&index);
         match registration(&mut providers, credential).await {
@@ -116,6 +117,7 @@ pub(crate) async fn all(
             }
             Err((credential, reason)) => {
                 tracing::warn!(credential = credential.masked_id(), reason, "this credential cannot serve");
+                useless.push(credential);
             }
         }
     }
@@ -132,12 +134,15 @@ pub(crate) async fn all(
         Twins::find(spending.map(|one| &*one.credential).chain(from_memory), &listing.written, held)
     };
     let mut twins = find(&registrations, &held);
-    let file_of = |id: &CredentialId| registrations.iter().find(|one| one.credential.id() == id);
+    let file_of = |id: &CredentialId| {
+        let mut files = registrations.iter().map(|one| &*one.credential).chain(&useless);
+        files.find(|file| file.id() == id)
+    };
     let without_file: Vec<&Held> = held
         .iter()
         .filter(|one| heirs::is_in_memory_only(one) && !is_among(&unreadable, one.credential.id()))
         .filter(|one| match file_of(one.credential.id()) {
-            Some(file) => heirs::is_ousted(one, &file.credential),
+            Some(file) => heirs::is_ousted(one, file),
             None => !listed.contains(one.credential.id()),
         })
         .collect();

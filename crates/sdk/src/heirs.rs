@@ -25,8 +25,11 @@ pub(crate) fn is_in_memory_only(held: &Held) -> bool {
 
 /// Whether the file of a login has been given to another one: what is there neither came of its tokens, nor they of it.
 pub(crate) fn is_ousted(held: &Held, file: &Credential) -> bool {
-    let lines = Lineage::of(held.credential.document()).zip(Lineage::of(file.document()));
-    lines.is_some_and(|(ours, theirs)| {
+    let Some(ours) = Lineage::of(held.credential.document()) else { return false };
+    if file.provider() != held.credential.provider() {
+        return true;
+    }
+    Lineage::of(file.document()).is_none_or(|theirs| {
         ours.token() != theirs.token() && !ours.is_spent_by(&theirs) && !theirs.is_spent_by(&ours)
     })
 }
@@ -48,7 +51,10 @@ pub(crate) async fn hand_over<'h>(
                     credential = this,
                     "it has the tokens of {other} now, which has no file for them any more"
                 );
-                if let Some(known) = registrations.iter_mut().find(|one| one.credential.id() == heir.id()) {
+                let is_its = |one: &&mut Registration| {
+                    one.credential.id() == heir.id() && one.credential.provider() == heir.provider()
+                };
+                if let Some(known) = registrations.iter_mut().find(is_its) {
                     known.credential = known.credential.with_document(heir.document().clone()).into();
                 }
                 heirs.done.insert(id.clone());

@@ -83,24 +83,33 @@ impl Twins {
         let mut known: BTreeMap<&CredentialId, Login<'c>> =
             logins.filter_map(|login| Some((login.id(), Login::of(login)?))).collect();
         // By provider and token.
-        let mut in_flight: BTreeMap<(&str, String), &CredentialId> = BTreeMap::new();
+        let mut in_flight: BTreeMap<(&str, String), Login<'c>> = BTreeMap::new();
         // Those whose tokens are in memory alone, while their file has another login.
         let mut ousted: Vec<Login<'c>> = Vec::new();
         for held in held {
-            let Some(login) = known.get_mut(held.credential.id()) else { continue };
-            let Some(lineage) = Lineage::of(held.credential.document()) else { continue };
-            if held.is_renewing {
-                in_flight.insert((provider(login), lineage.token().to_owned()), login.credential.id());
-            }
-            login.serves = !held.credential.settings().disabled;
-            if login.lineage.is_spent_by(&lineage) || login.forgot(&lineage) {
-                (login.document, login.lineage) = (held.credential.document(), lineage);
+            let Some(own) = Login::of(&held.credential) else { continue };
+            let file = known.get_mut(held.credential.id()).filter(|file| provider(file) == provider(&own));
+            let Some(file) = file else {
+                // What has its name is another provider's, or nothing that a renewal could spend.
+                if held.is_renewing {
+                    in_flight.insert((provider(&own), own.lineage.token().to_owned()), own);
+                } else if held.is_unsaved {
+                    ousted.push(own);
+                }
+                continue;
+            };
+            file.serves = !held.credential.settings().disabled;
+            if file.lineage.is_spent_by(&own.lineage) || file.forgot(&own.lineage) {
+                (file.document, file.lineage) = (own.document, own.lineage.clone());
             } else {
                 // Its file was put in the place of another's.
-                login.serves &= login.lineage.token() == lineage.token();
-                if held.is_unsaved && is_ousted(held, login.credential) {
+                file.serves &= file.lineage.token() == own.lineage.token();
+                if held.is_unsaved && is_ousted(held, file.credential) {
                     ousted.extend(Login::of(&held.credential));
                 }
+            }
+            if held.is_renewing {
+                in_flight.insert((provider(&own), own.lineage.token().to_owned()), own);
             }
         }
         let mut renewed: BTreeMap<(&str, &str), (u64, &Login<'_>)> = BTreeMap::new();
@@ -132,7 +141,7 @@ impl Twins {
             }
         }
         for ((provider, token), same) in used {
-            let renewing = in_flight.get(&(provider, token.to_owned())).and_then(|id| known.get(id));
+            let renewing = in_flight.get(&(provider, token.to_owned()));
             let best = same
                 .iter()
                 .copied()

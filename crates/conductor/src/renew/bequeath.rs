@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cliproxy_core::{Credential, Document, Origin, RefreshLease, StoreError, StoreErrorKind};
+use cliproxy_core::{
+    Credential, CredentialStore, Document, Origin, RefreshLease, StoreError, StoreErrorKind,
+};
 
 use super::RenewError;
 use super::lease::Leased;
@@ -17,6 +19,9 @@ use crate::pool::Entry;
 
 /// How long the turn at another file is waited for.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long without a note there that its token is spent: with that and without ours the file is of no use, should the
+/// program be killed in between.
+const BRIEFLY: Duration = Duration::from_millis(100);
 
 /// What became of tokens that no file had.
 #[derive(Debug)]
@@ -61,6 +66,19 @@ impl Estate {
     }
 }
 
+/// Why a file does not have the tokens yet.
+enum Hindrance {
+    /// Somebody else has the turn at it.
+    Busy(StoreError),
+    Failed(StoreError),
+}
+
+impl From<StoreError> for Hindrance {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
 impl Inner {
     /// Puts what no file has of a credential into another one, however short a while ago it lost its own.
     pub(crate) async fn hand_over(self: &Arc<Self>, entry: &Arc<Entry>) -> Bequest {
@@ -84,7 +102,7 @@ impl Inner {
             (Estate::new(&entry.credential(), state.base.document()), state.held.take())
         };
         let mut leased = Leased { entry, lease: held };
-        let bequest = self.bequeath(&estate, &mut leased.lease).await;
+        let bequest = self.bequeath(&estate, &mut leased.lease, false).await;
         if matches!(bequest, Bequest::Done(_)) {
             self.left(entry, &estate);
         }
@@ -106,7 +124,7 @@ impl Inner {
             Estate::new(&entry.credential(), state.base.document())
         };
         let credential = estate.live.masked_id();
-        match self.bequeath(&estate, &mut leased.lease).await {
+        match self.bequeath(&estate, &mut leased.lease, is_last).await {
             Bequest::Done(heir) => {
                 let heir = heir.masked_id();
                 tracing::warn!(
@@ -178,7 +196,7 @@ impl Inner {
         self.spawn(async move {
             let (mut pace, mut is_last) = (Pace::default(), false);
             loop {
-                match inner.bequeath(&estate, &mut lease).await {
+                match inner.bequeath(&estate, &mut lease, is_last).await {
                     Bequest::Done(heir) => {
                         let credential = heir.masked_id();
                         tracing::warn!(
@@ -208,36 +226,40 @@ impl Inner {
         });
     }
 
-    /// Saves tokens in another file of their line. The lease that they are held under is given up for that: it may cover that
-    /// file too.
+    /// Saves tokens in another file of their line. The lease that they are held under is given up for that where it may cover
+    /// that file too.
     async fn bequeath(
         self: &Arc<Self>,
         estate: &Estate,
         lease: &mut Option<Box<dyn RefreshLease>>,
+        is_last: bool,
     ) -> Bequest {
         let heirs = match self.heirs(&estate.live).await {
             Ok(heirs) => heirs,
             Err(error) => return Bequest::Waiting(None, error),
         };
-        let mut unwritten = None;
+        let mut first = None;
         for heir in heirs {
-            // Whoever waits for the turn at it must not spend what it has, should he come before us.
-            if let Err(error) = self.mark(&heir, &estate.live).await {
-                // What cannot be written keeps no other file from having them.
-                unwritten.get_or_insert((heir, error));
-                continue;
-            }
-            return match self.inherit(estate, &heir, lease).await {
+            match self.inherit(estate, &heir, lease).await {
                 Ok(heir) => {
-                    if let Some(known) = self.entry(heir.id()) {
-                        self.update(&Arc::new(known.credential().with_document(heir.document().clone())));
+                    // What is registered under that name may be another login, of which the file was before: its address
+                    // and its provider are not those of these tokens.
+                    let known = self.entry(heir.id()).map(|known| known.credential());
+                    if let Some(known) = known.filter(|known| claim(known, &estate.live).is_some()) {
+                        self.update(&Arc::new(known.with_document(heir.document().clone())));
                     }
-                    Bequest::Done(Arc::new(heir))
+                    return Bequest::Done(Arc::new(heir));
                 }
-                Err(error) => Bequest::Waiting(Some(Arc::new(heir)), error),
-            };
+                Err(Hindrance::Busy(error)) if !is_last => {
+                    return Bequest::Waiting(Some(Arc::new(heir)), error);
+                }
+                // What cannot be written keeps no other file from having them.
+                Err(Hindrance::Busy(error) | Hindrance::Failed(error)) => {
+                    first.get_or_insert((heir, error));
+                }
+            }
         }
-        match unwritten {
+        match first {
             Some((heir, error)) => Bequest::Waiting(Some(Arc::new(heir)), error),
             None => Bequest::NoHeir,
         }
@@ -269,11 +291,33 @@ impl Inner {
         estate: &Estate,
         heir: &Credential,
         lease: &mut Option<Box<dyn RefreshLease>>,
+    ) -> Result<Credential, Hindrance> {
+        let Some(store) = &self.store else { return Err(conflict("there is no store").into()) };
+        // Ours, under which nobody renews, may cover that file too.
+        let turn = match tokio::time::timeout(BRIEFLY, store.lease(heir.id())).await {
+            Ok(turn) => turn?,
+            Err(_) => {
+                // Whoever has the turn at it, or waits for it, must not spend what it has, should he come before us.
+                self.mark(heir, &estate.live).await?;
+                drop(lease.take());
+                let turn = tokio::time::timeout(PATIENCE, store.lease(heir.id())).await;
+                turn.map_err(|_| Hindrance::Busy(conflict("another process renews it")))??
+            }
+        };
+        let inherited = self.inherit_in_turn(store, estate, heir).await;
+        drop(turn);
+        if inherited.is_ok() {
+            drop(lease.take());
+        }
+        inherited.map_err(Hindrance::Failed)
+    }
+
+    async fn inherit_in_turn(
+        &self,
+        store: &Arc<dyn CredentialStore>,
+        estate: &Estate,
+        heir: &Credential,
     ) -> Result<Credential, StoreError> {
-        let Some(store) = &self.store else { return Err(conflict("there is no store")) };
-        drop(lease.take());
-        let turn = tokio::time::timeout(PATIENCE, store.lease(heir.id())).await;
-        let _turn = turn.map_err(|_| conflict("another process renews it"))??;
         let stored = self.in_time(store.load(heir.id())).await?.ok_or_else(|| conflict("it is gone"))?;
         if claim(&stored, &estate.live).is_none() {
             return Err(conflict("it has changed"));

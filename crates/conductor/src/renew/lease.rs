@@ -6,6 +6,7 @@ use cliproxy_core::{Credential, CredentialStore, RefreshLease, StoreError, Store
 
 use super::RenewError;
 use super::once::GIVE_UP;
+use super::state::Place;
 use crate::inner::Inner;
 use crate::pool::Entry;
 
@@ -76,11 +77,24 @@ impl Inner {
     /// What the store has of a credential. A file that belongs to another provider by now has nothing of it.
     pub(super) async fn load_own(
         &self,
+        entry: &Entry,
         store: &dyn CredentialStore,
         credential: &Credential,
     ) -> Result<Option<Credential>, StoreError> {
-        let stored = self.in_time(store.load(credential.id())).await?;
-        Ok(stored.filter(|stored| stored.provider() == credential.provider()))
+        let Some(stored) = self.in_time(store.load(credential.id())).await? else { return Ok(None) };
+        if stored.provider() == credential.provider() {
+            return Ok(Some(stored));
+        }
+        // Said once where it is looked for again and again.
+        if entry.renewal.lock().place == Place::Own {
+            tracing::warn!(
+                credential = %credential.masked_id(),
+                provider = %credential.provider(),
+                "its file belongs to {} now: that login is used from the next SIGHUP on",
+                stored.provider()
+            );
+        }
+        Ok(None)
     }
 
     /// What a store answers, unless it hangs: turn, lease and the end of the program wait for it.

@@ -22,6 +22,14 @@ struct Failed {
     why: RenewError,
 }
 
+/// What came of asking the provider.
+enum Tried {
+    Fresh(Credential),
+    /// It was not asked.
+    Overtaken,
+    Failed(ExecutorError),
+}
+
 impl Inner {
     /// Renews a credential, unless somebody did since `seen` was read. Runs to its end even if the caller goes.
     pub(crate) async fn renew(
@@ -34,7 +42,10 @@ impl Inner {
             let _turn = entry.turn.lock().await;
             let outcome = inner.renew_in_turn(&entry, &seen).await;
             inner.schedule(&entry);
-            outcome
+            // Its place may have been given to a login of another provider, which is of no use to who asked.
+            outcome.and_then(
+                |now| if now.provider() == seen.provider() { Ok(now) } else { Err(RenewError::Gone) },
+            )
         };
         self.spawn(work).await.unwrap_or(Err(RenewError::Broken))
     }
@@ -84,17 +95,25 @@ impl Inner {
         let now = self.now();
         let settled = self.settled.load();
         let options = &settled.options;
+        // Both until all is noted: whoever hands in another login then takes it back.
+        let mut board = self.board.lock();
+        let mut state = entry.renewal.lock();
+        if is_overtaken(entry, current) {
+            // It says nothing of the tokens that were handed in meanwhile.
+            return;
+        }
         match error {
             // Nothing was tried.
             RenewError::Stopping => {}
             // Nothing will be, until it is enabled.
             RenewError::Gone if entry.credential().settings().disabled => {}
-            RenewError::NotRenewable => entry.renewal.lock().unsupported = true,
+            RenewError::NotRenewable => state.unsupported = true,
             RenewError::NeedsLogin { message } => {
                 let dead = Dead::new(current, message, now);
                 let rests = dead.rests;
-                entry.renewal.lock().dead = Some(dead);
-                self.board.lock().rest_for_login(entry.id(), rests, now);
+                state.dead = Some(dead);
+                board.rest_for_login(entry.id(), rests, now);
+                drop((state, board));
                 let serves = match rests {
                     Some(end) if end <= now => "it rests until then".to_owned(),
                     Some(end) => format!("its access token serves until {}", end.to_rfc3339()),
@@ -109,13 +128,9 @@ impl Inner {
                 );
             }
             _ => {
-                entry.renewal.lock().failed(
-                    current,
-                    error.clone(),
-                    &options.renewal,
-                    options.backoff.max_cooldown,
-                    now,
-                );
+                let (renewal, longest) = (&options.renewal, options.backoff.max_cooldown);
+                state.failed(current, error.clone(), renewal, longest, now);
+                drop((state, board));
                 tracing::warn!(
                     provider = %current.provider(),
                     credential = %current.masked_id(),
@@ -130,13 +145,14 @@ impl Inner {
     pub(crate) fn refused(&self, entry: &Entry, seen: &Credential) {
         let now = self.now();
         {
+            let mut board = self.board.lock();
             let mut state = entry.renewal.lock();
             let dead = state.dead.as_mut();
             let dead = dead.filter(|dead| !tokens_differ(dead.credential.document(), seen.document()));
             let Some(dead) = dead.filter(|dead| dead.rests.is_none_or(|end| now < end)) else { return };
             dead.rests = Some(now);
+            board.rest_for_login(entry.id(), Some(now), now);
         }
-        self.board.lock().rest_for_login(entry.id(), Some(now), now);
         tracing::error!(
             provider = %seen.provider(),
             credential = %seen.masked_id(),
@@ -176,34 +192,32 @@ impl Inner {
                 return Ok(Arc::clone(current));
             }
         }
-        let executor = Arc::clone(&entry.shape().executor);
-        if leased.is_some() && executor.renewal_spends(current) {
-            self.probe(current).await?;
-        }
-        if self.stop.is_cancelled() {
-            return Err(RenewError::Stopping);
-        }
-        let fresh = match refresh(&*executor, current).await {
-            Ok(fresh) => fresh,
-            Err(error) if error.kind() == ErrorKind::Unsupported => return Err(RenewError::NotRenewable),
-            Err(error) if error.kind() == ErrorKind::InvalidGrant => {
-                // Somebody without a lease may have used up the token: look again before giving up on it.
-                let stored = self.reread(entry, current).await?;
-                let rotated = stored.filter(|stored| {
-                    tokens_differ(stored.document(), current.document())
-                        && !self.is_old(entry, stored, current)
-                });
-                let Some(stored) = rotated else { return Err(failed(current, &error)) };
+        let is_stored = leased.is_some();
+        let mut tried = self.try_with(entry, current, is_stored).await?;
+        if let Tried::Failed(error) = &tried
+            && error.kind() == ErrorKind::InvalidGrant
+        {
+            // Somebody without a lease may have used up the token: look again before giving up on it.
+            let stored = self.reread(entry, current).await?;
+            let rotated = stored.filter(|stored| {
+                tokens_differ(stored.document(), current.document()) && !self.is_old(entry, stored, current)
+            });
+            if let Some(stored) = rotated.filter(|_| !is_overtaken(entry, current)) {
                 *current = self.publish(entry, &stored, true);
                 if self.is_fresh(current) {
                     return Ok(Arc::clone(current));
                 }
-                if leased.is_some() && executor.renewal_spends(current) {
-                    self.probe(current).await?;
-                }
-                refresh(&*executor, current).await.map_err(|error| failed(current, &error))?
+                tried = self.try_with(entry, current, is_stored).await?;
             }
-            Err(error) => return Err(failed(current, &error)),
+        }
+        let fresh = match tried {
+            Tried::Fresh(fresh) => fresh,
+            // What failed was not tried with these.
+            Tried::Failed(error) if !is_overtaken(entry, current) => return Err(failed(current, &error)),
+            Tried::Overtaken | Tried::Failed(_) => {
+                *current = entry.credential();
+                return Ok(Arc::clone(current));
+            }
         };
         let renewed = self.keep(entry, (current, &fresh), &mut leased).await;
         drop(leased);
@@ -212,6 +226,31 @@ impl Inner {
         entry.renewal.lock().succeeded(next, now);
         tracing::info!(provider = %renewed.provider(), credential = %renewed.masked_id(), "credential renewed");
         Ok(renewed)
+    }
+
+    /// Asks the provider, unless other tokens were handed in while the turn or the store was waited for: those that we
+    /// began with may be spent by now.
+    async fn try_with(
+        &self,
+        entry: &Entry,
+        current: &Arc<Credential>,
+        is_stored: bool,
+    ) -> Result<Tried, RenewError> {
+        let executor = Arc::clone(&entry.shape().executor);
+        if is_stored && executor.renewal_spends(current) {
+            self.probe(current).await?;
+        }
+        if self.stop.is_cancelled() {
+            return Err(RenewError::Stopping);
+        }
+        if is_overtaken(entry, current) {
+            return Ok(Tried::Overtaken);
+        }
+        match refresh(&*executor, current).await {
+            Ok(fresh) => Ok(Tried::Fresh(fresh)),
+            Err(error) if error.kind() == ErrorKind::Unsupported => Err(RenewError::NotRenewable),
+            Err(error) => Ok(Tried::Failed(error)),
+        }
     }
 
     /// Whether what a store has is older than what we have: a spent token, or a live one of which it forgot where it comes
@@ -241,7 +280,7 @@ impl Inner {
         current: &Credential,
     ) -> Result<Option<Arc<Credential>>, RenewError> {
         let Some(store) = self.store.as_ref().filter(|store| store.keeps(current)) else { return Ok(None) };
-        let stored = self.load_own(&**store, current).await.map_err(|error| store_failed(&error))?;
+        let stored = self.load_own(entry, &**store, current).await.map_err(|error| store_failed(&error))?;
         // Gone from the store: to renew it would be to bring it back.
         let stored = stored.ok_or(RenewError::Gone)?;
         if stored.settings().disabled {
@@ -259,6 +298,11 @@ impl Inner {
         drop(state);
         Ok(Some(Arc::new(current.with_document(stored.document().clone()))))
     }
+}
+
+/// Whether a credential has other tokens by now than those that its renewal began with.
+fn is_overtaken(entry: &Entry, current: &Credential) -> bool {
+    tokens_differ(entry.credential().document(), current.document())
 }
 
 async fn refresh(

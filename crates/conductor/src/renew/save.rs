@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cliproxy_core::{Credential, Settings, StoreError};
+use cliproxy_core::{Credential, Settings, StoreError, StoreErrorKind};
 use tokio_util::sync::CancellationToken;
 
 use super::RenewError;
@@ -177,7 +177,16 @@ impl Inner {
     /// Writes what changed since the store was last read over what it has now, so that a person's edits survive.
     async fn save(&self, entry: &Entry, fresh: &Arc<Credential>) -> Result<Saving, StoreError> {
         let Some(store) = &self.store else { return Ok(Saving::Done(Arc::clone(fresh))) };
-        let Some(stored) = self.load_own(&**store, fresh).await? else { return Ok(Saving::Gone) };
+        let stored = match self.load_own(entry, &**store, fresh).await {
+            Ok(Some(stored)) => stored,
+            Ok(None) => return Ok(Saving::Gone),
+            // The store knows whether there is anything to lose: another program may have been killed as it wrote.
+            Err(error) if error.kind() == StoreErrorKind::Unreadable => {
+                self.in_time(store.save(fresh)).await.map_err(|_| error)?;
+                return Ok(Saving::Done(Arc::clone(fresh)));
+            }
+            Err(error) => return Err(error),
+        };
         let (theirs, ours) = (stored.document(), fresh.document());
         let (base, gone_back) = {
             let state = entry.renewal.lock();
@@ -304,9 +313,9 @@ impl Inner {
             state.unsaved = false;
             state.base = Arc::clone(stored);
         }
-        if let Some(other) = self.entry(entry.id()) {
-            let handed = other.credential().with_document(stored.document().clone());
-            self.update(&Arc::new(handed));
+        let other = self.entry(entry.id()).map(|other| other.credential());
+        if let Some(other) = other.filter(|other| other.provider() == stored.provider()) {
+            self.update(&Arc::new(other.with_document(stored.document().clone())));
         }
     }
 

@@ -116,6 +116,57 @@ async fn a_copy_that_cannot_be_written_keeps_no_other_file_from_having_them() {
     world.conductor.shutdown().await;
 }
 
+/// A file that is in the place of another login's: what is registered under its name is that one, with its provider and its
+/// address.
+#[tokio::test(start_paused = true)]
+async fn tokens_do_not_go_to_the_login_whose_file_their_own_was_renamed_to() {
+    for provider in ["p", "another"] {
+        let (world, store, _) = stored_world(FIRST);
+        let document = r#"{"access_token":"access-70","refresh_token":"refresh-70"}"#;
+        let document = account("y.json", document).document().clone();
+        let (id, provider) = (CredentialId::new("y.json"), ProviderId::new(provider));
+        let origin = Origin::Store("y.json".to_owned());
+        let other =
+            Credential::new(id, provider, CredentialKind::Account, origin, document, Settings::new("y"));
+        world.add(other.clone());
+        store.put(other.clone());
+        renamed(&world, &store, || copy(&store, "y.json", 1, None)).await;
+        world.conductor.until_saved(&ID).await.unwrap();
+        assert_eq!(has(&store, "y.json").as_deref(), Some("refresh-2"));
+        let registered = world.conductor.credential(other.id()).unwrap().credential;
+        assert_eq!(registered.document(), other.document());
+        world.conductor.shutdown().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_nobody_has_the_turn_at_gets_the_tokens_without_a_note_that_a_kill_would_leave() {
+    let (world, store, _) = stored_world(FIRST);
+    store.apart.store(true, Ordering::SeqCst);
+    renamed(&world, &store, || copy(&store, "b.json", 1, None)).await;
+    world.conductor.until_saved(&ID).await.unwrap();
+    assert_eq!(has(&store, "b.json").as_deref(), Some("refresh-2"));
+    assert_eq!(store.saves.load(Ordering::SeqCst), 1, "all at once");
+    assert!(store.lease(&ID).await.is_ok());
+    world.conductor.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_end_a_file_whose_turn_somebody_has_keeps_no_other_from_having_them() {
+    let (world, store, _) = stored_world(FIRST);
+    *store.busy.lock() = Some(CredentialId::new("a.json"));
+    renamed(&world, &store, || {
+        copy(&store, "a.json", 1, None);
+        copy(&store, "b.json", 1, None);
+    })
+    .await;
+    sleep(300).await;
+    let given = |store: &MemoryStore| ["a.json", "b.json"].map(|id| has(store, id).unwrap());
+    assert_eq!(given(&store), ["refresh-1", "refresh-1"], "the best one may be free in a moment");
+    world.conductor.shutdown().await;
+    assert_eq!(given(&store), ["refresh-1", "refresh-2"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_handed_in_anew_while_another_file_gets_its_tokens_has_a_place_again() {
     let (world, store, _) = stored_world(FIRST);
@@ -187,6 +238,7 @@ async fn a_file_that_cannot_be_written_yet_gets_the_tokens_when_it_can_and_its_o
     let lease = store.lease(&ID);
     renamed(&world, &store, || copy(&store, "b.json", 1, None)).await;
     let turn = lease.await.unwrap();
+    // Before it had it, for it would spend what it finds.
     let marked = store.get(&CredentialId::new("b.json")).unwrap();
     assert!(cliproxy_conductor::is_marked_spent(marked.document()));
     sleep(300).await;

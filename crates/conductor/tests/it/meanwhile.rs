@@ -170,6 +170,63 @@ async fn a_login_that_came_while_the_provider_answered_is_not_written_over() {
     }
 }
 
+/// As above, and the provider wants none of what it was asked with.
+#[tokio::test(start_paused = true)]
+async fn a_login_that_was_reloaded_while_the_provider_rejected_the_one_before_is_not_dead() {
+    let dead = || ExecutorError::new(ErrorKind::InvalidGrant, "revoked");
+    let down = || ExecutorError::new(ErrorKind::Server, "down");
+    for error in [dead as fn() -> ExecutorError, down] {
+        let (world, store, _) = stored_world(FIRST);
+        *world.executor.lead.lock() = Renewal::Lead(Duration::from_secs(300));
+        world.executor.refreshes_with(move |_| Err(error()));
+        let login = LOGIN.replace('}', r#","expired":9999999999}"#);
+        let renewed = renewed_while(&world, || {
+            store.put(account("x.json", &login));
+            world.conductor.update(Arc::new(account("x.json", &login)));
+        });
+        assert_eq!(renewed.await.unwrap().access_token().unwrap().expose(), "access-9");
+        let status = world.conductor.credential(&ID).unwrap();
+        assert_eq!((status.renewal_error, world.state("x.json", "m")), (None, Availability::Ready));
+        assert!(status.renewal_due.is_some());
+        assert!(world.ask("m").await.result.is_ok());
+        assert_eq!((world.executor.refreshes(), refresh_token(&store).as_deref()), (1, Some("refresh-9")));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_renewed_by_another_process_and_reloaded_while_the_lease_was_awaited_is_not_renewed_with_the_spent_token()
+ {
+    let (world, store, provider) = stored_world(FIRST);
+    let lease = store.lease(&ID).await.unwrap();
+    let theirs = account("x.json", r#"{"access_token":"access-2","refresh_token":"refresh-2"}"#);
+    let (renewed, ()) = tokio::join!(world.conductor.renew(&ID), async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        store.put(theirs.clone());
+        world.conductor.update(Arc::new(theirs));
+        drop(lease);
+    });
+    assert_eq!(renewed.unwrap().refresh_token().unwrap().expose(), "refresh-2");
+    assert!(provider.used.lock().is_empty(), "that was the other process's");
+    world.conductor.renew(&ID).await.unwrap();
+    assert_eq!(*provider.used.lock(), ["refresh-2"]);
+}
+
+/// Whoever asked with the one before gets no token that is another provider's.
+#[tokio::test(start_paused = true)]
+async fn a_login_of_another_provider_that_was_reloaded_meanwhile_is_nobody_s_renewal() {
+    let (world, store, _) = stored_world(FIRST);
+    let document = account("x.json", LOGIN).document().clone();
+    let (provider, origin) = (ProviderId::from_static("another"), Origin::Store("x.json".to_owned()));
+    let other =
+        Credential::new(ID.clone(), provider, CredentialKind::Account, origin, document, Settings::new("x"));
+    let renewed = renewed_while(&world, || {
+        store.put(other.clone());
+        world.conductor.update(Arc::new(other.clone()));
+    });
+    assert_eq!(renewed.await.unwrap_err(), RenewError::Gone);
+    assert_eq!((token(&world).as_str(), store.get(&ID).unwrap()), ("access-9", other));
+}
+
 #[tokio::test(start_paused = true)]
 async fn another_access_token_that_came_while_the_provider_answered_is_no_login_of_its_own() {
     for (stored, full) in [(true, false), (false, false), (true, true)] {

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -34,6 +34,9 @@ struct State {
     reused: AtomicUsize,
     /// Calls that are taken and never answered.
     swallow: AtomicUsize,
+    /// Whether calls are answered later, and whether one is waiting for that.
+    waits: AtomicBool,
+    waiting: AtomicBool,
 }
 
 impl Tokens {
@@ -55,6 +58,10 @@ impl Tokens {
                     shared.swallow.fetch_sub(1, Ordering::SeqCst);
                     kept.push(socket);
                     continue;
+                }
+                shared.waiting.store(true, Ordering::SeqCst);
+                while shared.waits.load(Ordering::SeqCst) {
+                    std::thread::yield_now();
                 }
                 let given = shared.given.load(Ordering::SeqCst);
                 let answer = if line.trim() == format!("refresh-{given}") {
@@ -293,4 +300,32 @@ async fn a_file_that_was_disabled_is_not_renewed_and_stays_disabled() {
     assert_eq!(renew(&conductor).await.unwrap_err(), RenewError::Gone);
     assert_eq!(std::fs::read_to_string(directory.path().join(ID)).unwrap(), off);
     assert_eq!(tokens.given(), 1);
+}
+
+/// Of a file with nothing in it nothing can be lost; in one that is cut there may be what somebody else has written.
+#[tokio::test]
+async fn a_file_that_was_emptied_while_the_provider_answered_gets_the_tokens_and_one_that_was_cut_does_not() {
+    for (left, kept) in [("", false), (r#"{"type":"p","refresh_to"#, true)] {
+        let (directory, tokens) = (directory(), Tokens::start());
+        let conductor = conductor(directory.path(), tokens.address).await;
+        let path = directory.path().join(ID);
+        tokens.state.waits.store(true, Ordering::SeqCst);
+        let (renewed, ()) = tokio::join!(renew(&conductor), async {
+            while !tokens.state.waiting.load(Ordering::SeqCst) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            std::fs::write(&path, left).unwrap();
+            tokens.state.waits.store(false, Ordering::SeqCst);
+        });
+        assert_eq!(renewed.unwrap().access_token().unwrap().expose(), "access-2");
+        if kept {
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), left);
+            assert!(conductor.credential(&CredentialId::from_static(ID)).unwrap().unsaved);
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let file: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((&file["refresh_token"], &file["type"]), (&"refresh-2".into(), &"p".into()), "{text}");
+        assert_eq!(file["mine"]["kept"][0], 1, "{text}");
+    }
 }

@@ -163,6 +163,39 @@ async fn a_file_that_is_renamed_and_gets_another_login_in_a_renewal_costs_neithe
     }
 }
 
+/// As above, and what gets the name is another provider's, or no login that could be renewed.
+#[tokio::test]
+async fn a_file_that_is_renamed_and_gives_its_name_to_a_file_of_another_kind_costs_nothing() {
+    let codex = json!({"type": "codex", "access_token": "A9", "refresh_token": "S0", "expired": "2099-01-01T00:00:00Z"});
+    let bare = json!({"type": "claude", "access_token": "A9"});
+    let odd = json!({"type": "nobody-knows", "refresh_token": "S0"});
+    for (other, is_used) in [(codex, true), (bare, true), (odd, false)] {
+        for later in [false, true] {
+            let (place, tokens) = due().await;
+            let service = place.serve().await;
+            asked(&tokens).await;
+            rename(&place);
+            if later {
+                unsaved(&service).await;
+            }
+            stored(&place, "a.json", &other);
+            service.reload().await.unwrap();
+            if !later {
+                // In place of what has its file, or from memory.
+                assert_eq!(used(&service), ["a.json"], "{other}: the other one's token is at the provider");
+                renewed(&place, "b.json", &tokens).await;
+                service.reload().await.unwrap();
+            }
+            let all: &[&str] = if is_used { &["a.json", "b.json"] } else { &["b.json"] };
+            assert_lives(&place, &service, &tokens, "b.json", all).await;
+            let kept: Value =
+                serde_json::from_slice(&std::fs::read(file(&place, "a.json")).unwrap()).unwrap();
+            assert_eq!(kept, other, "nothing is written over it");
+            service.stop().await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_rename_while_a_command_renews_costs_nothing() {
     let test = || CredentialCommand::Test {
