@@ -2,10 +2,12 @@
 //! Source: issue 4, "Proof"; translation.md B51, B52, B68, B92, E186.
 
 use bytes::Bytes;
+use cliproxy_core::FinishReason;
+use cliproxy_translator::model::{BlockKind, Event, Finish};
 use serde_json::{Value, json};
 
 use super::replies::exchange;
-use crate::grid::{REGISTRY, codec};
+use crate::grid::{REGISTRY, codec, context};
 use crate::wire::script::{End, Script, Step, stream};
 
 /// Whose clients have objects for arguments.
@@ -336,6 +338,35 @@ fn e186_arguments_that_never_came_are_none_where_arguments_are_text() {
     );
     let (body, _) = whole("openai", "openai-response", &reply("openai", "{\"a\":1}", "tool_calls")).unwrap();
     assert_eq!(body["output"][1]["status"], "completed");
+}
+
+/// What another choice says tells nothing of a call without arguments: the end of its own does, whenever it comes.
+#[test]
+fn e186_arguments_that_never_came_in_one_choice_are_none_when_another_goes_on() {
+    let call = |block, candidate| {
+        let kind = BlockKind::ToolCall { id: "c".into(), name: "f".into(), custom: false };
+        [Event::BlockStart { block, candidate, kind }, Event::BlockStop { block }]
+    };
+    let finish = |candidate, reason| Event::Finish { candidate, finish: Finish::new(reason) };
+    let text = |candidate| Event::BlockStart { block: 7, candidate, kind: BlockKind::Text };
+    let (cut, whole) = (FinishReason::Length, FinishReason::ToolUse);
+    let begin = |events: Vec<Event<'static>>| call(0, 0).into_iter().chain(events).collect::<Vec<_>>();
+    for (case, events, invented) in [
+        ("the end, then another", begin(vec![finish(0, cut), text(1)]), 0),
+        ("another, then the end", begin(vec![text(1), finish(0, cut)]), 0),
+        ("both are cut", begin(call(1, 1).into_iter().chain([finish(0, cut), finish(1, cut)]).collect()), 0),
+        ("one is cut", begin(call(1, 1).into_iter().chain([finish(0, cut), finish(1, whole)]).collect()), 1),
+        ("more of its own", begin(vec![text(0), finish(0, cut)]), 1),
+        ("a good end", begin(vec![text(1), finish(0, whole)]), 1),
+    ] {
+        let mut encoder = codec("openai").stream_encoder(&context());
+        let mut out = Vec::new();
+        for event in events.into_iter().chain([Event::End]) {
+            encoder.encode(event, &mut out);
+        }
+        let out = String::from_utf8(out).unwrap();
+        assert_eq!(out.matches("\"arguments\":\"{}\"").count(), invented, "{case}: {out}");
+    }
 }
 
 /// Services that leave out the status of what they cut.

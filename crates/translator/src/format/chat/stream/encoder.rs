@@ -19,8 +19,6 @@ pub(in super::super) struct Encoder {
     candidates: Vec<Candidate>,
     /// Open blocks; few at a time.
     blocks: Vec<Block>,
-    /// A call that ended without arguments: it was cut if its reply ends here and was stopped.
-    bare: Option<(u32, Call)>,
     usage: Usage,
     over: bool,
 }
@@ -33,6 +31,9 @@ struct Candidate {
     images: usize,
     /// How many characters of text went out.
     said: usize,
+    /// A call that ended without arguments: it was cut if the candidate ends here and was stopped. What others say tells
+    /// nothing of it.
+    bare: Option<Call>,
     /// Why it ended, once that was said. It is written at the end: some providers go on after it.
     finish: Option<FinishReason>,
 }
@@ -65,7 +66,6 @@ impl Encoder {
             prefix: Prefix::default(),
             candidates: Vec::with_capacity(1),
             blocks: Vec::with_capacity(2),
-            bare: None,
             usage: Usage::default(),
             over: false,
         }
@@ -87,13 +87,13 @@ impl Encoder {
         self.prefix.open(index, out);
         out.extend_from_slice(br#","delta":{"role":"assistant","content":""}"#);
         Prefix::close(out);
-        self.candidates.push(Candidate { index, calls: 0, images: 0, said: 0, finish: None });
+        self.candidates.push(Candidate { index, calls: 0, images: 0, said: 0, bare: None, finish: None });
         self.candidates.len() - 1
     }
 
     fn block_start(&mut self, id: u32, index: u32, kind: &BlockKind<'_>, out: &mut Vec<u8>) {
         let place = self.candidate(index, out);
-        self.settle_bare(false, out);
+        self.settle_bare(index, false, out);
         for block in self.blocks.iter_mut().filter(|block| block.candidate == index) {
             if let Kind::Call(call) = &mut block.kind {
                 call.followed = true;
@@ -185,8 +185,11 @@ impl Encoder {
         let Block { candidate: index, kind, .. } = self.blocks.remove(place);
         match kind {
             Kind::Call(call) if call.is_bare() => {
-                self.settle_bare(false, out);
-                self.bare = Some((index, call));
+                self.settle_bare(index, false, out);
+                if let Some(candidate) = self.candidates.iter_mut().find(|candidate| candidate.index == index)
+                {
+                    candidate.bare = Some(call);
+                }
             }
             Kind::Call(call) => call.stop(&self.prefix, out),
             Kind::Text { start, citations } => {
@@ -205,8 +208,9 @@ impl Encoder {
     }
 
     /// A call without arguments ends as `{}`, unless its reply was cut before they came.
-    fn settle_bare(&mut self, cut: bool, out: &mut Vec<u8>) {
-        if let Some((_, call)) = self.bare.take()
+    fn settle_bare(&mut self, index: u32, cut: bool, out: &mut Vec<u8>) {
+        let candidate = self.candidates.iter_mut().find(|candidate| candidate.index == index);
+        if let Some(call) = candidate.and_then(|candidate| candidate.bare.take())
             && !cut
         {
             call.stop(&self.prefix, out);
@@ -223,9 +227,7 @@ impl Encoder {
         };
         let finish = candidate.finish;
         let cut = finish.is_some_and(|reason| !is_whole(reason));
-        if self.bare.as_ref().is_some_and(|(of, _)| *of == index) {
-            self.settle_bare(cut, out);
-        }
+        self.settle_bare(index, cut, out);
         let Some(candidate) = self.candidates.iter().find(|candidate| candidate.index == index) else {
             return;
         };
