@@ -14,6 +14,7 @@ pub mod estimate;
 pub mod finish;
 pub mod identity;
 pub mod ids;
+pub(crate) mod index;
 pub mod media;
 pub mod names;
 mod pairing;

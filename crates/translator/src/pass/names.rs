@@ -1,6 +1,7 @@
 //! Tool names on the wire. Source: translation.md B5 to B9.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use sha2::{Digest, Sha256};
 
@@ -35,30 +36,22 @@ pub fn qualified<'n>(name: &'n str, namespace: Option<&str>) -> Cow<'n, str> {
 /// declared name when one of them had to change, and nothing otherwise.
 #[must_use]
 pub fn shorten_for_openai(tools: &[Tool<'_>]) -> NameMap {
-    let mut map = NameMap::default();
-    if tools.iter().filter_map(Tool::name).all(|name| name.len() <= MAX_NAME) {
-        return map;
-    }
-    for name in tools.iter().filter_map(Tool::name) {
-        note(&mut map, name);
-    }
-    map
+    Shortened::of(tools).map
 }
 
 /// As [`shorten_for_openai`], for all names of a request: declared ones first, then those that only the history or
 /// the tool choice mention (B5).
 #[must_use]
 pub fn openai_names(request: &Request<'_>) -> NameMap {
-    let mut map = shorten_for_openai(&request.tools);
+    let mut shortened = Shortened::of(&request.tools);
     let mut mention = |name: &str| {
-        if name.len() > MAX_NAME && map.is_empty() {
-            for declared in request.tools.iter().filter_map(Tool::name) {
-                note(&mut map, declared);
+        if shortened.map.is_empty() {
+            if name.len() <= MAX_NAME {
+                return;
             }
+            shortened.note_all(&request.tools);
         }
-        if !map.is_empty() {
-            note(&mut map, name);
-        }
+        shortened.note(name);
     };
     match &request.tool_choice {
         Some(ToolChoice::Tool { name, .. }) => mention(name),
@@ -76,23 +69,69 @@ pub fn openai_names(request: &Request<'_>) -> NameMap {
             _ => {}
         }
     }
-    map
+    shortened.map
 }
 
-/// Adds a name in its short form, unless it is known.
-fn note(map: &mut NameMap, name: &str) {
-    if map.has_declared(name) {
-        return;
+/// Names in their short forms.
+#[derive(Default)]
+struct Shortened {
+    map: NameMap,
+    numbers: Numbers,
+}
+
+impl Shortened {
+    /// Those of all tools when one of them has to change.
+    fn of(tools: &[Tool<'_>]) -> Self {
+        let mut shortened = Self::default();
+        if tools.iter().filter_map(Tool::name).any(|name| name.len() > MAX_NAME) {
+            shortened.note_all(tools);
+        }
+        shortened
     }
-    let base = short(name);
-    let mut wire = base.clone().into_owned();
-    let mut count = 0_u32;
-    while map.has_wire(&wire) {
-        count += 1;
-        let suffix = format!("_{count}");
-        wire = format!("{}{suffix}", cut(&base, MAX_NAME - suffix.len()));
+
+    fn note_all(&mut self, tools: &[Tool<'_>]) {
+        tools.iter().filter_map(Tool::name).for_each(|name| self.note(name));
     }
-    map.insert(name, wire);
+
+    /// Adds a name, unless it is known.
+    fn note(&mut self, name: &str) {
+        if !self.map.has_declared(name) {
+            let wire = self.numbers.free(&self.map, &short(name), MAX_NAME);
+            self.map.insert(name, wire);
+        }
+    }
+}
+
+/// The numbers behind names that were taken. Any number of names may become one: counting goes on where it stopped, as
+/// what was taken once stays so. It is kept for each beginning and each length of numbers, as longer numbers cut names
+/// that fill the limit shorter.
+#[derive(Debug, Default)]
+pub(crate) struct Numbers {
+    next: HashMap<(u32, String), u32>,
+}
+
+impl Numbers {
+    /// The name, with the first number behind it that makes it free when it is taken: of at most so many bytes.
+    pub(crate) fn free(&mut self, map: &NameMap, base: &str, most: usize) -> String {
+        if !map.has_wire(base) {
+            return base.to_owned();
+        }
+        for digits in 1.. {
+            let room = most.saturating_sub(1 + usize::try_from(digits).unwrap_or(most));
+            let begin = cut(base, room);
+            let next =
+                self.next.entry((digits, begin.to_owned())).or_insert(10_u32.saturating_pow(digits - 1));
+            let end = 10_u32.saturating_pow(digits);
+            while *next < end {
+                let wire = format!("{begin}_{next}");
+                *next += 1;
+                if !map.has_wire(&wire) {
+                    return wire;
+                }
+            }
+        }
+        base.to_owned()
+    }
 }
 
 /// A name within the limit: of an MCP tool its last part (B6).
@@ -146,10 +185,14 @@ pub const MAX_GEMINI_NAME: usize = 64;
 #[must_use]
 pub fn gemini_names(request: &Request<'_>) -> NameMap {
     let names = mentioned(request, true);
+    let mut clean = None;
     map_names(
         &names,
         |name| matches!(gemini_name(name), Cow::Borrowed(_)),
-        |name, map| free_gemini_name(name, &names, map),
+        |name, map| {
+            let clean: &HashMap<_, _> = clean.get_or_insert_with(|| clean_gemini_names(&names));
+            free_gemini_name(name, clean, map)
+        },
     )
 }
 
@@ -185,7 +228,7 @@ pub(crate) fn mentioned<'r>(request: &'r Request<'_>, of_results: bool) -> Vec<&
 pub(crate) fn map_names(
     names: &[&str],
     is_fine: impl Fn(&str) -> bool,
-    free: impl Fn(&str, &NameMap) -> String,
+    mut free: impl FnMut(&str, &NameMap) -> String,
 ) -> NameMap {
     let mut map = NameMap::default();
     if names.iter().all(|name| is_fine(name)) {
@@ -215,10 +258,22 @@ pub fn gemini_name(name: &str) -> Cow<'_, str> {
     Cow::Owned(cut(&clean, MAX_GEMINI_NAME).to_owned())
 }
 
+/// What the names become: by that, the only one that does, or `None` where several do.
+fn clean_gemini_names<'n>(names: &[&'n str]) -> HashMap<Cow<'n, str>, Option<&'n str>> {
+    let mut clean = HashMap::with_capacity(names.len());
+    for name in names {
+        let only = clean.entry(gemini_name(name)).or_insert(Some(*name));
+        if *only != Some(*name) {
+            *only = None;
+        }
+    }
+    clean
+}
+
 /// Names that would become one stay several: each gets twelve digits of its hash (B7).
-fn free_gemini_name(name: &str, all: &[&str], map: &NameMap) -> String {
+fn free_gemini_name(name: &str, all: &HashMap<Cow<'_, str>, Option<&str>>, map: &NameMap) -> String {
     let clean = gemini_name(name);
-    let shared = all.iter().any(|other| *other != name && gemini_name(other) == clean);
+    let shared = all.get(&clean).is_some_and(Option::is_none);
     if matches!(clean, Cow::Borrowed(_)) || !shared && !map.has_wire(&clean) {
         return clean.into_owned();
     }

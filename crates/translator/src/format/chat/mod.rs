@@ -11,6 +11,7 @@
 //! Source: translation.md A (columns CC), A.16, B; providers-b.md 6.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use bytes::Bytes;
 use cliproxy_core::{ClientError, FinishReason, Usage};
@@ -24,6 +25,7 @@ use crate::json::Text;
 use crate::loss::{Bearer, Rare, ReplyScope};
 use crate::model::{Issuer, Media, MediaSource, Request, Response, Tool};
 use crate::pass::ids::generated_id;
+use crate::pass::index::NameIndex;
 use crate::pass::{media, portable};
 
 mod call;
@@ -187,21 +189,26 @@ impl Codec for ChatCodec {
 /// What the reply side must know of a request of this format.
 fn note_request(request: &Request<'_>, context: &mut ReplyContext) {
     context.include_usage = request.stream.include_usage;
-    context.custom_tools = custom_tools(&request.tools);
+    context.custom_tools = custom_tools(&request.tools).map(str::to_owned).collect();
     if context.requested_model.is_empty() {
         context.requested_model = request.model.clone().into_owned();
     }
 }
 
 /// The names of the free-form tools. One that is declared both ways counts as a function (B11).
-fn custom_tools(tools: &[Tool<'_>]) -> Vec<String> {
-    let is_function =
-        |name: &str| tools.iter().any(|tool| matches!(tool, Tool::Function(f) if f.name == name));
-    let custom = tools.iter().filter_map(|tool| match tool {
-        Tool::Custom(custom) if !is_function(&custom.name) => Some(custom.name.clone().into_owned()),
-        _ => None,
-    });
-    custom.collect()
+fn custom_tools<'t>(tools: &'t [Tool<'_>]) -> impl Iterator<Item = &'t str> {
+    let named = |tool: &'t Tool<'_>| match tool {
+        Tool::Function(function) => Some(&*function.name),
+        Tool::Custom(_) | Tool::Builtin(_) => None,
+    };
+    let functions: OnceCell<NameIndex<'t>> = OnceCell::new();
+    tools.iter().filter_map(move |tool| match tool {
+        Tool::Custom(custom) => {
+            let functions = functions.get_or_init(|| tools.iter().filter_map(named).collect());
+            (!functions.has(&custom.name)).then_some(&*custom.name)
+        }
+        Tool::Function(_) | Tool::Builtin(_) => None,
+    })
 }
 
 /// The model that a reply names: the one to show, else the provider's, else what the client asked for (B93).

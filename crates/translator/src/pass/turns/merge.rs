@@ -8,6 +8,7 @@ use crate::model::{PartKind, Role};
 pub struct TurnMerger<'r> {
     turns: Vec<OutTurn<'r>>,
     boundary: bool,
+    only_system: bool,
     merge_users: bool,
     calls_last: bool,
     thoughts_first: bool,
@@ -20,6 +21,7 @@ impl<'r> TurnMerger<'r> {
         Self {
             turns: Vec::new(),
             boundary: false,
+            only_system: true,
             merge_users: policy.merge_users,
             calls_last: policy.calls_last,
             thoughts_first: policy.thoughts_first,
@@ -29,7 +31,7 @@ impl<'r> TurnMerger<'r> {
     /// Whether the conversation has not begun: nothing came but system messages.
     #[must_use]
     pub fn only_system(&self) -> bool {
-        self.turns.iter().all(|turn| matches!(turn.role, Role::System | Role::Developer))
+        self.only_system
     }
 
     /// Takes a message. An empty one is skipped and does not part its neighbours (E565).
@@ -42,6 +44,7 @@ impl<'r> TurnMerger<'r> {
             Role::User => self.merge_users,
             Role::System | Role::Developer | Role::Tool => false,
         };
+        self.only_system &= matches!(turn.role, Role::System | Role::Developer);
         let parted = std::mem::take(&mut self.boundary);
         match self.turns.last_mut() {
             Some(last) if merges && !parted && last.role == turn.role && last.name == turn.name => {

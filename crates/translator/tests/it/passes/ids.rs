@@ -211,6 +211,26 @@ proptest! {
         }
     }
 
+    /// The number behind a name is the first that is free, as counting from one finds it.
+    #[test]
+    fn e577_numbers_are_the_first_that_are_free(
+        names in proptest::collection::vec("[ab]{1,2}[é]{0,1}x{55,62}[abé]{0,9}(_1|_10)?", 1..120),
+    ) {
+        let refs: Vec<&str> = names.iter().map(String::as_str).collect();
+        let map = shorten_for_openai(&tools(&refs));
+        let cut = |name: &str, most: usize| name[..name.floor_char_boundary(most.min(name.len()))].to_owned();
+        let mut taken = std::collections::HashMap::new();
+        for name in names.iter().filter(|_| !map.is_empty()) {
+            let numbered = (0..).map(|number| match number {
+                0 => cut(name, 64),
+                _ => format!("{}_{number}", cut(&cut(name, 64), 63 - number.to_string().len())),
+            });
+            let free = numbered.into_iter().find(|wire| taken.get(wire).is_none_or(|of| of == name)).unwrap();
+            prop_assert_eq!(map.wire(name), &free);
+            taken.insert(free, name.clone());
+        }
+    }
+
     #[test]
     fn ids_for_claude_are_valid_and_distinct(ids in proptest::collection::vec("[a.:é_]{1,4}", 1..20)) {
         let map = claude_ids(ids.iter().map(String::as_str));

@@ -34,15 +34,15 @@ pub(super) fn write_all(w: &mut Writer, target: &Target<'_>, request: &Request<'
     w.end_array();
 }
 
-struct Messages<'t, 'r> {
-    target: &'t Target<'t>,
+struct Messages<'t, 'n, 'r> {
+    target: &'t Target<'n>,
     /// The ids of the calls that were written and not answered yet, as the client has them and as they went out.
     ids: VecDeque<(Cow<'r, str>, Cow<'r, str>)>,
     /// Media of tool results, for a user message behind the results.
     follow_up: Vec<(Cow<'r, str>, &'r Media<'r>)>,
 }
 
-impl<'r> Messages<'_, 'r> {
+impl<'r> Messages<'_, '_, 'r> {
     fn write(&mut self, w: &mut Writer, turn: &'r OutTurn<'r>, index: usize) {
         if turn.role != Role::Tool {
             self.write_follow_up(w);

@@ -6,6 +6,7 @@ use crate::json::{Text, Writer};
 use crate::loss::{Loss, Said, Slots, loss, named, tell};
 use crate::model::{Issuer, Media, MediaClass, MediaSource, Part, PartKind, Request, Role, ServerPart};
 use crate::names::NameMap;
+use crate::pass::index::NameIndex;
 use crate::pass::media::media_of;
 use crate::pass::names::openai_names;
 use crate::pass::turns::{OutPart, TurnPolicy, arrange};
@@ -27,7 +28,7 @@ struct Target<'r> {
     /// Free-form tools go out as such; otherwise as functions with one string (B10).
     custom: bool,
     /// The names of the tools that are free-form.
-    custom_tools: Vec<String>,
+    custom_tools: NameIndex<'r>,
     names: NameMap,
 }
 
@@ -52,7 +53,7 @@ impl Target<'_> {
 
     /// Whether calls of the tool are free text.
     fn is_custom(&self, name: &str) -> bool {
-        self.custom && self.custom_tools.iter().any(|custom| custom == name)
+        self.custom && self.custom_tools.has(name)
     }
 
     /// Why a medium cannot be sent.
@@ -145,7 +146,7 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
         family: own || matches!(request.source, COMPLETIONS | "openai-response" | "codex"),
         // OpenAI itself has them; of another service only a client of this format can know.
         custom: own || profile.strict,
-        custom_tools: super::custom_tools(&request.tools),
+        custom_tools: super::custom_tools(&request.tools).collect(),
         names: openai_names(request),
     };
     let mut kept = Kept::default();

@@ -10,6 +10,7 @@ use crate::json::{Raw, Text, Writer};
 use crate::loss::{Loss, loss, named};
 use crate::model::{CustomTool, FunctionTool, Request, Tool, ToolChoice};
 use crate::pass::custom::input_schema;
+use crate::pass::index::{NameIndex, allowed_names};
 use crate::pass::schema::openai_parameters;
 use crate::splice::{Edits, TopLevel};
 
@@ -20,7 +21,10 @@ pub(super) fn write(
     request: &Request<'_>,
     losses: &mut Vec<Loss>,
 ) -> bool {
-    let going: Vec<_> = request.tools.iter().filter(|tool| goes(target, request, tool, losses)).collect();
+    // Few services know `allowed_tools`: the others are told of the allowed ones only (A.7).
+    let allowed = if target.custom { None } else { allowed_names(request) };
+    let goes = |tool: &&Tool<'_>| goes(target, allowed.as_ref(), tool, losses);
+    let going: Vec<_> = request.tools.iter().filter(goes).collect();
     if going.is_empty() {
         return false;
     }
@@ -38,7 +42,12 @@ pub(super) fn write(
     true
 }
 
-fn goes(target: &Target<'_>, request: &Request<'_>, tool: &Tool<'_>, losses: &mut Vec<Loss>) -> bool {
+fn goes(
+    target: &Target<'_>,
+    allowed: Option<&NameIndex<'_>>,
+    tool: &Tool<'_>,
+    losses: &mut Vec<Loss>,
+) -> bool {
     if let Tool::Builtin(builtin) = tool {
         // A typed tool declared as a function without schema would only mislead the model (F6).
         let fine = target.own && builtin.format == CHAT;
@@ -47,13 +56,7 @@ fn goes(target: &Target<'_>, request: &Request<'_>, tool: &Tool<'_>, losses: &mu
         }
         return fine;
     }
-    match &request.tool_choice {
-        // Few services know `allowed_tools`: the others are told of the allowed ones only (A.7).
-        Some(ToolChoice::Allowed { names, .. }) if !target.custom => {
-            tool.name().is_some_and(|name| names.iter().any(|allowed| allowed == name))
-        }
-        _ => true,
-    }
+    allowed.is_none_or(|allowed| tool.name().is_some_and(|name| allowed.has(name)))
 }
 
 fn write_function(w: &mut Writer, target: &Target<'_>, tool: &FunctionTool<'_>) {

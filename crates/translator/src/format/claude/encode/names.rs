@@ -3,13 +3,14 @@
 
 use crate::model::Request;
 use crate::names::NameMap;
-use crate::pass::names::{map_names, mentioned};
+use crate::pass::names::{Numbers, map_names, mentioned};
 
 const MAX_NAME: usize = 128;
 
 /// The names of all tools, and of those that only the history or the choice mention. Empty when all go unchanged.
 pub(super) fn wire_names(request: &Request<'_>) -> NameMap {
-    map_names(&mentioned(request, false), is_fine, |name, map| free(map, &clean(name)))
+    let mut numbers = Numbers::default();
+    map_names(&mentioned(request, false), is_fine, |name, map| numbers.free(map, &clean(name), MAX_NAME))
 }
 
 fn is_fine(name: &str) -> bool {
@@ -27,18 +28,4 @@ fn clean(name: &str) -> String {
         .take(MAX_NAME)
         .collect();
     if clean.is_empty() { "_".to_owned() } else { clean }
-}
-
-/// The name, with a number behind it when it is taken.
-fn free(map: &NameMap, base: &str) -> String {
-    let mut wire = base.to_owned();
-    let mut count = 0_u32;
-    while map.has_wire(&wire) {
-        count += 1;
-        let suffix = format!("_{count}");
-        let room = MAX_NAME.saturating_sub(suffix.len()).min(base.len());
-        // The base is ASCII.
-        wire = format!("{}{suffix}", base.get(..room).unwrap_or(base));
-    }
-    wire
 }

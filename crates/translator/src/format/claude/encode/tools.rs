@@ -10,6 +10,7 @@ use crate::model::{Builtin, CustomTool, FunctionTool, Request, Tool, ToolChoice}
 use crate::names::NameMap;
 use crate::pass::cache::Place;
 use crate::pass::custom::input_schema;
+use crate::pass::index::{NameIndex, allowed_names};
 use crate::pass::schema::claude_input_schema;
 use crate::splice::TopLevel;
 
@@ -21,7 +22,9 @@ pub(super) fn declared<'r>(
     losses: &mut Vec<Loss>,
 ) -> Vec<&'r Tool<'r>> {
     let native = request.source == CLAUDE;
-    let mut tools: Vec<(Cow<'_, str>, &Tool<'_>)> = Vec::with_capacity(request.tools.len());
+    let allowed = allowed_names(request);
+    let mut known = NameIndex::default();
+    let mut tools: Vec<&Tool<'_>> = Vec::with_capacity(request.tools.len());
     for tool in &request.tools {
         if let Tool::Builtin(builtin) = tool
             && builtin.format != CLAUDE
@@ -40,15 +43,16 @@ pub(super) fn declared<'r>(
                 "Claude's search has no such setting",
             );
         }
-        if let Some(ToolChoice::Allowed { names, .. }) = &request.tool_choice
-            && !tool.name().is_some_and(|name| names.iter().any(|allowed| allowed == name))
+        if let Some(allowed) = &allowed
+            && !tool.name().is_some_and(|name| allowed.has(name))
         {
             continue;
         }
         let name = wire_name(tool, names);
-        match tools.iter_mut().find(|(known, _)| !native && !name.is_empty() && *known == name) {
-            None => tools.push((name, tool)),
-            Some((_, known)) => {
+        let place = if native || name.is_empty() { tools.len() } else { known.claim(name, tools.len()) };
+        match tools.get_mut(place) {
+            None => tools.push(tool),
+            Some(known) => {
                 if is_direct(tool) && !is_direct(known) {
                     *known = tool;
                 }
@@ -56,7 +60,7 @@ pub(super) fn declared<'r>(
             }
         }
     }
-    tools.into_iter().map(|(_, tool)| tool).collect()
+    tools
 }
 
 fn is_direct(tool: &Tool<'_>) -> bool {
@@ -67,11 +71,11 @@ fn is_direct(tool: &Tool<'_>) -> bool {
     }
 }
 
-fn wire_name<'r>(tool: &'r Tool<'r>, names: &NameMap) -> Cow<'r, str> {
+fn wire_name<'n>(tool: &'n Tool<'_>, names: &'n NameMap) -> &'n str {
     match tool {
-        Tool::Function(tool) => renamed(Cow::Borrowed(&*tool.name), names),
-        Tool::Custom(tool) => renamed(Cow::Borrowed(&*tool.name), names),
-        Tool::Builtin(_) => Cow::Borrowed(tool.name().unwrap_or_default()),
+        Tool::Function(tool) => names.wire(&tool.name),
+        Tool::Custom(tool) => names.wire(&tool.name),
+        Tool::Builtin(_) => tool.name().unwrap_or_default(),
     }
 }
 
@@ -113,7 +117,7 @@ fn write_function(
     auto: bool,
 ) {
     w.begin_object();
-    w.field_string("name", &wire_name(tool, style.names));
+    w.field_string("name", wire_name(tool, style.names));
     if let Some(description) = &function.description {
         w.field_text("description", description);
     }
@@ -145,7 +149,7 @@ fn write_custom(
     auto: bool,
 ) {
     w.begin_object();
-    w.field_string("name", &wire_name(tool, style.names));
+    w.field_string("name", wire_name(tool, style.names));
     if let Some(description) = &custom.description {
         w.field_text("description", description);
     }
@@ -256,7 +260,7 @@ pub(super) fn choice<'r>(
         Some(ToolChoice::Tool { name, .. }) => {
             // An unknown name would be refused (E062).
             let known = declared.iter().any(|tool| tool.name().is_some_and(|known| known == &**name))
-                || declared.iter().any(|tool| wire_name(tool, names) == **name);
+                || declared.iter().any(|tool| wire_name(tool, names) == &**name);
             if !known && !native {
                 loss(losses, "tool_choice", "no such tool is declared");
                 return serial.then_some(Choice::Auto);

@@ -10,6 +10,7 @@ use crate::json::Writer;
 use crate::loss::{Loss, named, tool_members};
 use crate::model::{Builtin, CustomTool, FunctionTool, Tool, ToolChoice};
 use crate::pass::custom::input_schema;
+use crate::pass::index::NameIndex;
 use crate::pass::schema::{clean_kept, gemini_parameters};
 use crate::pass::services::{Service, service_of};
 use crate::splice::TopLevel;
@@ -51,7 +52,7 @@ pub(super) fn write(w: &mut Writer, target: &Target<'_>, losses: &mut Vec<Loss>)
     }
     for (kind, raw) in services {
         w.begin_object();
-        w.field_raw(&kind, &raw);
+        w.field_raw(kind, &raw);
         w.end_object();
     }
     w.end_array();
@@ -64,7 +65,7 @@ pub(super) fn searches_only(target: &Target<'_>) -> bool {
     let services = services(target, false, &mut Vec::new());
     functions(target).is_empty()
         && !services.is_empty()
-        && services.iter().all(|(kind, _)| kind == "googleSearch")
+        && services.iter().all(|(kind, _)| *kind == "googleSearch")
 }
 
 /// The client's tools, each name once: the first declaration counts (E510, E579).
@@ -86,12 +87,13 @@ fn services<'r>(
     target: &Target<'r>,
     functions: bool,
     losses: &mut Vec<Loss>,
-) -> Vec<(Cow<'r, str>, Cow<'r, str>)> {
-    let mut services: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::new();
+) -> Vec<(&'r str, Cow<'r, str>)> {
+    let mut known = NameIndex::default();
+    let mut services: Vec<(&str, Cow<'_, str>)> = Vec::new();
     for tool in &target.request.tools {
         let Tool::Builtin(builtin) = tool else { continue };
         let service = match is_family(builtin.format) {
-            true => Some((Cow::Borrowed(&*builtin.kind), Cow::Borrowed(builtin.raw.get()))),
+            true => Some((&*builtin.kind, Cow::Borrowed(builtin.raw.get()))),
             false => foreign(builtin, target.dialect),
         };
         match service {
@@ -103,7 +105,7 @@ fn services<'r>(
             Some(_) if functions && !target.family => {
                 named(losses, "tools", &builtin.kind, "Gemini's models take it only without functions")
             }
-            Some((kind, _)) if services.iter().any(|(known, _)| *known == kind) => {}
+            Some((kind, _)) if known.claim(kind, services.len()) < services.len() => {}
             Some(service) => {
                 if !is_family(builtin.format) {
                     // How often Claude may search is not how many pages Google may find, which the reference makes of it
@@ -119,16 +121,16 @@ fn services<'r>(
 }
 
 /// Another format's typed tool as Gemini's, where there is one.
-fn foreign<'r>(builtin: &Builtin<'_>, dialect: Dialect) -> Option<(Cow<'r, str>, Cow<'r, str>)> {
+fn foreign<'r>(builtin: &Builtin<'_>, dialect: Dialect) -> Option<(&'r str, Cow<'r, str>)> {
     let kind = match service_of(builtin)? {
         Service::WebSearch => {
             let config = if dialect.is_antigravity() { search_config(builtin) } else { "{}".into() };
-            return Some((Cow::Borrowed("googleSearch"), config));
+            return Some(("googleSearch", config));
         }
         Service::WebFetch => "urlContext",
         Service::CodeExecution => "codeExecution",
     };
-    Some((Cow::Borrowed(kind), Cow::Borrowed("{}")))
+    Some((kind, Cow::Borrowed("{}")))
 }
 
 /// Where not to search. Google has no word for where alone, nor for how often.
@@ -247,7 +249,8 @@ fn write_config(w: &mut Writer, target: &Target<'_>, functions: &[&Tool<'_>], lo
         Some(ToolChoice::Any) => ("ANY", Vec::new()),
         Some(ToolChoice::Tool { name, .. }) if declared(name) => ("ANY", vec![name]),
         Some(ToolChoice::Allowed { required, names }) => {
-            let names: Vec<_> = names.iter().filter(|name| declared(name)).collect();
+            let declared: NameIndex<'_> = functions.iter().filter_map(|tool| tool.name()).collect();
+            let names: Vec<_> = names.iter().filter(|name| declared.has(name)).collect();
             (if *required { "ANY" } else { "VALIDATED" }, names)
         }
         Some(ToolChoice::Tool { .. }) => return loss(losses, "tool_choice", "no such tool is declared"),

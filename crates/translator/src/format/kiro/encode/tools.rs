@@ -11,6 +11,7 @@ use crate::loss::{Loss, named};
 use crate::model::{Request, Tool, ToolChoice};
 use crate::names::NameMap;
 use crate::pass::custom::input_schema;
+use crate::pass::index::{NameIndex, allowed_names};
 use crate::pass::names::cut;
 use crate::pass::schema::claude_input_schema;
 use crate::pass::services::{Service, service_of};
@@ -70,8 +71,8 @@ impl WebSearch {
             _ => false,
         };
         let mut tool = SEARCH.to_owned();
-        let taken =
-            |name: &str| names.has_wire(name) || request.tools.iter().any(|tool| tool.name() == Some(name));
+        let declared: NameIndex<'_> = request.tools.iter().filter_map(Tool::name).collect();
+        let taken = |name: &str| names.has_wire(name) || declared.has(name);
         while taken(&tool) {
             tool.push('_');
         }
@@ -94,11 +95,8 @@ pub(super) fn declared<'r>(target: &'r Target<'r>, losses: &mut Vec<Loss>) -> Ve
     {
         loss(losses, "tool_choice", "no tool runs at this provider");
     }
-    let allowed = |name: &str| match &request.tool_choice {
-        Some(ToolChoice::None) => false,
-        Some(ToolChoice::Allowed { names, .. }) => names.iter().any(|allowed| allowed == name),
-        _ => true,
-    };
+    let none = matches!(request.tool_choice, Some(ToolChoice::None));
+    let allowed = allowed_names(request);
     let mut seen = HashSet::new();
     let mut all = Vec::new();
     for tool in &request.tools {
@@ -110,8 +108,7 @@ pub(super) fn declared<'r>(target: &'r Target<'r>, losses: &mut Vec<Loss>) -> Ve
             Tool::Custom(tool) => (&*tool.name, tool.description.as_ref(), Cow::Owned(input_schema(tool))),
             // It is declared below, or the client said that no tool may be called.
             Tool::Builtin(builtin)
-                if (search.is_some() || matches!(request.tool_choice, Some(ToolChoice::None)))
-                    && service_of(builtin) == Some(Service::WebSearch) =>
+                if (search.is_some() || none) && service_of(builtin) == Some(Service::WebSearch) =>
             {
                 continue;
             }
@@ -124,7 +121,7 @@ pub(super) fn declared<'r>(target: &'r Target<'r>, losses: &mut Vec<Loss>) -> Ve
             loss(losses, "tools.duplicate", "another tool has the same name");
             continue;
         }
-        if !allowed(name) {
+        if none || allowed.as_ref().is_some_and(|allowed| !allowed.has(name)) {
             continue;
         }
         let wire = target.names.wire(name).to_owned();

@@ -26,8 +26,9 @@ pub(super) fn request(body: &[u8]) -> Result<Request<'_>, CodecError> {
     let (instructions, instructions_plain) = instructions(wire.instructions, &mut extras)?;
     let (turns, late) = input(wire.input)?;
     let table = tools::declarations(wire.tools.take().unwrap_or_default().0, &late)?;
-    let turns = turns.into_iter().map(|turn| table.named(turn)).collect();
-    let tool_choice = tools::choice(wire.tool_choice, &table)?;
+    let names = tools::Names::of(&table.tools);
+    let turns = turns.into_iter().map(|turn| names.named(turn)).collect();
+    let tool_choice = tools::choice(wire.tool_choice, &names)?;
     let reasoning = options::reasoning(&mut extras)?;
     let output = options::output(wire.text, &mut extras)?;
     let identity = options::identity(&mut wire, &extras);

@@ -1,6 +1,7 @@
 //! Tool declarations and choice. Source: translation.md A.6, A.7, B9.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use serde_json::value::RawValue;
 
@@ -10,6 +11,7 @@ use crate::codec::CodecError;
 use crate::json::read::{at, plain, read, schema, wrong};
 use crate::json::{Text, kind_of};
 use crate::model::{Builtin, CustomTool, FunctionTool, Namespace, PartKind, Tool, ToolChoice, Turn};
+use crate::pass::index::NameIndex;
 use crate::pass::names::qualified;
 
 /// The declared tools: of those that produce one name only the winner (B9).
@@ -36,23 +38,32 @@ pub(super) fn declarations<'a>(
     for raw in late {
         declaration(raw, true, &mut all).map_err(|error| at("input.tools", &error))?;
     }
-    let mut winners: Vec<(Rank, Tool<'a>)> = Vec::with_capacity(all.len());
-    for (rank, tool) in all {
-        let same = |known: &Tool<'_>| match (&tool, known) {
-            // Hosted tools have no name of their own: several may stand side by side.
-            (Tool::Builtin(_), _) | (_, Tool::Builtin(_)) => false,
-            _ => known.name() == tool.name(),
-        };
-        match winners.iter_mut().find(|(_, known)| same(known)) {
-            // Where a late declaration wins nothing, and a direct one over a nested, it takes the place (E057).
-            Some(known) if rank < known.0 => *known = (rank, tool),
-            Some(_) => {}
-            None => winners.push((rank, tool)),
+    let firsts = firsts(&all);
+    for (place, first) in firsts.iter().enumerate() {
+        // Where a late declaration wins nothing, and a direct one over a nested, it takes the place (E057).
+        if let (Some((rank, _)), Some((known, _))) = (all.get(place), all.get(*first))
+            && rank < known
+        {
+            all.swap(place, *first);
         }
     }
-    let late = winners.iter().filter(|(rank, _)| rank.late).count();
+    let mut wins = firsts.iter().enumerate().map(|(place, first)| place == *first);
+    all.retain(|_| wins.next().unwrap_or_default());
+    let late = all.iter().filter(|(rank, _)| rank.late).count();
     // The late ones come last already: top-level declarations were read before them.
-    Ok(Table { tools: winners.into_iter().map(|(_, tool)| tool).collect(), late })
+    Ok(Table { tools: all.into_iter().map(|(_, tool)| tool).collect(), late })
+}
+
+/// Where the first tool with the name of each stands.
+fn firsts(all: &[(Rank, Tool<'_>)]) -> Vec<usize> {
+    let mut names = NameIndex::default();
+    let tools = all.iter().enumerate();
+    let first = tools.map(|(place, (_, tool))| match tool {
+        // Hosted tools have no name of their own: several may stand side by side.
+        Tool::Builtin(_) => place,
+        Tool::Function(_) | Tool::Custom(_) => names.claim(tool.name().unwrap_or_default(), place),
+    });
+    first.collect()
 }
 
 fn declaration<'a>(raw: &'a RawValue, late: bool, all: &mut Vec<(Rank, Tool<'a>)>) -> Result<(), CodecError> {
@@ -130,7 +141,26 @@ fn one<'a>(
     })
 }
 
-impl<'a> Table<'a> {
+/// The declared tools by what calls say.
+pub(super) struct Names<'t, 'a> {
+    tools: &'t [Tool<'a>],
+    declared: NameIndex<'t>,
+    locals: OnceCell<Locals<'t>>,
+}
+
+/// The names inside namespaces.
+#[derive(Default)]
+struct Locals<'t> {
+    all: NameIndex<'t>,
+    /// Those that several tools have.
+    shared: NameIndex<'t>,
+}
+
+impl<'t, 'a> Names<'t, 'a> {
+    pub(super) fn of(tools: &'t [Tool<'a>]) -> Self {
+        Self { tools, declared: tools.iter().filter_map(Tool::name).collect(), locals: OnceCell::new() }
+    }
+
     /// A turn whose calls are named as their declarations are: what a client calls by its name inside a namespace
     /// has the qualified name here.
     pub(super) fn named(&self, mut turn: Turn<'a>) -> Turn<'a> {
@@ -147,13 +177,13 @@ impl<'a> Table<'a> {
     }
 
     /// The tool that a name inside some namespace means, when no declared name is equal and only one fits.
-    fn local(&self, name: &str) -> Option<&Tool<'a>> {
-        if self.tools.iter().any(|tool| tool.name() == Some(name)) {
+    fn local(&self, name: &str) -> Option<&'t Tool<'a>> {
+        if self.declared.has(name) {
             return None;
         }
-        let mut fitting =
-            self.tools.iter().filter(|tool| namespace_of(tool).is_some_and(|space| space.local == name));
-        fitting.next().filter(|_| fitting.next().is_none())
+        let locals = self.locals.get_or_init(|| Locals::of(self.tools));
+        let place = locals.all.get(name).filter(|_| !locals.shared.has(name))?;
+        self.tools.get(place)
     }
 
     fn final_name(&self, name: Text<'a>, namespace: Option<Text<'a>>) -> Cow<'a, str> {
@@ -168,6 +198,19 @@ impl<'a> Table<'a> {
     }
 }
 
+impl<'t> Locals<'t> {
+    fn of(tools: &'t [Tool<'_>]) -> Self {
+        let mut locals = Self::default();
+        for (place, tool) in tools.iter().enumerate() {
+            let Some(space) = namespace_of(tool) else { continue };
+            if locals.all.claim(&space.local, place) != place {
+                locals.shared.claim(&space.local, place);
+            }
+        }
+        locals
+    }
+}
+
 fn namespace_of<'t, 'a>(tool: &'t Tool<'a>) -> Option<&'t Namespace<'a>> {
     match tool {
         Tool::Function(tool) => tool.namespace.as_ref(),
@@ -179,7 +222,7 @@ fn namespace_of<'t, 'a>(tool: &'t Tool<'a>) -> Option<&'t Namespace<'a>> {
 /// `tool_choice`: flat as here, or nested as in Chat Completions (E160).
 pub(super) fn choice<'a>(
     raw: Option<&'a RawValue>,
-    table: &Table<'a>,
+    names: &Names<'_, 'a>,
 ) -> Result<Option<ToolChoice<'a>>, CodecError> {
     let Some(raw) = raw else { return Ok(None) };
     if let Some(word) = Text::from_raw(raw) {
@@ -207,13 +250,13 @@ pub(super) fn choice<'a>(
             let Some(name) = choice.name.or(nested) else {
                 return Err(wrong("tool_choice", "names no tool"));
             };
-            ToolChoice::Tool { name: table.final_name(name, choice.namespace), custom: kind == "custom" }
+            ToolChoice::Tool { name: names.final_name(name, choice.namespace), custom: kind == "custom" }
         }
         "allowed_tools" => {
             let required = choice.mode.is_some_and(|mode| mode == "required");
-            let names: Option<Vec<_>> =
-                choice.tools.unwrap_or_default().0.into_iter().map(|raw| allowed(raw, table)).collect();
-            match names {
+            let allowed: Option<Vec<_>> =
+                choice.tools.unwrap_or_default().0.into_iter().map(|raw| allowed(raw, names)).collect();
+            match allowed {
                 Some(names) => ToolChoice::Allowed { required, names },
                 // Hosted tools among them.
                 None => hosted,
@@ -223,8 +266,8 @@ pub(super) fn choice<'a>(
     }))
 }
 
-fn allowed<'a>(raw: &'a RawValue, table: &Table<'a>) -> Option<Cow<'a, str>> {
+fn allowed<'a>(raw: &'a RawValue, names: &Names<'_, 'a>) -> Option<Cow<'a, str>> {
     let choice: wire::ToolChoice<'a> = serde_json::from_str(raw.get()).ok()?;
     let nested = choice.function.or(choice.custom).and_then(|named| named.name);
-    Some(table.final_name(choice.name.or(nested)?, choice.namespace))
+    Some(names.final_name(choice.name.or(nested)?, choice.namespace))
 }

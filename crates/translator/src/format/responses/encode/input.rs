@@ -82,17 +82,17 @@ pub(super) fn write_foreign(
     w.end_array();
 }
 
-struct Items<'w, 't, 'r> {
+struct Items<'w, 't, 'n, 'r> {
     w: &'w mut Writer,
-    target: &'t Target<'t>,
+    target: &'t Target<'n>,
     /// The ids of the calls that were written and not answered yet.
     waiting: VecDeque<Cow<'r, str>>,
     /// Which of the calls were free text: an answer is of its call's family (E277 to E280).
     custom: HashMap<Cow<'r, str>, bool>,
 }
 
-impl<'w, 't, 'r> Items<'w, 't, 'r> {
-    fn new(w: &'w mut Writer, target: &'t Target<'t>) -> Self {
+impl<'w, 't, 'n, 'r> Items<'w, 't, 'n, 'r> {
+    fn new(w: &'w mut Writer, target: &'t Target<'n>) -> Self {
         Self { w, target, waiting: VecDeque::new(), custom: HashMap::new() }
     }
 

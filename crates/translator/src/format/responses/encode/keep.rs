@@ -15,16 +15,16 @@ use crate::pass::media::media_of;
 use crate::pass::signature::may_be_grok;
 use crate::pass::turns::OutPart;
 
-pub(super) struct Kept<'t> {
-    target: &'t Target<'t>,
+pub(super) struct Kept<'t, 'n> {
+    target: &'t Target<'n>,
     ambiguous: Ambiguous,
     pub(super) losses: Vec<Loss>,
     /// What must not be dropped silently.
     pub(super) refused: Option<CodecError>,
 }
 
-impl<'t> Kept<'t> {
-    pub(super) fn new(target: &'t Target<'t>, request: &Request<'_>) -> Self {
+impl<'t, 'n> Kept<'t, 'n> {
+    pub(super) fn new(target: &'t Target<'n>, request: &Request<'_>) -> Self {
         Self { target, ambiguous: Ambiguous::find(request), losses: Vec::new(), refused: None }
     }
 

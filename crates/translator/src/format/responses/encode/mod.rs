@@ -7,6 +7,7 @@ use crate::json::Writer;
 use crate::loss::loss;
 use crate::model::{Part, PartKind, Request, Role, Tool};
 use crate::names::NameMap;
+use crate::pass::index::NameIndex;
 use crate::pass::names::openai_names;
 use crate::pass::turns::{Arranged, TurnPolicy, arrange};
 
@@ -32,8 +33,8 @@ pub(super) struct Target<'r> {
     /// The request came in Gemini's format, whose schemas never allow more than they name (B47).
     pub(super) closed_schemas: bool,
     /// The names of the tools that are free-form (B11).
-    custom_tools: Vec<&'r str>,
-    function_tools: Vec<&'r str>,
+    custom_tools: NameIndex<'r>,
+    function_tools: NameIndex<'r>,
     pub(super) names: NameMap,
 }
 
@@ -56,7 +57,7 @@ impl<'r> Target<'r> {
 
     /// Whether calls of a tool are free text; a name that is declared both ways is a function's (B11, E275).
     fn is_custom(&self, name: &str, freeform: bool) -> bool {
-        !self.function_tools.contains(&name) && (freeform || self.custom_tools.contains(&name))
+        !self.function_tools.has(name) && (freeform || self.custom_tools.has(name))
     }
 
     pub(super) fn is_codex(&self) -> bool {

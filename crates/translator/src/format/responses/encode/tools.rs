@@ -9,6 +9,7 @@ use crate::format::responses::is_family;
 use crate::json::{Text, Writer};
 use crate::loss::{Loss, named, tool_members};
 use crate::model::{Builtin, CustomTool, FunctionTool, Namespace, Request, Tool, ToolChoice};
+use crate::pass::index::NameIndex;
 use crate::pass::schema::openai_parameters;
 use crate::splice::{Edits, TopLevel};
 
@@ -276,7 +277,7 @@ pub(in super::super) fn write_choice_value(
                 None if !target.native => {
                     loss(losses, "tool_choice", "the tool it names is not declared");
                 }
-                _ => write_named(w, target, request, name, *custom),
+                _ => write_named(w, target, tool, name, *custom),
             }
         }
         ToolChoice::Allowed { required, names } => {
@@ -285,7 +286,13 @@ pub(in super::super) fn write_choice_value(
             w.field_string("mode", if *required { "required" } else { "auto" });
             w.key("tools");
             w.begin_array();
-            names.iter().for_each(|name| write_named(w, target, request, name, false));
+            let known = request.tools.iter().enumerate();
+            let known: NameIndex<'_> =
+                known.filter_map(|(place, tool)| Some((tool.name()?, place))).collect();
+            for name in names {
+                let tool = known.get(name).and_then(|place| request.tools.get(place));
+                write_named(w, target, tool, name, false);
+            }
             w.end_array();
             w.end_object();
         }
@@ -300,8 +307,7 @@ pub(in super::super) fn write_choice_value(
     }
 }
 
-fn write_named(w: &mut Writer, target: &Target<'_>, request: &Request<'_>, name: &str, custom: bool) {
-    let tool = request.tools.iter().find(|tool| tool.name() == Some(name));
+fn write_named(w: &mut Writer, target: &Target<'_>, tool: Option<&Tool<'_>>, name: &str, custom: bool) {
     w.begin_object();
     w.field_string("type", if target.is_custom(name, custom) { "custom" } else { "function" });
     match tool.and_then(namespace_of).filter(|_| target.native) {
