@@ -2,7 +2,7 @@
 //! in `docs/translation.md` is made of what these tests find. Source: issue 4, "Proof".
 
 pub mod bodies;
-mod replies;
+pub mod replies;
 pub mod table;
 
 use std::sync::LazyLock;

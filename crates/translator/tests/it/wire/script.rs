@@ -293,7 +293,8 @@ fn claude(script: &Script) -> Vec<u8> {
 }
 
 fn responses(script: &Script) -> Vec<u8> {
-    let head = json!({"id":"resp_1","object":"response","created_at":7,"model":"up","status":"in_progress","output":[]});
+    let head = json!({"id":"resp_1","object":"response","created_at":7,"model":"up","status":"in_progress","output":[],
+        "parallel_tool_calls":true,"tool_choice":"auto","tools":[]});
     let mut out = vec![json!({"type":"response.created","response":head})];
     let mut output: Vec<Value> = Vec::new();
     let (mut at, mut calls) = (0, 0);
@@ -354,7 +355,7 @@ fn responses(script: &Script) -> Vec<u8> {
     let mut response = head;
     response["output"] = if script.repeats { json!(output) } else { json!([]) };
     if let Some(counts) = script.counts {
-        response["usage"] = json!({"input_tokens":counts.input(),"input_tokens_details":{"cached_tokens":counts.cached},
+        response["usage"] = json!({"input_tokens":counts.input(),"input_tokens_details":{"cached_tokens":counts.cached,"cache_write_tokens":0},
             "output_tokens":counts.output(),"output_tokens_details":{"reasoning_tokens":counts.thought},"total_tokens":counts.input() + counts.output()});
     }
     let (kind, status, reason) = match script.end {
