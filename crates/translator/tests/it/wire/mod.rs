@@ -3,7 +3,7 @@
 
 pub mod script;
 
-use cliproxy_core::{ClientError, ClientErrorKind};
+use cliproxy_core::{ClientError, ClientErrorKind, FinishReason};
 use cliproxy_translator::framing::FrameParser;
 use cliproxy_translator::model::{Event, PartKind, Response};
 use cliproxy_translator::pass::args::json_text;
@@ -349,6 +349,57 @@ fn white_space_in_front_of_arguments_is_nothing_in_both_ways() {
             for client in CLIENTS {
                 check(provider, client, &script).unwrap();
             }
+        }
+    }
+}
+
+/// What a stream of Responses ended in is the same where it passes, whatever the last event leaves out.
+#[test]
+fn the_end_of_a_response_is_seen_as_it_is_told() {
+    let call =
+        json!({"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "f", "arguments": ""});
+    let added = |item: &Value| json!({"type": "response.output_item.added", "output_index": 0, "item": item});
+    let done = |item: &Value| json!({"type": "response.output_item.done", "output_index": 0, "item": item});
+    let search = json!({"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "q"}});
+    let refusal = json!({"type": "response.refusal.delta", "item_id": "msg_1", "output_index": 0, "content_index": 0, "delta": "No."});
+    let end = |kind: &str, response: Value| json!({"type": kind, "response": response});
+    for (events, expected) in [
+        (vec![end("response.incomplete", json!({"id": "r"}))], FinishReason::Length),
+        (vec![added(&call), end("response.incomplete", json!({"id": "r"}))], FinishReason::Length),
+        (vec![json!({"type": "response.incomplete"})], FinishReason::Length),
+        (
+            vec![end(
+                "response.incomplete",
+                json!({"id": "r", "incomplete_details": {"reason": "content_filter"}}),
+            )],
+            FinishReason::Safety,
+        ),
+        (vec![added(&call), end("response.completed", json!({"id": "r"}))], FinishReason::ToolUse),
+        (vec![end("response.completed", json!({"id": "r", "output": [call]}))], FinishReason::ToolUse),
+        (
+            vec![added(&search), done(&search), end("response.completed", json!({"id": "r"}))],
+            FinishReason::Stop,
+        ),
+        (vec![refusal, end("response.completed", json!({"id": "r"}))], FinishReason::Refusal),
+        (vec![end("response.completed", json!({"id": "r"}))], FinishReason::Stop),
+    ] {
+        let bytes: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+        for provider in ["openai-response", "codex"] {
+            let mut told = None;
+            let result = read(provider, bytes.as_bytes(), usize::MAX, &mut |event| {
+                if let Event::Finish { finish, .. } = event {
+                    told = Some(finish.reason);
+                }
+            });
+            let mut observer = codec(provider).stream_observer(&context());
+            let mut parser = FrameParser::new(codec(provider).framing());
+            parser.push(bytes.as_bytes(), &mut |frame| drop(observer.observe(frame))).unwrap();
+            assert!(result.is_ok(), "{result:?}: {bytes}");
+            assert_eq!(
+                (told, observer.seen().finish),
+                (Some(expected), Some(expected)),
+                "{provider}: {bytes}"
+            );
         }
     }
 }

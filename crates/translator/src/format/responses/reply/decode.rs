@@ -130,6 +130,26 @@ pub(in super::super) fn finish_of<'a>(wire: &wire::Response<'a>) -> Finish<'a> {
     Finish { native, stop_sequence, ..Finish::new(reason) }
 }
 
+/// As [`finish_of`], of the event that ends a stream: its name may say that the reply was cut where the response inside does not.
+pub(in super::super) fn end_of<'a>(wire: &wire::Response<'a>, incomplete: bool) -> Finish<'a> {
+    let finish = finish_of(wire);
+    if incomplete && is_whole(finish.reason) {
+        return Finish { native: Some(Cow::Borrowed("incomplete")), ..Finish::new(FinishReason::Length) };
+    }
+    finish
+}
+
+/// What a stream ended with, given what went by before its last event, which may have no output (B52, B74).
+pub(in super::super) fn settled(reason: FinishReason, called: bool, refused: bool) -> FinishReason {
+    match reason {
+        FinishReason::Length | FinishReason::Safety | FinishReason::Other => reason,
+        _ if called => FinishReason::ToolUse,
+        FinishReason::ToolUse => FinishReason::Stop,
+        FinishReason::Stop if refused => FinishReason::Refusal,
+        reason => reason,
+    }
+}
+
 /// Whether a response of this status is not whole, whatever the reason.
 fn is_cut(status: &Text<'_>) -> bool {
     *status == "incomplete" || *status == "cancelled"

@@ -4,7 +4,6 @@ mod whole;
 
 use std::borrow::Cow;
 
-use cliproxy_core::FinishReason;
 use serde_json::value::RawValue;
 
 use super::item::{Class, Item, number};
@@ -12,13 +11,13 @@ use super::pieces::{class_of, wrapped};
 use crate::aggregate::WHOLE;
 use crate::codec::{CodecError, StreamDecoder};
 use crate::format::responses::decode::output_part;
-use crate::format::responses::reply::{finish_of, of_raw, seconds};
+use crate::format::responses::reply::{end_of, of_raw, seconds, settled};
 use crate::format::responses::{RESPONSES, error, ids, usage, wire};
 use crate::frame::StreamFrame;
 use crate::json::Text;
 use crate::json::read::{filled, misread, plain};
 use crate::loss::Unread;
-use crate::model::{BlockKind, Delta, Event, Finish, Part, Start, StreamError};
+use crate::model::{BlockKind, Delta, Event, Part, Start, StreamError};
 use crate::pass::finish;
 
 type Sink<'s> = &'s mut dyn FnMut(Event<'_>);
@@ -425,12 +424,7 @@ impl Decoder {
         };
         self.start(&response, sink);
         self.unread.members(RESPONSES, "", &response.extras);
-        let mut finish = finish_of(&response);
-        if cut && finish::is_whole(finish.reason) {
-            // The response inside does not say so.
-            finish =
-                Finish { native: Some(Cow::Borrowed("incomplete")), ..Finish::new(FinishReason::Length) };
-        }
+        let mut finish = end_of(&response, cut);
         let output = response.output.take().unwrap_or_default().0;
         let has_output = !output.is_empty();
         for (index, raw) in (0_u32..).zip(output) {
@@ -444,7 +438,7 @@ impl Decoder {
             item.closed = true;
             item.close(sink);
         }
-        let finish = self.settled(finish);
+        finish.reason = settled(finish.reason, self.called, self.refused);
         // Source: B68; issue 4, "Proof". A reply that was stopped may be cut anywhere.
         if finish::is_whole(finish.reason) {
             let calls = self.items.iter().filter(|item| item.class == Class::Call && !item.call.custom);
@@ -485,18 +479,6 @@ impl Decoder {
             return Ok(());
         }
         self.done(raw, Some(index), sink)
-    }
-
-    /// Calls and refusals that went out decide, as the terminal event may have no output (B52, B74).
-    fn settled<'f>(&self, mut finish: Finish<'f>) -> Finish<'f> {
-        finish.reason = match finish.reason {
-            FinishReason::Length | FinishReason::Safety | FinishReason::Other => finish.reason,
-            _ if self.called => FinishReason::ToolUse,
-            FinishReason::ToolUse => FinishReason::Stop,
-            FinishReason::Stop if self.refused => FinishReason::Refusal,
-            reason => reason,
-        };
-        finish
     }
 }
 

@@ -12,7 +12,7 @@ use super::frames::Sequence;
 use crate::codec::{Observed, ReplyContext, StreamObserver, StreamSeen};
 use crate::format::responses::error::{from_event, of_client_error};
 use crate::format::responses::patch::named_response;
-use crate::format::responses::reply::{Head, Status, finish_of, of_raw, seconds};
+use crate::format::responses::reply::{Head, Status, end_of, of_raw, seconds, settled};
 use crate::format::responses::{Dialect, usage, wire};
 use crate::frame::StreamFrame;
 use crate::framing::write_sse;
@@ -30,6 +30,7 @@ pub(in super::super) struct Observer {
     events: u64,
     items: Items,
     called: bool,
+    refused: bool,
     seen: StreamSeen,
     failed: bool,
 }
@@ -52,6 +53,7 @@ impl Observer {
                 Dialect::Responses => Items::Ignored,
             },
             called: false,
+            refused: false,
             seen: StreamSeen::default(),
             failed: false,
         }
@@ -76,16 +78,16 @@ impl Observer {
     fn ended(&mut self, frame: StreamFrame<'_>, kind: &str) -> Observed {
         self.seen.terminal = true;
         self.seen.semantic = true;
-        let Some(raw) = read(frame).and_then(|event| event.response) else { return Observed::Pass };
-        let response: wire::Response<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
+        let Some(event) = read(frame) else { return Observed::Pass };
+        let response: wire::Response<'_> =
+            event.response.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
         if let Some(used) = response.usage {
             self.seen.usage.merge(&usage::decode(used));
         }
-        let reason = finish_of(&response).reason;
-        self.seen.finish = Some(match reason {
-            FinishReason::Stop if self.called => FinishReason::ToolUse,
-            reason => reason,
-        });
+        let reason = end_of(&response, kind == "response.incomplete").reason;
+        let called = self.called || reason == FinishReason::ToolUse;
+        self.seen.finish = Some(settled(reason, called, self.refused));
+        let Some(raw) = event.response else { return Observed::Pass };
         let empty = response.output.as_ref().is_none_or(|list| list.0.is_empty());
         let named = named_response(raw, &self.context);
         match self.items.list().filter(|_| empty) {
@@ -174,11 +176,14 @@ fn kind_of(data: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Whether an item commits the stream as soon as it is announced: not text and thoughts, whose first delta does.
-fn commits(data: &[u8]) -> bool {
+/// Whether an item commits the stream as soon as it is announced, and whether it is a call of a client's tool. Text and
+/// thoughts do not: their first delta does.
+fn commits(data: &[u8]) -> (bool, bool) {
     let item = TopLevel::scan(data).ok().and_then(|scanned| scanned.object("item"));
-    let kind = item.and_then(|item| item.string("type").ok().flatten());
-    kind.is_some_and(|kind| !matches!(&*kind, "message" | "reasoning"))
+    match item.and_then(|item| item.string("type").ok().flatten()).as_deref() {
+        None | Some("message" | "reasoning") => (false, false),
+        Some(kind) => (true, matches!(kind, "function_call" | "custom_tool_call")),
+    }
 }
 
 impl StreamObserver for Observer {
@@ -197,10 +202,9 @@ impl StreamObserver for Observer {
             }
             "response.failed" | "error" => self.error(frame.data),
             "response.output_item.added" => {
-                if commits(frame.data) {
-                    self.seen.semantic = true;
-                    self.called |= memchr::memmem::find(frame.data, br#"_call""#).is_some();
-                }
+                let (commits, calls) = commits(frame.data);
+                self.seen.semantic |= commits;
+                self.called |= calls;
             }
             "response.output_item.done" => {
                 self.seen.semantic = true;
@@ -212,6 +216,10 @@ impl StreamObserver for Observer {
                 if frame.data == b"[DONE]" {
                     return Observed::Drop;
                 }
+            }
+            "response.refusal.delta" => {
+                self.refused = true;
+                self.seen.semantic = true;
             }
             other => self.seen.semantic |= other.starts_with("response."),
         }
