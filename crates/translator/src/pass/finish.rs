@@ -105,7 +105,7 @@ pub(crate) fn broken<'p>(arguments: impl IntoIterator<Item = &'p Progress>) -> O
 /// Source: OpenRouter reference, "Streaming", "Handling errors during streaming"; `network_error` is
 /// GLM's; read 2026-11.
 pub(crate) fn failure(word: &str, beside: &Extras<'_>, around: Option<&RawValue>) -> Option<CodecError> {
-    if !["error", "network_error"].iter().any(|known| word.eq_ignore_ascii_case(known)) {
+    if !is_failure(word) {
         return None;
     }
     let said = beside.iter().rev().filter(|(key, _)| key == "error").map(|(_, raw)| *raw);
@@ -115,6 +115,11 @@ pub(crate) fn failure(word: &str, beside: &Extras<'_>, around: Option<&RawValue>
         Some(said) => format!("the provider ended the reply with an error: {said}"),
         None => "the provider ended the reply with an error".to_owned(),
     }))
+}
+
+/// Whether a word says that the provider failed.
+pub(crate) fn is_failure(word: &str) -> bool {
+    ["error", "network_error"].iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 /// The reason as Claude says it.

@@ -231,6 +231,21 @@ fn a_reply_that_ends_in_an_error_is_none() {
         let error = whole("openai", client, &reply).unwrap_err();
         assert!(error.ends_with("ended the reply with an error: needle is tired"), "{error}");
         let mut chunk = json!({"id": "c", "model": "m", "choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": "error"}]});
+        // A good word beside it, or none, makes no reply of it; as where bytes pass, and in streams.
+        for client in [client, "openai"] {
+            for word in [json!("stop"), json!("length"), Value::Null] {
+                reply["choices"][0]["finish_reason"] = word;
+                let error = whole("openai", client, &reply).unwrap_err();
+                assert!(error.ends_with("answered with an error: needle is tired"), "{client}: {error}");
+                let mut mute = reply.clone();
+                mute["error"] = json!({});
+                let error = whole("openai", client, &mute).unwrap_err();
+                assert!(error.ends_with("answered with an error without words"), "{client}: {error}");
+                mute["choices"] = json!([]);
+                let error = whole("openai", client, &mute).unwrap_err();
+                assert!(error.ends_with("answered with an error without words"), "{client}: {error}");
+            }
+        }
         chunk["choices"][0]["error"] = json!({"message": "needle died"});
         let error = piped("openai", client, format!("data: {chunk}\n\n").as_bytes()).unwrap_err();
         assert!(error.ends_with("needle died"), "{error}");

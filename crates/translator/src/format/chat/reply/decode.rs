@@ -24,6 +24,16 @@ pub(in super::super) fn decode(body: &[u8]) -> Result<Response<'_>, CodecError> 
     let Some(choices) = wire.choices.filter(|choices| !choices.0.is_empty()) else {
         return Err(error_of(body).unwrap_or_else(|| CodecError::protocol("the reply has no choices")));
     };
+    // Whatever else it says. A word that says so, too, has the error for its own.
+    let failed = |choice: &wire::Choice<'_>| {
+        wire::filled(choice.finish_reason).is_some_and(|word| finish::is_failure(&word.decoded()))
+    };
+    if wire.error.is_some()
+        && !choices.0.iter().any(failed)
+        && let Some(error) = error_of(body)
+    {
+        return Err(error);
+    }
     let mut used = wire.usage.map(usage::decode);
     let candidates = choices
         .0
@@ -59,6 +69,10 @@ fn candidate<'a>(
 ) -> Result<Candidate<'a>, CodecError> {
     let mut extras = choice.extras;
     let word = wire::filled(choice.finish_reason).map(Text::into_decoded);
+    if let Some(error) = word.as_deref().and_then(|word| finish::failure(word, &extras, around)) {
+        return Err(error);
+    }
+    let is_whole = word.as_deref().map(finish::from_word).is_none_or(finish::is_whole);
     let parts = match (choice.message, choice.text.and_then(Text::from_raw)) {
         (Some(mut message), _) => {
             extras.extend(
@@ -74,22 +88,13 @@ fn candidate<'a>(
         }
         // A legacy completion.
         (None, Some(text)) => vec![Part::text(text)],
-        // A filter says that it was at work, and nothing else. Where calls are announced, or a piece of a stream came,
-        // there is more.
-        (None, None)
-            if word.as_deref().is_some_and(|word| finish::from_word(word) != FinishReason::ToolUse)
-                && !extras.iter().any(|(key, _)| key == "delta") =>
-        {
-            Vec::new()
-        }
+        // What stopped it says that it was at work, and nothing else. Where a piece of a stream came, there is more.
+        (None, None) if !is_whole && !extras.iter().any(|(key, _)| key == "delta") => Vec::new(),
         (None, None) => return Err(wire::wrong("message", "missing")),
     };
     // An empty text says nothing, unless something hangs on it.
     let mut parts: Vec<_> = parts.into_iter().filter(|part| !is_nothing(part)).collect();
-    if let Some(error) = word.as_deref().and_then(|word| finish::failure(word, &extras, around)) {
-        return Err(error);
-    }
-    args::settle(&mut parts, word.as_deref().map(finish::from_word).is_none_or(finish::is_whole))?;
+    args::settle(&mut parts, is_whole)?;
     let finish = word.map(|word| finish_of(word, &parts));
     Ok(Candidate {
         index: choice.index.unwrap_or_else(|| u32::try_from(place).unwrap_or(u32::MAX)),
@@ -128,7 +133,11 @@ pub(in super::super) fn error_of(body: &[u8]) -> Option<CodecError> {
     let said = probe_error(body);
     // MiniMax's envelope.
     let base = || scanned.object("base_resp")?.string("status_msg").ok().flatten();
-    let message =
-        Some(said.message).filter(|text| !text.is_empty()).or_else(|| base().map(Cow::into_owned))?;
-    Some(CodecError::protocol(format!("the provider answered with an error: {message}")))
+    let message = Some(said.message).filter(|text| !text.is_empty()).or_else(|| base().map(Cow::into_owned));
+    match message {
+        Some(message) => {
+            Some(CodecError::protocol(format!("the provider answered with an error: {message}")))
+        }
+        None => named.then(|| CodecError::protocol("the provider answered with an error without words")),
+    }
 }
