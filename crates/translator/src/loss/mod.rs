@@ -35,6 +35,9 @@ impl Loss {
     }
 }
 
+/// A call that is left out.
+pub(crate) const CALL: &str = "message.tool_call";
+
 /// Why a call is left out whose arguments were cut, where a format has objects there.
 pub(crate) const NO_OBJECT: &str = "its arguments were cut or are no object: half a call is none";
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use cliproxy_core::FinishReason;
 use serde_json::value::RawValue;
 
-use super::{ARGUMENTS, Loss, NO_OBJECT, NONE_LEFT, loss, named, told};
+use super::{ARGUMENTS, CALL, Loss, NO_OBJECT, NONE_LEFT, loss, named, told};
 use crate::aggregate::WHOLE;
 use crate::codec::Codec;
 use crate::format::kiro::is_counted;
@@ -140,7 +140,8 @@ impl ReplyMeter {
     /// what was told of it before: no format has words for that.
     pub fn unread(&mut self, names: &[String]) {
         for name in names.get(self.unread..).unwrap_or_default() {
-            named(&mut self.losses, "", name, WHY);
+            // What a decoder leaves out of calls are those that were cut.
+            named(&mut self.losses, "", name, if name == CALL { NO_OBJECT } else { WHY });
         }
         self.unread = self.unread.max(names.len());
     }
@@ -191,7 +192,7 @@ impl ReplyMeter {
             BlockKind::Text | BlockKind::Refusal => Bearer::Said,
             BlockKind::Reasoning => Bearer::Thought,
             BlockKind::ToolCall { .. } => {
-                self.ask(0, "message.tool_call", Rare::Call);
+                self.ask(0, CALL, Rare::Call);
                 Bearer::Call
             }
             BlockKind::Redacted(_) => return self.ask(1, "message.redacted_thinking", Rare::Redacted),
@@ -297,7 +298,7 @@ impl ReplyMeter {
                 }
             }
             // Its arguments are looked at with its candidate.
-            PartKind::ToolCall(_) => self.ask(0, "message.tool_call", Rare::Call),
+            PartKind::ToolCall(_) => self.ask(0, CALL, Rare::Call),
             PartKind::Server(part) => self.server(part),
             PartKind::Opaque(part) => self.opaque(part),
             PartKind::Media(media) => self.media(media),
@@ -312,14 +313,14 @@ impl ReplyMeter {
         }
         let cut = usize::from(is_cut_off(source, candidate));
         if cut > 0 {
-            loss(&mut self.losses, "message.tool_call", NO_OBJECT);
+            loss(&mut self.losses, CALL, NO_OBJECT);
         }
         for part in candidate.parts.iter().take(candidate.parts.len() - cut) {
             let PartKind::ToolCall(call) = &part.kind else { continue };
             match Shape::of(&call.args) {
                 Shape::Object(_) => {}
                 Shape::Other => loss(&mut self.losses, ARGUMENTS, NONE_LEFT),
-                Shape::Broken => loss(&mut self.losses, "message.tool_call", NO_OBJECT),
+                Shape::Broken => loss(&mut self.losses, CALL, NO_OBJECT),
             }
         }
     }

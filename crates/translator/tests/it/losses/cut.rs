@@ -7,6 +7,8 @@ use cliproxy_translator::model::{BlockKind, Event, Finish};
 use serde_json::{Value, json};
 
 use super::replies::exchange;
+use crate::event_stream::event;
+use crate::grid::bodies::CLIENTS;
 use crate::grid::{REGISTRY, codec, context};
 use crate::wire::script::{End, Script, Step, stream};
 
@@ -40,9 +42,12 @@ pub(super) fn piped(provider: &str, client: &str, bytes: &[u8]) -> Told<String> 
 
 /// The same of a whole reply.
 pub(super) fn whole(provider: &str, client: &str, reply: &Value) -> Told<Value> {
-    let body = Bytes::from(reply.to_string());
+    whole_bytes(provider, client, reply.to_string().into_bytes())
+}
+
+fn whole_bytes(provider: &str, client: &str, body: Vec<u8>) -> Told<Value> {
     let done = REGISTRY
-        .translate_whole(&exchange(client, provider, false), &body)
+        .translate_whole(&exchange(client, provider, false), &Bytes::from(body))
         .map_err(|error| error.to_string())?;
     let losses = done.losses.iter().map(|loss| loss.what.to_string()).collect();
     Ok((serde_json::from_slice(&done.body).unwrap(), losses))
@@ -113,6 +118,44 @@ fn half_a_call_is_none_where_arguments_are_objects_and_that_is_told() {
             assert!(out.contains("/etc") && losses.is_empty(), "{provider} to {client}: {losses:?}: {out}");
         }
     }
+}
+
+/// Kiro's calls are held until they are whole: no client gets half of one.
+#[test]
+fn half_a_call_of_kiro_s_is_none_and_that_is_told() {
+    for client in CLIENTS {
+        for (end, words) in [
+            (End::Length, ["max_tokens", "length", "MAX_TOKENS", "max_output_tokens"]),
+            (End::Filter, ["refusal", "content_filter", "SAFETY", "content_filter"]),
+            // A service that does not say so reached a limit.
+            (End::Stop, ["max_tokens", "length", "MAX_TOKENS", "max_output_tokens"]),
+        ] {
+            let script =
+                Script { steps: steps("{\"path\":\"/etc"), end: end.clone(), counts: None, repeats: true };
+            let bytes = stream("kiro", &script);
+            let (out, losses) = piped("kiro", client, &bytes).unwrap();
+            let (body, of_whole) = whole_bytes("kiro", client, bytes).unwrap();
+            for (out, losses) in [(out, losses), (body.to_string(), of_whole)] {
+                let what = format!("{client}: {end:?}: {losses:?}: {out}");
+                assert!(out.contains("said") && !out.contains("/etc") && !is_called(&out), "{what}");
+                assert!(words.iter().any(|word| out.contains(&format!("\"{word}\""))), "{what}");
+                assert_eq!(losses, ["message.tool_call"], "{what}");
+            }
+        }
+        let (out, losses) = streamed("kiro", client, steps("{\"a\":1}"), End::Length).unwrap();
+        assert!(is_called(&out) && losses.is_empty(), "{client}: {losses:?}: {out}");
+    }
+}
+
+/// A pair of surrogates may be cut between two pieces.
+#[test]
+fn a_character_of_kiro_s_arguments_that_comes_in_two_pieces_is_one() {
+    let mut bytes = Vec::new();
+    for piece in [r#""input":"{\"a\":\"\ud83d""#, r#""input":"\ude00\"}""#, r#""stop":true"#] {
+        bytes.extend(event("toolUseEvent", &format!(r#"{{"toolUseId":"t_1","name":"f",{piece}}}"#)));
+    }
+    let (body, losses) = whole_bytes("kiro", "claude", bytes).unwrap();
+    assert_eq!((&body["content"][0]["input"]["a"], losses), (&json!("😀"), vec![]), "{body}");
 }
 
 /// A call that was whole before the limit was reached stays one, also without arguments.

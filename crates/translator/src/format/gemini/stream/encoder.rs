@@ -9,7 +9,7 @@ use super::super::{call_id, carrier, error, shown_id, shown_model, usage};
 use crate::aggregate::GROUNDING;
 use crate::codec::{ReplyContext, StreamEncoder};
 use crate::json::{Text, Writer};
-use crate::loss::{ARGUMENTS, Loss, NO_OBJECT, NONE_LEFT, loss};
+use crate::loss::{ARGUMENTS, CALL, Loss, NO_OBJECT, NONE_LEFT, loss};
 use crate::model::{Bind, BlockKind, Delta, Event, Finish, Signature, Start};
 use crate::pass::args::Shape;
 use crate::pass::finish::is_whole;
@@ -254,7 +254,7 @@ impl Encoder {
                 "{}".into()
             }
             // Half a call is none: a client would run it.
-            Shape::Broken => return loss(&mut self.losses, "message.tool_call", NO_OBJECT),
+            Shape::Broken => return loss(&mut self.losses, CALL, NO_OBJECT),
         };
         let mut w = Writer::default();
         w.begin_object();
@@ -285,7 +285,7 @@ impl Encoder {
             _ => false,
         };
         match self.bare.take() {
-            Some(_) if cut => loss(&mut self.losses, "message.tool_call", NO_OBJECT),
+            Some(_) if cut => loss(&mut self.losses, CALL, NO_OBJECT),
             Some((candidate, call, args)) => self.call(candidate, &call, args, out),
             None => {}
         }

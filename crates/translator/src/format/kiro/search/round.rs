@@ -189,8 +189,7 @@ impl Kept {
     }
 
     fn piece(&mut self, payload: &Payload<'_>) -> Result<(), CodecError> {
-        let more = self.calls.piece(payload);
-        self.calls.hold(more)
+        self.calls.piece(payload).map(drop)
     }
 
     /// Calls that come whole with a text: those of the search are taken out.
@@ -213,8 +212,7 @@ impl Kept {
                 continue;
             }
             found += 1;
-            let more = self.calls.whole(&call);
-            self.calls.hold(more)?;
+            let _more = self.calls.whole(&call)?;
         }
         self.client_called |= !others.is_empty();
         if found == 0 {

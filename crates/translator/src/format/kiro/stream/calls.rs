@@ -18,7 +18,8 @@ const MOST_HELD: usize = MAX_EVENT_STREAM_FRAME;
 pub(in super::super) struct Call {
     pub(in super::super) id: String,
     pub(in super::super) name: String,
-    pub(in super::super) arguments: String,
+    /// As they came: a pair of surrogates may be cut between two pieces.
+    arguments: Text<'static>,
     stopped: bool,
 }
 
@@ -55,51 +56,58 @@ impl Calls {
         self.open.get_mut(at)
     }
 
-    /// Takes a piece of a call, and says by how many bytes its arguments grew.
-    pub(in super::super) fn piece(&mut self, payload: &Payload<'_>) -> usize {
+    /// Takes a piece of a call, and says by how many characters its arguments grew.
+    ///
+    /// # Errors
+    /// When more is held than may be.
+    pub(in super::super) fn piece(&mut self, payload: &Payload<'_>) -> Result<usize, CodecError> {
         let id = filled(payload.call_id).map(Text::into_decoded).unwrap_or_default();
-        let Some(call) = self.call(&id) else { return 0 };
+        let Some(call) = self.call(&id) else { return Ok(0) };
         if call.name.is_empty()
             && let Some(name) = filled(payload.name)
         {
             call.name = name.into_decoded().into_owned();
         }
-        let before = call.arguments.len();
-        match payload.input {
-            Some(raw) if raw.get().starts_with('"') => {
-                if let Some(piece) = Text::from_raw(raw) {
-                    call.arguments.push_str(&piece.decoded());
-                }
+        call.stopped |= payload.stop.is_some_and(|raw| raw.get() == "true");
+        let before = call.arguments.size_hint();
+        let more = match payload.input.map(|raw| (raw, Text::from_raw(raw))) {
+            Some((_, Some(piece))) => {
+                piece.push_onto(&mut call.arguments);
+                piece.char_count()
             }
             // Whole at once.
-            Some(raw) if raw.get() != "{}" || call.arguments.is_empty() => {
-                raw.get().clone_into(&mut call.arguments)
+            Some((raw, None)) if raw.get() != "{}" || call.arguments.is_empty() => {
+                call.replace(Text::plain(raw.get().to_owned()))
             }
-            _ => {}
-        }
-        call.stopped |= payload.stop.is_some_and(|raw| raw.get() == "true");
-        call.arguments.len().saturating_sub(before)
-    }
-
-    /// Takes a call that comes whole, and says how many bytes its arguments have.
-    pub(in super::super) fn whole(&mut self, used: &ToolUse<'_>) -> usize {
-        let id = filled(used.id).map(Text::into_decoded).unwrap_or_default();
-        let Some(call) = self.call(&id) else { return 0 };
-        call.name = filled(used.name).map(Text::into_decoded).unwrap_or_default().into_owned();
-        call.arguments = match used.input {
-            Some(raw) => match Text::from_raw(raw) {
-                Some(text) => text.into_decoded().into_owned(),
-                None => raw.get().to_owned(),
-            },
-            None => String::new(),
+            _ => 0,
         };
-        call.stopped = true;
-        call.arguments.len()
+        let after = call.arguments.size_hint();
+        self.hold(before, after)?;
+        Ok(more)
     }
 
-    /// Takes note of what is held.
-    pub(in super::super) fn hold(&mut self, more: usize) -> Result<(), CodecError> {
-        self.held = self.held.saturating_add(more);
+    /// Takes a call that comes whole, and says by how many characters its arguments grew.
+    ///
+    /// # Errors
+    /// As [`Self::piece`].
+    pub(in super::super) fn whole(&mut self, used: &ToolUse<'_>) -> Result<usize, CodecError> {
+        let id = filled(used.id).map(Text::into_decoded).unwrap_or_default();
+        let Some(call) = self.call(&id) else { return Ok(0) };
+        call.name = filled(used.name).map(Text::into_decoded).unwrap_or_default().into_owned();
+        call.stopped = true;
+        let before = call.arguments.size_hint();
+        let more = call.replace(match used.input {
+            Some(raw) => Text::from_raw(raw).unwrap_or_else(|| Text::plain(raw.get())).into_owned(),
+            None => Text::default(),
+        });
+        let after = call.arguments.size_hint();
+        self.hold(before, after)?;
+        Ok(more)
+    }
+
+    /// Takes note of what is held: arguments that had so many bytes have so many now.
+    fn hold(&mut self, before: usize, after: usize) -> Result<(), CodecError> {
+        self.held = self.held.saturating_sub(before).saturating_add(after);
         if self.held > MOST_HELD {
             return Err(CodecError::protocol(format!(
                 "the arguments of calls are larger than {MOST_HELD} bytes"
@@ -114,7 +122,7 @@ impl Calls {
             return None;
         }
         let call = self.open.remove(0);
-        self.held = self.held.saturating_sub(call.arguments.len());
+        self.held = self.held.saturating_sub(call.arguments.size_hint());
         if !call.id.is_empty() {
             self.done.insert(call.id.clone());
         }
@@ -128,9 +136,16 @@ impl Call {
         self.stopped
     }
 
+    /// Takes its arguments whole, and says by how many characters they grew.
+    fn replace(&mut self, arguments: Text<'static>) -> usize {
+        let before = std::mem::replace(&mut self.arguments, arguments);
+        self.arguments.char_count().saturating_sub(before.char_count())
+    }
+
     /// Its arguments. Nothing at all is a tool without arguments.
     pub(in super::super) fn settled(&self) -> Arguments {
-        let text = self.arguments.trim();
+        let json = self.arguments.as_json();
+        let text = json.trim();
         if text.is_empty() {
             // Those of one that never ended never came.
             return if self.stopped { Arguments::Json("{}".to_owned()) } else { Arguments::Cut };
@@ -208,7 +223,7 @@ mod tests {
     use super::*;
 
     fn settled(arguments: &str) -> Arguments {
-        Call { arguments: arguments.to_owned(), stopped: true, ..Call::default() }.settled()
+        Call { arguments: Text::plain(arguments.to_owned()), stopped: true, ..Call::default() }.settled()
     }
 
     #[test]
@@ -231,5 +246,31 @@ mod tests {
             assert_eq!(settled(arguments), expected, "{arguments}");
         }
         assert_eq!(Call::default().settled(), Arguments::Cut);
+    }
+    #[test]
+    fn a_pair_that_is_cut_between_two_pieces_is_one_character_and_what_is_held_is_counted() {
+        let mut calls = Calls::default();
+        let piece = |calls: &mut Calls, input: &str| {
+            let json = format!(r#"{{"toolUseId":"t","name":"f","input":{input}}}"#);
+            calls.piece(&serde_json::from_str(&json).unwrap()).unwrap()
+        };
+        for (pieces, expected) in [
+            ([r#""{\"a\":\"\ud83d""#, r#""\ude00\"}""#], "{\"a\":\"\u{1f600}\"}"),
+            ([r#""{ ""#, r#""\"a\":\"\ud83d\"}""#], "{ \"a\":\"\\ud83d\"}"),
+            ([r#""{\"a\"""#, r#"":1}""#], "{\"a\":1}"),
+            // What comes whole takes the place of what came before.
+            ([r#""{\"a\":\"and so on\"""#, r#"{"b":2}"#], "{\"b\":2}"),
+        ] {
+            let mut wrote = 0;
+            for input in pieces {
+                wrote += piece(&mut calls, input);
+            }
+            assert!(calls.held > 0 && wrote > 0, "{pieces:?}");
+            let call = calls.next(true).unwrap();
+            assert_eq!(call.settled(), Arguments::Json(expected.to_owned()), "{pieces:?}");
+            assert_eq!(calls.held, 0, "{pieces:?}");
+            calls.done.clear();
+        }
+        assert_eq!(piece(&mut calls, r#""é\n世""#), 3);
     }
 }

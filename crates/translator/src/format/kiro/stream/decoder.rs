@@ -19,7 +19,7 @@ use crate::json::read::filled;
 use crate::json::{List, Text};
 use crate::loss::Unread;
 use crate::model::{BlockKind, Delta, Event, Finish, ServerPart, Signature, Start};
-use crate::pass::finish::{from_claude, settle};
+use crate::pass::finish::{from_claude, is_whole, settle};
 use crate::pass::searches::{CALL, Search};
 use crate::pass::signature::classify;
 
@@ -256,9 +256,7 @@ impl Decoder {
     }
 
     fn piece_of_call(&mut self, payload: &Payload<'_>, sink: Sink<'_>) -> Result<(), CodecError> {
-        let more = self.calls.piece(payload);
-        self.meter.wrote(more);
-        self.calls.hold(more)?;
+        self.meter.wrote(self.calls.piece(payload)?);
         self.send_calls(false, sink)
     }
 
@@ -267,9 +265,7 @@ impl Decoder {
         let uses: List<ToolUse<'_>> =
             serde_json::from_str(raw.get()).map_err(|error| unreadable("toolUses", &error))?;
         for used in uses.0 {
-            let more = self.calls.whole(&used);
-            self.meter.wrote(more);
-            self.calls.hold(more)?;
+            self.meter.wrote(self.calls.whole(&used)?);
             self.send_calls(false, sink)?;
         }
         Ok(())
@@ -306,6 +302,7 @@ impl Decoder {
                 // The service cut it off: the reply reached a limit, and half a call is none.
                 Arguments::Cut if call.is_stopped() || self.stop.is_some() => {
                     self.cut = true;
+                    self.unread.name("message", "tool_call");
                     self.said = true;
                     continue;
                 }
@@ -350,7 +347,8 @@ impl Decoder {
             Some(word) => from_claude(word),
         };
         let mut finish = Finish::new(settle(reason, self.called));
-        if self.cut {
+        // A filter that cut it has said so.
+        if self.cut && is_whole(finish.reason) {
             finish.reason = FinishReason::Length;
         }
         finish.native = native.map(Cow::Owned);
