@@ -42,6 +42,9 @@ pub(crate) fn said_object<'a>(args: &'a Args<'_>) -> Option<Cow<'a, str>> {
     }
 }
 
+/// White space as JSON knows it.
+const JSON_BLANKS: [char; 4] = [' ', '\t', '\n', '\r'];
+
 /// What arguments are where a format has objects for them.
 #[derive(Debug)]
 pub(crate) enum Shape<'a> {
@@ -57,20 +60,21 @@ impl<'a> Shape<'a> {
     pub(crate) fn of(args: &'a Args<'_>) -> Self {
         match args {
             Args::Json(raw) if raw.get().starts_with('{') => Self::Object(Cow::Borrowed(raw.get())),
-            Args::Json(raw) => Self::of_text(Cow::Borrowed(raw.get())),
-            Args::Encoded(text) => Self::of_text(text.as_json()),
+            Args::Json(raw) => Self::of_text(&Cow::Borrowed(raw.get())),
+            Args::Encoded(text) => Self::of_text(&text.as_json()),
             Args::Freeform(text) => Self::Object(Cow::Owned(wrap_custom_input(text))),
         }
     }
 
-    fn of_text(text: Cow<'a, str>) -> Self {
-        if is_object(&text) {
+    fn of_text(text: &Cow<'a, str>) -> Self {
+        // White space of any kind: what JSON knows of it is no more than four characters.
+        let said = text.trim();
+        if is_object(said) {
             return Self::Object(match text {
                 Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
-                Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+                Cow::Owned(_) => Cow::Owned(said.to_owned()),
             });
         }
-        let said = text.trim();
         if is_nothing(said) {
             return Self::Object(Cow::Borrowed("{}"));
         }
@@ -147,7 +151,8 @@ pub(crate) fn is_cut_off(source: &str, candidate: &Candidate<'_>) -> bool {
     }
 }
 
-/// Mends the arguments of calls in a reply that came whole: single quotes become double ones.
+/// Mends the arguments of calls in a reply that came whole: single quotes become double ones, and white space that is none of
+/// JSON's goes.
 ///
 /// # Errors
 /// When `whole`, the reply says that it is whole, and arguments are no JSON: a client parses them, as those of streams.
@@ -158,7 +163,13 @@ pub(crate) fn settle<'a>(parts: &mut [Part<'a>], whole: bool) -> Result<(), Code
         let Args::Encoded(text) = &call.args else { continue };
         let json = text.as_json();
         let said = json.trim();
-        if said.is_empty() || serde_json::from_str::<IgnoredAny>(said).is_ok() {
+        if said.is_empty() {
+            continue;
+        }
+        if serde_json::from_str::<IgnoredAny>(said).is_ok() {
+            if said.len() < json.trim_matches(JSON_BLANKS).len() {
+                call.args = Args::Encoded(Text::plain(said.to_owned()));
+            }
             continue;
         }
         match single_quotes_repaired(said) {

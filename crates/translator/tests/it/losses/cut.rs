@@ -158,6 +158,29 @@ fn a_character_of_kiro_s_arguments_that_comes_in_two_pieces_is_one() {
     assert_eq!((&body["content"][0]["input"]["a"], losses), (&json!("😀"), vec![]), "{body}");
 }
 
+/// JSON knows four characters of white space, and models more.
+#[test]
+fn white_space_that_is_none_of_json_s_is_none_of_the_arguments() {
+    let arguments = "\u{3000}{\"city\":\"x\"}\u{a0}";
+    for (provider, end) in [("openai", "tool_calls"), ("openai-response", "completed")] {
+        for client in CLIENTS {
+            if codec(provider).family() == codec(client).family() {
+                continue;
+            }
+            let (body, losses) = whole(provider, client, &reply(provider, arguments, end)).unwrap();
+            let out = body.to_string();
+            let said = match client {
+                "openai" | "openai-response" => out.contains(r#""arguments":"{\"city\":\"x\"}""#),
+                _ => out.contains(r#"{"city":"x"}"#),
+            };
+            assert!(said && losses.is_empty(), "{provider} to {client}: {losses:?}: {out}");
+        }
+        // That of JSON's goes as it came.
+        let (body, _) = whole(provider, "claude", &reply(provider, " {\"a\":1}\n", end)).unwrap();
+        assert_eq!(body["content"][1]["input"], json!({"a": 1}));
+    }
+}
+
 /// A call that was whole before the limit was reached stays one, also without arguments.
 #[test]
 fn calls_that_were_whole_before_the_reply_was_cut_stay() {
@@ -336,6 +359,7 @@ fn b92_arguments_in_a_history_that_are_no_object_are_told() {
                 ("[\"needle\"]", true),
                 ("{\"needle\":1}", false),
                 ("{'needle': 1}", false),
+                ("\u{3000}{\"needle\":1}", false),
                 ("{}", false),
                 ("", false),
                 ("null", false),
