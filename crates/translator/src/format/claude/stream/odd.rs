@@ -28,6 +28,7 @@ impl Odd {
         }
         let Some(at) = self.calls.iter().position(|(known, _)| *known == block) else { return false };
         let Some((_, held)) = self.calls.get_mut(at) else { return false };
+        let before = held.as_ref().map_or(0, Text::size_hint);
         match held {
             Some(held) => text.push_onto(held),
             None => {
@@ -43,7 +44,7 @@ impl Odd {
                 *held = Some(text.reborrow().into_owned());
             }
         }
-        self.held += text.size_hint();
+        self.held += held.as_ref().map_or(0, Text::size_hint).saturating_sub(before);
         true
     }
 
@@ -55,7 +56,9 @@ impl Odd {
     /// What waited of a call that stops. No arguments are no delta (B63).
     pub(super) fn stop(&mut self, block: u32) -> Option<Text<'static>> {
         let at = self.calls.iter().position(|(known, _)| *known == block)?;
-        let args = Args::Encoded(self.calls.swap_remove(at).1?);
+        let held = self.calls.swap_remove(at).1?;
+        self.held = self.held.saturating_sub(held.size_hint());
+        let args = Args::Encoded(held);
         Some(match Shape::of(&args) {
             Shape::Object(object) if object == "{}" => return None,
             Shape::Object(object) => Text::plain(object.into_owned()),
@@ -78,5 +81,33 @@ impl Odd {
 
     pub(super) fn losses(&self) -> &[Loss] {
         &self.losses
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waited_of_calls_that_stopped_is_held_no_more() {
+        let mut odd = Odd::default();
+        for block in 0..3 {
+            odd.start(block);
+            // A plain text that grows by an escaped one is escaped, and longer.
+            for piece in ["\"[", "\"\"\"\"", r"\ud83d", "]\""] {
+                let json = format!("\"{piece}\"");
+                let text = match piece.starts_with('\\') {
+                    true => serde_json::from_str(&json).unwrap(),
+                    false => Text::plain(piece.to_owned()),
+                };
+                assert!(odd.takes(block, &Delta::Args(text)), "{piece}");
+            }
+            let held: usize = odd.calls.iter().flat_map(|(_, held)| held).map(Text::size_hint).sum();
+            assert!(held > 0 && odd.held == held, "{held} {}", odd.held);
+        }
+        for block in 0..3 {
+            let _settled = odd.stop(block);
+        }
+        assert_eq!(odd.held, 0);
     }
 }
