@@ -228,6 +228,14 @@ fn arguments_that_are_no_json_fail_a_whole_reply_as_they_fail_a_stream() {
             }
         }
     }
+    // Codex only streams: its whole replies are put together, and do not pass.
+    let script = |end: End| Script { steps: steps("{\"a\":"), end, counts: None, repeats: true };
+    let whole_of = |end: End| {
+        let exchange = exchange("openai-response", "codex", false);
+        REGISTRY.aggregate_reply(&exchange, &stream("codex", &script(end)))
+    };
+    assert!(whole_of(End::Stop).unwrap_err().to_string().contains("within the arguments"));
+    assert!(whole_of(End::Length).is_ok());
     // A word that nobody knows is no excuse.
     assert!(whole("openai", "claude", &reply("openai", "{\"a\":", "moonshine")).is_err());
 }
