@@ -25,7 +25,7 @@ use crate::clock::Clock;
 use crate::inner::{Inner, Settled};
 use crate::observe::Observers;
 use crate::pool::{Board, Dice, PickError, Snapshot, Tried};
-use crate::renew::{Bequest, Queue};
+use crate::renew::{Bequest, Estates, Queue};
 use crate::roster::{Held, Roster};
 use crate::{CredentialStatus, Options, Registration, RenewError, Rest, retry};
 
@@ -116,6 +116,7 @@ impl Builder {
             clock,
             observers: Arc::new(Observers::new(self.hooks, self.sinks)),
             queue: Queue::default(),
+            estates: Estates::default(),
             tasks: TaskTracker::new(),
             home: OnceLock::new(),
             stop: CancellationToken::new(),

@@ -20,7 +20,7 @@ use crate::budget::RetryBudget;
 use crate::clock::Clock;
 use crate::observe::Observers;
 use crate::pool::{Board, Dice, Picker, Snapshot};
-use crate::renew::Queue;
+use crate::renew::{Estates, Queue};
 use crate::roster::Roster;
 use crate::select::{FillFirst, RoundRobin, Weighted};
 use crate::{Options, Strategy};
@@ -44,6 +44,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) observers: Arc<Observers>,
     pub(crate) queue: Queue,
+    pub(crate) estates: Estates,
     pub(crate) tasks: TaskTracker,
     /// The runtime that was started in.
     pub(crate) home: OnceLock<Handle>,

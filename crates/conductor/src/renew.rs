@@ -11,8 +11,9 @@ mod state;
 mod take_over;
 
 pub use bequeath::Bequest;
+pub(crate) use bequeath::Estates;
 pub(crate) use due::due;
 pub use lineage::{Lineage, is_marked_spent, spent_mark};
 pub(crate) use queue::Queue;
 pub use state::RenewError;
-pub(crate) use state::RenewState;
+pub(crate) use state::{RenewState, secrets_differ};

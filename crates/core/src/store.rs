@@ -112,7 +112,8 @@ pub trait CredentialStore: fmt::Debug + Send + Sync + 'static {
 
     /// Writes one credential: afterwards either the old or the new text exists whole, even after a crash. One that was loaded
     /// and is gone is better not brought back, nor a refresh token written over that came since
-    /// ([`Credential::has_had_token`]).
+    /// ([`Credential::has_had_token`]), nor anything that [`load`](Self::load) takes for unreadable and that holds
+    /// something: renewed tokens are saved there too, for an empty place has nothing to lose.
     ///
     /// # Errors
     /// When it could not be made durable.

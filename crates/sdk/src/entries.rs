@@ -159,8 +159,13 @@ impl Entry {
     /// Keeps what a renewal brought.
     async fn write(&self, credential: &Credential, store: &dyn CredentialStore) -> Result<(), StoreError> {
         // The IDE may have renewed, or logged in, since it was loaded.
-        let now = self.read(store).await?;
-        if !credential.has_had_token(now.document().refresh_token()) {
+        let now = match self.read(store).await {
+            Ok(now) => Some(now),
+            // Ours alone, and the store writes over one that has nothing in it.
+            Err(error) if self.file.is_none() && error.kind() == StoreErrorKind::Unreadable => None,
+            Err(error) => return Err(error),
+        };
+        if now.is_some_and(|now| !credential.has_had_token(now.document().refresh_token())) {
             let what = format!("{} has another login meanwhile", credential.masked_id());
             return Err(StoreError::new(StoreErrorKind::Conflict, what));
         }

@@ -91,10 +91,11 @@ impl Twins {
             let file = known.get_mut(held.credential.id()).filter(|file| provider(file) == provider(&own));
             let Some(file) = file else {
                 // What has its name is another provider's, or nothing that a renewal could spend.
+                if held.is_unsaved {
+                    ousted.extend(Login::of(&held.credential));
+                }
                 if held.is_renewing {
                     in_flight.insert((provider(&own), own.lineage.token().to_owned()), own);
-                } else if held.is_unsaved {
-                    ousted.push(own);
                 }
                 continue;
             };
@@ -390,6 +391,23 @@ mod tests {
         // In memory it has the next one.
         let ahead = held(&super::tests::renewed("b", "R0", 1, "R1"));
         assert_eq!(beside(&[&b], &[ahead]), NONE);
+    }
+
+    #[test]
+    fn what_is_unsaved_has_spent_its_token_also_while_its_turn_is_taken_and_its_file_is_another_s() {
+        let copy = with_token("b", "R0");
+        let provider = ProviderId::from_static("codex");
+        let (id, kind) = (CredentialId::new("a"), CredentialKind::Account);
+        let (origin, document) = (Origin::Store("a".to_owned()), with_token("a", "S0").document().clone());
+        let another = Credential::new(id, provider, kind, origin, document, Settings::new("x"));
+        let bare = login("a", &json!({"access_token": "A"}));
+        for file in [&another, &bare] {
+            for is_renewing in [false, true] {
+                let mut held = held(&renewed("a", "R0", 1, "R1"));
+                (held.is_unsaved, held.is_renewing) = (true, is_renewing);
+                assert_eq!(beside(&[file, &copy], &[held]), ["b"], "{is_renewing}");
+            }
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use cliproxy_core::{
     Credential, CredentialStore, Document, Origin, RefreshLease, StoreError, StoreErrorKind,
 };
+use parking_lot::Mutex;
 
 use super::RenewError;
 use super::lease::Leased;
@@ -63,6 +64,37 @@ impl Estate {
         ours.refresh_token().is_some()
             && ours.refresh_token() != theirs.refresh_token()
             && !is_spent(ours, theirs)
+    }
+}
+
+/// Tokens that are in no file and in no entry, as long as they are kept: who has one that was spent for them must wait.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Estates(Arc<Mutex<Vec<Arc<Credential>>>>);
+
+/// Forgets them again.
+struct Known {
+    estates: Estates,
+    live: Arc<Credential>,
+}
+
+impl Estates {
+    fn add(&self, live: &Arc<Credential>) -> Known {
+        self.0.lock().push(Arc::clone(live));
+        Known { estates: self.clone(), live: Arc::clone(live) }
+    }
+
+    /// Whether any of them came of the token that this one has.
+    pub(super) fn have_spent(&self, credential: &Credential) -> bool {
+        self.0.lock().iter().any(|live| is_spent(credential.document(), live.document()))
+    }
+}
+
+impl Drop for Known {
+    fn drop(&mut self) {
+        let mut estates = self.estates.0.lock();
+        if let Some(at) = estates.iter().position(|live| Arc::ptr_eq(live, &self.live)) {
+            estates.swap_remove(at);
+        }
     }
 }
 
@@ -193,7 +225,9 @@ impl Inner {
             return;
         }
         let inner = Arc::clone(self);
+        let known = self.estates.add(&estate.live);
         self.spawn(async move {
+            let _known = known;
             let (mut pace, mut is_last) = (Pace::default(), false);
             loop {
                 match inner.bequeath(&estate, &mut lease, is_last).await {

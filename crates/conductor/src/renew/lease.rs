@@ -21,6 +21,14 @@ pub(super) struct Leased<'e> {
     pub(super) lease: Option<Box<dyn RefreshLease>>,
 }
 
+/// What a store has of a credential.
+pub(super) enum Own {
+    Here(Credential),
+    Gone,
+    /// Nothing: its place belongs to another provider by now.
+    Given,
+}
+
 impl Leased<'_> {
     /// Whether there is one: a store keeps what a renewal brings.
     pub(super) fn is_some(&self) -> bool {
@@ -74,16 +82,16 @@ impl Inner {
         Ok(leased)
     }
 
-    /// What the store has of a credential. A file that belongs to another provider by now has nothing of it.
+    /// What the store has of a credential.
     pub(super) async fn load_own(
         &self,
         entry: &Entry,
         store: &dyn CredentialStore,
         credential: &Credential,
-    ) -> Result<Option<Credential>, StoreError> {
-        let Some(stored) = self.in_time(store.load(credential.id())).await? else { return Ok(None) };
+    ) -> Result<Own, StoreError> {
+        let Some(stored) = self.in_time(store.load(credential.id())).await? else { return Ok(Own::Gone) };
         if stored.provider() == credential.provider() {
-            return Ok(Some(stored));
+            return Ok(Own::Here(stored));
         }
         // Said once where it is looked for again and again.
         if entry.renewal.lock().place == Place::Own {
@@ -94,7 +102,7 @@ impl Inner {
                 stored.provider()
             );
         }
-        Ok(None)
+        Ok(Own::Given)
     }
 
     /// What a store answers, unless it hangs: turn, lease and the end of the program wait for it.

@@ -7,6 +7,7 @@ use cliproxy_core::{Credential, ErrorKind, ExecutorError, Mask, ProviderExecutor
 
 use super::RenewError;
 use super::due::due;
+use super::lease::Own;
 use super::lineage::descended;
 use super::state::{Dead, Place, noted_as, tokens_differ};
 use crate::inner::Inner;
@@ -56,12 +57,12 @@ impl Inner {
         seen: &Arc<Credential>,
     ) -> Result<Arc<Credential>, RenewError> {
         let current = entry.credential();
+        if current.settings().disabled || self.entry(entry.id()).is_none() {
+            return Err(RenewError::Gone);
+        }
         if tokens_differ(current.document(), seen.document()) {
             // Renewed while we queued.
             return Ok(current);
-        }
-        if current.settings().disabled || self.entry(entry.id()).is_none() {
-            return Err(RenewError::Gone);
         }
         if let Some(known) = self.known_failure(entry, &current) {
             return Err(known);
@@ -69,9 +70,13 @@ impl Inner {
         // In a task of its own: an executor or store that panics has failed like any other, and is tried again.
         let work = Arc::clone(self).renew_now(Arc::clone(entry), Arc::clone(&current));
         let outcome = self.spawn(work).await;
-        outcome.unwrap_or_else(|_| Err(Failed { with: current, why: RenewError::Broken })).map_err(|failed| {
+        let outcome = outcome.unwrap_or_else(|_| Err(Failed { with: current, why: RenewError::Broken }));
+        outcome.or_else(|failed| {
             self.note_failure(entry, &failed.with, &failed.why);
-            failed.why
+            // What failed was not tried with what was handed in meanwhile.
+            let now = entry.credential();
+            let serves = !now.settings().disabled && is_overtaken(entry, &failed.with);
+            if serves { Ok(now) } else { Err(failed.why) }
         })
     }
 
@@ -108,7 +113,8 @@ impl Inner {
             // Nothing will be, until it is enabled.
             RenewError::Gone if entry.credential().settings().disabled => {}
             RenewError::NotRenewable => state.unsupported = true,
-            RenewError::NeedsLogin { message } => {
+            // Or of something else that it is renewed with, which is tried before it is given up.
+            RenewError::NeedsLogin { message } if entry.credential().document() == current.document() => {
                 let dead = Dead::new(current, message, now);
                 let rests = dead.rests;
                 state.dead = Some(dead);
@@ -183,7 +189,7 @@ impl Inner {
             let is_old = self.is_old(entry, &stored, current);
             let now = match is_old {
                 true => self.restore(entry, current, &mut leased).await?,
-                false => self.found(entry, &stored, &mut leased),
+                false => self.found(entry, current, &stored, &mut leased),
             };
             let rotated = tokens_differ(now.document(), current.document());
             *current = now;
@@ -202,8 +208,9 @@ impl Inner {
             let rotated = stored.filter(|stored| {
                 tokens_differ(stored.document(), current.document()) && !self.is_old(entry, stored, current)
             });
-            if let Some(stored) = rotated.filter(|_| !is_overtaken(entry, current)) {
-                *current = self.publish(entry, &stored, true);
+            let published = rotated.and_then(|stored| self.publish(entry, current, &stored, true));
+            if let Some(published) = published {
+                *current = published;
                 if self.is_fresh(current) {
                     return Ok(Arc::clone(current));
                 }
@@ -212,12 +219,8 @@ impl Inner {
         }
         let fresh = match tried {
             Tried::Fresh(fresh) => fresh,
-            // What failed was not tried with these.
-            Tried::Failed(error) if !is_overtaken(entry, current) => return Err(failed(current, &error)),
-            Tried::Overtaken | Tried::Failed(_) => {
-                *current = entry.credential();
-                return Ok(Arc::clone(current));
-            }
+            Tried::Failed(error) => return Err(failed(current, &error)),
+            Tried::Overtaken => return Err(RenewError::Gone),
         };
         let renewed = self.keep(entry, (current, &fresh), &mut leased).await;
         drop(leased);
@@ -245,6 +248,11 @@ impl Inner {
         }
         if is_overtaken(entry, current) {
             return Ok(Tried::Overtaken);
+        }
+        if self.estates.have_spent(current) {
+            let message =
+                "what its refresh token became has no file, and is to be put into this one".to_owned();
+            return Err(RenewError::Store { message });
         }
         match refresh(&*executor, current).await {
             Ok(fresh) => Ok(Tried::Fresh(fresh)),
@@ -282,7 +290,7 @@ impl Inner {
         let Some(store) = self.store.as_ref().filter(|store| store.keeps(current)) else { return Ok(None) };
         let stored = self.load_own(entry, &**store, current).await.map_err(|error| store_failed(&error))?;
         // Gone from the store: to renew it would be to bring it back.
-        let stored = stored.ok_or(RenewError::Gone)?;
+        let Own::Here(stored) = stored else { return Err(RenewError::Gone) };
         if stored.settings().disabled {
             self.rest(entry);
             return Err(RenewError::Gone);
@@ -302,7 +310,8 @@ impl Inner {
 
 /// Whether a credential has other tokens by now than those that its renewal began with.
 fn is_overtaken(entry: &Entry, current: &Credential) -> bool {
-    tokens_differ(entry.credential().document(), current.document())
+    let now = entry.credential();
+    now.provider() != current.provider() || tokens_differ(now.document(), current.document())
 }
 
 async fn refresh(

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cliproxy_core::{Credential, Settings, StoreError, StoreErrorKind};
+use cliproxy_core::{Credential, Document, Settings, StoreError, StoreErrorKind};
 use tokio_util::sync::CancellationToken;
 
 use super::RenewError;
 use super::bequeath::Estate;
-use super::lease::Leased;
+use super::lease::{Leased, Own};
 use super::once::told;
 use super::state::{Place, carried, is_spent, noted_as, secrets_differ, tokens_differ, with_tokens_of};
 use crate::inner::Inner;
@@ -58,6 +58,15 @@ enum Saving {
     Theirs(Arc<Credential>),
     /// The store has none any more: to save it would be to bring it back.
     Gone,
+    /// Its place has a login of another provider.
+    Given,
+}
+
+/// How often it was tried to save something.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    First,
+    Again,
 }
 
 impl Inner {
@@ -69,42 +78,60 @@ impl Inner {
         (old, fresh): (&Credential, &Credential),
         leased: &mut Leased<'_>,
     ) -> Arc<Credential> {
-        let current = entry.credential();
-        let (before, after, now) = (old.document(), fresh.document(), current.document());
-        let is_theirs = secrets_differ(now, before);
-        // Of theirs the refresh token may be the one that was spent for ours: another access token came beside it.
-        let is_spent = before.refresh_token() != after.refresh_token()
-            && (now.refresh_token() == before.refresh_token() || is_spent(now, after));
-        if is_theirs && !is_spent {
-            self.yields(&Estate::new(&Arc::new(fresh.clone()), before), &current, leased);
-            return current;
+        loop {
+            let current = entry.credential();
+            let (before, after, now) = (old.document(), fresh.document(), current.document());
+            let is_another = current.provider() != old.provider();
+            let is_theirs = is_another || secrets_differ(now, before) && secrets_differ(now, after);
+            // Of theirs the refresh token may be the one that was spent for ours: another access token came beside it.
+            let is_spent = before.refresh_token() != after.refresh_token()
+                && (now.refresh_token() == before.refresh_token() || is_spent(now, after));
+            if is_another || is_theirs && !is_spent {
+                self.yields(&Estate::new(&Arc::new(fresh.clone()), before), &current, leased);
+                return current;
+            }
+            // Other members may have been edited while the provider answered.
+            let mut document = carried(before, after, now);
+            if is_theirs {
+                document = with_tokens_of(after, &document);
+            }
+            let fresh = Arc::new(current.with_document(document));
+            if let Some(published) = self.keep_over(entry, (&current, before), &fresh, leased).await {
+                return published;
+            }
+            // Something else was handed in while it was saved: look at that.
         }
-        // Other members may have been edited while the provider answered.
-        let mut document = carried(before, after, now);
-        if is_theirs {
-            document = with_tokens_of(after, &document);
-        }
-        let fresh = Arc::new(current.with_document(document));
+    }
+
+    /// Saves and publishes in the place of what is current. `None` when that is not current any more.
+    async fn keep_over(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        (current, before): (&Credential, &Document),
+        fresh: &Arc<Credential>,
+        leased: &mut Leased<'_>,
+    ) -> Option<Arc<Credential>> {
         if !leased.is_some() {
-            return self.publish(entry, &fresh, true);
+            return self.publish(entry, current, fresh, true);
         }
         let mut place = Place::Own;
-        match self.save(entry, &fresh).await {
-            Ok(Saving::Done(saved)) => return self.publish(entry, &saved, true),
+        match self.save(entry, fresh, Look::First).await {
+            Ok(Saving::Done(saved)) => return self.publish(entry, current, &saved, true),
             Ok(Saving::Theirs(theirs)) => {
-                self.yields(&Estate::new(&fresh, before), &theirs, leased);
-                return self.publish(entry, &theirs, true);
+                let published = self.publish(entry, current, &theirs, true)?;
+                self.yields(&Estate::new(fresh, before), &theirs, leased);
+                return Some(published);
             }
-            Ok(Saving::Gone) => place = Place::Missed,
+            Ok(Saving::Gone | Saving::Given) => place = Place::Missed,
             Err(error) => tracing::error!(
                 credential = %fresh.masked_id(),
                 error = %told(&error),
                 "renewed credential cannot be saved, it lives in memory until it can"
             ),
         }
-        let published = self.publish(entry, &fresh, false);
+        let published = self.publish(entry, current, fresh, false)?;
         self.unsaved(entry, place);
-        published
+        Some(published)
     }
 
     /// No file has what a credential is now.
@@ -145,10 +172,12 @@ impl Inner {
         current: &Arc<Credential>,
         leased: &mut Leased<'_>,
     ) -> Result<Arc<Credential>, RenewError> {
-        match self.save(entry, current).await {
-            Ok(Saving::Done(stored)) => Ok(self.publish(entry, &stored, true)),
-            Ok(Saving::Theirs(stored)) => Ok(self.found(entry, &stored, leased)),
-            Ok(Saving::Gone) => {
+        match self.save(entry, current, Look::First).await {
+            Ok(Saving::Done(stored)) => {
+                Ok(self.publish(entry, current, &stored, true).unwrap_or_else(|| entry.credential()))
+            }
+            Ok(Saving::Theirs(stored)) => Ok(self.found(entry, current, &stored, leased)),
+            Ok(Saving::Gone | Saving::Given) => {
                 self.unsaved(entry, Place::Missed);
                 Err(RenewError::Gone)
             }
@@ -164,24 +193,28 @@ impl Inner {
     pub(super) fn found(
         self: &Arc<Self>,
         entry: &Entry,
+        current: &Credential,
         stored: &Arc<Credential>,
         leased: &mut Leased<'_>,
     ) -> Arc<Credential> {
         let lost = Estate::of_unsaved(&entry.renewal.lock(), &entry.credential(), stored);
+        // What was handed in while the store answered has seen to both.
+        let Some(published) = self.publish(entry, current, stored, true) else { return entry.credential() };
         if let Some(estate) = lost {
             self.yields(&estate, stored, leased);
         }
-        self.publish(entry, stored, true)
+        published
     }
 
     /// Writes what changed since the store was last read over what it has now, so that a person's edits survive.
-    async fn save(&self, entry: &Entry, fresh: &Arc<Credential>) -> Result<Saving, StoreError> {
+    async fn save(&self, entry: &Entry, fresh: &Arc<Credential>, look: Look) -> Result<Saving, StoreError> {
         let Some(store) = &self.store else { return Ok(Saving::Done(Arc::clone(fresh))) };
         let stored = match self.load_own(entry, &**store, fresh).await {
-            Ok(Some(stored)) => stored,
-            Ok(None) => return Ok(Saving::Gone),
-            // The store knows whether there is anything to lose: another program may have been killed as it wrote.
-            Err(error) if error.kind() == StoreErrorKind::Unreadable => {
+            Ok(Own::Here(stored)) => stored,
+            Ok(Own::Gone) => return Ok(Saving::Gone),
+            Ok(Own::Given) => return Ok(Saving::Given),
+            // Whoever is writing it has had the time: the store knows whether there is anything to lose.
+            Err(error) if look == Look::Again && error.kind() == StoreErrorKind::Unreadable => {
                 self.in_time(store.save(fresh)).await.map_err(|_| error)?;
                 return Ok(Saving::Done(Arc::clone(fresh)));
             }
@@ -253,26 +286,33 @@ impl Inner {
             return true;
         }
         let saved = match refused {
-            None => self.save(entry, &credential).await,
+            None => self.save(entry, &credential, Look::Again).await,
             Some(error) => Err(error),
         };
         let masked = credential.masked_id();
         let lost = match saved {
             Ok(Saving::Done(saved)) => {
                 tracing::info!(credential = %masked, "renewed credential saved at last");
-                self.settle(entry, &saved);
+                self.settle(entry, &credential, &saved);
                 None
             }
             Ok(Saving::Theirs(theirs)) => {
                 let estate = Estate::new(&credential, entry.renewal.lock().base.document());
                 self.yields(&estate, &theirs, &mut leased);
-                self.settle(entry, &theirs);
+                self.settle(entry, &credential, &theirs);
                 None
             }
-            Ok(Saving::Gone) => match self.without_place(entry, &mut leased, is_last).await {
-                Ok(lost) => lost,
-                Err(AgainLater) => return false,
-            },
+            Ok(place @ (Saving::Gone | Saving::Given)) => {
+                let lost = self.without_place(entry, &mut leased, is_last).await;
+                if matches!(place, Saving::Given) {
+                    // Whoever renews the login that is there has its turn.
+                    leased.lease = None;
+                }
+                match lost {
+                    Ok(lost) => lost,
+                    Err(AgainLater) => return false,
+                }
+            }
             Err(error) if is_last => {
                 let message = told(&error);
                 tracing::error!(
@@ -302,9 +342,10 @@ impl Inner {
 
     /// Puts what the store has in force. Where the credential was taken away and has come back meanwhile, it is
     /// another entry's.
-    fn settle(self: &Arc<Self>, entry: &Arc<Entry>, stored: &Arc<Credential>) {
+    fn settle(self: &Arc<Self>, entry: &Arc<Entry>, current: &Credential, stored: &Arc<Credential>) {
         if self.is_registered(entry) {
-            self.publish(entry, stored, true);
+            // What was handed in while the store answered stays.
+            let _published = self.publish(entry, current, stored, true);
             self.schedule(entry);
             return;
         }
@@ -335,16 +376,23 @@ impl Inner {
         }
     }
 
-    /// Makes a credential the current one. `stored` says that the store has it.
+    /// Makes a credential the current one, in the place of this one. `stored` says that the store has it. `None` when
+    /// other tokens were handed in meanwhile: those stay.
     pub(super) fn publish(
         &self,
         entry: &Entry,
+        current: &Credential,
         credential: &Arc<Credential>,
         stored: bool,
-    ) -> Arc<Credential> {
+    ) -> Option<Arc<Credential>> {
         let newly_disabled = {
             let mut state = entry.renewal.lock();
             let before = entry.credential();
+            if before.provider() != current.provider()
+                || secrets_differ(before.document(), current.document())
+            {
+                return None;
+            }
             let newly_disabled = credential.settings().disabled && !before.settings().disabled;
             // An edit of the settings meanwhile stays, and so does the word of the store that it is disabled.
             if before.settings() != credential.settings() {
@@ -379,7 +427,7 @@ impl Inner {
         });
         drop(board);
         self.observers.tell(|hook| hook.updated(&current));
-        current
+        Some(current)
     }
 
     /// Takes a credential out of use that its store says is disabled, before a reload does.

@@ -22,11 +22,14 @@ impl Inner {
     /// before a renewal hands such in, and so does every reload of the configuration. Then only the rest counts.
     pub(crate) fn take_over(self: &Arc<Self>, entry: &Arc<Entry>, credential: &Arc<Credential>) {
         let now = self.now();
+        let stored = self.is_stored(credential);
+        let cooling_off = self.settled.load().options.is_cooling_off(credential);
+        // Both until all is done: a failure that is noted meanwhile is one of what was there before, or of this.
+        let mut board = self.board.lock();
         let (renewed, mended, is_old, left) = {
             let mut state = entry.renewal.lock();
             let current = entry.credential();
             let new_tokens = tokens_differ(credential.document(), current.document());
-            let stored = self.is_stored(credential);
             let (theirs, ours) = (credential.document(), current.document());
             let known = known_with_these_tokens(&state, theirs, ours, stored).filter(|_| new_tokens);
             let gone_back = stored && new_tokens && state.has_gone_back(theirs, ours);
@@ -78,15 +81,7 @@ impl Inner {
             }
             (renewed, mended, is_old, left)
         };
-        if let Some((estate, held)) = left {
-            self.leave(estate, held);
-        }
-        if is_old {
-            self.save_soon(entry);
-        }
         let disabled = credential.settings().disabled;
-        let cooling_off = self.settled.load().options.is_cooling_off(credential);
-        let mut board = self.board.lock();
         board.change(entry.id(), now, |ledger| {
             ledger.set_disabled(disabled);
             if renewed {
@@ -99,10 +94,15 @@ impl Inner {
             }
         });
         board.replace(&entry.credential());
+        drop(board);
+        if let Some((estate, held)) = left {
+            self.leave(estate, held);
+        }
+        if is_old {
+            self.save_soon(entry);
+        }
     }
-}
 
-impl Inner {
     /// What renewals of a provider go by has changed, beside its credentials: those that failed are tried again.
     pub(crate) fn reconsider(&self, provider: &ProviderId) {
         let now = self.now();
@@ -111,13 +111,14 @@ impl Inner {
                 continue;
             }
             {
+                let mut board = self.board.lock();
                 let mut state = entry.renewal.lock();
                 if state.failing().is_none() {
                     continue;
                 }
                 state.refreshed();
+                board.rest_for_login(entry.id(), None, now);
             }
-            self.board.lock().rest_for_login(entry.id(), None, now);
             self.schedule(&entry);
         }
     }

@@ -16,6 +16,7 @@ use crate::breaker::Reach;
 use crate::guard::Guarded;
 use crate::live::Live;
 use crate::pool::Picked;
+use crate::renew::secrets_differ;
 
 /// How long a request waits for a renewal.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -67,7 +68,10 @@ impl Run {
                     credential = fresh;
                     continue;
                 }
-                self.mark(picked, &judged);
+                // Of a login that was handed in meanwhile this says nothing.
+                if !secrets_differ(picked.entry.credential().document(), credential.document()) {
+                    self.mark(picked, &judged);
+                }
                 return self.after_failure(picked, target, error, outcome, judged);
             }
             let (mark, outcome) = live.fail(&error, Some(&judged.fault));
@@ -124,6 +128,10 @@ impl Run {
         // The renewal itself is never dropped; whoever waits for it has other credentials to try.
         let renewal = tokio::time::timeout(PATIENCE, self.ticket.inner.renew(&picked.entry, seen)).await;
         match renewal.unwrap_or(Err(RenewError::Slow)) {
+            Ok(fresh) if fresh.settings().disabled => {
+                self.trace.step(|| "it was disabled meanwhile");
+                None
+            }
             Ok(fresh) => {
                 self.trace.step(|| "renewed, trying it once more");
                 Some(fresh)

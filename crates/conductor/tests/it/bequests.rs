@@ -286,6 +286,23 @@ async fn who_waits_for_a_file_to_be_writable_keeps_nobody_from_the_login_that_ca
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_file_that_is_to_have_tokens_does_not_spend_its_own_in_the_meantime() {
+    let (world, store, provider) = ousted(true).await;
+    let heir = CredentialId::new("b.json");
+    world.add(store.get(&heir).unwrap());
+    sleep(30).await;
+    let error = world.conductor.renew(&heir).await.unwrap_err();
+    assert!(matches!(error, RenewError::Store { .. }), "{error}");
+    assert_eq!(*provider.used.lock(), ["refresh-1"], "by the one whose tokens have no file");
+    store.full.store(false, Ordering::SeqCst);
+    sleep(120).await;
+    assert_eq!(has(&store, "b.json").as_deref(), Some("refresh-2"));
+    world.conductor.renew(&heir).await.unwrap();
+    assert_eq!(has(&store, "b.json").as_deref(), Some("refresh-3"));
+    world.conductor.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_unsaved_gets_a_file_when_its_own_has_another_login() {
     for (reloaded, renews) in [(false, false), (true, false), (false, true), (true, true)] {
         let (world, store, provider) = ousted(reloaded).await;

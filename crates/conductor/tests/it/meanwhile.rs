@@ -227,6 +227,54 @@ async fn a_login_of_another_provider_that_was_reloaded_meanwhile_is_nobody_s_ren
     assert_eq!((token(&world).as_str(), store.get(&ID).unwrap()), ("access-9", other));
 }
 
+/// The store is full or slow, and a reload hands the login in that it has by then.
+#[tokio::test(start_paused = true)]
+async fn a_login_that_was_reloaded_while_the_renewed_one_was_saved_is_not_written_over() {
+    for full in [false, true] {
+        let (world, store, _) = stored_world(FIRST);
+        *store.saving_takes.lock() = Duration::from_secs(10);
+        let (renewed, ()) = tokio::join!(world.conductor.renew(&ID), async {
+            sleep(5).await;
+            store.full.store(full, Ordering::SeqCst);
+            store.put(account("renamed.json", FIRST));
+            world.conductor.update(Arc::new(account("x.json", LOGIN)));
+            if full {
+                store.put(account("x.json", LOGIN));
+            }
+        });
+        assert_eq!(renewed.unwrap().refresh_token().unwrap().expose(), "refresh-9", "{full}");
+        // Where the save went well after the login was read, the file is made the login's again by its next renewal.
+        store.put(account("x.json", LOGIN));
+        store.full.store(false, Ordering::SeqCst);
+        sleep(300).await;
+        assert_eq!(
+            (refresh_token(&store).as_deref(), token(&world).as_str()),
+            (Some("refresh-9"), "access-9")
+        );
+        assert_eq!(store.text("renamed.json", "refresh_token").as_deref(), Some("refresh-2"), "{full}");
+    }
+}
+
+/// A refused request says nothing of the login that came in the meantime, and that is not used for it when it is disabled.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_the_login_before_rests_nobody_and_a_disabled_one_is_left_alone() {
+    let document = account("x.json", LOGIN).document().clone();
+    let (provider, origin) = (ProviderId::from_static("another"), Origin::Store("x.json".to_owned()));
+    let other =
+        Credential::new(ID.clone(), provider, CredentialKind::Account, origin, document, Settings::new("x"));
+    for (login, state) in [(other, Availability::Ready), (disabled(LOGIN), Availability::Disabled)] {
+        let (world, store, _) = stored_world(FIRST);
+        *world.script.token.lock() = Some("access-9".to_owned());
+        let (asked, ()) = tokio::join!(world.ask("m"), async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            store.put(login.clone());
+            world.conductor.update(Arc::new(login));
+        });
+        assert!(asked.result.is_err());
+        assert_eq!((world.script.tried().len(), world.state("x.json", "m")), (1, state));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn another_access_token_that_came_while_the_provider_answered_is_no_login_of_its_own() {
     for (stored, full) in [(true, false), (false, false), (true, true)] {
@@ -330,6 +378,9 @@ async fn a_file_of_another_provider_gives_a_login_no_tokens() {
     assert_eq!(world.conductor.until_saved(&ID).await, Err(RenewError::Gone));
     assert_eq!(token(&world), "access-2");
     assert!(untouched(&store));
+    // Who renews that one, in another process, has its turn.
+    sleep(120).await;
+    assert!(tokio::time::timeout(Duration::from_secs(1), store.lease(&ID)).await.is_ok());
     world.conductor.shutdown().await;
 }
 

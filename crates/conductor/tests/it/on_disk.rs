@@ -318,9 +318,16 @@ async fn a_file_that_was_emptied_while_the_provider_answered_gets_the_tokens_and
             tokens.state.waits.store(false, Ordering::SeqCst);
         });
         assert_eq!(renewed.unwrap().access_token().unwrap().expose(), "access-2");
+        // It may be in the middle of being written.
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), left);
+        let id = CredentialId::from_static(ID);
+        let saved = tokio::time::timeout(Duration::from_secs(20), conductor.until_saved(&id));
+        if !kept {
+            saved.await.unwrap().unwrap();
+        }
         if kept {
             assert_eq!(std::fs::read_to_string(&path).unwrap(), left);
-            assert!(conductor.credential(&CredentialId::from_static(ID)).unwrap().unsaved);
+            assert!(conductor.credential(&id).unwrap().unsaved);
             continue;
         }
         let text = std::fs::read_to_string(&path).unwrap();

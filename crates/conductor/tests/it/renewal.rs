@@ -34,7 +34,7 @@ pub struct MemoryStore {
     pub saves: AtomicUsize,
     /// After so many looks at it everything in it is gone.
     pub vanishes_after: AtomicUsize,
-    saving_takes: Mutex<Duration>,
+    pub saving_takes: Mutex<Duration>,
 }
 
 #[derive(Debug)]
