@@ -2,9 +2,27 @@
 
 use std::borrow::Cow;
 
+use serde_json::Value;
+
 use crate::codec::ErrorText;
 use crate::json::Text;
 use crate::splice::TopLevel;
+
+/// Whether a member for an error says that there is none. Services that write out their types whole have `""`, `false`, `{}`
+/// or an error without words beside a good reply, where OpenAI has `null` or nothing.
+pub(crate) fn is_unset(json: &str) -> bool {
+    fn of(value: &Value) -> bool {
+        match value {
+            Value::Null => true,
+            Value::Bool(is_error) => !is_error,
+            Value::Number(code) => code.as_f64() == Some(0.0),
+            Value::String(text) => text.is_empty(),
+            Value::Array(items) => items.iter().all(of),
+            Value::Object(members) => members.values().all(of),
+        }
+    }
+    serde_json::from_str(json).is_ok_and(|value: Value| of(&value))
+}
 
 /// The Claude error type of a status.
 #[must_use]

@@ -10,6 +10,7 @@ use super::{reply, usage};
 use crate::codec::{CodecError, Patch, Patched, ReplyContext};
 use crate::json::read::wrong;
 use crate::loss::{Loss, loss};
+use crate::pass::errors::is_unset;
 use crate::pass::finish;
 use crate::pass::reasoning::{Amount, of_effort, resolve};
 use crate::splice::{Edits, TopLevel, Walk, says, text_of};
@@ -161,7 +162,7 @@ impl<'a> Seen<'a> {
                 "choices" => seen.choices = Choices::read(walk)?,
                 "usage" => seen.usage = usage::said(walk)?,
                 "model" => seen.model = walk.said()?,
-                "error" => seen.is_error = walk.said()?.is_some(),
+                "error" => seen.is_error = walk.said()?.is_some_and(|error| !is_unset(error)),
                 _ => walk.skip()?,
             }
             Ok(())

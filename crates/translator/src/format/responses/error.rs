@@ -175,7 +175,7 @@ pub(super) fn from_event<'a>(data: &'a RawValue) -> StreamError<'a> {
 }
 
 fn is_event_name(text: &str) -> bool {
-    text == "error" || text == "response.failed"
+    text == "error" || text.starts_with("response.")
 }
 
 /// An explicit status, of the error or of the event around it.

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use cliproxy_core::FinishReason;
+use cliproxy_translator::framing::FrameParser;
 use cliproxy_translator::model::{BlockKind, Event, Finish};
 use serde_json::{Value, json};
 
@@ -284,6 +285,42 @@ fn words_for_the_end_that_nobody_knows_are_told() {
 }
 
 /// A provider that says that it failed did not answer.
+/// Members for an error that say that there is none, as services write them beside good replies.
+const UNSET: [&str; 7] =
+    ["null", "\"\"", "{}", "false", "0", "[]", r#"{"message":"","type":"","param":"","code":null}"#];
+
+/// A response that failed is none, whatever the event around it is called.
+#[test]
+fn a_response_that_failed_is_told_as_failed_behind_a_good_event_too() {
+    for kind in ["response.done", "response.completed", "response.incomplete"] {
+        for response in [
+            json!({"id": "r", "status": "failed", "error": {"code": "server_error", "message": "needle died"}, "output": []}),
+            json!({"id": "r", "error": {"message": "needle died"}}),
+        ] {
+            let bytes = format!("event: {kind}\ndata: {}\n\n", json!({"type": kind, "response": response}));
+            for provider in ["openai-response", "codex"] {
+                for client in ["openai", "claude", "gemini"] {
+                    let told = crate::wire::told(provider, client, bytes.as_bytes());
+                    let out = String::from_utf8_lossy(&told.bytes).into_owned();
+                    assert!(!told.whole && out.contains("needle died"), "{provider} to {client}: {out}");
+                }
+                let mut observer = codec(provider).stream_observer(&context());
+                let mut parser = FrameParser::new(codec(provider).framing());
+                parser.push(bytes.as_bytes(), &mut |frame| drop(observer.observe(frame))).unwrap();
+                let seen = observer.seen();
+                assert_eq!(seen.error.as_ref().unwrap().message, "needle died");
+                assert!(!seen.terminal && seen.finish.is_none());
+            }
+        }
+        // An error that is unset is none.
+        for unset in UNSET {
+            let response = format!(r#"{{"id":"r","status":"completed","error":{unset},"output":[]}}"#);
+            let bytes = format!("event: {kind}\ndata: {{\"type\":\"{kind}\",\"response\":{response}}}\n\n");
+            assert!(crate::wire::told("openai-response", "claude", bytes.as_bytes()).whole, "{unset}");
+        }
+    }
+}
+
 #[test]
 fn a_reply_that_ends_in_an_error_is_none() {
     for client in ["claude", "openai-response", "gemini"] {
@@ -312,12 +349,29 @@ fn a_reply_that_ends_in_an_error_is_none() {
                 let error = whole("openai", client, &reply).unwrap_err();
                 assert!(error.ends_with("answered with an error: needle is tired"), "{client}: {error}");
                 let mut mute = reply.clone();
-                mute["error"] = json!({});
+                mute["error"] = json!({"type": "overloaded"});
                 let error = whole("openai", client, &mute).unwrap_err();
-                assert!(error.ends_with("answered with an error without words"), "{client}: {error}");
-                mute["choices"] = json!([]);
-                let error = whole("openai", client, &mute).unwrap_err();
-                assert!(error.ends_with("answered with an error without words"), "{client}: {error}");
+                assert!(error.contains("answered with an error"), "{client}: {error}");
+                // One that says nothing is none, beside an answer.
+                for unset in UNSET {
+                    mute["error"] = serde_json::from_str(unset).unwrap();
+                    mute["choices"] = reply["choices"].clone();
+                    assert!(whole("openai", client, &mute).is_ok(), "{client}: {unset}");
+                    mute["choices"] = json!([]);
+                    let error = whole("openai", client, &mute).unwrap_err();
+                    let why = if unset == "null" { "no choices" } else { "answered with an error" };
+                    assert!(error.contains(why), "{client}: {error}");
+                }
+            }
+        }
+        for unset in UNSET {
+            let mut chunk = chunk.clone();
+            chunk["choices"][0]["finish_reason"] = json!("stop");
+            chunk["error"] = serde_json::from_str(unset).unwrap();
+            for client in [client, "openai"] {
+                let (out, _) =
+                    piped("openai", client, format!("data: {chunk}\n\ndata: [DONE]\n\n").as_bytes()).unwrap();
+                assert!(out.contains("\"a\""), "{client}: {unset}: {out}");
             }
         }
         chunk["choices"][0]["error"] = json!({"message": "needle died"});

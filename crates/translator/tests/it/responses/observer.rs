@@ -154,6 +154,15 @@ fn a_stream_that_breaks_ends_with_a_failed_response() {
 }
 
 #[test]
+fn a_call_that_was_not_announced_is_one_all_the_same() {
+    let item = json!({"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"});
+    let done = json!({"type": "response.output_item.done", "output_index": 0, "item": item});
+    let mut observer = codec(RS).stream_observer(&context());
+    passed(&mut *observer, &sse(&[created(), done, completed(json!([]))]));
+    assert_eq!(observer.seen().finish, Some(FinishReason::ToolUse));
+}
+
+#[test]
 fn events_without_names_and_a_foreign_sentinel_are_understood() {
     let stream = format!("data: {}\n\ndata: {}\n\ndata: [DONE]\n\n", created(), completed(json!([])));
     let mut observer = codec(RS).stream_observer(&context());

@@ -37,16 +37,16 @@ fn read(format: &str, bytes: &[u8], size: usize, sink: &mut dyn FnMut(Event<'_>)
 }
 
 /// A provider's stream, and what became of it at a client.
-struct Told {
+pub struct Told {
     /// Whether the provider's stream was whole and told no error.
-    whole: bool,
+    pub whole: bool,
     /// What the client gets: where the stream broke off it is ended as the server does.
-    bytes: Vec<u8>,
+    pub bytes: Vec<u8>,
     /// The whole reply that a client gets who does not want a stream.
-    reply: Option<Vec<u8>>,
+    pub reply: Option<Vec<u8>>,
 }
 
-fn told(provider: &str, client: &str, bytes: &[u8]) -> Told {
+pub fn told(provider: &str, client: &str, bytes: &[u8]) -> Told {
     let mut encoder = codec(client).stream_encoder(&context());
     let mut aggregator = Aggregator::new();
     let mut out = Vec::new();

@@ -10,7 +10,7 @@ use crate::codec::CodecError;
 use crate::json::Text;
 use crate::json::read::Reading;
 use crate::model::{Candidate, Finish, Part, PartKind, Response};
-use crate::pass::errors::probe_error;
+use crate::pass::errors::{is_unset, probe_error};
 use crate::pass::{args, finish};
 use crate::splice::TopLevel;
 
@@ -28,7 +28,7 @@ pub(in super::super) fn decode(body: &[u8]) -> Result<Response<'_>, CodecError> 
     let failed = |choice: &wire::Choice<'_>| {
         wire::filled(choice.finish_reason).is_some_and(|word| finish::is_failure(&word.decoded()))
     };
-    if wire.error.is_some()
+    if wire.error.is_some_and(|error| !is_unset(error.get()))
         && !choices.0.iter().any(failed)
         && let Some(error) = error_of(body)
     {

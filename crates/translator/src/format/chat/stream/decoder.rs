@@ -11,6 +11,7 @@ use crate::codec::{CodecError, StreamDecoder};
 use crate::frame::StreamFrame;
 use crate::loss::Unread;
 use crate::model::{Event, Start};
+use crate::pass::errors::is_unset;
 
 /// Reads a stream of chunks.
 #[derive(Debug, Default)]
@@ -76,7 +77,7 @@ pub(super) fn is_error(chunk: &wire::Chunk<'_>) -> bool {
         matches!(&**key, "message" | "detail" | "msg" | "errors" | "code" | "error_code")
             && raw.get() != "null"
     };
-    chunk.error.is_some()
+    chunk.error.is_some_and(|error| chunk.choices.is_none() || !is_unset(error.get()))
         || chunk.object.is_some_and(|object| object.get() == r#""error""#)
         || chunk.choices.is_none() && chunk.usage.is_none() && chunk.extras.iter().any(says)
 }

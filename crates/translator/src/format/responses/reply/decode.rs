@@ -11,7 +11,7 @@ use crate::json::read::{at, filled, misread, plain};
 use crate::json::{self, Raw, Text};
 use crate::model::{Candidate, Finish, Part, PartKind, Response};
 use crate::pass::args;
-use crate::pass::errors::probe_error;
+use crate::pass::errors::{is_unset, probe_error};
 use crate::pass::finish::{from_word, is_whole};
 use crate::splice::TopLevel;
 
@@ -160,9 +160,19 @@ fn is_refusal(content: &RawValue) -> bool {
     parts.0.iter().any(|part| part.kind.as_ref().is_some_and(|kind| *kind == "refusal"))
 }
 
+/// Whether a response is none, but a failure, whatever the event around it is called.
+pub(in super::super) fn is_failed(wire: &wire::Response<'_>) -> bool {
+    filled(wire.status).is_some_and(|status| status == "failed")
+        || wire.error.is_some_and(|error| !is_unset(error.get()))
+}
+
 /// The failure that a reply with a good status really is: a failed response, or an error in place of one.
 pub(in super::super) fn error_of(top: &TopLevel<'_>, body: &[u8]) -> Option<CodecError> {
-    let said = |key: &str| top.value(key).is_some_and(|value| value != b"null");
+    let said = |key: &str| match top.raw(key) {
+        Ok(Some(json)) if key == "error" => !is_unset(json),
+        Ok(Some(json)) => json != "null",
+        _ => false,
+    };
     let failed = top.string("status").ok().flatten().is_some_and(|status| status == "failed");
     if said("output") && !failed && !said("error") {
         return None;

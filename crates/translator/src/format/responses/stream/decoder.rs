@@ -11,7 +11,7 @@ use super::pieces::{class_of, wrapped};
 use crate::aggregate::WHOLE;
 use crate::codec::{CodecError, StreamDecoder};
 use crate::format::responses::decode::output_part;
-use crate::format::responses::reply::{end_of, of_raw, seconds, settled};
+use crate::format::responses::reply::{end_of, is_failed, of_raw, seconds, settled};
 use crate::format::responses::{RESPONSES, error, ids, usage, wire};
 use crate::frame::StreamFrame;
 use crate::json::Text;
@@ -127,7 +127,7 @@ impl Decoder {
             }
             // The websocket's word for it. Source: providers-a.md 3.7.
             "response.completed" | "response.incomplete" | "response.done" => {
-                self.end(event.response, kind == "response.incomplete", sink)?;
+                return self.end((event, text), kind == "response.incomplete", sink);
             }
             "response.failed" | "error" => return self.fail(text, sink),
             // Progress of what its item tells whole, and handshakes: nothing that could be lost.
@@ -417,11 +417,21 @@ impl Decoder {
     }
 
     /// The terminal event: what only it brings goes out, everything closes (E243 to E245, E257, E258).
-    fn end(&mut self, raw: Option<&RawValue>, cut: bool, sink: Sink<'_>) -> Result<(), CodecError> {
+    fn end(
+        &mut self,
+        (event, text): (&wire::Event<'_>, &str),
+        cut: bool,
+        sink: Sink<'_>,
+    ) -> Result<(), CodecError> {
+        let raw = event.response;
         let mut response: wire::Response<'_> = match raw {
             Some(raw) => serde_json::from_str(raw.get()).map_err(|error| misread(&error, "response"))?,
             None => wire::Response::default(),
         };
+        if is_failed(&response) {
+            return self.fail(text, sink);
+        }
+        self.unread.members(RESPONSES, "", &event.extras);
         self.start(&response, sink);
         self.unread.members(RESPONSES, "", &response.extras);
         let mut finish = end_of(&response, cut);

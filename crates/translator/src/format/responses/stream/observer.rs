@@ -12,7 +12,7 @@ use super::frames::Sequence;
 use crate::codec::{Observed, ReplyContext, StreamObserver, StreamSeen};
 use crate::format::responses::error::{from_event, of_client_error};
 use crate::format::responses::patch::named_response;
-use crate::format::responses::reply::{Head, Status, end_of, of_raw, seconds, settled};
+use crate::format::responses::reply::{Head, Status, end_of, is_failed, of_raw, seconds, settled};
 use crate::format::responses::{Dialect, usage, wire};
 use crate::frame::StreamFrame;
 use crate::framing::write_sse;
@@ -76,11 +76,17 @@ impl Observer {
     }
 
     fn ended(&mut self, frame: StreamFrame<'_>, kind: &str) -> Observed {
+        let event = read(frame);
+        let response = event.as_ref().and_then(|event| event.response);
+        let response: wire::Response<'_> =
+            response.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        if is_failed(&response) {
+            self.error(frame.data);
+            return Observed::Pass;
+        }
         self.seen.terminal = true;
         self.seen.semantic = true;
-        let Some(event) = read(frame) else { return Observed::Pass };
-        let response: wire::Response<'_> =
-            event.response.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        let Some(event) = event else { return Observed::Pass };
         if let Some(used) = response.usage {
             self.seen.usage.merge(&usage::decode(used));
         }
@@ -208,6 +214,8 @@ impl StreamObserver for Observer {
             }
             "response.output_item.done" => {
                 self.seen.semantic = true;
+                // One that was not announced.
+                self.called |= commits(frame.data).1;
                 self.item_done(frame);
             }
             // Openings of text and thoughts, and handshakes, say nothing yet.
