@@ -9,7 +9,7 @@ use super::RenewError;
 use super::due::due;
 use super::lease::Own;
 use super::lineage::descended;
-use super::state::{Dead, Place, noted_as, tokens_differ};
+use super::state::{Dead, Place, noted_as, secrets_differ, tokens_differ};
 use crate::inner::Inner;
 use crate::pool::Entry;
 
@@ -224,6 +224,10 @@ impl Inner {
         };
         let renewed = self.keep(entry, (current, &fresh), &mut leased).await;
         drop(leased);
+        if secrets_differ(renewed.document(), fresh.document()) {
+            // Somebody else's, of whose renewal this says nothing.
+            return Ok(renewed);
+        }
         let now = self.now();
         let next = due(entry, now);
         entry.renewal.lock().succeeded(next, now);
@@ -292,7 +296,7 @@ impl Inner {
         // Gone from the store: to renew it would be to bring it back.
         let Own::Here(stored) = stored else { return Err(RenewError::Gone) };
         if stored.settings().disabled {
-            self.rest(entry);
+            self.rest(entry, current);
             return Err(RenewError::Gone);
         }
         let state = entry.renewal.lock();

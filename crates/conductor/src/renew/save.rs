@@ -116,7 +116,13 @@ impl Inner {
         }
         let mut place = Place::Own;
         match self.save(entry, fresh, Look::First).await {
-            Ok(Saving::Done(saved)) => return self.publish(entry, current, &saved, true),
+            Ok(Saving::Done(saved)) => {
+                let published = self.publish(entry, current, &saved, true);
+                if published.is_none() {
+                    self.written_over(entry, &saved);
+                }
+                return published;
+            }
             Ok(Saving::Theirs(theirs)) => {
                 let published = self.publish(entry, current, &theirs, true)?;
                 self.yields(&Estate::new(fresh, before), &theirs, leased);
@@ -132,6 +138,20 @@ impl Inner {
         let published = self.publish(entry, current, fresh, false)?;
         self.unsaved(entry, place);
         Some(published)
+    }
+
+    /// What was handed in while ours were saved had its place in the store until then: it gets that back.
+    fn written_over(self: &Arc<Self>, entry: &Arc<Entry>, saved: &Arc<Credential>) {
+        {
+            let mut state = entry.renewal.lock();
+            let now = entry.credential();
+            if now.provider() != saved.provider() || !secrets_differ(now.document(), saved.document()) {
+                return;
+            }
+            state.base = Arc::clone(saved);
+            state.unsaved = true;
+        }
+        self.save_soon(entry);
     }
 
     /// No file has what a credential is now.
@@ -275,18 +295,25 @@ impl Inner {
 
     /// One more try; whether it was the last that is needed.
     async fn save_again(self: &Arc<Self>, entry: &Arc<Entry>, is_last: bool) -> bool {
-        let credential = entry.credential();
         let (mut leased, refused) = match self.lease_again(entry).await {
             Ok(leased) => (leased, None),
             Err(error) => (Leased { entry, lease: None }, Some(error)),
         };
-        if !entry.renewal.lock().unsaved {
-            // A login has replaced it meanwhile.
-            entry.renewal.lock().saving = false;
-            return true;
-        }
+        let (credential, base, place) = {
+            let mut state = entry.renewal.lock();
+            if !state.unsaved {
+                // A login has replaced it meanwhile.
+                state.saving = false;
+                drop(state);
+                entry.settled.notify_waiters();
+                return true;
+            }
+            (entry.credential(), Arc::clone(&state.base), state.place)
+        };
         let saved = match refused {
             None => self.save(entry, &credential, Look::Again).await,
+            // Whoever has the turn there keeps no other file from having the tokens.
+            Some(_) if place == Place::Missed => Ok(Saving::Gone),
             Some(error) => Err(error),
         };
         let masked = credential.masked_id();
@@ -297,9 +324,10 @@ impl Inner {
                 None
             }
             Ok(Saving::Theirs(theirs)) => {
-                let estate = Estate::new(&credential, entry.renewal.lock().base.document());
-                self.yields(&estate, &theirs, &mut leased);
-                self.settle(entry, &credential, &theirs);
+                // What was handed in while the store answered has seen to ours.
+                if self.settle(entry, &credential, &theirs) {
+                    self.yields(&Estate::new(&credential, base.document()), &theirs, &mut leased);
+                }
                 None
             }
             Ok(place @ (Saving::Gone | Saving::Given)) => {
@@ -329,6 +357,10 @@ impl Inner {
         };
         {
             let mut state = entry.renewal.lock();
+            if lost.is_none() && state.unsaved {
+                // What was handed in meanwhile is to be saved in its turn.
+                return false;
+            }
             state.saving = false;
             state.lost = lost;
         }
@@ -341,13 +373,12 @@ impl Inner {
     }
 
     /// Puts what the store has in force. Where the credential was taken away and has come back meanwhile, it is
-    /// another entry's.
-    fn settle(self: &Arc<Self>, entry: &Arc<Entry>, current: &Credential, stored: &Arc<Credential>) {
+    /// another entry's. False where something else was handed in meanwhile: that stays.
+    fn settle(self: &Arc<Self>, entry: &Arc<Entry>, current: &Credential, stored: &Arc<Credential>) -> bool {
         if self.is_registered(entry) {
-            // What was handed in while the store answered stays.
-            let _published = self.publish(entry, current, stored, true);
+            let published = self.publish(entry, current, stored, true);
             self.schedule(entry);
-            return;
+            return published.is_some();
         }
         {
             let mut state = entry.renewal.lock();
@@ -358,6 +389,7 @@ impl Inner {
         if let Some(other) = other.filter(|other| other.provider() == stored.provider()) {
             self.update(&Arc::new(other.with_document(stored.document().clone())));
         }
+        true
     }
 
     /// Waits until what was renewed is saved, or given up.
@@ -431,10 +463,12 @@ impl Inner {
     }
 
     /// Takes a credential out of use that its store says is disabled, before a reload does.
-    pub(super) fn rest(&self, entry: &Entry) {
+    pub(super) fn rest(&self, entry: &Entry, current: &Credential) {
         let state = entry.renewal.lock();
         let before = entry.credential();
-        if before.settings().disabled {
+        let is_another =
+            before.provider() != current.provider() || secrets_differ(before.document(), current.document());
+        if is_another || before.settings().disabled {
             return;
         }
         let mut settings = Settings::clone(before.settings());

@@ -26,7 +26,7 @@ impl Inner {
         let cooling_off = self.settled.load().options.is_cooling_off(credential);
         // Both until all is done: a failure that is noted meanwhile is one of what was there before, or of this.
         let mut board = self.board.lock();
-        let (renewed, mended, is_old, left) = {
+        let (renewed, mended, is_old, left, dropped) = {
             let mut state = entry.renewal.lock();
             let current = entry.credential();
             let new_tokens = tokens_differ(credential.document(), current.document());
@@ -37,7 +37,7 @@ impl Inner {
             let is_old = gone_back || noted.is_some();
             state.handed = Arc::clone(credential);
             state.place = Place::Own;
-            let mut left = None;
+            let (mut left, mut dropped) = (None, None);
             let kept = match known {
                 Some(known) => Some(carried(&known, theirs, ours)),
                 // We do not know any more what else it said then.
@@ -64,7 +64,8 @@ impl Inner {
                 }
                 if new_tokens {
                     state.unsaved = false;
-                    state.held = None;
+                    state.lost = None;
+                    dropped = state.held.take();
                     state.superseded = None;
                     state.refreshed();
                 }
@@ -79,7 +80,7 @@ impl Inner {
             if mended {
                 state.refreshed();
             }
-            (renewed, mended, is_old, left)
+            (renewed, mended, is_old, left, dropped)
         };
         let disabled = credential.settings().disabled;
         board.change(entry.id(), now, |ledger| {
@@ -95,6 +96,9 @@ impl Inner {
         });
         board.replace(&entry.credential());
         drop(board);
+        // A store's own code, which is none for under a lock.
+        drop(dropped);
+        entry.settled.notify_waiters();
         if let Some((estate, held)) = left {
             self.leave(estate, held);
         }

@@ -243,8 +243,6 @@ async fn a_login_that_was_reloaded_while_the_renewed_one_was_saved_is_not_writte
             }
         });
         assert_eq!(renewed.unwrap().refresh_token().unwrap().expose(), "refresh-9", "{full}");
-        // Where the save went well after the login was read, the file is made the login's again by its next renewal.
-        store.put(account("x.json", LOGIN));
         store.full.store(false, Ordering::SeqCst);
         sleep(300).await;
         assert_eq!(
@@ -253,6 +251,33 @@ async fn a_login_that_was_reloaded_while_the_renewed_one_was_saved_is_not_writte
         );
         assert_eq!(store.text("renamed.json", "refresh_token").as_deref(), Some("refresh-2"), "{full}");
     }
+}
+
+/// As the store says that the one before is disabled.
+#[tokio::test(start_paused = true)]
+async fn a_login_that_was_reloaded_while_the_store_was_read_is_not_disabled_for_the_one_before() {
+    let (world, store, _) = stored_world(FIRST);
+    store.put(disabled(FIRST));
+    *store.loading_takes.lock() = Duration::from_millis(100);
+    let renewed = renewed_while(&world, || {
+        world.conductor.update(Arc::new(account("x.json", LOGIN)));
+    });
+    assert_eq!(renewed.await.unwrap().access_token().unwrap().expose(), "access-9");
+    assert_eq!(world.state("x.json", "m"), Availability::Ready);
+}
+
+/// Whoever waits for tokens to be saved waits for no others.
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_tokens_that_a_login_has_replaced() {
+    let (world, store, _) = stored_world(FIRST);
+    unsaved(&world, &store).await;
+    let saved = tokio::time::timeout(Duration::from_secs(600), world.conductor.until_saved(&ID));
+    let (saved, ()) = tokio::join!(saved, async {
+        sleep(1).await;
+        store.put(account("x.json", LOGIN));
+        world.conductor.update(Arc::new(account("x.json", LOGIN)));
+    });
+    assert_eq!(saved, Ok(Ok(())));
 }
 
 /// A refused request says nothing of the login that came in the meantime, and that is not used for it when it is disabled.

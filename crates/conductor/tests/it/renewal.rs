@@ -35,6 +35,7 @@ pub struct MemoryStore {
     /// After so many looks at it everything in it is gone.
     pub vanishes_after: AtomicUsize,
     pub saving_takes: Mutex<Duration>,
+    pub loading_takes: Mutex<Duration>,
 }
 
 #[derive(Debug)]
@@ -80,6 +81,8 @@ impl CredentialStore for MemoryStore {
             return Err(StoreError::new(StoreErrorKind::Storage, "unreachable"));
         }
         let found = self.held.lock().get(id).cloned();
+        let takes = *self.loading_takes.lock();
+        tokio::time::sleep(takes).await;
         let last =
             self.vanishes_after.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         if last == Ok(1) {
