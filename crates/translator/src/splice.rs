@@ -134,6 +134,34 @@ impl<'a> TopLevel<'a> {
             .filter_map(|member| self.span(member.value).map(|value| (member.key.as_ref(), value)))
     }
 
+    /// As [`Self::members`], for whoever keeps the keys.
+    pub(crate) fn into_members(self) -> impl Iterator<Item = (Cow<'a, str>, &'a [u8])> {
+        let body = self.body;
+        let value = move |(start, end): (usize, usize)| body.get(start..end);
+        self.members
+            .into_iter()
+            .filter_map(move |member| value(member.value).map(|value| (member.key, value)))
+    }
+
+    /// The object with other values in some of its members, in one pass however many they are; `None` when all stay.
+    pub(crate) fn with_values(&self, mut new: impl FnMut(&'a str) -> Option<String>) -> Option<String> {
+        let mut out = Out { body: self.body, text: Vec::new() };
+        let mut kept = 0;
+        for member in &self.members {
+            let value = self.span(member.value).and_then(|value| json::text(value).ok());
+            if let Some(changed) = value.and_then(&mut new) {
+                out.keep(kept, member.value.0);
+                out.add(changed.as_bytes());
+                kept = member.value.1;
+            }
+        }
+        if kept == 0 {
+            return None;
+        }
+        out.keep(kept, self.body.len());
+        String::from_utf8(out.text).ok()
+    }
+
     /// The text of a member's value as JSON text.
     ///
     /// # Errors
@@ -264,6 +292,11 @@ impl<'e> Edits<'e> {
     pub fn remove(mut self, key: impl Into<Cow<'e, str>>) -> Self {
         self.put(key.into(), Change::Remove);
         self
+    }
+
+    /// Leaves the members of that name as they are, whatever was said of them before.
+    pub(crate) fn leave(&mut self, key: &str) {
+        self.edits.retain(|(known, _)| known != key);
     }
 
     /// Whether nothing is to change.

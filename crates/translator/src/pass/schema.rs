@@ -2,6 +2,7 @@
 //! Source: translation.md B46 to B50.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use crate::json::Writer;
 use crate::splice::{Edits, TopLevel};
@@ -41,14 +42,14 @@ pub fn claude_input_schema(raw: &str) -> Cow<'_, str> {
             edits = edits.remove(union);
         }
         if !merged.properties.is_empty() {
-            edits = edits.set("properties", object(&merged.properties));
+            edits = edits.set("properties", object(&merged.properties.list));
         }
         if !merged.required.is_empty() {
             edits = edits.set("required", format!("[{}]", merged.required.join(",")));
         }
         for (key, definitions) in [("$defs", &merged.defs), ("definitions", &merged.definitions)] {
             if !definitions.is_empty() {
-                edits = edits.set(key, object(definitions));
+                edits = edits.set(key, object(&definitions.list));
             }
         }
         if merged.properties.is_empty() && !is_object(root.value("properties")) {
@@ -67,20 +68,29 @@ pub fn claude_input_schema(raw: &str) -> Cow<'_, str> {
 /// only where all branches apply. Source: translation.md B46.
 #[derive(Default)]
 struct Merged<'a> {
-    properties: Vec<(String, &'a str)>,
-    defs: Vec<(String, &'a str)>,
-    definitions: Vec<(String, &'a str)>,
+    properties: Named<'a>,
+    defs: Named<'a>,
+    definitions: Named<'a>,
     required: Vec<&'a str>,
+    /// All of the required ones.
+    known: HashSet<&'a str>,
+}
+
+/// Schemas in their order, the first of each name.
+#[derive(Default)]
+struct Named<'a> {
+    list: Vec<(Cow<'a, str>, &'a str)>,
+    known: HashSet<Cow<'a, str>>,
 }
 
 impl<'a> Merged<'a> {
     fn take(&mut self, schema: &TopLevel<'a>, keep_required: bool, depth: usize) {
-        add(&mut self.properties, schema, "properties");
-        add(&mut self.defs, schema, "$defs");
-        add(&mut self.definitions, schema, "definitions");
+        self.properties.take(schema, "properties");
+        self.defs.take(schema, "$defs");
+        self.definitions.take(schema, "definitions");
         if keep_required {
             for name in items(schema.raw("required").ok().flatten()) {
-                if !self.required.contains(&name) {
+                if self.known.insert(name) {
                     self.required.push(name);
                 }
             }
@@ -98,14 +108,20 @@ impl<'a> Merged<'a> {
     }
 }
 
-fn add<'a>(list: &mut Vec<(String, &'a str)>, schema: &TopLevel<'a>, key: &str) {
-    let Some(members) = schema.object(key) else { return };
-    for (name, value) in members.members() {
-        if let Ok(value) = std::str::from_utf8(value)
-            && !list.iter().any(|(known, _)| known == name)
-        {
-            list.push((name.to_owned(), value));
+impl<'a> Named<'a> {
+    fn take(&mut self, schema: &TopLevel<'a>, key: &str) {
+        let Some(members) = schema.object(key) else { return };
+        for (name, value) in members.into_members() {
+            if let Ok(value) = std::str::from_utf8(value)
+                && self.known.insert(name.clone())
+            {
+                self.list.push((name, value));
+            }
         }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.list.is_empty()
     }
 }
 
@@ -115,7 +131,7 @@ fn items(json: Option<&str>) -> Vec<&str> {
     items.into_iter().map(serde_json::value::RawValue::get).collect()
 }
 
-fn object(members: &[(String, &str)]) -> String {
+fn object(members: &[(Cow<'_, str>, &str)]) -> String {
     let mut writer = Writer::default();
     writer.begin_object();
     for (key, value) in members {

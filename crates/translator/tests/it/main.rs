@@ -28,6 +28,7 @@ mod kiro;
 mod lenient;
 mod losses;
 mod many;
+mod many_schemas;
 mod official;
 mod passes;
 mod payload;

@@ -80,18 +80,22 @@ fn uses_of_one_id_have_names_of_their_own() {
 }
 
 /// How often a word stands in what a provider gets.
-fn count(client: &str, provider: &str, body: &Value, word: &str) -> usize {
+pub(crate) fn count(client: &str, provider: &str, body: &Value, word: &str) -> usize {
     count_of(client, provider, false, body, word)
 }
 
 fn count_of(client: &str, provider: &str, strict: bool, body: &Value, word: &str) -> usize {
+    memchr::memmem::find_iter(&sent(client, provider, strict, body), word).count()
+}
+
+/// What a provider gets.
+pub(crate) fn sent(client: &str, provider: &str, strict: bool, body: &Value) -> Vec<u8> {
     let body = Bytes::from(body.to_string());
     let mut profile = Profile::new(model(provider), false);
     profile.strict = strict;
     let (client, wire) = (ClientFormat::from(client.to_owned()), ProviderFormat::from(provider.to_owned()));
     let call = RequestCall::new(&client, &wire, &body, &profile);
-    let sent = REGISTRY.translate_request(&call, context()).unwrap().body;
-    memchr::memmem::find_iter(&sent, word).count()
+    REGISTRY.translate_request(&call, context()).unwrap().body.to_vec()
 }
 
 #[test]

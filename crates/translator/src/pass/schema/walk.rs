@@ -37,17 +37,17 @@ fn edits_at(schema: &TopLevel<'_>, rule: Rule<'_>, depth: usize) -> Edits<'stati
     let mut edits = (rule.edit)(schema);
     for (key, value) in schema.members() {
         let Some(kind) = Schemas::of(key) else { continue };
-        let Some(value) = std::str::from_utf8(value).ok().filter(|value| (rule.worth)(value)) else {
-            continue;
-        };
-        let changed = match kind {
+        let value = std::str::from_utf8(value).ok().filter(|value| (rule.worth)(value));
+        let changed = value.and_then(|value| match kind {
             Schemas::Map => map(value, rule, depth + 1),
             Schemas::List => list(value, rule, depth + 1),
             Schemas::OneOrList if value.starts_with('[') => list(value, rule, depth + 1),
             Schemas::One | Schemas::OneOrList => one(value, rule, depth + 1),
-        };
-        if let Some(changed) = changed {
-            edits = edits.set(key.to_owned(), changed);
+        });
+        match changed {
+            Some(changed) => edits = edits.set(key.to_owned(), changed),
+            // The last of repeated members counts: nothing of one before it comes in its place.
+            None => edits.leave(key),
         }
     }
     edits
@@ -62,14 +62,7 @@ fn one(json: &str, rule: Rule<'_>, depth: usize) -> Option<String> {
 }
 
 fn map(json: &str, rule: Rule<'_>, depth: usize) -> Option<String> {
-    let map = TopLevel::scan(json.as_bytes()).ok()?;
-    let mut edits = Edits::new();
-    for (name, value) in map.members() {
-        if let Some(changed) = std::str::from_utf8(value).ok().and_then(|value| one(value, rule, depth)) {
-            edits = edits.set(name.to_owned(), changed);
-        }
-    }
-    super::owned(edits.apply_str(json))
+    TopLevel::scan(json.as_bytes()).ok()?.with_values(|schema| one(schema, rule, depth))
 }
 
 fn list(json: &str, rule: Rule<'_>, depth: usize) -> Option<String> {

@@ -1,7 +1,7 @@
 //! `instructions` and `input`.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use super::keep::replays;
 use super::part::{self, Side};
@@ -85,15 +85,78 @@ pub(super) fn write_foreign(
 struct Items<'w, 't, 'n, 'r> {
     w: &'w mut Writer,
     target: &'t Target<'n>,
-    /// The ids of the calls that were written and not answered yet.
-    waiting: VecDeque<Cow<'r, str>>,
-    /// Which of the calls were free text: an answer is of its call's family (E277 to E280).
-    custom: HashMap<Cow<'r, str>, bool>,
+    calls: Calls<'r>,
+}
+
+/// The calls that were written, and which of them have no answer yet. There may be any number of them under one id: each
+/// answer finds its call in a step or two.
+#[derive(Default)]
+struct Calls<'r> {
+    written: Vec<Written<'r>>,
+    /// All before it are answered.
+    open: usize,
+    ids: HashMap<Cow<'r, str>, Uses>,
+}
+
+struct Written<'r> {
+    id: Cow<'r, str>,
+    answered: bool,
+    /// The next one with this id.
+    next: Option<usize>,
+}
+
+/// The calls of one id.
+struct Uses {
+    /// Whether the last of them was free text: an answer is of its call's family (E277 to E280).
+    custom: bool,
+    /// The first of them, or one behind it: all between are answered.
+    open: Option<usize>,
+    last: usize,
+}
+
+impl<'r> Calls<'r> {
+    fn add(&mut self, id: Cow<'r, str>, custom: bool) {
+        let place = self.written.len();
+        self.written.push(Written { id: id.clone(), answered: false, next: None });
+        let uses = self.ids.entry(id).or_insert(Uses { custom, open: None, last: place });
+        if uses.last != place
+            && let Some(last) = self.written.get_mut(uses.last)
+        {
+            last.next = Some(place);
+        }
+        uses.custom = custom;
+        uses.open = uses.open.or(Some(place));
+        uses.last = place;
+    }
+
+    /// Gives the first call of this id its answer, if one waits for it.
+    fn answer(&mut self, id: &str) {
+        let Some(uses) = self.ids.get_mut(id) else { return };
+        while let Some(call) = uses.open.and_then(|place| self.written.get_mut(place)) {
+            uses.open = call.next;
+            if !std::mem::replace(&mut call.answered, true) {
+                return;
+            }
+        }
+    }
+
+    /// The id of the first call without an answer, which it has now.
+    fn next(&mut self) -> Option<Cow<'r, str>> {
+        let waiting = self.written.iter().skip(self.open).position(|call| !call.answered);
+        self.open = waiting.map_or(self.written.len(), |more| self.open + more);
+        let call = self.written.get_mut(self.open)?;
+        call.answered = true;
+        Some(call.id.clone())
+    }
+
+    fn is_custom(&self, id: &str) -> bool {
+        self.ids.get(id).is_some_and(|uses| uses.custom)
+    }
 }
 
 impl<'w, 't, 'n, 'r> Items<'w, 't, 'n, 'r> {
     fn new(w: &'w mut Writer, target: &'t Target<'n>) -> Self {
-        Self { w, target, waiting: VecDeque::new(), custom: HashMap::new() }
+        Self { w, target, calls: Calls::default() }
     }
 
     fn native(&mut self, turn: &'r Turn<'r>) {
@@ -203,8 +266,7 @@ impl<'w, 't, 'n, 'r> Items<'w, 't, 'n, 'r> {
             write_extras(w, &part.extras);
         }
         w.end_object();
-        self.waiting.push_back(id.clone());
-        self.custom.insert(id, custom);
+        self.calls.add(id, custom);
     }
 
     fn result(&mut self, part: &'r Part<'r>, result: &'r ToolResult<'r>) {
@@ -213,12 +275,14 @@ impl<'w, 't, 'n, 'r> Items<'w, 't, 'n, 'r> {
             Cow::Owned(id) => Cow::Owned(ids::call_id(&id).into_owned()),
         };
         // An empty id is that of the first call without an answer (B17).
-        let place = match own.is_empty() {
-            true => 0,
-            false => self.waiting.iter().position(|id| *id == own).unwrap_or(usize::MAX),
+        let id = match own.is_empty() {
+            true => self.calls.next().unwrap_or(own),
+            false => {
+                self.calls.answer(&own);
+                own
+            }
         };
-        let id = self.waiting.remove(place).unwrap_or(own);
-        let custom = self.custom.get(&id).copied().unwrap_or(false);
+        let custom = self.calls.is_custom(&id);
         let w = &mut *self.w;
         w.begin_object();
         w.field_string("type", if custom { "custom_tool_call_output" } else { "function_call_output" });

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::Cleaning;
-use super::keyword::{bounds, known_type, text, types, values};
+use super::keyword::{bounds, text, types, values};
 use super::node::{Node, Properties};
 use super::refs::{Refs, name};
 use super::union::{best, fold};
@@ -154,9 +154,7 @@ impl<'r, 'a> Builder<'r, 'a> {
             node.absorb(found, true);
             return;
         }
-        let kind = definition
-            .and_then(|json| TopLevel::scan(json.as_bytes()).ok())
-            .and_then(|schema| schema.string("type").ok().flatten().and_then(|word| known_type(&word)));
+        let kind = definition.and_then(|json| self.refs.kind(json));
         node.hint(format!("See: {}", name(&reference)));
         if node.kind.is_none() {
             node.kind = Some(Cow::Borrowed(kind.unwrap_or("object")));

@@ -10,6 +10,9 @@ use crate::json::Writer;
 /// What stands for a null that the schema cannot say (B48).
 const NULLABLE: &str = "(nullable)";
 
+/// So many hints are looked through for one that is said already, before they are hashed.
+const FEW: usize = 32;
+
 /// One schema.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Node<'a> {
@@ -18,7 +21,7 @@ pub(super) struct Node<'a> {
     pub(super) title: Option<Cow<'a, str>>,
     pub(super) description: Option<Cow<'a, str>>,
     /// What goes into the description, in this order.
-    pub(super) hints: Vec<String>,
+    hints: Hints,
     pub(super) properties: Option<Properties<'a>>,
     pub(super) required: Vec<Cow<'a, str>>,
     pub(super) items: Option<Box<Self>>,
@@ -32,6 +35,31 @@ pub(super) struct Node<'a> {
     pub(super) optional: bool,
     /// The property says of itself that it is required (B50).
     pub(super) demanded: bool,
+}
+
+/// What is told of a schema, each thing once.
+#[derive(Clone, Debug, Default)]
+struct Hints {
+    list: Vec<String>,
+    /// All of them, once they are many.
+    known: HashSet<String>,
+}
+
+impl Hints {
+    fn add(&mut self, hint: String) {
+        if self.list.len() < FEW {
+            if !self.list.contains(&hint) {
+                self.list.push(hint);
+            }
+            return;
+        }
+        if self.known.is_empty() {
+            self.known = self.list.iter().cloned().collect();
+        }
+        if self.known.insert(hint.clone()) {
+            self.list.push(hint);
+        }
+    }
 }
 
 /// Properties in their order, found by name.
@@ -73,8 +101,9 @@ impl<'a> Node<'a> {
         self.kind = self.kind.take().or(other.kind);
         self.title = self.title.take().or(other.title);
         self.description = self.description.take().or(other.description);
-        for hint in other.hints {
-            self.hint(hint);
+        match self.hints.list.is_empty() {
+            true => self.hints = other.hints,
+            false => other.hints.list.into_iter().for_each(|hint| self.hint(hint)),
         }
         if with_required {
             self.required.extend(other.required);
@@ -95,7 +124,10 @@ impl<'a> Node<'a> {
 
     pub(super) fn add_properties(&mut self, properties: Option<Properties<'a>>) {
         let Some(properties) = properties else { return };
-        let own = self.properties.get_or_insert_default();
+        let Some(own) = &mut self.properties else {
+            self.properties = Some(properties);
+            return;
+        };
         for (name, node) in properties.list {
             own.add(name, node);
         }
@@ -103,9 +135,7 @@ impl<'a> Node<'a> {
 
     /// Says something in the description, once.
     pub(super) fn hint(&mut self, hint: String) {
-        if !self.hints.contains(&hint) {
-            self.hints.push(hint);
-        }
+        self.hints.add(hint);
     }
 
     pub(super) fn has_properties(&self) -> bool {
@@ -222,11 +252,11 @@ impl<'a> Node<'a> {
     /// The description with all hints: `text (hint) (hint)`.
     fn told(&self) -> Option<Cow<'_, str>> {
         let null = self.optional.then_some(NULLABLE);
-        if self.hints.is_empty() && null.is_none() {
+        if self.hints.list.is_empty() && null.is_none() {
             return self.description.as_deref().map(Cow::Borrowed);
         }
         let mut text = self.description.as_deref().unwrap_or_default().to_owned();
-        for hint in &self.hints {
+        for hint in &self.hints.list {
             match text.is_empty() {
                 true => text.push_str(hint),
                 false => text.push_str(&format!(" ({hint})")),
