@@ -145,7 +145,9 @@ impl Inner {
         {
             let mut state = entry.renewal.lock();
             let now = entry.credential();
-            if now.provider() != saved.provider() || !secrets_differ(now.document(), saved.document()) {
+            // With one refresh token they are one login, and what was saved is the newer of the two.
+            let (ours, theirs) = (now.document(), saved.document());
+            if now.provider() != saved.provider() || ours.refresh_token() == theirs.refresh_token() {
                 return;
             }
             state.base = Arc::clone(saved);
@@ -194,7 +196,10 @@ impl Inner {
     ) -> Result<Arc<Credential>, RenewError> {
         match self.save(entry, current, Look::First).await {
             Ok(Saving::Done(stored)) => {
-                Ok(self.publish(entry, current, &stored, true).unwrap_or_else(|| entry.credential()))
+                Ok(self.publish(entry, current, &stored, true).unwrap_or_else(|| {
+                    self.written_over(entry, &stored);
+                    entry.credential()
+                }))
             }
             Ok(Saving::Theirs(stored)) => Ok(self.found(entry, current, &stored, leased)),
             Ok(Saving::Gone | Saving::Given) => {
@@ -320,7 +325,9 @@ impl Inner {
         let lost = match saved {
             Ok(Saving::Done(saved)) => {
                 tracing::info!(credential = %masked, "renewed credential saved at last");
-                self.settle(entry, &credential, &saved);
+                if !self.settle(entry, &credential, &saved) {
+                    self.written_over(entry, &saved);
+                }
                 None
             }
             Ok(Saving::Theirs(theirs)) => {

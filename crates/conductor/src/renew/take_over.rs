@@ -98,13 +98,14 @@ impl Inner {
         drop(board);
         // A store's own code, which is none for under a lock.
         drop(dropped);
-        entry.settled.notify_waiters();
         if let Some((estate, held)) = left {
             self.leave(estate, held);
         }
         if is_old {
             self.save_soon(entry);
         }
+        // What they do next finds those tasks.
+        entry.settled.notify_waiters();
     }
 
     /// What renewals of a provider go by has changed, beside its credentials: those that failed are tried again.

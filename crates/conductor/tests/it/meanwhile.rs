@@ -280,6 +280,23 @@ async fn nobody_waits_for_tokens_that_a_login_has_replaced() {
     assert_eq!(saved, Ok(Ok(())));
 }
 
+/// As above, at a later try.
+#[tokio::test(start_paused = true)]
+async fn a_login_that_was_reloaded_while_what_was_unsaved_was_saved_is_not_written_over() {
+    let (world, store, _) = stored_world(FIRST);
+    unsaved(&world, &store).await;
+    store.put(account("renamed.json", FIRST));
+    store.full.store(false, Ordering::SeqCst);
+    *store.saving_takes.lock() = Duration::from_secs(10);
+    sleep(5).await;
+    assert_eq!(refresh_token(&store).as_deref(), Some("refresh-1"), "it is being saved");
+    world.conductor.update(Arc::new(account("x.json", LOGIN)));
+    sleep(300).await;
+    assert_eq!((refresh_token(&store).as_deref(), token(&world).as_str()), (Some("refresh-9"), "access-9"));
+    assert_eq!(store.text("renamed.json", "refresh_token").as_deref(), Some("refresh-2"));
+    world.conductor.shutdown().await;
+}
+
 /// A refused request says nothing of the login that came in the meantime, and that is not used for it when it is disabled.
 #[tokio::test(start_paused = true)]
 async fn a_refusal_of_the_login_before_rests_nobody_and_a_disabled_one_is_left_alone() {
