@@ -12,6 +12,7 @@ use cliproxy_core::{ClientError, FinishReason, ModelInfo, Outline, Usage};
 
 use crate::format::responses::RequestEcho;
 use crate::frame::StreamFrame;
+use crate::invented::Invented;
 use crate::loss::{Loss, Rare, ReplyScope};
 use crate::model::{Event, ReasoningControl, Request, Response, StreamError};
 use crate::names::NameMap;
@@ -232,26 +233,6 @@ pub struct Encoded {
     pub invented: Vec<Invented>,
     /// About how many tokens the prompt is, where the provider may not say.
     pub prompt_estimate: Option<u64>,
-}
-
-/// Arguments that a tool has only because its provider refuses tools without any (B49). The client never declared them
-/// and must not see them (F41).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Invented {
-    /// The tool's name on the wire.
-    pub tool: String,
-    /// Where they are.
-    pub places: Vec<Vec<Step>>,
-}
-
-/// A step into arguments.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Step {
-    /// The member of this name.
-    Member(String),
-    /// Every item.
-    Items,
 }
 
 /// What the reply side has to know of its request. Built once per request and attempt; owns everything, so that a

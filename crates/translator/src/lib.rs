@@ -5,6 +5,7 @@ pub mod model;
 
 mod codec;
 mod frame;
+mod invented;
 mod loss;
 mod names;
 
@@ -19,11 +20,11 @@ pub mod splice;
 
 pub use aggregate::Aggregator;
 pub use codec::{
-    Codec, CodecError, CodecErrorKind, Encoded, ErrorText, Framing, Invented, Observed, Patch, Patched, Peek,
-    Profile, ReplyContext, StateGate, Step, StreamDecoder, StreamEncoder, StreamObserver, StreamSeen,
-    ToolPath,
+    Codec, CodecError, CodecErrorKind, Encoded, ErrorText, Framing, Observed, Patch, Patched, Peek, Profile,
+    ReplyContext, StateGate, StreamDecoder, StreamEncoder, StreamObserver, StreamSeen, ToolPath,
 };
 pub use frame::{FrameKind, StreamFrame};
+pub use invented::{Invented, Places, Step};
 pub use loss::{Bearer, Loss, Rare, ReplyMeter, ReplyScope};
 pub use names::NameMap;
 pub use replay::{replay, unsaid};

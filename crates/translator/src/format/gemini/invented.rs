@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use crate::codec::{Invented, Step};
+use crate::invented::{Invented, Places};
 use crate::json::{List, Raw};
 use crate::model::{Args, ToolCall};
 use crate::splice::{Edits, TopLevel};
@@ -13,32 +13,29 @@ use crate::splice::{Edits, TopLevel};
 pub(super) fn strip(call: &mut ToolCall<'_>, invented: &[Invented]) {
     let Some(tool) = invented.iter().find(|tool| tool.tool == call.name) else { return };
     let Args::Json(raw) = &call.args else { return };
-    let places: Vec<&[Step]> = tool.places.iter().map(Vec::as_slice).collect();
-    let json = without(raw.get(), &places).and_then(|json| RawValue::from_string(json).ok());
-    if let Some(json) = json {
+    if let Some(json) = without(raw.get(), &tool.places).and_then(|json| RawValue::from_string(json).ok()) {
         call.args = Args::Json(Raw::Owned(json));
     }
 }
 
 /// The value without what is at these places; `None` when nothing changes.
-fn without(json: &str, places: &[&[Step]]) -> Option<String> {
+fn without(json: &str, places: &Places) -> Option<String> {
     match json.as_bytes().first()? {
         b'{' => without_members(json, places),
-        b'[' => without_items(json, places),
+        b'[' => without_items(json, places.in_items()?),
         _ => None,
     }
 }
 
-fn without_members(json: &str, places: &[&[Step]]) -> Option<String> {
+fn without_members(json: &str, places: &Places) -> Option<String> {
     let object = TopLevel::scan(json.as_bytes()).ok()?;
     let mut edits = Edits::new();
     for (key, value) in object.members() {
-        let below: Vec<&[Step]> = places.iter().filter_map(|place| below(place, key)).collect();
-        if below.iter().any(|rest| rest.is_empty()) {
+        let Some(below) = places.in_member(key) else { continue };
+        if below.is_here() {
             edits = edits.remove(key.to_owned());
-        } else if !below.is_empty()
-            && let Ok(value) = std::str::from_utf8(value)
-            && let Some(changed) = without(value, &below)
+        } else if let Ok(value) = std::str::from_utf8(value)
+            && let Some(changed) = without(value, below)
         {
             edits = edits.set(key.to_owned(), changed);
         }
@@ -49,29 +46,12 @@ fn without_members(json: &str, places: &[&[Step]]) -> Option<String> {
     }
 }
 
-fn without_items(json: &str, places: &[&[Step]]) -> Option<String> {
-    let below: Vec<&[Step]> = places
-        .iter()
-        .filter_map(|place| {
-            place.split_first().filter(|(step, _)| **step == Step::Items).map(|(_, rest)| rest)
-        })
-        .collect();
-    if below.is_empty() {
-        return None;
-    }
+fn without_items(json: &str, places: &Places) -> Option<String> {
     let items: List<&RawValue> = serde_json::from_str(json).ok()?;
     let changed: Vec<Cow<'_, str>> = items
         .0
         .iter()
-        .map(|item| without(item.get(), &below).map_or(Cow::Borrowed(item.get()), Cow::Owned))
+        .map(|item| without(item.get(), places).map_or(Cow::Borrowed(item.get()), Cow::Owned))
         .collect();
     changed.iter().any(|item| matches!(item, Cow::Owned(_))).then(|| format!("[{}]", changed.join(",")))
-}
-
-/// What is left of a place inside the member of this name.
-fn below<'p>(place: &&'p [Step], key: &str) -> Option<&'p [Step]> {
-    match place.split_first() {
-        Some((Step::Member(name), rest)) if name == key => Some(rest),
-        _ => None,
-    }
 }

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::codec::Step;
+use crate::invented::Places;
 use crate::json::Writer;
 use crate::splice::TopLevel;
 
@@ -56,16 +56,13 @@ pub fn clean(raw: &str, cleaning: Cleaning) -> Option<Cow<'_, str>> {
 /// As [`clean`], and where it put properties that the schema does not have: they come back in the calls, and the client
 /// must not see them (F41).
 #[must_use]
-pub fn clean_telling(raw: &str, cleaning: Cleaning) -> Option<(Cow<'_, str>, Vec<Vec<Step>>)> {
+pub fn clean_telling(raw: &str, cleaning: Cleaning) -> Option<(Cow<'_, str>, Places)> {
     let root = TopLevel::scan(raw.as_bytes()).ok()?;
     let schema = Builder::new(&root, raw, cleaning).schema(raw, 0);
     let mut writer = Writer::default();
     schema.write(&mut writer, cleaning, true);
     let cleaned = String::from_utf8(writer.into_bytes()).unwrap_or_default();
-    let mut invented = Vec::new();
-    if cleaning.placeholders() {
-        schema.invented(true, &mut Vec::new(), &mut invented);
-    }
+    let invented = if cleaning.placeholders() { schema.invented(true) } else { Places::default() };
     Some((if same(&cleaned, raw) { Cow::Borrowed(raw) } else { Cow::Owned(cleaned) }, invented))
 }
 

@@ -9,13 +9,13 @@ use std::sync::{Arc, LazyLock};
 use parking_lot::Mutex;
 
 use super::clean::{Cleaning, clean_telling};
-use crate::codec::Step;
+use crate::invented::Places;
 
 /// Shorter schemas are cleaned as fast as they are found; longer ones would push out too much.
 const WORTH_IT: std::ops::RangeInclusive<usize> = 128..=32 * 1024;
 /// All texts that are kept. When they are more, all go: those in use are back with the next request.
 const MOST: usize = 1024 * 1024;
-/// What an entry costs besides its text.
+/// What an entry costs besides its text and places.
 const OVERHEAD: usize = 128;
 
 /// Schemas by two hashes that nobody outside can foresee: two texts with the same ones do not occur.
@@ -29,7 +29,14 @@ struct Kept {
 /// A cleaned schema; the text is absent where it is the schema's own.
 struct Entry {
     text: Option<Box<str>>,
-    invented: Vec<Vec<Step>>,
+    invented: Places,
+}
+
+impl Entry {
+    fn bytes(&self) -> usize {
+        let invented = if self.invented.is_empty() { 0 } else { self.invented.bytes() };
+        self.text.as_ref().map_or(0, |text| text.len()) + invented
+    }
 }
 
 static KEPT: LazyLock<Mutex<Kept>> = LazyLock::new(|| {
@@ -39,7 +46,7 @@ static KEPT: LazyLock<Mutex<Kept>> = LazyLock::new(|| {
 
 /// As [`clean_telling`], from what is kept where that is possible.
 #[must_use]
-pub fn clean_kept(raw: &str, cleaning: Cleaning) -> Option<(Cow<'_, str>, Vec<Vec<Step>>)> {
+pub fn clean_kept(raw: &str, cleaning: Cleaning) -> Option<(Cow<'_, str>, Places)> {
     if !WORTH_IT.contains(&raw.len()) {
         return clean_telling(raw, cleaning);
     }
@@ -62,9 +69,11 @@ pub fn clean_kept(raw: &str, cleaning: Cleaning) -> Option<(Cow<'_, str>, Vec<Ve
         let text = matches!(text, Cow::Owned(_)).then(|| Box::from(&**text));
         Arc::new(Entry { text, invented: invented.clone() })
     });
-    let bytes =
-        OVERHEAD + entry.iter().filter_map(|entry| entry.text.as_ref()).map(|text| text.len()).sum::<usize>();
+    let bytes = OVERHEAD + entry.as_ref().map_or(0, |entry| entry.bytes());
     let mut kept = KEPT.lock();
+    if bytes > MOST {
+        return cleaned;
+    }
     if kept.bytes + bytes > MOST {
         kept.entries = HashMap::new();
         kept.bytes = 0;

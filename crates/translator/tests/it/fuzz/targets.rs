@@ -195,7 +195,8 @@ fn fuzz_context() -> ReplyContext {
     let mut context = ReplyContext::new("m", "seed");
     context.searches_web = true;
     let member = |name: &str| Step::Member(name.to_owned());
-    let places = vec![vec![member("reason")], vec![member("o"), Step::Items, member("_")]];
+    let places = [vec![member("reason")], vec![member("o"), Step::Items, member("_")]];
+    let places = places.into_iter().collect();
     context.invented.push(Invented { tool: "f".to_owned(), places });
     context
 }

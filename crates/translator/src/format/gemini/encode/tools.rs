@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::{Target, loss};
-use crate::codec::Invented;
 use crate::format::gemini::dialect::{Dialect, Maker, is_family};
+use crate::invented::Invented;
 use crate::json::Writer;
 use crate::loss::{Loss, named, tool_members};
 use crate::model::{Builtin, CustomTool, FunctionTool, Tool, ToolChoice};

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::Cleaning;
-use crate::codec::Step;
+use crate::invented::Places;
 use crate::json::Writer;
 
 /// What stands for a null that the schema cannot say (B48).
@@ -215,25 +215,23 @@ impl<'a> Node<'a> {
     }
 
     /// Where properties stand in that the schema itself does not have.
-    pub(super) fn invented(&self, root: bool, at: &mut Vec<Step>, found: &mut Vec<Vec<Step>>) {
+    pub(super) fn invented(&self, root: bool) -> Places {
+        let mut found = Vec::new();
         let object = self.is("object") || self.kind.is_none() && (root || self.properties.is_some());
         let own = self.properties.as_ref();
         if object
             && let Some((name, _)) = self.placeholder(root)
             && own.is_none_or(|own| own.get(name).is_none())
         {
-            found.push(at.iter().cloned().chain([Step::Member(name.to_owned())]).collect());
+            found.push((name.to_owned(), Places::here()));
         }
         for (name, node) in own.map_or(&[][..], |own| own.list.as_slice()) {
-            at.push(Step::Member(name.clone().into_owned()));
-            node.invented(false, at, found);
-            at.pop();
+            let below = node.invented(false);
+            if !below.is_empty() {
+                found.push((name.clone().into_owned(), below));
+            }
         }
-        if let Some(items) = &self.items {
-            at.push(Step::Items);
-            items.invented(false, at, found);
-            at.pop();
-        }
+        Places::below(found, self.items.as_ref().map(|items| items.invented(false)))
     }
 
     /// The required names that are properties, and can be neither left out nor null (E588, E596, E607).

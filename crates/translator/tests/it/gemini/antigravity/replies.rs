@@ -240,7 +240,8 @@ fn errors_of_streams_are_told_in_the_clients_words() {
 #[test]
 fn b74_the_aggregate_of_a_stream_is_the_reply() {
     let mut context = context();
-    let tool = Invented { tool: "empty".into(), places: vec![vec![Step::Member("reason".into())]] };
+    let reason = [vec![Step::Member("reason".into())]];
+    let tool = Invented { tool: "empty".into(), places: reason.into_iter().collect() };
     context.invented.push(tool);
     for parts in [
         json!([text("a")]),
@@ -346,7 +347,8 @@ proptest! {
             last("STOP", json!([signed(text(""), SIGNED)])),
         ]);
         let mut context = context();
-        let tool = Invented { tool: "empty".into(), places: vec![vec![Step::Member("reason".into())]] };
+        let reason = [vec![Step::Member("reason".into())]];
+    let tool = Invented { tool: "empty".into(), places: reason.into_iter().collect() };
         context.invented.push(tool);
         let read = |size: usize| {
             let codec = codec_of("antigravity");
