@@ -1,7 +1,8 @@
 //! Edits of JSON bodies in place, over one scan of the top level; [`Document`] goes deeper, along paths.
 //!
 //! The scan finds where members begin and end; it does not validate what is inside them unless it is asked to. Repeated keys are kept:
-//! the last wins for reading, an edit touches all (Source: design.md §12).
+//! the last wins for reading, an edit touches all (Source: design.md §12). What is new stands once, in the place of the last:
+//! a body may repeat a name a million times, and there is no room for a million copies.
 
 use std::borrow::Cow;
 
@@ -237,7 +238,7 @@ impl<'a> TopLevel<'a> {
 /// use cliproxy_translator::splice::Edits;
 /// let body = Bytes::from_static(br#"{ "model":"a", "x": 1,"model":"b" }"#);
 /// let patched = Edits::new().set_string("model", "c").remove("x").set("n", "2").apply(&body)?;
-/// assert_eq!(patched, &br#"{ "model":"c","model":"c","n":2 }"#[..]);
+/// assert_eq!(patched, &br#"{"model":"c","n":2 }"#[..]);
 /// assert_eq!(Edits::new().remove("y").apply(&body)?.as_ptr(), body.as_ptr());
 /// # Ok::<(), cliproxy_translator::CodecError>(())
 /// ```
@@ -261,7 +262,8 @@ impl<'e> Edits<'e> {
         Self::default()
     }
 
-    /// Gives a member this value, which must be JSON: in place of all members of that name, or at the end.
+    /// Gives a member this value, which must be JSON: in place of the last member of that name, or at the end. Others of that
+    /// name go.
     #[must_use]
     pub fn set(mut self, key: impl Into<Cow<'e, str>>, json: impl Into<Cow<'e, str>>) -> Self {
         self.put(key.into(), Change::Set(json.into()));
@@ -310,10 +312,6 @@ impl<'e> Edits<'e> {
             Some((_, known)) => *known = value,
             None => self.edits.push((key, value)),
         }
-    }
-
-    fn of(&self, key: &str) -> Option<&Change<'e>> {
-        self.edits.iter().find(|(known, _)| known == key).map(|(_, value)| value)
     }
 
     /// Scans the body and changes it; the same buffer when nothing changes.
@@ -380,9 +378,15 @@ impl<'e> Edits<'e> {
         let mut comma = false;
         // White space behind the last member stays behind what is added.
         let mut tail = (scanned.inside, scanned.close);
+        // The member that counts for each edit, looked for once.
+        let mut counts: Vec<Option<&Member<'_>>> = vec![None; self.edits.len()];
         for member in &scanned.members {
-            let edit = self.of(&member.key);
-            if matches!(edit, Some(Change::Remove)) {
+            let edit = self.edits.iter().zip(&mut counts).find(|((key, _), _)| *key == member.key);
+            let edit = edit.map(|((_, change), counts)| {
+                let counts = counts.get_or_insert_with(|| scanned.last(&member.key).unwrap_or(member));
+                (change, std::ptr::eq(*counts, member))
+            });
+            if matches!(edit, Some((Change::Remove, _) | (_, false))) {
                 tail = (member.value.1, member.region.1);
                 continue;
             }
@@ -392,12 +396,8 @@ impl<'e> Edits<'e> {
             }
             out.keep(member.region.0, member.value.0);
             match edit {
-                Some(Change::Set(json)) => out.add(json.as_bytes()),
-                Some(Change::Within(pieces)) => {
-                    // The pieces are those of the member that counts, and an edit touches all of its name.
-                    let counts = scanned.last(&member.key).unwrap_or(member);
-                    out.keep_but(counts.value, pieces);
-                }
+                Some((Change::Set(json), _)) => out.add(json.as_bytes()),
+                Some((Change::Within(pieces), _)) => out.keep_but(member.value, pieces),
                 _ => out.keep(member.value.0, member.value.1),
             }
             tail = (member.value.1, member.region.1);

@@ -1,7 +1,9 @@
 //! Tool schemas of very many properties, names and references: each costs the same. Nothing is timed: with a look at all of
 //! them for each of them, these tests would take minutes. Source: translation.md B46 to B50.
 
-use cliproxy_translator::pass::schema::openai_parameters;
+use cliproxy_translator::pass::schema::{
+    Cleaning, claude_input_schema, clean_telling, gemini_parameters, openai_parameters,
+};
 use serde_json::{Map, Value, json};
 
 use crate::many::{count, sent};
@@ -118,6 +120,30 @@ fn answers_of_calls_in_the_other_order() {
     for provider in ["codex", "openai-response"] {
         assert_eq!(count("openai", provider, &body, r#""function_call_output""#), MANY, "{provider}");
     }
+}
+
+/// Of members with one name the last counts, and what comes of it stands once: it is not written for each of them.
+#[test]
+fn large_members_behind_many_of_the_same_name() {
+    let repeated = |key: &str| format!(r#""{key}":0,"#).repeat(WIDE);
+    let large = members(&json!({"type": "object"})).to_string();
+    let schema = format!(r#"{{"type":"object",{}"properties":{large}}}"#, repeated("properties"));
+    let found = openai_parameters(&schema);
+    assert_eq!(found.matches(r#""v1":{"type":"object","properties":{}}"#).count(), 1);
+    let schema = format!(r#"{{{}"anyOf":[{{"properties":{large}}}]}}"#, repeated("properties"));
+    assert_eq!(claude_input_schema(&schema).matches(r#""v1":"#).count(), 1);
+    let required = format!(r#"["a",{}"b"]"#, r#""a","#.repeat(WIDE));
+    let schema = format!(r#"{{"properties":{{"a":{{}}}},{}"required":{required}}}"#, repeated("required"));
+    assert!(gemini_parameters(&schema).is_some_and(|found| found.len() < schema.len()));
+}
+
+#[test]
+fn properties_that_are_made_up_below_a_long_name() {
+    let objects = json!({"properties": members(&json!({"type": "object"}))});
+    let schema = json!({"properties": {"l".repeat(WIDE): objects}}).to_string();
+    let cleaning = Cleaning::AntigravityTool { placeholders: true };
+    let (cleaned, _) = clean_telling(&schema, cleaning).unwrap();
+    assert_eq!(cleaned.matches(r#"{"reason":"#).count(), WIDE);
 }
 
 #[test]

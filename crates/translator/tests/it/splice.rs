@@ -13,7 +13,7 @@ fn edited(body: &str, edits: &Edits<'_>) -> String {
 }
 
 #[test]
-fn a_value_is_set_wherever_its_key_stands_or_added() {
+fn a_value_is_set_where_its_key_stands_last_or_added() {
     let edits = Edits::new().set_string("model", "b");
     for (body, expected) in [
         (r#"{"model":"a","x":1}"#, r#"{"model":"b","x":1}"#),
@@ -21,7 +21,8 @@ fn a_value_is_set_wherever_its_key_stands_or_added() {
             r#"{ "x" : [1, {"model":"in"}] , "model" : "a" }"#,
             r#"{ "x" : [1, {"model":"in"}] , "model" : "b" }"#,
         ),
-        (r#"{"model":"a","x":1,"model":"c"}"#, r#"{"model":"b","x":1,"model":"b"}"#),
+        (r#"{"model":"a","x":1,"model":"c"}"#, r#"{"x":1,"model":"b"}"#),
+        (r#"{"model":"a","model":"b","x":1}"#, r#"{"model":"b","x":1}"#),
         (r#"{"mod\u0065l":"a"}"#, r#"{"mod\u0065l":"b"}"#),
         (r#"{"x":1}"#, r#"{"x":1,"model":"b"}"#),
         ("{\n  \"x\": 1\n}\n", "{\n  \"x\": 1,\"model\":\"b\"\n}\n"),

@@ -44,7 +44,7 @@ fn model_and_stream_are_spliced() {
     );
     assert_eq!(
         patched(r#"{"model":"a","stream":false,"model":"c"}"#, &wanted),
-        r#"{"model":"b","stream":true,"model":"b"}"#
+        r#"{"stream":true,"model":"b"}"#
     );
     wanted.stream = Some(false);
     assert_eq!(patched(r#"{"model":"b","stream":true}"#, &wanted), r#"{"model":"b","stream":false}"#);
