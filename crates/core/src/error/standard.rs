@@ -43,7 +43,9 @@ impl Said {
         let Ok(value) = serde_json::from_slice::<Value>(body) else {
             return Self { message: String::from_utf8_lossy(body).to_lowercase(), ..Self::default() };
         };
-        let error = value.get("error").filter(|error| error.is_object()).unwrap_or(&value);
+        // A failure in a stream of Responses lies in the response that failed.
+        let errors = [value.get("error"), value.pointer("/response/error")];
+        let error = errors.into_iter().flatten().find(|error| error.is_object()).unwrap_or(&value);
         let text = |key: &str| match error.get(key) {
             Some(Value::String(text)) => text.to_lowercase(),
             Some(Value::Number(number)) => number.to_string(),

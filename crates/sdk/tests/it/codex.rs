@@ -1,6 +1,6 @@
 //! Keys of `codex-api-key` through the whole stack: OpenAI's own platform, and services in front of the Codex backend.
 
-use cliproxy_testkit::{FakeUpstream, Reply, chat, json, responses, status};
+use cliproxy_testkit::{FakeUpstream, Reply, chat, event, json, responses, sse, status};
 use serde_json::{Value, json};
 
 use crate::support::World;
@@ -152,6 +152,34 @@ async fn a_spent_plan_moves_the_request_on_before_and_inside_the_stream() {
         }
         let keys = upstream.keys_seen();
         assert_eq!(keys, ["key-a", "key-b", "key-b", "key-b"], "a spent plan rests");
+        world.service.stop().await;
+    }
+}
+
+/// Codex acts on the code: it compacts a conversation that is too long.
+#[tokio::test]
+async fn a_failed_response_is_told_in_its_own_words_and_code() {
+    let failed = responses::Response::new().failed("context_length_exceeded", "needle is too long").stream();
+    let done = json!({"type": "response.done", "response": {"id": "r", "status": "failed",
+        "error": {"code": "context_length_exceeded", "message": "needle is too long"}}});
+    let done = sse([event("response.done", &done)]);
+    for reply in [failed, done] {
+        let upstream = FakeUpstream::start().await;
+        upstream.script_all([reply]);
+        let world = World::start(&entries(&upstream, &["key-a"])).await;
+        for path in PATHS {
+            for stream in [false, true] {
+                let reply = world.client().post(path, &request(path, stream)).await;
+                let (status, text) = (reply.status(), reply.text().await);
+                assert!(
+                    status >= 400 && text.contains("needle is too long"),
+                    "{path} {stream}: {status} {text}"
+                );
+                if path == "/v1/responses" {
+                    assert!(text.contains(r#""context_length_exceeded""#), "{stream}: {text}");
+                }
+            }
+        }
         world.service.stop().await;
     }
 }

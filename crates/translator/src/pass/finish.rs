@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use crate::codec::CodecError;
 use crate::json::{Extras, Progress};
-use crate::pass::errors::probe_error;
+use crate::pass::errors::{is_unset, probe_error};
 
 /// The reason as Chat Completions says it.
 #[must_use]
@@ -109,7 +109,7 @@ pub(crate) fn failure(word: &str, beside: &Extras<'_>, around: Option<&RawValue>
         return None;
     }
     let said = beside.iter().rev().filter(|(key, _)| key == "error").map(|(_, raw)| *raw);
-    let said = said.chain(around).find(|raw| raw.get() != "null");
+    let said = said.chain(around).find(|raw| !is_unset(raw.get()));
     let said = said.map(|raw| probe_error(format!("{{\"error\":{}}}", raw.get()).as_bytes()).message);
     Some(CodecError::protocol(match said.filter(|said| !said.is_empty()) {
         Some(said) => format!("the provider ended the reply with an error: {said}"),

@@ -38,6 +38,9 @@ fn without_members(json: &str, places: &Places) -> Option<String> {
             && let Some(changed) = without(value, below)
         {
             edits = edits.set(key.to_owned(), changed);
+        } else {
+            // Of a member that stands twice the last counts, whatever came of the first.
+            edits.leave(key);
         }
     }
     match edits.apply_str(json).ok()? {
@@ -54,4 +57,23 @@ fn without_items(json: &str, places: &Places) -> Option<String> {
         .map(|item| without(item.get(), places).map_or(Cow::Borrowed(item.get()), Cow::Owned))
         .collect();
     changed.iter().any(|item| matches!(item, Cow::Owned(_))).then(|| format!("[{}]", changed.join(",")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invented::Step;
+
+    #[test]
+    fn of_an_argument_that_stands_twice_the_last_counts() {
+        let place = [vec![Step::Member("o".into()), Step::Member("reason".into())]];
+        let places: Places = place.into_iter().collect();
+        for (arguments, expected) in [
+            (r#"{"o":{"reason":"x"},"o":{"path":"/tmp"}}"#, None),
+            (r#"{"o":{"path":"/tmp"},"o":{"reason":"x"}}"#, Some(r#"{"o":{}}"#)),
+            (r#"{"o":{"reason":"x","path":1}}"#, Some(r#"{"o":{"path":1}}"#)),
+        ] {
+            assert_eq!(without(arguments, &places).as_deref(), expected, "{arguments}");
+        }
+    }
 }

@@ -7,9 +7,10 @@ use cliproxy_core::{ClientError, ClientErrorKind};
 use serde_json::value::RawValue;
 
 use super::is_family;
+use crate::codec::ErrorText;
 use crate::json::Writer;
 use crate::model::StreamError;
-use crate::pass::errors::{chat_code, chat_status, chat_type, duration, probe_error};
+use crate::pass::errors::{chat_code, chat_status, chat_type, duration, is_unset, probe_error};
 use crate::splice::TopLevel;
 
 /// Whether a body is an error as OpenAI services write it: not Claude's envelope, nor Google's, which have an
@@ -150,32 +151,40 @@ fn code_of_status(status: u16) -> &'static str {
     }
 }
 
-/// An `error` event, or the `error` of a failed response. Source: providers-a.md 3.7, terminal events.
-pub(super) fn from_event<'a>(data: &'a RawValue) -> StreamError<'a> {
-    let top = TopLevel::scan(data.get().as_bytes()).ok();
-    let response = top.as_ref().and_then(|top| top.object("response"));
+/// The words of an error: of a body, of an `error` event, or of the response that failed in one. Source: providers-a.md 3.7,
+/// terminal events.
+pub(super) fn said(body: &[u8]) -> ErrorText {
+    let Ok(top) = TopLevel::scan(body) else { return probe_error(body) };
+    let response = top.object("response");
     let nested = response.as_ref().and_then(|response| response.raw("error").ok().flatten());
-    let nested = nested.filter(|json| json.starts_with('{'));
-    let probed = probe_error(nested.unwrap_or(data.get()).as_bytes());
-    let kind = probed.kind.filter(|kind| !is_event_name(kind)).unwrap_or_default();
-    let code = probed.code.unwrap_or_default();
+    let mut said = match nested.filter(|json| !is_unset(json)) {
+        Some(json) if json.starts_with('{') => probe_error(json.as_bytes()),
+        Some(json) => probe_error(format!(r#"{{"error":{json}}}"#).as_bytes()),
+        None => probe_error(body),
+    };
+    // The type of the event is no word of its error.
+    let event = top.string("type").ok().flatten();
+    let is_event = |text: &str| text == "error" || event.as_deref() == Some(text);
+    said.kind = said.kind.filter(|kind| !is_event(kind));
+    if is_event(&said.message) {
+        said.message = said.code.clone().unwrap_or_default();
+    }
+    said
+}
+
+/// An event that tells a failure.
+pub(super) fn from_event<'a>(data: &'a RawValue) -> StreamError<'a> {
+    let said = said(data.get().as_bytes());
+    let (kind, code) = (said.kind.unwrap_or_default(), said.code.unwrap_or_default());
+    let top = TopLevel::scan(data.get().as_bytes()).ok();
     let embedded = top.as_ref().and_then(embedded_status);
-    let status = embedded.or_else(|| status_of(&kind, &code));
     StreamError {
-        status,
-        message: Cow::Owned(match probed.message {
-            // The type of the event is no message.
-            message if is_event_name(&message) => String::new(),
-            message => message,
-        }),
+        status: embedded.or_else(|| status_of(&kind, &code)),
+        message: Cow::Owned(said.message),
         kind: Cow::Owned(kind),
         code: Cow::Owned(code),
         raw: Some(Cow::Borrowed(data)),
     }
-}
-
-fn is_event_name(text: &str) -> bool {
-    text == "error" || text.starts_with("response.")
 }
 
 /// An explicit status, of the error or of the event around it.

@@ -175,7 +175,7 @@ impl Codec for ResponsesCodec {
     }
 
     fn decode_error(&self, body: &[u8]) -> ErrorText {
-        crate::pass::errors::probe_error(body)
+        error::said(body)
     }
 
     fn is_own_error(&self, body: &[u8]) -> bool {

@@ -284,7 +284,6 @@ fn words_for_the_end_that_nobody_knows_are_told() {
     assert!(out.contains("BLOCKLIST") && losses.is_empty(), "{losses:?}: {out}");
 }
 
-/// A provider that says that it failed did not answer.
 /// Members for an error that say that there is none, as services write them beside good replies.
 const UNSET: [&str; 7] =
     ["null", "\"\"", "{}", "false", "0", "[]", r#"{"message":"","type":"","param":"","code":null}"#];
@@ -296,6 +295,7 @@ fn a_response_that_failed_is_told_as_failed_behind_a_good_event_too() {
         for response in [
             json!({"id": "r", "status": "failed", "error": {"code": "server_error", "message": "needle died"}, "output": []}),
             json!({"id": "r", "error": {"message": "needle died"}}),
+            json!({"id": "r", "error": "needle died"}),
         ] {
             let bytes = format!("event: {kind}\ndata: {}\n\n", json!({"type": kind, "response": response}));
             for provider in ["openai-response", "codex"] {
@@ -321,6 +321,7 @@ fn a_response_that_failed_is_told_as_failed_behind_a_good_event_too() {
     }
 }
 
+/// A provider that says that it failed did not answer.
 #[test]
 fn a_reply_that_ends_in_an_error_is_none() {
     for client in ["claude", "openai-response", "gemini"] {
@@ -359,8 +360,7 @@ fn a_reply_that_ends_in_an_error_is_none() {
                     assert!(whole("openai", client, &mute).is_ok(), "{client}: {unset}");
                     mute["choices"] = json!([]);
                     let error = whole("openai", client, &mute).unwrap_err();
-                    let why = if unset == "null" { "no choices" } else { "answered with an error" };
-                    assert!(error.contains(why), "{client}: {error}");
+                    assert!(error.ends_with("no choices"), "{client}: {error}");
                 }
             }
         }
@@ -374,6 +374,21 @@ fn a_reply_that_ends_in_an_error_is_none() {
                 assert!(out.contains("\"a\""), "{client}: {unset}: {out}");
             }
         }
+        // Counts behind everything, of a service that writes its lists out as null.
+        let usage = json!({"id": "c", "choices": null, "usage": {"prompt_tokens": 1, "completion_tokens": 1}, "error": ""});
+        let mut said = chunk.clone();
+        said["choices"][0]["finish_reason"] = json!("stop");
+        let bytes = format!("data: {said}\n\ndata: {usage}\n\ndata: [DONE]\n\n");
+        assert!(piped("openai", client, bytes.as_bytes()).is_ok());
+        // One that is unset in its choice is none, beside one that is said around it.
+        let mut reply = reply.clone();
+        reply["choices"][0]["finish_reason"] = json!("error");
+        reply["choices"][0]["error"] = json!({});
+        let error = whole("openai", client, &reply).unwrap_err();
+        assert!(error.ends_with("ended the reply with an error: needle is tired"), "{error}");
+        let odd = json!({"error": {}, "choices": [{"index": 0, "message": 5, "finish_reason": "stop"}]});
+        let error = whole("openai", client, &odd).unwrap_err();
+        assert!(error.contains("message"), "{error}");
         chunk["choices"][0]["error"] = json!({"message": "needle died"});
         let error = piped("openai", client, format!("data: {chunk}\n\n").as_bytes()).unwrap_err();
         assert!(error.ends_with("needle died"), "{error}");

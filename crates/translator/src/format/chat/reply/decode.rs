@@ -126,8 +126,10 @@ fn finish_of<'a>(word: Cow<'a, str>, parts: &[Part<'_>]) -> Finish<'a> {
 /// structured error".
 pub(in super::super) fn error_of(body: &[u8]) -> Option<CodecError> {
     let scanned = TopLevel::scan(body).ok()?;
-    let named = scanned.value("error").is_some_and(|error| error != b"null");
-    if !named && scanned.has("choices") && scanned.value("choices") != Some(b"null") {
+    let error = scanned.raw("error").ok().flatten();
+    let named = error.is_some_and(|error| error != "null");
+    let answered = scanned.value("choices").is_some_and(|choices| choices != b"null");
+    if answered && error.is_none_or(is_unset) {
         return None;
     }
     let said = probe_error(body);

@@ -77,7 +77,9 @@ pub(super) fn is_error(chunk: &wire::Chunk<'_>) -> bool {
         matches!(&**key, "message" | "detail" | "msg" | "errors" | "code" | "error_code")
             && raw.get() != "null"
     };
-    chunk.error.is_some_and(|error| chunk.choices.is_none() || !is_unset(error.get()))
+    chunk
+        .error
+        .is_some_and(|error| !is_unset(error.get()) || chunk.choices.is_none() && chunk.usage.is_none())
         || chunk.object.is_some_and(|object| object.get() == r#""error""#)
         || chunk.choices.is_none() && chunk.usage.is_none() && chunk.extras.iter().any(says)
 }
