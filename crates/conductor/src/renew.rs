@@ -16,4 +16,4 @@ pub(crate) use due::due;
 pub use lineage::{Lineage, is_marked_spent, spent_mark};
 pub(crate) use queue::Queue;
 pub use state::RenewError;
-pub(crate) use state::{RenewState, secrets_differ};
+pub(crate) use state::{RenewState, is_another};

@@ -10,7 +10,9 @@ use super::RenewError;
 use super::bequeath::Estate;
 use super::lease::{Leased, Own};
 use super::once::told;
-use super::state::{Place, carried, is_spent, noted_as, secrets_differ, tokens_differ, with_tokens_of};
+use super::state::{
+    Place, carried, is_another, is_spent, noted_as, secrets_differ, tokens_differ, with_tokens_of,
+};
 use crate::inner::Inner;
 use crate::pool::Entry;
 
@@ -81,12 +83,12 @@ impl Inner {
         loop {
             let current = entry.credential();
             let (before, after, now) = (old.document(), fresh.document(), current.document());
-            let is_another = current.provider() != old.provider();
-            let is_theirs = is_another || secrets_differ(now, before) && secrets_differ(now, after);
+            let is_of_another = current.provider() != old.provider();
+            let is_theirs = is_of_another || secrets_differ(now, before) && secrets_differ(now, after);
             // Of theirs the refresh token may be the one that was spent for ours: another access token came beside it.
             let is_spent = before.refresh_token() != after.refresh_token()
                 && (now.refresh_token() == before.refresh_token() || is_spent(now, after));
-            if is_another || is_theirs && !is_spent {
+            if is_of_another || is_theirs && !is_spent {
                 self.yields(&Estate::new(&Arc::new(fresh.clone()), before), &current, leased);
                 return current;
             }
@@ -427,9 +429,7 @@ impl Inner {
         let newly_disabled = {
             let mut state = entry.renewal.lock();
             let before = entry.credential();
-            if before.provider() != current.provider()
-                || secrets_differ(before.document(), current.document())
-            {
+            if is_another(&before, current) {
                 return None;
             }
             let newly_disabled = credential.settings().disabled && !before.settings().disabled;
@@ -473,9 +473,7 @@ impl Inner {
     pub(super) fn rest(&self, entry: &Entry, current: &Credential) {
         let state = entry.renewal.lock();
         let before = entry.credential();
-        let is_another =
-            before.provider() != current.provider() || secrets_differ(before.document(), current.document());
-        if is_another || before.settings().disabled {
+        if is_another(&before, current) || before.settings().disabled {
             return;
         }
         let mut settings = Settings::clone(before.settings());

@@ -253,6 +253,11 @@ pub(crate) fn secrets_differ(a: &Document, b: &Document) -> bool {
     SECRETS.iter().any(|key| a.get(key) != b.get(key))
 }
 
+/// Whether one is another login than the other, or has other tokens by now.
+pub(crate) fn is_another(one: &Credential, other: &Credential) -> bool {
+    one.provider() != other.provider() || secrets_differ(one.document(), other.document())
+}
+
 /// What is said of tokens beside [`SECRETS`] and [`EXPIRIES`].
 const OF_TOKENS: [&str; 11] = [
     "expire",

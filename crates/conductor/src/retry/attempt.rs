@@ -16,7 +16,7 @@ use crate::breaker::Reach;
 use crate::guard::Guarded;
 use crate::live::Live;
 use crate::pool::Picked;
-use crate::renew::secrets_differ;
+use crate::renew::is_another;
 
 /// How long a request waits for a renewal.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -69,7 +69,7 @@ impl Run {
                     continue;
                 }
                 // Of a login that was handed in meanwhile this says nothing.
-                if !secrets_differ(picked.entry.credential().document(), credential.document()) {
+                if !is_another(&picked.entry.credential(), &credential) {
                     self.mark(picked, &judged);
                 }
                 return self.after_failure(picked, target, error, outcome, judged);

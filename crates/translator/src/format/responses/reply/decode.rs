@@ -161,6 +161,8 @@ fn is_refusal(content: &RawValue) -> bool {
 }
 
 /// Whether a response is none, but a failure, whatever the event around it is called.
+// Source: Responses API reference, "The response object": `status` is `failed` where `error` says why. Event names
+// do not tell: `response.done` counts as completed (providers-a.md 3.7), and says nothing of the status inside.
 pub(in super::super) fn is_failed(wire: &wire::Response<'_>) -> bool {
     filled(wire.status).is_some_and(|status| status == "failed")
         || wire.error.is_some_and(|error| !is_unset(error.get()))

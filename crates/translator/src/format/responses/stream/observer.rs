@@ -215,7 +215,8 @@ impl StreamObserver for Observer {
             "response.output_item.done" => {
                 self.seen.semantic = true;
                 // One that was not announced.
-                self.called |= commits(frame.data).1;
+                let may_be = !self.called && memchr::memmem::find(frame.data, br#"_call""#).is_some();
+                self.called |= may_be && commits(frame.data).1;
                 self.item_done(frame);
             }
             // Openings of text and thoughts, and handshakes, say nothing yet.
