@@ -11,7 +11,8 @@ use crate::codec::CodecError;
 /// An array grows by at most this many `null`s to reach an index.
 const MOST_PADDING: usize = 1024;
 
-/// A JSON object under edit, at any depth. Repeated keys are kept: the last wins for reading, an edit touches all.
+/// A JSON object under edit, at any depth. Of repeated keys the last is read. They are kept until an edit goes
+/// through them and leaves that one: set in each, a value would stand a million times in a body that repeats a member so.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -243,24 +244,11 @@ impl<'a> Node<'a> {
             container.add(part, rest, json)?;
             return Ok(true);
         }
-        if rest.is_empty() {
-            return Ok(container.change_at(&places, change));
-        }
         if part.is_one() {
-            return container.change_in(&places, rest, change, create);
+            return container.change_one(&places, rest, change, create);
         }
         let create = create && !matches!(part, Part::Each | Part::Like(_));
-        let mut result = Ok(false);
-        for at in places {
-            let Some(slot) = container.slots.get_mut(at) else { continue };
-            match (slot.value.change(slot.made.below(), rest, change, create), &mut result) {
-                (Ok(changed), Ok(before)) => *before |= changed,
-                (Ok(true), failed) => *failed = Ok(true),
-                (Err(reason), Ok(false)) => result = Err(reason),
-                _ => {}
-            }
-        }
-        result
+        container.change_all(&places, rest, change, create)
     }
 }
 
@@ -290,10 +278,10 @@ impl<'a> Container<'a> {
         let body = scan.body;
         let span = |(from, to): (usize, usize)| body.get(from..to).unwrap_or_default();
         let mut slots = Vec::new();
-        let mut slot = |key, (start, end), region: (usize, usize)| {
+        let slot = |key, (start, end), region: (usize, usize)| {
             let value = Node::Text(span((start, end)));
             let (lead, trail) = (span((region.0, start)), span((end, region.1)));
-            slots.push(Slot { key, lead, value, trail, made });
+            Slot { key, lead, value, trail, made }
         };
         if scan.peek() == Some(if list { b']' } else { b'}' }) {
             let inner = span((inside, scan.at));
@@ -301,13 +289,15 @@ impl<'a> Container<'a> {
             return Ok(Self { list, slots, inner });
         }
         if list {
-            elements(scan, inside, |value, region| slot(None, value, region))?;
+            elements(scan, inside, |value, region| slots.push(slot(None, value, region)))?;
         } else {
             let mut members = Vec::with_capacity(8);
             scan.members(inside, &mut members)?;
-            for member in members {
-                slot(Some(member.key), member.value, member.region);
-            }
+            // As many as there are: a body of a million small objects keeps a list of each.
+            slots.reserve_exact(members.len());
+            slots.extend(
+                members.into_iter().map(|member| slot(Some(member.key), member.value, member.region)),
+            );
         }
         Ok(Self { list, slots, inner: &[] })
     }
@@ -372,49 +362,87 @@ impl<'a> Container<'a> {
         self.slots.push(Slot { key: key.map(Cow::Borrowed), lead, value, trail, made });
     }
 
-    /// Changes something inside of repeated members, or of the one that there is. The last of them is what is read: where
-    /// it cannot be changed nothing is.
-    fn change_in(
+    /// Changes the one place that a part names, or something inside of it. Of repeated members the last is what is read:
+    /// where it cannot be changed nothing is, and where it holds what was set, or not what was removed, the others go.
+    fn change_one(
         &mut self,
         places: &[usize],
         rest: &'a [Part],
         change: Change<'a>,
         create: bool,
     ) -> Result<bool, Refusal> {
-        let mut changed = false;
-        for (at, last) in places.iter().rev().zip(std::iter::once(true).chain(std::iter::repeat(false))) {
+        let Some((last, earlier)) = places.split_last() else { return Ok(false) };
+        if rest.is_empty() && matches!(change, Change::Remove) {
+            self.remove(places);
+            return Ok(true);
+        }
+        let Some(slot) = self.slots.get_mut(*last) else { return Ok(false) };
+        let changed = slot.change(rest, change, create)?;
+        let stands_once = match change {
+            Change::Default(_) => changed,
+            Change::Set(json) => {
+                changed || slot.value.any(slot.made.below(), rest, &mut |text| *text == *json)
+            }
+            Change::Remove => true,
+        };
+        if stands_once {
+            self.remove(earlier);
+        }
+        Ok(changed || stands_once && !earlier.is_empty())
+    }
+
+    /// Changes each place that a part selects, or something inside of it. What cannot be changed is left, and told when
+    /// nothing else could.
+    fn change_all(
+        &mut self,
+        places: &[usize],
+        rest: &'a [Part],
+        change: Change<'a>,
+        create: bool,
+    ) -> Result<bool, Refusal> {
+        if rest.is_empty() && matches!(change, Change::Remove) {
+            self.remove(places);
+            return Ok(!places.is_empty());
+        }
+        let mut result = Ok(false);
+        for at in places {
             let Some(slot) = self.slots.get_mut(*at) else { continue };
-            let result = slot.value.change(slot.made.below(), rest, change, create);
-            changed |= if last { result? } else { result.unwrap_or(false) };
+            match (slot.change(rest, change, create), &mut result) {
+                (Ok(changed), Ok(before)) => *before |= changed,
+                (Ok(true), failed) => *failed = Ok(true),
+                (Err(reason), Ok(false)) => result = Err(reason),
+                _ => {}
+            }
         }
-        Ok(changed)
+        result
     }
 
-    fn change_at(&mut self, places: &[usize], change: Change<'a>) -> bool {
-        let mut changed = false;
-        for at in places.iter().rev() {
-            changed |= match (change, self.slots.get_mut(*at)) {
-                (Change::Set(json), Some(slot)) => slot.set(json),
-                (Change::Default(json), Some(slot)) if slot.made == Made::Along => slot.set(json),
-                (Change::Default(_), Some(_)) | (_, None) => false,
-                (Change::Remove, Some(_)) => {
-                    self.remove(*at);
-                    true
-                }
-            };
-        }
-        changed
-    }
-
-    fn remove(&mut self, at: usize) {
-        let gone = self.slots.remove(at);
-        if at == self.slots.len() {
-            *self.slots.last_mut().map_or(&mut self.inner, |last| &mut last.trail) = gone.trail;
+    /// Removes the slots of these places, which are in order. White space behind the last one stays.
+    fn remove(&mut self, places: &[usize]) {
+        let last = self.slots.len().checked_sub(1).filter(|last| places.last() == Some(last));
+        let trail = last.and_then(|last| self.slots.get(last)).map(|slot| slot.trail);
+        let mut gone = places.iter().peekable();
+        let mut at = 0..;
+        self.slots.retain(|_| {
+            let at = at.next();
+            gone.next_if(|gone| Some(**gone) == at).is_none()
+        });
+        if let Some(trail) = trail {
+            *self.slots.last_mut().map_or(&mut self.inner, |last| &mut last.trail) = trail;
         }
     }
 }
 
 impl<'a> Slot<'a> {
+    /// Changes what is in it, or something deeper; taking it away is its container's.
+    fn change(&mut self, rest: &'a [Part], change: Change<'a>, create: bool) -> Result<bool, Refusal> {
+        match change {
+            Change::Set(json) if rest.is_empty() => Ok(self.set(json)),
+            Change::Default(json) if rest.is_empty() => Ok(self.made == Made::Along && self.set(json)),
+            _ => self.value.change(self.made.below(), rest, change, create),
+        }
+    }
+
     fn set(&mut self, json: &'a [u8]) -> bool {
         let changed = *self.value.text() != *json;
         if changed {

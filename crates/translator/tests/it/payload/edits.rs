@@ -115,20 +115,53 @@ fn rules_run_in_order_and_see_what_the_ones_before_them_did() {
 }
 
 #[test]
-fn every_one_of_repeated_keys_is_changed_and_the_last_is_read() {
+fn of_repeated_keys_an_edit_leaves_the_one_that_is_read() {
     for (rule, body, expected) in [
-        (set("a", "9"), r#"{"a":1,"b":0,"a":2}"#, r#"{"a":9,"b":0,"a":9}"#),
-        (set("a.x", "9"), r#"{"a":{"x":1},"a":{"y":2}}"#, r#"{"a":{"x":9},"a":{"y":2,"x":9}}"#),
+        (set("a", "9"), r#"{"a":1,"b":0,"a":2}"#, r#"{"b":0,"a":9}"#),
+        (set("a", "9"), r#"{"a":1,"b":0,"a":9}"#, r#"{"b":0,"a":9}"#),
+        (set("a.x", "9"), r#"{"a":{"x":1},"a":{"y":2}}"#, r#"{"a":{"y":2,"x":9}}"#),
+        (set("a.x", "9"), r#"{"a":{"x":1},"a":{"x":9}}"#, r#"{"a":{"x":9}}"#),
+        (set("a", "9"), "{ \"a\":1 , \"b\":0, \"a\":2 }", "{ \"b\":0, \"a\":9 }"),
         (remove("a"), r#"{"a":1,"b":0,"\u0061":2}"#, r#"{"b":0}"#),
+        (remove("a"), "{ \"a\":1, \"b\":0, \"a\":2\n}", "{ \"b\":0\n}"),
+        (remove("a"), "{ \"a\":1, \"a\":2\n}", "{\n}"),
         (remove("t.0.k"), r#"{"t":[{"k":1,"l":0,"k":2}]}"#, r#"{"t":[{"l":0}]}"#),
-        (default("a.x", "9"), r#"{"a":{"x":1},"a":{}}"#, r#"{"a":{"x":1},"a":{"x":9}}"#),
+        (remove("a.x"), r#"{"a":{"x":1,"z":1},"a":{"x":1,"y":2}}"#, r#"{"a":{"y":2}}"#),
+        (remove("a.x"), r#"{"a":{"x":1},"a":{"y":2}}"#, r#"{"a":{"y":2}}"#),
+        (default("a.x", "9"), r#"{"a":{"x":1},"a":{}}"#, r#"{"a":{"x":9}}"#),
+        (default("a", "9"), r#"{"a":1,"a":2}"#, r#"{"a":1,"a":2}"#),
+        (default("a.x", "9"), r#"{"a":{},"a":{"x":1}}"#, r#"{"a":{},"a":{"x":1}}"#),
         // Where the one that is read cannot be changed, the others are not either.
         (set("a.x", "9"), r#"{"a":{"x":1},"a":[2]}"#, r#"{"a":{"x":1},"a":[2]}"#),
-        (set("a.x", "9"), r#"{"a":[2],"a":{"x":1}}"#, r#"{"a":[2],"a":{"x":9}}"#),
-        (set("b.a.x", "9"), r#"{"b":{"a":"s","a":{"x":1}}}"#, r#"{"b":{"a":{"x":9},"a":{"x":9}}}"#),
+        (set("a.x", "9"), r#"{"a":[2],"a":{"x":1}}"#, r#"{"a":{"x":9}}"#),
+        (set("a.#.x", "9"), r#"{"a":[{"x":1}],"a":7}"#, r#"{"a":[{"x":1}],"a":7}"#),
+        (set("b.a.x", "9"), r#"{"b":{"a":"s","a":{"x":1}}}"#, r#"{"b":{"a":{"x":9}}}"#),
         (default("a.x", "9"), r#"{"a":{},"a":7}"#, r#"{"a":{},"a":7}"#),
+        // A pattern means each of them.
+        (set("a*", "9"), r#"{"a":1,"b":0,"a":2}"#, r#"{"a":9,"b":0,"a":9}"#),
     ] {
-        assert_eq!(applied(std::slice::from_ref(&rule), body), expected, "{rule:?}");
+        assert_eq!(applied(std::slice::from_ref(&rule), body), expected, "{rule:?} on {body}");
+    }
+}
+
+#[test]
+fn a_body_that_repeats_what_a_rule_sets_or_takes_away_grows_by_one_value() {
+    // With a look at all members for each of them this would take minutes, with a value for each of them 300 MB.
+    const MANY: usize = 300_000;
+    let long = format!("\"{}\"", "v".repeat(1000));
+    let body = |member: &str| format!("{{{}\"z\":0}}", member.repeat(MANY));
+    let (plain, deep) = (body(r#""a":0,"#), body(r#""a":{},"#));
+    let list = format!(r#"{{"l":[{}1]}}"#, "0,".repeat(MANY));
+    for (rule, body, expected) in [
+        (set("a", &long), &plain, format!("{{\"a\":{long},\"z\":0}}")),
+        (default("a.b", &long), &deep, format!("{{\"a\":{{\"b\":{long}}},\"z\":0}}")),
+        (set("a.b", &long), &deep, format!("{{\"a\":{{\"b\":{long}}},\"z\":0}}")),
+        (remove("a"), &plain, r#"{"z":0}"#.to_owned()),
+        (remove("a*"), &plain, r#"{"z":0}"#.to_owned()),
+        (remove("l.#(==0)#"), &list, r#"{"l":[1]}"#.to_owned()),
+    ] {
+        let changed = applied(std::slice::from_ref(&rule), body);
+        assert!(changed == expected, "{rule:?} leaves {} bytes", changed.len());
     }
 }
 
