@@ -9,7 +9,7 @@ use super::wire::{self, wrong};
 use super::{CLAUDE, block, carrier, search, shown_model, usage};
 use crate::codec::{CodecError, ReplyContext};
 use crate::json::read::{Loose, each};
-use crate::json::{Raw, Text, Writer};
+use crate::json::{Raw, Text, Writer, one_line};
 use crate::model::{Bind, Candidate, Finish, Issuer, Part, PartKind, Reasoning, Response, ToolCall};
 use crate::pass::args::{is_cut_off, said_object};
 use crate::pass::finish::{claude_reason, from_claude, settle};
@@ -291,14 +291,6 @@ fn write_call(
         w.field_raw(key, raw.get());
     }
     w.end_object();
-}
-
-/// JSON on one line, as an event needs it: between tokens a line break is white space, within strings there is none.
-pub(super) fn one_line(json: &str) -> Cow<'_, str> {
-    if memchr::memchr2(b'\n', b'\r', json.as_bytes()).is_none() {
-        return Cow::Borrowed(json);
-    }
-    Cow::Owned(json.replace(['\n', '\r'], " "))
 }
 
 /// The usage of a reply's body.

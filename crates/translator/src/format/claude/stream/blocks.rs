@@ -10,11 +10,11 @@ use std::collections::VecDeque;
 use serde_json::value::RawValue;
 
 use super::super::call_ids::CallIds;
-use super::super::reply::{are_citations, one_line};
+use super::super::reply::are_citations;
 use super::super::{CLAUDE, carrier, search};
 use super::frames;
 use crate::codec::ReplyContext;
-use crate::json::{Text, Writer};
+use crate::json::{Text, Writer, one_line};
 use crate::model::{Bind, BlockKind, Delta, Issuer};
 use crate::names::NameMap;
 use crate::splice::{Edits, TopLevel};

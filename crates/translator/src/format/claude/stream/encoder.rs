@@ -3,13 +3,14 @@
 use cliproxy_core::{ClientError, Usage};
 use serde_json::value::RawValue;
 
-use super::super::reply::{one_line, write_finish, write_id};
+use super::super::reply::{write_finish, write_id};
 use super::super::{CLAUDE, GROUNDING, error, shown_model, usage};
 use super::blocks::Blocks;
 use super::frames;
 use super::odd::Odd;
 use crate::codec::{ReplyContext, StreamEncoder};
 use crate::framing::write_sse;
+use crate::json::one_line;
 use crate::loss::Loss;
 use crate::model::{BlockKind, Delta, Event, Finish, Start, StreamError};
 

@@ -8,7 +8,7 @@ use super::super::reply::{arguments, write_finish, write_media};
 use super::super::{call_id, carrier, error, shown_id, shown_model, usage};
 use crate::aggregate::GROUNDING;
 use crate::codec::{ReplyContext, StreamEncoder};
-use crate::json::{Text, Writer};
+use crate::json::{Text, Writer, one_line};
 use crate::loss::{ARGUMENTS, CALL, Loss, NO_OBJECT, NONE_LEFT, loss};
 use crate::model::{Bind, BlockKind, Delta, Event, Finish, Signature, Start};
 use crate::pass::args::Shape;
@@ -333,11 +333,6 @@ fn write_end(w: &mut Writer, candidate: u32, finish: Option<&Finish<'_>>, ground
         w.field_raw("groundingMetadata", &grounds);
     }
     w.end_object();
-}
-
-/// JSON on one line, as an event needs it: between tokens a line break is white space, within strings there is none.
-fn one_line(json: &str) -> String {
-    json.replace(['\n', '\r'], " ")
 }
 
 impl StreamEncoder for Encoder {
