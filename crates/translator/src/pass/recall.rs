@@ -3,6 +3,7 @@
 //! only: no text is kept. Source: translation.md B38, D.31.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::fmt;
 
 use sha2::{Digest as _, Sha256};
@@ -87,17 +88,23 @@ pub fn restore(request: &mut Request<'_>, recall: &dyn Recall) -> Option<Digest>
     let question = |turn: Option<&Turn<'_>>| words_of(turn?.parts.iter().filter_map(Part::as_text));
     let empty = recall.is_empty();
     let mut asked = None;
+    // Any number of turns may answer one question: it is hashed when the first of them wants it, and no more.
+    let mut known = OnceCell::new();
     for at in 0..request.turns.len() {
         let Some((before, turn)) = request.turns.split_at_mut_checked(at) else { break };
         match turn.first_mut() {
-            Some(turn) if turn.role == Role::User => asked = Some(at),
+            Some(turn) if turn.role == Role::User => {
+                asked = Some(at);
+                known = OnceCell::new();
+            }
             Some(turn) if turn.role == Role::Assistant && !empty && !has_state(turn) => {
-                restore_turn(turn, &|| question(before.get(asked?)), recall);
+                restore_turn(turn, &|| *known.get_or_init(|| question(before.get(asked?))), recall);
             }
             _ => {}
         }
     }
-    question(request.turns.get(asked?))
+    let turn = request.turns.get(asked?);
+    known.into_inner().unwrap_or_else(|| question(turn))
 }
 
 fn has_state(turn: &Turn<'_>) -> bool {

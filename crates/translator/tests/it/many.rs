@@ -5,9 +5,10 @@
 use bytes::Bytes;
 use cliproxy_core::{ClientFormat, ProviderFormat};
 use cliproxy_translator::Profile;
-use cliproxy_translator::model::{Args, Part, PartKind, Request, Role, ToolCall, ToolResult, Turn};
+use cliproxy_translator::model::{Args, Issuer, Part, PartKind, Request, Role, ToolCall, ToolResult, Turn};
 use cliproxy_translator::pass::call_ids::complete;
 use cliproxy_translator::pass::ids::claude_uses;
+use cliproxy_translator::pass::recall::{Anchor, Recall, State, restore};
 use cliproxy_translator::pass::turns::{OutPart, TurnPolicy, arrange};
 use cliproxy_translator::registry::RequestCall;
 use serde_json::{Value, json};
@@ -248,4 +249,33 @@ fn system_messages_that_stay_in_their_places() {
     let messages = vec![json!({"role": "system", "content": "a"}); LETTERS];
     let body = json!({"model": "m", "messages": messages});
     assert_eq!(count("openai", "openai-response", &body, r#""role":"system""#), LETTERS);
+}
+
+/// State of one client that has nothing for anybody here.
+#[derive(Debug)]
+struct Elsewhere;
+
+impl Recall for Elsewhere {
+    fn issuer(&self) -> Issuer {
+        Issuer::Claude
+    }
+
+    fn find(&self, _: &Anchor<'_>) -> Option<Vec<State>> {
+        None
+    }
+}
+
+#[test]
+fn a_question_with_many_answers_is_hashed_once() {
+    let question = "word ".repeat(1_000_000);
+    let answers = (0..MANY).map(|_| Turn::new(Role::Assistant, vec![Part::text("a")]));
+    let asked = Turn::new(Role::User, vec![Part::text(question.as_str())]);
+    let last = Turn::new(Role::User, vec![Part::text("b")]);
+    let mut request = Request {
+        turns: std::iter::once(asked).chain(answers).chain([last]).collect(),
+        ..Request::default()
+    };
+    let alone = Turn::new(Role::User, vec![Part::text("b")]);
+    let expected = restore(&mut Request { turns: vec![alone], ..Request::default() }, &Elsewhere);
+    assert_eq!(restore(&mut request, &Elsewhere), expected, "the last question counts");
 }
