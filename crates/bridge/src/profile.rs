@@ -18,6 +18,8 @@ pub struct ProfileHints {
     pub developer_role: Option<bool>,
     /// The model takes sampling parameters.
     pub sampling: Option<bool>,
+    /// The model goes on with words that the client puts into its mouth.
+    pub prefill: Option<bool>,
     /// The provider takes a router's `reasoning` object.
     pub reasoning_object: Option<bool>,
     /// The provider keeps prompt caches by name: a request that names none is given its conversation's name.
@@ -142,6 +144,7 @@ impl ProfileRules {
                     inline_system: later.inline_system.or(hints.inline_system),
                     developer_role: later.developer_role.or(hints.developer_role),
                     sampling: later.sampling.or(hints.sampling),
+                    prefill: later.prefill.or(hints.prefill),
                     reasoning_object: later.reasoning_object.or(hints.reasoning_object),
                     names_prompt_cache: later.names_prompt_cache.or(hints.names_prompt_cache),
                 };
@@ -190,6 +193,17 @@ impl Default for ProfileRules {
                 "claude-opus-5*",
                 "claude-sonnet-5*",
             ]),
+            // Source: translation.md B27a; Claude API, "What's new in Claude 4.6": "Prefilling assistant messages is not
+            // supported", with 4.6 and all after it.
+            set(|hints| hints.prefill = Some(false)).formats(["claude"]).models([
+                "claude-opus-4-6*",
+                "claude-opus-4-7*",
+                "claude-opus-4-8*",
+                "claude-sonnet-4-6*",
+                "claude-fable-5*",
+                "claude-opus-5*",
+                "claude-sonnet-5*",
+            ]),
         ])
     }
 }
@@ -204,6 +218,7 @@ pub(crate) fn profile_of(target: &Target, hints: ProfileHints, stream: bool) -> 
     profile.inline_system = hints.inline_system.unwrap_or(profile.inline_system);
     profile.developer_role = hints.developer_role.unwrap_or(profile.developer_role);
     profile.sampling = hints.sampling.unwrap_or(profile.sampling);
+    profile.prefill = hints.prefill.unwrap_or(profile.prefill);
     profile.reasoning_object = hints.reasoning_object.unwrap_or(profile.reasoning_object);
     profile
 }
@@ -285,6 +300,23 @@ mod tests {
             let hints = rules.of(&ProviderId::from_static(provider), host, format, "m");
             let found = hints.strict == Some(true) || hints.short_call_ids == Some(true);
             assert_eq!(found, short, "{provider} {host} {format}");
+        }
+    }
+
+    #[test]
+    fn which_claude_models_go_on_with_their_own_words() {
+        let rules = ProfileRules::default();
+        for (model, refuses) in [
+            ("claude-sonnet-4-5-20250929", false),
+            ("claude-opus-4-5", false),
+            ("claude-haiku-4-5", false),
+            ("claude-opus-4-6", true),
+            ("claude-sonnet-4-6", true),
+            ("claude-opus-4-7", true),
+            ("claude-sonnet-5", true),
+        ] {
+            let hints = rules.of(&ProviderId::from_static("claude"), "", "claude", model);
+            assert_eq!(hints.prefill == Some(false), refuses, "{model}");
         }
     }
 

@@ -175,6 +175,8 @@ pub struct Profile {
     pub developer_role: bool,
     /// The model takes sampling parameters with reasoning (Claude up to Opus 4.6; F7).
     pub sampling: bool,
+    /// The model goes on with words that the client puts into its mouth (Claude before 4.6; B27a).
+    pub prefill: bool,
     /// The provider takes a router's `reasoning{effort, enabled, exclude}`, which can say whether thoughts are shown
     /// (OpenRouter; A.5, A.10, E622).
     pub reasoning_object: bool,
@@ -183,10 +185,17 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// A lenient target that takes sampling parameters.
+    /// A lenient target that takes sampling parameters and goes on with its own words.
     #[must_use]
     pub fn new(model: impl Into<String>, stream: bool) -> Self {
-        Self { model: model.into(), stream, sampling: true, developer_role: true, ..Self::default() }
+        Self {
+            model: model.into(),
+            stream,
+            sampling: true,
+            developer_role: true,
+            prefill: true,
+            ..Self::default()
+        }
     }
 
     /// Where a request is written. Translations differ little in size from what they translate.

@@ -301,6 +301,13 @@ impl<'e> Edits<'e> {
         self.edits.retain(|(known, _)| known != key);
     }
 
+    /// With others, which count where both speak of a member.
+    #[must_use]
+    pub(crate) fn then(mut self, others: Self) -> Self {
+        others.edits.into_iter().for_each(|(key, change)| self.put(key, change));
+        self
+    }
+
     /// Whether nothing is to change.
     #[must_use]
     pub fn is_empty(&self) -> bool {

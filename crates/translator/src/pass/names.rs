@@ -32,8 +32,9 @@ pub fn qualified<'n>(name: &'n str, namespace: Option<&str>) -> Cow<'n, str> {
     Cow::Owned(format!("{space}__{name}"))
 }
 
-/// Shortens the declared names to 64 bytes, in the order of declaration; names that fit stay. The map holds every
-/// declared name when one of them had to change, and nothing otherwise.
+/// The declared names as OpenAI takes them, `[A-Za-z0-9_-]` and 64 of these at most, in the order of declaration; names
+/// that fit stay. The map holds every declared name when one of them had to change, and nothing otherwise.
+/// Source: translation.md A.6, B5, B6; OpenAI API reference, "tools".
 #[must_use]
 pub fn shorten_for_openai(tools: &[Tool<'_>]) -> NameMap {
     Shortened::of(tools).map
@@ -46,7 +47,7 @@ pub fn openai_names(request: &Request<'_>) -> NameMap {
     let mut shortened = Shortened::of(&request.tools);
     let mut mention = |name: &str| {
         if shortened.map.is_empty() {
-            if name.len() <= MAX_NAME {
+            if is_openai_name(name) {
                 return;
             }
             shortened.note_all(&request.tools);
@@ -83,7 +84,7 @@ impl Shortened {
     /// Those of all tools when one of them has to change.
     fn of(tools: &[Tool<'_>]) -> Self {
         let mut shortened = Self::default();
-        if tools.iter().filter_map(Tool::name).any(|name| name.len() > MAX_NAME) {
+        if !tools.iter().filter_map(Tool::name).all(is_openai_name) {
             shortened.note_all(tools);
         }
         shortened
@@ -96,7 +97,7 @@ impl Shortened {
     /// Adds a name, unless it is known.
     fn note(&mut self, name: &str) {
         if !self.map.has_declared(name) {
-            let wire = self.numbers.free(&self.map, &short(name), MAX_NAME);
+            let wire = self.numbers.free(&self.map, &short(&clean(name)), MAX_NAME);
             self.map.insert(name, wire);
         }
     }
@@ -132,6 +133,24 @@ impl Numbers {
         }
         base.to_owned()
     }
+}
+
+fn is_openai_name(name: &str) -> bool {
+    name.len() <= MAX_NAME && name.bytes().all(is_plain)
+}
+
+/// What OpenAI and Claude take in names.
+pub(crate) fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+}
+
+/// A name with an underscore for every letter that OpenAI and Claude do not take.
+pub(crate) fn clean(name: &str) -> Cow<'_, str> {
+    if name.bytes().all(is_plain) {
+        return Cow::Borrowed(name);
+    }
+    let plain = |c: char| u8::try_from(c).is_ok_and(is_plain);
+    Cow::Owned(name.chars().map(|c| if plain(c) { c } else { '_' }).collect())
 }
 
 /// A name within the limit: of an MCP tool its last part (B6).

@@ -4,6 +4,7 @@
 use cliproxy_core::{Level, ModelInfo, ReasoningProfile};
 
 use crate::codec::CodecError;
+use crate::loss::{Loss, loss};
 use crate::model::{ReasoningControl, ReasoningMode, Summary};
 
 /// Splits `name(value)` at the last `(` when the text ends with `)` (B43). The second half lacks the parentheses.
@@ -121,6 +122,13 @@ impl Resolved {
         }
     }
 
+    /// Tells that thoughts were asked of a model that has none.
+    pub(crate) fn tell(&self, losses: &mut Vec<Loss>) {
+        if self.amount == Amount::Remove && !self.off_asked {
+            loss(losses, "thinking", DOES_NOT_THINK);
+        }
+    }
+
     /// As OpenAI's `reasoning_effort`.
     #[must_use]
     pub fn as_effort(&self) -> Option<&'static str> {
@@ -146,17 +154,26 @@ pub fn resolve(
 ) -> Result<Resolved, CodecError> {
     let asked = asked(control);
     let off_asked = asked == Amount::Off;
-    let amount = match info {
+    let shows = matches!(control.summary, Summary::Enabled(_));
+    let amount = match info.filter(|info| !info.user_defined).map(|info| &info.reasoning) {
         None => asked,
-        Some(info) if info.user_defined => asked,
-        Some(info) => match &info.reasoning {
-            _ if asked == Amount::Unsaid => Amount::Unsaid,
-            None => Amount::Remove,
-            Some(profile) => settle(asked, same_family, profile)?,
-        },
+        Some(None) if asked == Amount::Unsaid && !shows => Amount::Unsaid,
+        Some(None) => Amount::Remove,
+        Some(Some(_)) if asked == Amount::Unsaid => Amount::Unsaid,
+        Some(Some(profile)) => settle(asked, same_family, profile)?,
     };
-    Ok(Resolved { amount, off_asked, summary: control.summary.clone() })
+    // There are no thoughts to show.
+    let summary = if amount == Amount::Remove { Summary::Unspecified } else { control.summary.clone() };
+    Ok(Resolved { amount, off_asked, summary })
 }
+
+/// Whether a model is known not to think at all.
+pub(crate) fn cannot_think(info: Option<&ModelInfo>) -> bool {
+    info.is_some_and(|info| info.reasoning.is_none() && !info.user_defined)
+}
+
+/// Why thinking goes.
+pub(crate) const DOES_NOT_THINK: &str = "the model does not think";
 
 fn asked(control: &ReasoningControl) -> Amount {
     match (control.mode, control.level, control.budget) {

@@ -8,6 +8,7 @@ use crate::json::Writer;
 use crate::splice::{Edits, TopLevel};
 
 mod clean;
+mod enforced;
 mod gemini;
 mod kept;
 mod openapi;
@@ -15,6 +16,8 @@ mod places;
 mod walk;
 
 pub use clean::{Cleaning, clean, clean_telling};
+pub(crate) use enforced::{Cost, claude_strict, is_openai_output};
+pub use enforced::{Enforced, claude_enforced, openai_enforces};
 pub use gemini::gemini_parameters;
 pub use kept::clean_kept;
 pub use openapi::from_openapi;

@@ -21,7 +21,8 @@ pub use policy::{LaterSystem, Results, TurnPolicy};
 /// What stands in for the answer of a call that never got one (B16).
 pub const NO_OUTPUT: &str = "no output";
 
-/// What the user says when a conversation has only instructions, as no target takes an empty one (B26).
+/// What the user says when a conversation has only instructions, as no target takes an empty one (B26), and where a
+/// model does not go on with its own words (B27a).
 pub const NEUTRAL: &str = "Continue.";
 
 /// A part on its way out: the source's own, or one made by a pass.
@@ -121,6 +122,11 @@ pub struct Arranged<'r> {
 }
 
 impl Arranged<'_> {
+    /// Lets the user say something at the end.
+    pub(crate) fn push_user(&mut self, text: &'static str) {
+        self.turns.push(OutTurn::new(Role::User, vec![OutPart::made(Part::text(text))]));
+    }
+
     /// Ids that Claude takes, of every call.
     pub(crate) fn claude_ids(&self) -> IdMap {
         let calls = self.turns.iter().flat_map(|turn| &turn.parts).filter_map(OutPart::call);
@@ -351,7 +357,7 @@ impl<'r> Assembly<'r, '_> {
         let mut arranged = self.arranged;
         arranged.turns = self.merger.finish();
         if arranged.turns.is_empty() && self.policy.needs_user {
-            arranged.turns.push(OutTurn::new(Role::User, vec![OutPart::made(Part::text(NEUTRAL))]));
+            arranged.push_user(NEUTRAL);
         }
         arranged
     }

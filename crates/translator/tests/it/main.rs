@@ -33,6 +33,7 @@ mod official;
 mod passes;
 mod payload;
 mod proof;
+mod refused;
 mod registry;
 mod responses;
 mod results;

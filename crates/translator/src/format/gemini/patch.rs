@@ -8,13 +8,14 @@ use cliproxy_core::{FinishReason, Usage};
 use serde_json::value::RawValue;
 
 use super::dialect::Dialect;
-use super::encode::{MORE_THAN_IT_HAS, Thinking, most_of};
+use super::encode::Thinking;
 use super::{decode, error, hygiene, reply, usage, wire};
 use crate::codec::{CodecError, Patch, Patched, ReplyContext};
 use crate::json::read::{misread, wrong};
 use crate::json::{Text, Writer};
 use crate::loss::{Loss, loss};
 use crate::model::{ReasoningControl, Summary};
+use crate::pass::limits::MORE_THAN_IT_HAS;
 use crate::pass::reasoning::resolve;
 use crate::splice::{Edits, TopLevel, Walk, Word, says, text_of};
 
@@ -83,7 +84,7 @@ fn with_config<'e>(
 ) -> Result<Edits<'e>, CodecError> {
     let key = spelling(top, ["generationConfig", "generation_config"]);
     let mut change = reasoning(top, key, patch)?;
-    if let Some(most) = most_of(patch.info.as_deref())
+    if let Some(most) = patch.info.as_deref().and_then(|info| info.max_output)
         && let Some(config) = top.object(key)
     {
         let limit = spelling(&config, ["maxOutputTokens", "max_output_tokens"]);

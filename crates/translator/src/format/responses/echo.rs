@@ -8,6 +8,7 @@ use super::{Dialect, RESPONSES, is_family};
 use crate::codec::{Profile, ReplyContext, ToolPath};
 use crate::json::{Text, Writer, one_line};
 use crate::model::{Part, Request, Tool};
+use crate::names::NameMap;
 use crate::pass::common::CommonText;
 use crate::pass::services::{Service, service_of};
 
@@ -114,13 +115,15 @@ fn write_settings(w: &mut Writer, request: &Request<'_>) {
     if request.output.format.is_none() {
         w.field_raw("format", r#"{"type":"text"}"#);
     }
-    write_text_members(w, request, false);
+    write_text_members(w, request.output.format.as_ref(), request, false);
     w.end_object();
 }
 
 fn write_declarations(w: &mut Writer, request: &Request<'_>) {
     let profile = Profile::default();
-    let target = Target::new(request, &profile, Dialect::Responses);
+    let mut target = Target::new(request, &profile, Dialect::Responses);
+    // The client has its own names back.
+    target.names = NameMap::default();
     w.key("tool_choice");
     let mut choice = Writer::default();
     if let Some(said) = &request.tool_choice {

@@ -72,9 +72,11 @@ fn has_foreign_state(input: &[u8]) -> bool {
 
 /// Whether some id is longer than Codex takes.
 fn has_long_id(input: &[u8]) -> bool {
-    memmem::find_iter(input, br#"id":""#).any(|at| {
-        let rest = input.get(at + br#"id":""#.len()..).unwrap_or_default();
-        memchr::memchr(b'"', rest.get(..65).unwrap_or(rest)).is_none()
+    memmem::find_iter(input, br#"id""#).any(|at| {
+        let rest = input.get(at + br#"id""#.len()..).unwrap_or_default().trim_ascii_start();
+        let value = rest.strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+        let text = value.and_then(|value| value.strip_prefix(b"\""));
+        text.is_some_and(|text| memchr::memchr(b'"', text.get(..65).unwrap_or(text)).is_none())
     })
 }
 

@@ -34,7 +34,7 @@ pub(super) fn edits(schema: &TopLevel<'_>, rule: Rule<'_>) -> Edits<'static> {
 }
 
 fn edits_at(schema: &TopLevel<'_>, rule: Rule<'_>, depth: usize) -> Edits<'static> {
-    let mut edits = (rule.edit)(schema);
+    let mut edits = Edits::new();
     for (key, value) in schema.members() {
         let Some(kind) = Schemas::of(key) else { continue };
         let value = std::str::from_utf8(value).ok().filter(|value| (rule.worth)(value));
@@ -50,7 +50,7 @@ fn edits_at(schema: &TopLevel<'_>, rule: Rule<'_>, depth: usize) -> Edits<'stati
             None => edits.leave(key),
         }
     }
-    edits
+    edits.then((rule.edit)(schema))
 }
 
 fn one(json: &str, rule: Rule<'_>, depth: usize) -> Option<String> {

@@ -281,7 +281,9 @@ fn tools_are_declared_as_claude_knows_them() {
     request.tools = vec![
         Tool::Function(spaced),
         Tool::Function(FunctionTool {
-            schema: Some(raw(r#"{"oneOf":[{"properties":{"a":{}}}]}"#)),
+            schema: Some(raw(
+                r#"{"oneOf":[{"properties":{"a":{"type":"string"}}}],"additionalProperties":false}"#,
+            )),
             strict: Some(true),
             ..function("f")
         }),
@@ -323,7 +325,8 @@ fn tools_are_declared_as_claude_knows_them() {
         json!([
             // B9: a direct declaration beats a namespace's child.
             {"name":"term__run","description":"direct","input_schema":object},
-            {"name":"f","input_schema":{"properties":{"a":{}},"type":"object"},"strict":true},
+            {"name":"f","input_schema":{"properties":{"a":{"type":"string"}},"type":"object",
+                "additionalProperties":false},"strict":true},
             {"name":"bare","input_schema":object},
             {"name":"patch","input_schema":{"type":"object","properties":{"input":{"type":"string",
                 "description":"The whole input as free text, which must follow this lark grammar:\nstart: \"a\""}},"required":["input"]}},
@@ -404,8 +407,10 @@ fn the_form_of_the_output_is_enforced_or_asked_for() {
         });
         request
     };
-    let (body, _) = encode(&schema(r#"{"type":"object"}"#), &profile("claude-sonnet-5"));
-    assert_eq!(body["output_config"], json!({"format":{"type":"json_schema","schema":{"type":"object"}}}));
+    let closed = r#"{"type":"object","properties":{"a":{"type":"string"}},"additionalProperties":false}"#;
+    let (body, _) = encode(&schema(closed), &profile("claude-sonnet-5"));
+    let format = json!({"type":"json_schema","schema":serde_json::from_str::<Value>(closed).unwrap()});
+    assert_eq!(body["output_config"], json!({"format":format}));
     assert_eq!(body.get("system"), None);
     let (body, _) = encode(&schema(r#"{"type":"object"}"#), &profile("claude-3-7-sonnet-20250219"));
     assert_eq!(body.get("output_config"), None);

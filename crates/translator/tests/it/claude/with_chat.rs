@@ -260,8 +260,8 @@ fn members_of_chat_requests_become_claudes() {
         ("E023", json!({"user":"u"}), json!({"metadata":{"user_id":"u"}})),
         (
             "F2",
-            json!({"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object"}}}}),
-            json!({"output_config":{"format":{"type":"json_schema","schema":{"type":"object"}}}}),
+            json!({"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"string"}}}}),
+            json!({"output_config":{"format":{"type":"json_schema","schema":{"type":"string"}}}}),
         ),
         ("F7", json!({"temperature":0.5}), json!({"temperature":0.5})),
         (

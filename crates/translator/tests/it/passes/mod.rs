@@ -2,6 +2,7 @@
 
 mod arguments;
 mod cleaning;
+mod enforced;
 mod ids;
 mod matrix;
 mod media;

@@ -397,7 +397,7 @@ fn f36_what_claude_can_do_of_the_rest_goes_along() {
         CL,
         &json!({"model":"m","input":"q","tools":[tool("f")],"tool_choice":"none",
         "parallel_tool_calls":false,"temperature":0.5,"max_output_tokens":77,
-        "text":{"format":{"type":"json_schema","name":"n","schema":{"type":"object","properties":{}}}},
+        "text":{"format":{"type":"json_schema","name":"n","schema":{"type":"object","properties":{"a":{"type":"string"}}}}},
         "reasoning":{"effort":"high"}}),
     );
     assert_eq!(got["tool_choice"], json!({"type":"none"}));

@@ -6,6 +6,7 @@ use crate::json::{Text, Writer};
 use crate::loss::{Loss, Said, Slots, loss, named, tell};
 use crate::model::{Issuer, Media, MediaClass, MediaSource, Part, PartKind, Request, Role, ServerPart};
 use crate::names::NameMap;
+use crate::pass::form;
 use crate::pass::index::NameIndex;
 use crate::pass::media::media_of;
 use crate::pass::names::openai_names;
@@ -27,6 +28,8 @@ struct Target<'r> {
     family: bool,
     /// Free-form tools go out as such; otherwise as functions with one string (B10).
     custom: bool,
+    /// The form of the output is asked for in words.
+    worded: bool,
     /// The names of the tools that are free-form.
     custom_tools: NameIndex<'r>,
     names: NameMap,
@@ -146,16 +149,21 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
         family: own || matches!(request.source, COMPLETIONS | "openai-response" | "codex"),
         // OpenAI itself has them; of another service only a client of this format can know.
         custom: own || profile.strict,
+        worded: !own && form::is_no_object(request.output.format.as_ref()),
         custom_tools: super::custom_tools(&request.tools).collect(),
         names: openai_names(request),
     };
     let mut kept = Kept::default();
-    let arranged = arrange(request, &TurnPolicy::chat(), &mut |role, part| kept.keep(&target, role, part));
+    let mut arranged =
+        arrange(request, &TurnPolicy::chat(), &mut |role, part| kept.keep(&target, role, part));
     if let Some(refused) = kept.refused {
         return Err(refused);
     }
     let mut losses = arranged.losses.clone();
     losses.append(&mut kept.losses);
+    if target.worded {
+        form::ask(&mut arranged, request.output.format.as_ref(), form::NO_OBJECT, &mut losses);
+    }
     let said = Said { slots: target.says(), members: target.members(), why: "the format has no word for it" };
     tell(request, &arranged, said, &mut losses);
 

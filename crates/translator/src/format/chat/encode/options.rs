@@ -9,6 +9,7 @@ use crate::json::{Raw, Text, Writer};
 use crate::loss::{Loss, loss};
 use crate::model::{OutputFormat, Request, Summary};
 use crate::pass::ids::hex;
+use crate::pass::limits;
 use crate::pass::reasoning::{Amount, Resolved, resolve};
 use crate::splice::Edits;
 
@@ -22,13 +23,17 @@ pub(super) fn write(
     losses: &mut Vec<Loss>,
 ) -> Result<(), CodecError> {
     write_sampling(w, target, request, losses);
-    if let Some(limit) = request.max_output {
+    let limit = match target.own {
+        true => request.max_output,
+        false => limits::within(request.max_output, target.profile.info.as_deref(), losses),
+    };
+    if let Some(limit) = limit {
         // See the module's documentation.
         let key = if target.profile.strict { "max_completion_tokens" } else { "max_tokens" };
         w.field_unsigned(key, limit);
     }
     write_output(w, target, request);
-    write_reasoning(w, target, request)?;
+    write_reasoning(w, target, request, losses)?;
     write_identity(w, target, request, losses);
     if let Some(tier) = &request.service_tier {
         match target.family && is_tier(tier) || target.extensions() {
@@ -94,6 +99,7 @@ fn write_sampling(w: &mut Writer, target: &Target<'_>, request: &Request<'_>, lo
 fn write_output(w: &mut Writer, target: &Target<'_>, request: &Request<'_>) {
     let output = &request.output;
     match &output.format {
+        _ if target.worded => {}
         None => {}
         Some(OutputFormat::Text) => w.field_raw("response_format", r#"{"type":"text"}"#),
         Some(OutputFormat::JsonObject) => w.field_raw("response_format", r#"{"type":"json_object"}"#),
@@ -136,9 +142,15 @@ fn write_output(w: &mut Writer, target: &Target<'_>, request: &Request<'_>) {
 }
 
 /// Source: translation.md B39 to B42, A.10. What a summary wants has no spelling here (E621), but for routers (E622).
-fn write_reasoning(w: &mut Writer, target: &Target<'_>, request: &Request<'_>) -> Result<(), CodecError> {
+fn write_reasoning(
+    w: &mut Writer,
+    target: &Target<'_>,
+    request: &Request<'_>,
+    losses: &mut Vec<Loss>,
+) -> Result<(), CodecError> {
     let info = target.profile.info.as_deref();
     let resolved = resolve(&request.reasoning, target.own, info)?;
+    resolved.tell(losses);
     if target.profile.reasoning_object {
         write_reasoning_object(w, &resolved);
         return Ok(());

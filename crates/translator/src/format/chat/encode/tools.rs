@@ -12,6 +12,7 @@ use crate::model::{CustomTool, FunctionTool, Request, Tool, ToolChoice};
 use crate::pass::custom::input_schema;
 use crate::pass::index::{NameIndex, allowed_names};
 use crate::pass::schema::openai_parameters;
+use crate::pass::strict;
 use crate::splice::{Edits, TopLevel};
 
 /// Writes `tools`; whether there were any.
@@ -28,11 +29,17 @@ pub(super) fn write(
     if going.is_empty() {
         return false;
     }
+    if !target.family {
+        strict::tell(&going, losses);
+    }
     w.key("tools");
     w.begin_array();
     for tool in going {
         match tool {
-            Tool::Function(function) => write_function(w, target, function),
+            Tool::Function(function) => {
+                let strict = if target.family { function.strict } else { strict::strict(function) };
+                write_function(w, target, function, strict);
+            }
             Tool::Custom(custom) if target.custom => write_custom(w, target, custom),
             Tool::Custom(custom) => write_emulated(w, target, custom),
             Tool::Builtin(builtin) => w.raw(builtin.raw.get()),
@@ -59,7 +66,7 @@ fn goes(
     allowed.is_none_or(|allowed| tool.name().is_some_and(|name| allowed.has(name)))
 }
 
-fn write_function(w: &mut Writer, target: &Target<'_>, tool: &FunctionTool<'_>) {
+fn write_function(w: &mut Writer, target: &Target<'_>, tool: &FunctionTool<'_>, strict: Option<bool>) {
     w.begin_object();
     w.field_string("type", "function");
     w.key("function");
@@ -75,7 +82,7 @@ fn write_function(w: &mut Writer, target: &Target<'_>, tool: &FunctionTool<'_>) 
             false => w.field_raw("parameters", &openai_parameters(schema.get())),
         }
     }
-    if let Some(strict) = tool.strict {
+    if let Some(strict) = strict {
         w.field_boolean("strict", strict);
     }
     if target.extensions() {
@@ -145,6 +152,7 @@ fn write_emulated(w: &mut Writer, target: &Target<'_>, tool: &CustomTool<'_>) {
             schema,
             ..FunctionTool::default()
         },
+        None,
     );
 }
 

@@ -8,19 +8,26 @@ use super::{CLAUDE, hygiene};
 use crate::codec::{CodecError, Encoded, Profile};
 use crate::json::{Raw, Writer};
 use crate::loss::{Loss, Said, Slots, loss, members, tell};
-use crate::model::{OutputFormat, PartKind, Request, Role, Summary, Tool};
+use crate::model::{PartKind, Request, Role, Summary, Tool};
 use crate::names::NameMap;
 use crate::pass::args::Objects;
 use crate::pass::cache::{CachePlan, Place};
 use crate::pass::identity::derive_user_id;
+use crate::pass::limits;
+use crate::pass::reasoning::DOES_NOT_THINK;
 use crate::pass::turns::{Arranged, OutPart, TurnPolicy, arrange};
 use crate::splice::TopLevel;
 
+mod form;
 mod keep;
 mod names;
 mod parts;
+mod prefill;
 pub(super) mod thinking;
 mod tools;
+
+use form::{Form, takes_output_format};
+use prefill::{end_with_user, prefill};
 
 /// What a request without a limit gets when the model's own is not known (B91).
 const DEFAULT_MAX_TOKENS: u64 = 32_000;
@@ -77,17 +84,19 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
     let choice = tools::choice(request, &declared, &names, &mut losses);
 
     let info = profile.info.as_deref();
-    let max_tokens =
-        request.max_output.or_else(|| info.and_then(|info| info.max_output)).unwrap_or(DEFAULT_MAX_TOKENS);
+    let asked =
+        if native { request.max_output } else { limits::within(request.max_output, info, &mut losses) };
+    let max_tokens = asked.or_else(|| info.and_then(|info| info.max_output)).unwrap_or(DEFAULT_MAX_TOKENS);
     let mut thought = thought(request, choice.as_ref(), info, max_tokens, native, &mut losses)?;
     if !native && matches!(thought.mode, Some(thinking::Mode::Enabled(_))) && is_bare_loop(&arranged) {
         thought.mode = None;
         loss(&mut losses, "thinking", BARE_LOOP);
     }
-    let structured = !native && !takes_output_format(&profile.model);
+    let form = if native { Form::own(request) } else { Form::foreign(request, profile, &mut losses) };
     if !native {
+        end_with_user(&mut arranged, prefill(profile, &thought, &form), &mut losses);
         let said = Said {
-            slots: says(request, profile, &thought, structured),
+            slots: says(request, profile, &thought, form.enforced.is_some()),
             members: &["speed"],
             why: "Claude has no word for it",
         };
@@ -101,7 +110,7 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
         arranged: &arranged,
         tools: &declared,
         thought,
-        structured,
+        form,
         objects: Objects::default(),
     };
     let mut w = Writer::new(profile.room());
@@ -118,7 +127,9 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
     // In the order in which Claude reads them, which is that of the plan for breakpoints.
     if !declared.is_empty() || native && !request.tools.is_empty() {
         w.key("tools");
-        let style = tools::Style { native, strict: takes_output_format(&profile.model), names: &names };
+        let enforces = takes_output_format(&profile.model);
+        let strict = if native { Vec::new() } else { tools::strict(&declared, enforces, &mut losses) };
+        let style = tools::Style { native, strict: &strict, names: &names };
         tools::write(&mut w, &declared, style, &mut marks);
     }
     if let Some(choice) = &choice {
@@ -146,8 +157,8 @@ fn one_candidate(request: &Request<'_>) -> Result<(), CodecError> {
     Ok(())
 }
 
-/// What this model has words for, given how much it is to think and how its output's form is asked for.
-fn says(request: &Request<'_>, profile: &Profile, thought: &thinking::Said, structured: bool) -> Slots {
+/// What this model has words for, given how much it is to think and whether it is held to the output's form.
+fn says(request: &Request<'_>, profile: &Profile, thought: &thinking::Said, enforced: bool) -> Slots {
     let shown =
         thought.mode.is_some_and(|mode| thinking::display(&request.reasoning.summary, false, mode).is_some());
     // Only adaptive models hide thoughts by default.
@@ -156,7 +167,7 @@ fn says(request: &Request<'_>, profile: &Profile, thought: &thinking::Said, stru
     // Nobody else names the conversation: the user's id is made of it (B87).
     let nameless = request.identity.user.is_none();
     SAYS.when(shows, Slots::SUMMARY)
-        .when(!structured, Slots::FORMAT_STRICT)
+        .when(enforced, Slots::FORMAT_STRICT)
         .when(takes_output_format(&profile.model), Slots::STRICT_TOOL)
         .when(nameless, Slots::PROMPT_CACHE_KEY)
         .when(nameless && request.identity.prompt_cache_key.is_none(), Slots::SESSION)
@@ -175,7 +186,7 @@ fn thought(
     let settled = thinking::settle(&request.reasoning, origin, info, Some(max_tokens))?;
     let thinking::Settled::Said(mut said) = settled else {
         if settled == thinking::Settled::Removed {
-            loss(losses, "thinking", "the model does not think");
+            loss(losses, "thinking", DOES_NOT_THINK);
         }
         return Ok(thinking::Said::default());
     };
@@ -197,23 +208,6 @@ fn is_bare_loop(arranged: &Arranged<'_>) -> bool {
     let calls = before.parts.iter().any(|part| matches!(part.part().kind, PartKind::ToolCall(_)));
     let thinks = before.parts.first().is_some_and(|part| matches!(part.part().kind, PartKind::Reasoning(_)));
     answers && calls && !thinks
-}
-
-/// Whether a model enforces schemas: for outputs (`output_config.format`) and for tools (`strict`). Models before
-/// Opus 4.1 and Sonnet 4.5 refuse both. Source: Messages API reference, "Structured outputs".
-fn takes_output_format(model: &str) -> bool {
-    const OLDER: [&str; 8] = [
-        "claude-2",
-        "claude-3",
-        "claude-instant",
-        "claude-opus-4-0",
-        "claude-sonnet-4-0",
-        "claude-opus-4-2025",
-        "claude-sonnet-4-2025",
-        "claude-haiku-3",
-    ];
-    let older = OLDER.iter().any(|prefix| model.starts_with(prefix));
-    !older && !matches!(model, "claude-opus-4" | "claude-sonnet-4")
 }
 
 /// The breakpoints as they are written.
@@ -242,8 +236,7 @@ struct Body<'b> {
     arranged: &'b Arranged<'b>,
     tools: &'b [&'b Tool<'b>],
     thought: thinking::Said,
-    /// The form of the output has to be asked for in words.
-    structured: bool,
+    form: Form<'b>,
     objects: Objects,
 }
 
@@ -319,10 +312,7 @@ impl Body<'_> {
             }
             w.field_raw("thinking", &json);
         }
-        let format = match &self.request.output.format {
-            Some(OutputFormat::JsonSchema { schema: Some(schema), .. }) if !self.structured => Some(schema),
-            _ => None,
-        };
+        let format = self.form.enforced.as_deref();
         let more = self.native && nested(self.request, "output_config.").next().is_some();
         if self.thought.effort.is_none() && format.is_none() && !more {
             return;
@@ -337,7 +327,7 @@ impl Body<'_> {
             w.key("format");
             w.begin_object();
             w.field_string("type", "json_schema");
-            w.field_raw("schema", schema.get());
+            w.field_raw("schema", schema);
             w.end_object();
         }
         if self.native {
@@ -390,7 +380,7 @@ impl Body<'_> {
 
     fn write_system(&self, w: &mut Writer, marks: &mut Marks<'_>) {
         let system = &self.arranged.system;
-        let asked = self.asked_in_words();
+        let asked = self.form.words.as_deref();
         if system.is_empty() && asked.is_none() {
             return;
         }
@@ -411,26 +401,11 @@ impl Body<'_> {
         if let Some(words) = asked {
             w.begin_object();
             w.field_string("type", "text");
-            w.field_string("text", &words);
+            w.field_string("text", words);
             tools::write_mark(w, marks.next(Place::System, false, true));
             w.end_object();
         }
         w.end_array();
-    }
-
-    /// A form of the output that Claude, or this model, has no member for (F2).
-    fn asked_in_words(&self) -> Option<String> {
-        match &self.request.output.format {
-            // Without a schema it asks for no more than that.
-            Some(OutputFormat::JsonObject | OutputFormat::JsonSchema { schema: None, .. }) => {
-                Some("Answer with one JSON object and nothing else: no prose, no code fence.".to_owned())
-            }
-            Some(OutputFormat::JsonSchema { schema: Some(schema), .. }) if self.structured => Some(format!(
-                "Answer with one JSON value that follows this JSON schema, and nothing else: no prose, no code fence.\n{}",
-                schema.get()
-            )),
-            _ => None,
-        }
     }
 
     fn write_messages(&self, w: &mut Writer, marks: &mut Marks<'_>) {

@@ -4,7 +4,7 @@ use cliproxy_core::{Level, ModelInfo};
 
 use crate::codec::CodecError;
 use crate::model::{ReasoningControl, ReasoningMode, Summary};
-use crate::pass::reasoning::{Amount, below_max_tokens, level_budget, resolve};
+use crate::pass::reasoning::{Amount, below_max_tokens, cannot_think, level_budget, resolve};
 
 /// Claude refuses smaller budgets (B39).
 const LEAST_BUDGET: u32 = 1024;
@@ -105,7 +105,7 @@ fn native(
     if control.mode.is_none() && control.level.is_none() {
         return Ok(Settled::Unsaid);
     }
-    if info.is_some_and(|info| info.reasoning.is_none() && !info.user_defined) {
+    if cannot_think(info) {
         return Ok(Settled::Removed);
     }
     let mut said = Said { mode: None, effort: control.level };

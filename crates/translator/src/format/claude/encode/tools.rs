@@ -11,8 +11,11 @@ use crate::names::NameMap;
 use crate::pass::cache::Place;
 use crate::pass::custom::input_schema;
 use crate::pass::index::{NameIndex, allowed_names};
-use crate::pass::schema::claude_input_schema;
+use crate::pass::schema::{Cost, claude_input_schema, claude_strict};
 use crate::splice::TopLevel;
+
+/// What Claude's own search is called.
+pub(super) const SEARCH: &str = "web_search";
 
 /// The tools to declare: those that Claude can have and that the choice allows; of two with one name the one that
 /// was declared directly, else the first (B9).
@@ -75,6 +78,8 @@ fn wire_name<'n>(tool: &'n Tool<'_>, names: &'n NameMap) -> &'n str {
     match tool {
         Tool::Function(tool) => names.wire(&tool.name),
         Tool::Custom(tool) => names.wire(&tool.name),
+        // A search of another format goes out under the name that Claude's own has.
+        Tool::Builtin(builtin) if builtin.format != CLAUDE => SEARCH,
         Tool::Builtin(_) => tool.name().unwrap_or_default(),
     }
 }
@@ -87,12 +92,38 @@ pub(super) fn renamed<'n>(name: Cow<'n, str>, names: &NameMap) -> Cow<'n, str> {
     }
 }
 
-/// Whether the target knows `strict`, and the other settings of a declaration.
+/// The settings of declarations.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Style<'n> {
     pub(super) native: bool,
-    pub(super) strict: bool,
+    /// Of another format's tools, in their order: whether Claude is to enforce each.
+    pub(super) strict: &'n [bool],
     pub(super) names: &'n NameMap,
+}
+
+/// Of each tool of another format, whether Claude is to enforce its schema: as many of the strict ones as it takes in
+/// one request, as far as it has words for them. Source: Claude API, "Structured outputs", "Schema complexity limits".
+pub(super) fn strict(tools: &[&Tool<'_>], enforces: bool, losses: &mut Vec<Loss>) -> Vec<bool> {
+    const MOST: usize = 20;
+    const MOST_COST: Cost = Cost { optional: 24, unions: 16 };
+    let (mut going, mut cost) = (0, Cost::default());
+    let mut fits = |schema: &str| {
+        let more = claude_strict(&claude_input_schema(schema))?;
+        let all = Cost { optional: cost.optional + more.optional, unions: cost.unions + more.unions };
+        let fits = going < MOST && all.optional <= MOST_COST.optional && all.unions <= MOST_COST.unions;
+        fits.then(|| (going, cost) = (going + 1, all))
+    };
+    let wanted = tools.iter().map(|tool| match tool {
+        Tool::Function(tool) if enforces && tool.strict == Some(true) => {
+            let strict = fits(tool.schema.as_ref().map_or("{}", |schema| schema.get())).is_some();
+            if !strict {
+                loss(losses, "tools.strict", "Claude enforces no such schema, or not as many");
+            }
+            strict
+        }
+        _ => false,
+    });
+    wanted.collect()
 }
 
 pub(super) fn write(w: &mut Writer, tools: &[&Tool<'_>], style: Style<'_>, marks: &mut Marks<'_>) {
@@ -100,7 +131,13 @@ pub(super) fn write(w: &mut Writer, tools: &[&Tool<'_>], style: Style<'_>, marks
     for (index, tool) in tools.iter().enumerate() {
         let auto = index + 1 == tools.len();
         match tool {
-            Tool::Function(function) => write_function(w, tool, function, style, marks, auto),
+            Tool::Function(function) => {
+                let strict = match style.native {
+                    true => function.strict,
+                    false => style.strict.get(index).copied().filter(|strict| *strict),
+                };
+                write_function(w, tool, function, (style, strict), marks, auto);
+            }
             Tool::Custom(custom) => write_custom(w, tool, custom, style, marks, auto),
             Tool::Builtin(builtin) => write_builtin(w, builtin, marks, auto),
         }
@@ -112,7 +149,7 @@ fn write_function(
     w: &mut Writer,
     tool: &Tool<'_>,
     function: &FunctionTool<'_>,
-    style: Style<'_>,
+    (style, strict): (Style<'_>, Option<bool>),
     marks: &mut Marks<'_>,
     auto: bool,
 ) {
@@ -127,7 +164,7 @@ fn write_function(
     } else {
         w.field_raw("input_schema", &claude_input_schema(schema));
     }
-    if let Some(strict) = function.strict.filter(|strict| style.native || *strict && style.strict) {
+    if let Some(strict) = strict {
         w.field_boolean("strict", strict);
     }
     write_mark(w, marks.next(Place::Tool, function.cache.is_some(), auto));
@@ -189,7 +226,7 @@ pub(super) fn write_mark(w: &mut Writer, mark: Option<Cow<'_, str>>) {
 
 /// Web search of OpenAI formats, as Claude declares it; `None` when it is no web search or must not reach the web
 /// (B84).
-fn web_search(builtin: &Builtin<'_>) -> Option<String> {
+pub(super) fn web_search(builtin: &Builtin<'_>) -> Option<String> {
     if !builtin.kind.starts_with("web_search") {
         return None;
     }
@@ -203,7 +240,7 @@ fn web_search(builtin: &Builtin<'_>) -> Option<String> {
     let mut w = Writer::default();
     w.begin_object();
     w.field_string("type", "web_search_20250305");
-    w.field_string("name", "web_search");
+    w.field_string("name", SEARCH);
     if let Some(domains) = domains.filter(|json| json.starts_with('[')) {
         w.field_raw("allowed_domains", domains);
     }
@@ -277,7 +314,7 @@ pub(super) fn choice<'r>(
                 loss(losses, "tool_choice", "Claude has no such tool");
                 return serial.then_some(Choice::Auto);
             }
-            Choice::Tool(Cow::Borrowed("web_search"))
+            Choice::Tool(Cow::Borrowed(SEARCH))
         }
     })
 }

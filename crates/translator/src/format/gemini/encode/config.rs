@@ -1,6 +1,6 @@
 //! `generationConfig`. Source: translation.md A.8 to A.10, B39 to B44; providers-a.md 4.5; F1, F45.
 
-use cliproxy_core::{Level, ModelInfo};
+use cliproxy_core::Level;
 
 use super::{Content, Target, loss};
 use crate::codec::CodecError;
@@ -9,6 +9,7 @@ use crate::json::{Raw, Text, Writer};
 use crate::loss::Loss;
 use crate::model::request::RESPONSE_SCHEMA;
 use crate::model::{OutputFormat, ReasoningControl, ReasoningMode, Request, Summary};
+use crate::pass::limits;
 use crate::pass::reasoning::{Amount, level_budget, resolve};
 use crate::pass::schema::{Cleaning, clean};
 use crate::splice::TopLevel;
@@ -29,18 +30,15 @@ pub(super) fn write(
     turns: &[Content<'_, '_>],
     losses: &mut Vec<Loss>,
 ) -> Result<(), CodecError> {
-    let mut thinking = Thinking::of(&target.request.reasoning, target)?;
+    let mut thinking = Thinking::of(&target.request.reasoning, target, losses)?;
     let mut most = target.request.max_output;
     if target.is_claude() {
-        most = claude::limit(target, &thinking);
+        most = claude::limit(target, &thinking, losses);
         claude::settle(&mut thinking, target, most, turns, losses);
     } else if target.dialect.is_antigravity() && most.take().is_some() {
         loss(losses, "max_output_tokens", "Antigravity takes it for Claude's models only");
-    } else if let (Some(asked), Some(has)) = (&mut most, most_of(target.profile.info.as_deref()))
-        && *asked > has
-    {
-        *asked = has;
-        loss(losses, "max_output_tokens", MORE_THAN_IT_HAS);
+    } else {
+        most = limits::within(most, target.profile.info.as_deref(), losses);
     }
     let mut inner = Writer::default();
     inner.begin_object();
@@ -62,15 +60,6 @@ pub(super) fn write(
     }
     Ok(())
 }
-
-/// How much a model can say. A higher limit is refused, which a client of many models cannot know.
-/// Source: providers-a.md 4.2 [H].
-pub(in crate::format::gemini) fn most_of(info: Option<&ModelInfo>) -> Option<u64> {
-    info.and_then(|info| info.max_output)
-}
-
-/// Why a limit was lowered.
-pub(in crate::format::gemini) const MORE_THAN_IT_HAS: &str = "it is more than the model can say";
 
 fn write_sampling(w: &mut Writer, target: &Target<'_>, most: Option<u64>, losses: &mut Vec<Loss>) {
     let request = target.request;
@@ -118,6 +107,7 @@ fn write_output(w: &mut Writer, target: &Target<'_>, losses: &mut Vec<Loss>) {
     let output = &target.request.output;
     let own = target.request.extras.iter().find(|(key, _)| target.family && key == RESPONSE_SCHEMA);
     match &output.format {
+        _ if target.worded => {}
         Some(OutputFormat::JsonObject) => w.field_string("responseMimeType", "application/json"),
         Some(OutputFormat::JsonSchema { schema, .. }) => {
             w.field_string("responseMimeType", "application/json");
@@ -210,9 +200,14 @@ enum ThinkingAmount {
 }
 
 impl Thinking {
-    fn of(control: &ReasoningControl, target: &Target<'_>) -> Result<Self, CodecError> {
+    fn of(
+        control: &ReasoningControl,
+        target: &Target<'_>,
+        losses: &mut Vec<Loss>,
+    ) -> Result<Self, CodecError> {
         let info = target.profile.info.as_deref();
         let resolved = resolve(control, target.family, info)?;
+        resolved.tell(losses);
         if resolved.amount == Amount::Remove || is_image_model(&target.profile.model) {
             return Ok(Self::default());
         }

@@ -13,7 +13,7 @@ use crate::format::gemini::hygiene::{needs_signatures, neutral_content};
 use crate::json::{Text, Writer};
 use crate::model::{Media, MediaSource, Part, PartKind, Role, ToolCall, ToolResult};
 use crate::pass::call_ids::is_derived;
-use crate::pass::media::DataUrl;
+use crate::pass::media::{DataUrl, titled};
 use crate::pass::turns::CallUse;
 
 pub(super) fn write_all(w: &mut Writer, target: &Target<'_>, turns: &[Content<'_, '_>]) {
@@ -226,7 +226,7 @@ fn piece<'r>(part: &'r Part<'r>, family: bool, texts: &mut Vec<Text<'r>>, media:
             texts.push(text.reborrow())
         }
         PartKind::Media(found) => match &found.source {
-            MediaSource::Text(text) => texts.push(text.reborrow()),
+            MediaSource::Text(text) => texts.push(titled(found, text)),
             MediaSource::Parts(parts) => parts.iter().for_each(|part| piece(part, family, texts, media)),
             _ if is_shown(found, family) => media.push(found.clone()),
             MediaSource::Url(url) => texts.push(url.reborrow()),

@@ -8,6 +8,7 @@ use crate::loss::{Loss, Said, Slots, loss, tell};
 use crate::model::{PartKind, Request, Role, Turn};
 use crate::names::NameMap;
 use crate::pass::args::Objects;
+use crate::pass::form;
 use crate::pass::ids::IdMap;
 use crate::pass::names::gemini_names;
 use crate::pass::turns::{Arranged, OutPart, OutTurn, TurnPolicy, arrange};
@@ -21,7 +22,7 @@ mod message;
 mod part;
 mod tools;
 
-pub(super) use config::{MORE_THAN_IT_HAS, Thinking, most_of};
+pub(super) use config::Thinking;
 
 /// What every piece of the encoder knows.
 struct Target<'r> {
@@ -32,6 +33,8 @@ struct Target<'r> {
     family: bool,
     /// Who made the model.
     maker: Maker,
+    /// The form of the output is asked for in words.
+    worded: bool,
     names: NameMap,
     /// How ids of calls go out, where they go out at all.
     ids: IdMap,
@@ -40,12 +43,15 @@ struct Target<'r> {
 
 impl<'r> Target<'r> {
     fn new(request: &'r Request<'r>, profile: &'r Profile, dialect: Dialect) -> Self {
+        let family = is_family(request.source);
+        let maker = dialect.maker(&profile.model);
         Self {
             request,
             profile,
             dialect,
-            family: is_family(request.source),
-            maker: dialect.maker(&profile.model),
+            family,
+            maker,
+            worded: !family && maker == Maker::Google && refuses_form(&profile.model, request),
             names: gemini_names(request),
             ids: IdMap::default(),
             objects: Objects::default(),
@@ -80,6 +86,10 @@ pub(super) fn request(
     losses.append(&mut arranged.losses);
     if dialect.is_antigravity() {
         target.ids = arranged.claude_ids();
+    }
+    if target.worded {
+        let why = "models before Gemini 3 take no form of the output beside tools: it is asked for in words";
+        form::ask(&mut arranged, request.output.format.as_ref(), why, &mut losses);
     }
     let conversation = Conversation::of(&arranged, target.family, &mut losses)?;
     if !target.family {
@@ -129,6 +139,12 @@ pub(super) fn request(
     w.end_object();
     target.objects.tell(&mut losses);
     Ok(Encoded { body: w.into_bytes(), names: target.names, losses, invented, ..Encoded::default() })
+}
+
+/// Whether a model answers 400 to tools and a form of the output together: "Function calling with a response mime type:
+/// 'application/json' is unsupported". Source: Gemini API, "Structured outputs with tools", for Gemini 3 and later.
+fn refuses_form(model: &str, request: &Request<'_>) -> bool {
+    (model.starts_with("gemini-1") || model.starts_with("gemini-2")) && !request.tools.is_empty()
 }
 
 /// What Gemini has words for, and what its encoder tells itself.

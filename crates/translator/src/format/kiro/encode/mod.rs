@@ -58,7 +58,7 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
     let said = Said { slots: says(request), members: &[], why: "Kiro has no word for it" };
     tell(request, &arranged, said, &mut losses);
     let tools = tools::declared(&target, &mut losses);
-    let reasoning = reasoning::settle(&target)?;
+    let reasoning = reasoning::settle(&target, &mut losses)?;
     let conversation = Conversation::of(&arranged, &mut losses);
     let prompt = prompt::prompt(&target, &arranged.system, &tools, reasoning, conversation.is_short());
 

@@ -5,7 +5,8 @@ use super::Target;
 use super::reasoning::Asked;
 use super::tools::Declared;
 use crate::json::Text;
-use crate::model::{OutputFormat, ToolChoice};
+use crate::model::ToolChoice;
+use crate::pass::form::in_words;
 use crate::pass::turns::OutPart;
 
 const BEGIN: &str = "--- SYSTEM PROMPT ---\n";
@@ -36,8 +37,11 @@ pub(super) fn prompt(
     if target.model.agentic {
         first.push(Text::plain(IN_PIECES));
     }
-    let mut last: Vec<Text<'_>> =
-        choice(target, tools).into_iter().chain(form(target)).map(Text::plain).collect();
+    let mut last: Vec<Text<'_>> = choice(target, tools)
+        .into_iter()
+        .chain(in_words(target.request.output.format.as_ref()))
+        .map(Text::plain)
+        .collect();
     if alone {
         // The first message is the last.
         first.append(&mut last);
@@ -75,19 +79,5 @@ fn choice(target: &Target<'_>, tools: &[Declared<'_>]) -> Option<String> {
             must(target.names.wire(name))
         }
         _ => None,
-    }
-}
-
-/// A form that is asked for. The schema is never cut.
-fn form(target: &Target<'_>) -> Option<String> {
-    match &target.request.output.format {
-        Some(OutputFormat::JsonSchema { schema: Some(schema), .. }) => Some(format!(
-            "Answer with one JSON value that follows this JSON schema, and nothing else: no prose, no code fence.\n{}",
-            schema.get()
-        )),
-        Some(OutputFormat::JsonObject | OutputFormat::JsonSchema { schema: None, .. }) => {
-            Some("Answer with one JSON object and nothing else: no prose, no code fence.".to_owned())
-        }
-        Some(OutputFormat::Text) | None => None,
     }
 }

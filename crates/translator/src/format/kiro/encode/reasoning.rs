@@ -6,6 +6,7 @@ use super::Target;
 use crate::codec::CodecError;
 use crate::format::kiro::models::Reasons;
 use crate::json::Writer;
+use crate::loss::Loss;
 use crate::pass::reasoning::{Amount, level_budget, resolve};
 
 /// The longest thought where the client named no amount. Source: providers-b.md 1.5.6 [H].
@@ -23,8 +24,9 @@ pub(super) enum Asked {
     Effort(&'static str),
 }
 
-pub(super) fn settle(target: &Target<'_>) -> Result<Asked, CodecError> {
+pub(super) fn settle(target: &Target<'_>, losses: &mut Vec<Loss>) -> Result<Asked, CodecError> {
     let resolved = resolve(&target.request.reasoning, false, target.profile.info.as_deref())?;
+    resolved.tell(losses);
     if matches!(resolved.amount, Amount::Unsaid | Amount::Remove | Amount::Off) {
         return Ok(Asked::Nothing);
     }

@@ -7,6 +7,7 @@ use crate::json::Writer;
 use crate::loss::loss;
 use crate::model::{Part, PartKind, Request, Role, Tool};
 use crate::names::NameMap;
+use crate::pass::form;
 use crate::pass::index::NameIndex;
 use crate::pass::names::openai_names;
 use crate::pass::turns::{Arranged, TurnPolicy, arrange};
@@ -28,6 +29,8 @@ pub(super) struct Target<'r> {
     pub(super) dialect: Dialect,
     /// The request came in this format: items go as they came.
     pub(super) native: bool,
+    /// The form of the output is asked for in words.
+    worded: bool,
     /// Files in the vendor's store can be named: the client speaks a format of the same vendor.
     pub(super) vendor: bool,
     /// The request came in Gemini's format, whose schemas never allow more than they name (B47).
@@ -47,6 +50,7 @@ impl<'r> Target<'r> {
             profile,
             dialect,
             native: is_family(request.source),
+            worded: !is_family(request.source) && form::is_no_object(request.output.format.as_ref()),
             vendor: is_family(request.source) || request.source == "openai",
             closed_schemas: request.source == "gemini",
             custom_tools: names(|tool| matches!(tool, Tool::Custom(_))),
@@ -79,12 +83,15 @@ pub(super) fn request(
         input::write_native(&mut w, &target, request);
     } else {
         let mut kept = keep::Kept::new(&target, request);
-        let arranged = arrange(request, &policy(), &mut |role, part| kept.keep(role, part));
+        let mut arranged = arrange(request, &policy(), &mut |role, part| kept.keep(role, part));
         if let Some(refused) = kept.refused {
             return Err(refused);
         }
         losses.extend(arranged.losses.iter().cloned());
         losses.append(&mut kept.losses);
+        if target.worded {
+            form::ask(&mut arranged, request.output.format.as_ref(), form::NO_OBJECT, &mut losses);
+        }
         options::tell(&target, request, &arranged, &mut losses);
         input::write_foreign(&mut w, &target, request, &arranged);
     }

@@ -8,7 +8,8 @@ use crate::format::responses::codex::{REFUSES, is_refused};
 use crate::json::{Raw, Text, Writer};
 use crate::loss::{self, Loss, Said, Slots, loss};
 use crate::model::{OutputFormat, ReasoningControl, Request, Summary};
-use crate::pass::reasoning::{Amount, resolve};
+use crate::pass::limits;
+use crate::pass::reasoning::{Amount, cannot_think, resolve};
 use crate::pass::turns::Arranged;
 
 /// The least that OpenAI takes as `max_output_tokens`; clients probe with 1.
@@ -28,7 +29,7 @@ pub(super) fn write(
         tell_refused(request, losses);
     }
     write_text(w, target, request);
-    write_reasoning(w, target, request)?;
+    write_reasoning(w, target, request, losses)?;
     write_sampling(w, target, request, losses);
     write_identity(w, target, request, losses);
     write_tier(w, target, request, losses);
@@ -108,7 +109,8 @@ pub(super) fn tell(
 fn write_text(w: &mut Writer, target: &Target<'_>, request: &Request<'_>) {
     let mut members = Writer::default();
     members.begin_object();
-    write_text_members(&mut members, request, target.native);
+    let format = request.output.format.as_ref().filter(|_| !target.worded);
+    write_text_members(&mut members, format, request, target.native);
     members.end_object();
     let json = members.into_bytes();
     if let Some(json) = std::str::from_utf8(&json).ok().filter(|json| json.len() > 2) {
@@ -117,8 +119,13 @@ fn write_text(w: &mut Writer, target: &Target<'_>, request: &Request<'_>) {
 }
 
 /// The members of `text`: flat, where Chat Completions nests (A.9, E163 to E165).
-pub(in super::super) fn write_text_members(w: &mut Writer, request: &Request<'_>, native: bool) {
-    match &request.output.format {
+pub(in super::super) fn write_text_members(
+    w: &mut Writer,
+    format: Option<&OutputFormat<'_>>,
+    request: &Request<'_>,
+    native: bool,
+) {
+    match format {
         None => {}
         Some(OutputFormat::Text) => w.field_raw("format", r#"{"type":"text"}"#),
         Some(OutputFormat::JsonObject) => w.field_raw("format", r#"{"type":"json_object"}"#),
@@ -155,9 +162,15 @@ fn write_nested(w: &mut Writer, request: &Request<'_>, prefix: &str) {
     }
 }
 
-fn write_reasoning(w: &mut Writer, target: &Target<'_>, request: &Request<'_>) -> Result<(), CodecError> {
+fn write_reasoning(
+    w: &mut Writer,
+    target: &Target<'_>,
+    request: &Request<'_>,
+    losses: &mut Vec<Loss>,
+) -> Result<(), CodecError> {
     let info = target.profile.info.as_deref();
     let resolved = resolve(&request.reasoning, target.native, info)?;
+    resolved.tell(losses);
     let mut effort = match resolved.amount {
         Amount::Auto if target.native => Some("auto"),
         // As the model likes is what saying nothing means.
@@ -169,7 +182,7 @@ fn write_reasoning(w: &mut Writer, target: &Target<'_>, request: &Request<'_>) -
         Summary::Disabled | Summary::Unspecified => None,
     };
     // Source: translation.md B45; providers-a.md 3.5, "Chat → codex".
-    if target.is_codex() && !target.native && resolved.amount != Amount::Remove {
+    if target.is_codex() && !target.native && !cannot_think(info) {
         effort = effort.or(Some("medium"));
         if resolved.summary == Summary::Unspecified && effort != Some("none") {
             summary = Some("auto");
@@ -230,11 +243,15 @@ fn write_sampling(w: &mut Writer, target: &Target<'_>, request: &Request<'_>, lo
             w.field_raw(key, value.get());
         }
     }
+    let info = target.profile.info.as_deref();
     match request.max_output {
         Some(_) if target.is_codex() => loss(losses, "max_output_tokens", "Codex takes no limit"),
         Some(most) if target.native => w.field_unsigned("max_output_tokens", most),
-        Some(most) => w.field_unsigned("max_output_tokens", most.max(LEAST_OUTPUT)),
-        None => {}
+        asked => {
+            if let Some(most) = limits::within(asked, info, losses) {
+                w.field_unsigned("max_output_tokens", most.max(LEAST_OUTPUT));
+            }
+        }
     }
 }
 

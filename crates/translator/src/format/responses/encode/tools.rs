@@ -11,6 +11,7 @@ use crate::loss::{Loss, named, tool_members};
 use crate::model::{Builtin, CustomTool, FunctionTool, Namespace, Request, Tool, ToolChoice};
 use crate::pass::index::NameIndex;
 use crate::pass::schema::openai_parameters;
+use crate::pass::strict;
 use crate::splice::{Edits, TopLevel};
 
 /// Writes `tools`; whether there were any.
@@ -25,6 +26,9 @@ pub(super) fn write(
     let going: Vec<_> = request.tools.iter().take(top).filter(|tool| goes(tool, losses)).collect();
     if going.is_empty() {
         return target.native && request.late_tools > 0;
+    }
+    if !target.vendor {
+        strict::tell(&going, losses);
     }
     w.key("tools");
     write_list(w, target, &going);
@@ -126,7 +130,7 @@ fn write_function(
         None if target.native => {}
         None => w.field_raw("parameters", r#"{"type":"object","properties":{}}"#),
     }
-    match tool.strict {
+    match if target.vendor { tool.strict } else { strict::strict(tool) } {
         Some(strict) => w.field_boolean("strict", strict),
         // Leaving it out means `true` here, and `false` wherever else tools come from.
         None if !target.native => w.field_boolean("strict", false),

@@ -5,19 +5,17 @@ use super::{Thinking, ThinkingAmount};
 use crate::format::gemini::encode::{Content, Target, loss};
 use crate::loss::Loss;
 use crate::model::{PartKind, Role};
+use crate::pass::limits;
 use crate::pass::reasoning::below_max_tokens;
 
 /// Claude refuses smaller budgets (B39).
 const LEAST_BUDGET: u32 = 1024;
 
 /// The most output tokens: what was asked for, as far as the model has it, and what it has where thinking needs a limit.
-pub(super) fn limit(target: &Target<'_>, thinking: &Thinking) -> Option<u64> {
-    let has = target.profile.info.as_deref().and_then(|info| info.max_output);
-    match (target.request.max_output, has) {
-        (Some(asked), Some(has)) => Some(asked.min(has)),
-        (Some(asked), None) => Some(asked),
-        (None, has) => has.filter(|_| thinking.is_active()),
-    }
+pub(super) fn limit(target: &Target<'_>, thinking: &Thinking, losses: &mut Vec<Loss>) -> Option<u64> {
+    let info = target.profile.info.as_deref();
+    let has = || info.and_then(|info| info.max_output).filter(|_| thinking.is_active());
+    limits::within(target.request.max_output, info, losses).or_else(has)
 }
 
 /// A budget leaves room for the answer, or there is no thinking at all; nor is there where the calls that were answered
