@@ -10,6 +10,7 @@ mod objects;
 mod odd;
 mod replies;
 mod requests;
+mod streams;
 mod table;
 mod unread;
 mod variants;

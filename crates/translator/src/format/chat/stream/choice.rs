@@ -25,6 +25,8 @@ pub(super) struct Choice {
     last: Option<u32>,
     calls: Calls,
     refused: bool,
+    /// Anything was said.
+    spoke: bool,
     finished: bool,
 }
 
@@ -38,7 +40,15 @@ enum Kind {
 
 impl Choice {
     pub(super) fn new(index: u32) -> Self {
-        Self { index, open: None, last: None, calls: Calls::default(), refused: false, finished: false }
+        Self {
+            index,
+            open: None,
+            last: None,
+            calls: Calls::default(),
+            refused: false,
+            spoke: false,
+            finished: false,
+        }
     }
 
     pub(super) fn index(&self) -> u32 {
@@ -64,12 +74,21 @@ impl Choice {
         if let Some(raw) = wire.native {
             unread.member(CHAT, "", "native_finish_reason", raw.get());
         }
+        let has_delta = wire.delta.is_some();
+        // Beside deltas that speak a message repeats what was said so far.
+        let message = wire.message.filter(|_| match &wire.delta {
+            Some(delta) => !self.spoke && is_silent(delta),
+            None => true,
+        });
         if let Some(delta) = wire.delta {
-            self.delta(delta, false, unread, next, sink);
-        } else if let Some(message) = wire.message {
-            let delta = delta_of(wire::read(message, "choices.message")?)?;
-            self.delta(delta, true, unread, next, sink);
-        } else if let Some(text) = wire::filled(wire.text) {
+            let refusal = wire::filled(delta.refusal);
+            self.delta(delta, refusal, false, unread, next, sink);
+        }
+        if let Some(raw) = message {
+            let mut message: wire::Message<'_> = wire::read(raw, "choices.message")?;
+            let refusal = message.refusal.take().filter(|text| !text.is_empty());
+            self.delta(delta_of(message)?, refusal, true, unread, next, sink);
+        } else if let Some(text) = wire::filled(wire.text).filter(|_| !has_delta) {
             self.say(Kind::Text, Delta::Text(text), next, sink);
         }
         if let (Some(logprobs), Some(block)) = (wire.logprobs, self.last) {
@@ -86,6 +105,7 @@ impl Choice {
     fn delta(
         &mut self,
         delta: wire::Delta<'_>,
+        refusal: Option<Text<'_>>,
         whole: bool,
         unread: &mut Unread,
         next: &mut u32,
@@ -99,22 +119,25 @@ impl Choice {
         if let Some(annotations) = delta.annotations {
             self.annotate(annotations, next, sink);
         }
-        if let Some(text) = wire::filled(delta.refusal) {
+        if let Some(text) = refusal {
             self.refused = true;
             self.say(Kind::Refusal, Delta::Text(text), next, sink);
         }
         for media in images(delta.images) {
             self.close(sink);
+            self.spoke = true;
             let block = number(next);
             sink(Event::BlockStart { block, candidate: self.index, kind: BlockKind::Media(media) });
             sink(Event::BlockStop { block });
         }
         if let Some(raw) = delta.audio {
+            self.spoke = true;
             sink(Event::Raw { format: CHAT, name: Cow::Borrowed("delta.audio"), data: Cow::Borrowed(raw) });
         }
         let calls = delta.tool_calls.unwrap_or_default().0;
         if !calls.is_empty() || delta.function_call.is_some() {
             self.close(sink);
+            self.spoke = true;
         }
         for (place, call) in calls.into_iter().enumerate() {
             let piece = Piece::of(call, whole.then_some(place));
@@ -202,6 +225,7 @@ impl Choice {
             }
         };
         self.last = Some(block);
+        self.spoke = true;
         sink(Event::Delta { block, delta });
     }
 
@@ -237,7 +261,25 @@ impl Choice {
     }
 }
 
-/// The members of a message that a delta has too.
+/// Whether a delta says nothing: its role tells no more than that it is one.
+fn is_silent(delta: &wire::Delta<'_>) -> bool {
+    let members = [
+        delta.content,
+        delta.refusal,
+        delta.reasoning_content,
+        delta.reasoning,
+        delta.reasoning_text,
+        delta.reasoning_details,
+        delta.annotations,
+        delta.audio,
+        delta.images,
+    ];
+    members.into_iter().flatten().all(|raw| matches!(raw.get(), "\"\"" | "[]" | "{}"))
+        && delta.tool_calls.as_ref().is_none_or(|calls| calls.0.is_empty())
+        && delta.function_call.is_none()
+}
+
+/// The members of a message that a delta has too; its refusal is read already.
 fn delta_of(message: wire::Message<'_>) -> Result<wire::Delta<'_>, CodecError> {
     let calls = message.tool_calls.unwrap_or_default().0;
     let calls: Result<Vec<wire::Call<'_>>, _> =
