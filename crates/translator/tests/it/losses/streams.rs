@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use super::cut::piped;
+use crate::event_stream::event;
+use crate::grid::{codec, context};
 
 fn chat(choices: &[Value]) -> Vec<u8> {
     let mut out: String = choices
@@ -46,4 +48,16 @@ fn a_message_beside_deltas_that_speak_is_not_said_again() {
     let (out, losses) = piped("openai", "claude", &stream).unwrap();
     assert_eq!((out.matches("needle-a").count(), out.matches("needle-b").count()), (1, 1), "{out}");
     assert!(losses.is_empty(), "{losses:?}");
+}
+
+#[test]
+fn halves_of_surrogate_pairs_in_kiro_s_texts_stay_halves() {
+    let frames: Vec<u8> = [r#"{"content":"a \ud83d"}"#, r#"{"content":"\ude00 b"}"#]
+        .iter()
+        .flat_map(|payload| event("assistantResponseEvent", payload))
+        .collect();
+    let (out, _) = piped("kiro", "openai", &frames).unwrap();
+    assert!(out.contains(r#""content":"a \ud83d""#) && out.contains(r#""content":"\ude00 b""#), "{out}");
+    let response = codec("kiro").decode_reply(&frames, &context()).unwrap();
+    assert_eq!(response.candidates[0].parts[0].as_text().unwrap().decoded(), "a \u{1f600} b");
 }

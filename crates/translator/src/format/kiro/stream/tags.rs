@@ -33,9 +33,10 @@ impl Tags {
 
     /// What text is that certainly holds no piece of a tag. `None` when it has to be looked at.
     pub(in super::super) fn whole(&self, escaped: &str) -> Option<Piece> {
-        // JSON may spell the bracket as an escape.
+        // JSON may spell the bracket as an escape. Others stay: what is decoded has no place for half of a surrogate pair,
+        // whose other half may come next.
         let plain = memchr::memchr2(b'<', b'\\', escaped.as_bytes()).is_none()
-            || memchr::memchr(b'<', escaped.as_bytes()).is_none() && !escaped.contains("\\u");
+            || memchr::memchr(b'<', escaped.as_bytes()).is_none() && !has_escaped_bracket(escaped);
         (plain && self.held.is_empty()).then_some(self.inside)
     }
 
@@ -91,6 +92,12 @@ impl Tags {
     }
 }
 
+fn has_escaped_bracket(escaped: &str) -> bool {
+    const BRACKET: &str = "\\u003";
+    let next = |(at, _): (usize, &str)| escaped.as_bytes().get(at + BRACKET.len());
+    escaped.match_indices(BRACKET).any(|found| matches!(next(found), Some(b'c' | b'C')))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,7 +149,12 @@ mod tests {
         let mut tags = Tags::default();
         assert_eq!(tags.whole(r"plain\n"), Some(Piece::Text));
         assert_eq!(tags.whole("a < b"), None);
-        assert_eq!(tags.whole(r"\u003cthinking>"), None);
+        for bracket in [r"\u003cthinking>", r"a\u0031\u003Cthinking>", r"\u003c"] {
+            assert_eq!(tags.whole(bracket), None, "{bracket}");
+        }
+        for other in [r"\ud83d", r"\u003e", r"a\u003", r"\u00e9\n"] {
+            assert_eq!(tags.whole(other), Some(Piece::Text), "{other}");
+        }
         tags.feed("<thinking>x<", &mut |_, _| {});
         assert_eq!(tags.whole("y"), None, "it may go on with what is held");
     }
