@@ -17,6 +17,9 @@ use crate::pass::args::object;
 use crate::pass::media::{class_of, lower, mime_of_name};
 use crate::splice::TopLevel;
 
+/// The kind of a picture that is a thought; losses name it so.
+pub(in super::super) const THOUGHT: &str = "thinking";
+
 /// `parts` of a request: a list, or one part alone.
 pub(in super::super) fn list(raw: &RawValue) -> Result<Vec<Part<'_>>, CodecError> {
     let items: List<&RawValue> = match raw.get().as_bytes().first() {
@@ -50,6 +53,12 @@ pub(in super::super) fn part<'a>(
 ) -> Result<Part<'a>, CodecError> {
     let wire: wire::Part<'_> = read(raw, "")?;
     let thought = wire.thought.is_some_and(|raw| raw.get() == "true");
+    let is_shown = wire.inline_data.is_some() || wire.file_data.is_some();
+    if thought && is_shown && wire.function_call.is_none() && wire.function_response.is_none() {
+        // A sketch on the way to the answer (F53): no other format thinks in pictures.
+        let kind = Cow::Borrowed(THOUGHT);
+        return Ok(Part::new(PartKind::Opaque(Opaque { format: GEMINI, kind, raw: Cow::Borrowed(raw) })));
+    }
     // A signature of another type is none.
     let (signature, bind) = string(wire.signature).and_then(signature).unzip();
     let said = said(&wire);

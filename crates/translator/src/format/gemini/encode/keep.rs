@@ -3,6 +3,7 @@
 use super::message::is_shown;
 use super::{Target, loss};
 use crate::format::gemini::carrier::{for_claude, is_sentinel};
+use crate::format::gemini::decode::part::THOUGHT;
 use crate::format::gemini::dialect::{Maker, is_family};
 use crate::loss::{Loss, named};
 use crate::model::{
@@ -45,6 +46,10 @@ impl Keep<'_, '_> {
             PartKind::Media(_) | PartKind::ToolCall(_) => None,
             PartKind::Reasoning(reasoning) => {
                 (!self.keeps(part, reasoning)).then_some(("message.thinking", self.unkept()))
+            }
+            PartKind::Opaque(opaque) if is_family(opaque.format) && opaque.kind == THOUGHT => {
+                let refused = role != Role::Assistant || self.target.is_claude();
+                refused.then_some(("message.thinking", "pictures are thoughts of Gemini's alone"))
             }
             PartKind::Server(server) if is_family(server.format) => None,
             PartKind::Opaque(opaque) if is_family(opaque.format) => None,
