@@ -8,6 +8,7 @@ mod frame;
 mod invented;
 mod loss;
 mod names;
+mod numbered;
 
 mod aggregate;
 pub mod format;

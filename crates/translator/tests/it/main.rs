@@ -29,6 +29,7 @@ mod lenient;
 mod losses;
 mod many;
 mod many_schemas;
+mod many_streams;
 mod official;
 mod passes;
 mod payload;

@@ -23,7 +23,7 @@ use crate::codec::{
 use crate::format::responses::ResponsesCodec;
 use crate::json::Text;
 use crate::loss::{Bearer, Rare, ReplyScope};
-use crate::model::{Issuer, Media, MediaSource, Request, Response, Tool};
+use crate::model::{Issuer, Media, MediaSource, Opaque, Request, Response, Tool};
 use crate::pass::ids::generated_id;
 use crate::pass::index::NameIndex;
 use crate::pass::{media, portable};
@@ -129,9 +129,9 @@ impl Codec for ChatCodec {
             Rare::Thoughts | Rare::Chain | Rare::Call | Rare::CutCall | Rare::Candidate => true,
             // State has no slot but where Google's own endpoint has it.
             Rare::Signature(Bearer::Call, signature) => signature.issuer == Issuer::Gemini,
-            Rare::Opaque(opaque) => opaque.format == CHAT && opaque.kind == "audio",
+            Rare::Opaque(opaque) => is_audio(opaque),
             Rare::Media(media) => reply::image_url(media).is_some(),
-            Rare::Citation(_, raw) => reply::annotation(raw, 0, 0).is_some(),
+            Rare::Citation(format, raw) => reply::annotation(format, raw, 0, 0).is_some(),
             Rare::Logprobs(_, raw) => reply::is_logprobs(raw),
             Rare::ServiceTier(tier) => is_tier(tier),
             Rare::Member(format, _) => format == CHAT,
@@ -231,6 +231,11 @@ fn shown_id<'i>(prefix: &str, id: &'i str, context: &ReplyContext) -> Cow<'i, st
 /// Whether a service tier has a meaning in this format; those of other formats have other words (B88).
 fn is_tier(tier: &Text<'_>) -> bool {
     matches!(&*tier.decoded(), "auto" | "default" | "flex" | "scale" | "priority" | "fast")
+}
+
+/// Whether a part is what a model said aloud, as this format has it.
+fn is_audio(opaque: &Opaque<'_>) -> bool {
+    opaque.format == CHAT && opaque.kind == "audio"
 }
 
 /// A medium as a URL: its own, or a data URL. `None` when its bytes are elsewhere.

@@ -2,6 +2,7 @@
 //! their annotations of. Source: translation.md A.4 "Citation", B85, F42.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use serde_json::value::RawValue;
 
@@ -39,16 +40,33 @@ wire_struct! {
     }
 }
 
-/// The citations. Gemini counts bytes, everybody else characters: places are told where both are the same (`ascii`),
-/// and else a citation is one of the whole text.
-pub(super) fn citations(raw: &RawValue, ascii: bool) -> Vec<Raw<'static>> {
+/// The citations that are told of one text.
+#[derive(Debug, Default)]
+pub(super) struct Told(HashSet<String>);
+
+impl Told {
+    /// Takes note of a citation. False for one that is told: without a place every support of a source says the same (E486),
+    /// and streams tell again what they found before.
+    fn take(&mut self, citation: &RawValue) -> bool {
+        let is_new = !self.0.contains(citation.get());
+        if is_new {
+            self.0.insert(citation.get().to_owned());
+        }
+        is_new
+    }
+}
+
+/// The citations that are not told yet. Gemini counts bytes, everybody else characters: places are told where both are the
+/// same (`ascii`), and else a citation is one of the whole text.
+pub(super) fn citations(raw: &RawValue, ascii: bool, told: &mut Told) -> Vec<Raw<'static>> {
     let Ok(grounding) = serde_json::from_str::<Grounding<'_>>(raw.get()) else { return Vec::new() };
     let chunks = grounding.chunks.unwrap_or_default().0;
     let sources: Vec<_> = chunks.iter().map(|chunk| chunk.web.as_ref().or(chunk.context.as_ref())).collect();
     let supports = grounding.supports.unwrap_or_default().0;
     let source = |at: usize| sources.get(at).copied().flatten();
     if supports.is_empty() {
-        return sources.iter().flatten().filter_map(|source| citation(source, None, None)).collect();
+        let all = sources.iter().flatten().filter_map(|source| citation(source, None, None));
+        return all.filter(|new| told.take(new)).collect();
     }
     let cited = supports.iter().flat_map(|support| {
         let segment = support.segment.as_ref();
@@ -60,10 +78,15 @@ pub(super) fn citations(raw: &RawValue, ascii: bool) -> Vec<Raw<'static>> {
     });
     let mut all: Vec<Raw<'static>> = Vec::new();
     for (source, place, text) in cited {
-        // Without a place every support of a source says the same (E486).
-        all.extend(
-            citation(source, place, text).filter(|new| !all.iter().any(|known| known.get() == new.get())),
-        );
+        let without = citation(source, None, text);
+        match place {
+            // With its place, of a text that was ASCII so far.
+            Some(place) => {
+                all.extend(citation(source, Some(place), text).filter(|new| told.take(new)));
+                without.iter().for_each(|plain| _ = told.take(plain));
+            }
+            None => all.extend(without.filter(|new| told.take(new))),
+        }
     }
     all
 }

@@ -141,7 +141,8 @@ impl Codec for GeminiCodec {
             // They are made of what the reply was grounded on, which goes along.
             Rare::Citation(format, _) | Rare::Member(format, _) => dialect::is_family(format),
             Rare::PartMember(_, format, key) => dialect::is_family(format) && !key.contains("Data."),
-            Rare::Logprobs(format, _) => dialect::is_family(format) && !scope.stream,
+            Rare::Logprobs(_, raw) if scope.stream => reply::is_logprobs(raw),
+            Rare::Logprobs(format, _) => dialect::is_family(format),
             Rare::Event(format, name, _) => dialect::is_family(format) && name == GROUNDING,
             _ => false,
         }

@@ -1,11 +1,13 @@
 //! What only streams have of an odd reply, or the stream of a whole one: what was said arrives, or is told.
 #![expect(clippy::needless_pass_by_value, reason = "`json!` values read better without a borrow before each")]
 
+use cliproxy_translator::{replay, unsaid};
 use serde_json::{Value, json};
 
 use super::cut::{piped, whole};
 use super::{Target, send};
 use crate::event_stream::event;
+use crate::gemini::SIGNED;
 use crate::grid::{codec, context};
 
 fn sse(chunks: &[Value]) -> Vec<u8> {
@@ -56,10 +58,108 @@ fn a_message_beside_deltas_that_speak_is_not_said_again() {
     assert!(losses.is_empty(), "{losses:?}");
 }
 
+/// The annotations of a stream of chunks, as `start..end url`.
+fn annotated(stream: &str) -> Vec<String> {
+    let data = stream.lines().filter_map(|line| line.strip_prefix("data: "));
+    let chunks = data.filter_map(|data| serde_json::from_str::<Value>(data).ok());
+    chunks.flat_map(|chunk| places(&chunk["choices"][0]["delta"]["annotations"])).collect()
+}
+
+fn places(annotations: &Value) -> Vec<String> {
+    let cited = annotations.as_array().into_iter().flatten().map(|annotation| &annotation["url_citation"]);
+    cited
+        .map(|of| format!("{}..{} {}", of["start_index"], of["end_index"], of["url"].as_str().unwrap()))
+        .collect()
+}
+
+/// A whole reply as the stream of a client.
+fn replayed(provider: &str, client: &str, body: &str) -> (String, Vec<String>) {
+    let response = codec(provider).decode_reply(body.as_bytes(), &context()).unwrap();
+    let mut encoder = codec(client).stream_encoder(&context());
+    let mut out = Vec::new();
+    replay(&response, &mut |event| encoder.encode(event, &mut out));
+    (String::from_utf8(out).unwrap(), unsaid(&response))
+}
+
+#[test]
+fn b75_b85_places_of_responses_count_the_characters_of_their_own_text_and_those_of_chat_all() {
+    let text = |said: &str, annotations: Value| {
+        json!({"type":"message","id":"msg_1","role":"assistant","status":"completed",
+            "content":[{"type":"output_text","text":said,"annotations":annotations}]})
+    };
+    let cited =
+        json!([{"type":"url_citation","start_index":0,"end_index":5,"url":"https://u.example","title":"t"}]);
+    let body = json!({"id":"resp_1","object":"response","model":"m","status":"completed","output":[
+        text("Let me look.", json!([])),
+        {"type":"web_search_call","id":"ws_1","status":"completed","action":{"type":"search","query":"q"}},
+        text("Paris is big.", cited)]});
+    let expected = ["12..17 https://u.example"];
+    let (reply, _) = whole("openai-response", "openai", &body).unwrap();
+    let message = &reply["choices"][0]["message"];
+    assert_eq!(message["content"], "Let me look.Paris is big.");
+    assert_eq!(places(&message["annotations"]), expected);
+    let (stream, _) = replayed("openai-response", "openai", &body.to_string());
+    assert_eq!(annotated(&stream), expected, "{stream}");
+    // Those of Chat itself are right as they are.
+    let (stream, _) = replayed("openai", "openai", &reply.to_string());
+    assert_eq!(annotated(&stream), expected, "{stream}");
+}
+
+fn grounded(sources: &[&str]) -> Value {
+    let chunks: Vec<Value> = sources.iter().map(|uri| json!({"web":{"uri":uri,"title":"t"}})).collect();
+    json!({"groundingChunks": chunks})
+}
+
 fn said(parts: Value, more: Value) -> Value {
     let mut candidate = json!({"index":0,"content":{"role":"model","parts":parts}});
     candidate.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     json!({"responseId":"r","modelVersion":"m","candidates":[candidate]})
+}
+
+#[test]
+fn b85_sources_that_google_tells_again_are_told_once() {
+    let (a, b) = ("https://a.example", "https://b.example");
+    let stream = sse(&[
+        said(json!([{"text":"Par"}]), json!({"groundingMetadata":grounded(&[a])})),
+        said(json!([{"text":"is"}]), json!({"groundingMetadata":grounded(&[a, b]),"finishReason":"STOP"})),
+    ]);
+    let (out, _) = piped("gemini", "openai", &stream).unwrap();
+    assert_eq!(annotated(&out), [format!("0..5 {a}"), format!("0..5 {b}")], "{out}");
+    // A place that is told is not told again without it, as when the text goes on in other letters.
+    let supported = |sources: &[&str]| {
+        let mut grounded = grounded(sources);
+        grounded["groundingSupports"] =
+            json!([{"segment":{"startIndex":0,"endIndex":3,"text":"Par"},"groundingChunkIndices":[0]}]);
+        grounded
+    };
+    let stream = sse(&[
+        said(json!([{"text":"Par"}]), json!({"groundingMetadata":supported(&[a])})),
+        said(json!([{"text":"\u{ed}s"}]), json!({"groundingMetadata":supported(&[a]),"finishReason":"STOP"})),
+    ]);
+    let (out, _) = piped("gemini", "openai", &stream).unwrap();
+    assert_eq!(annotated(&out), [format!("0..3 {a}")], "{out}");
+}
+
+#[test]
+fn b85_sources_that_come_behind_a_signed_text_are_those_of_that_text() {
+    let a = "https://a.example";
+    let end = json!({"groundingMetadata":grounded(&[a]),"finishReason":"STOP"});
+    let text = json!([{"text":"Paris.","thoughtSignature":SIGNED}]);
+    for last in [json!([{"text":""}]), json!([])] {
+        let stream = sse(&[said(text.clone(), json!({})), said(last, end.clone())]);
+        let (out, losses) = piped("gemini", "openai", &stream).unwrap();
+        assert_eq!(annotated(&out), [format!("0..6 {a}")], "{out}");
+        assert!(!losses.iter().any(|what| what == "message.citations"), "{losses:?}");
+    }
+    // What a signature ends does not go on.
+    let stream = sse(&[said(text.clone(), json!({})), said(json!([{"text":"More."}]), end.clone())]);
+    let (out, _) = piped("gemini", "claude", &stream).unwrap();
+    assert_eq!(out.matches(r#""content_block":{"type":"text""#).count(), 2, "{out}");
+    // Behind a call no text is left that could have them.
+    let call = json!([{"text":"Paris."},{"functionCall":{"name":"f","args":{}}}]);
+    let (_, losses) =
+        piped("gemini", "openai", &sse(&[said(call, json!({})), said(json!([]), end)])).unwrap();
+    assert!(losses.iter().any(|what| what == "message.citations"), "{losses:?}");
 }
 
 #[test]
@@ -97,6 +197,30 @@ fn f53_pictures_that_are_thoughts_are_no_pictures_of_the_answer() {
         let told = losses.iter().any(|loss| loss.what == "message.thinking");
         assert_eq!(told, !own, "{name}: {losses:?}");
     }
+}
+
+#[test]
+fn b51_words_of_other_formats_in_capitals_are_none_of_google_s() {
+    for (word, expected) in [
+        ("LENGTH", "MAX_TOKENS"),
+        ("CONTENT_FILTER", "SAFETY"),
+        ("TOOL_CALLS", "STOP"),
+        ("END_TURN", "STOP"),
+        ("PROHIBITED_CONTENT", "PROHIBITED_CONTENT"),
+        ("MALFORMED_FUNCTION_CALL", "MALFORMED_FUNCTION_CALL"),
+    ] {
+        let choice = json!({"index":0,"message":{"role":"assistant","content":"a"},"finish_reason":word});
+        let (reply, losses) =
+            whole("openai", "gemini", &json!({"id":"c","model":"m","choices":[choice]})).unwrap();
+        assert_eq!(reply["candidates"][0]["finishReason"], expected, "{word}");
+        assert!(losses.is_empty(), "{word}: {losses:?}");
+        let (out, _) = piped("openai", "gemini", &chat(std::slice::from_ref(&choice))).unwrap();
+        assert!(out.contains(&format!(r#""finishReason":"{expected}""#)), "{word}: {out}");
+    }
+    // Google may have learnt new ones.
+    let body = said(json!([{"text":"a"}]), json!({"finishReason":"SOME_NEW_WORD"}));
+    let (out, _) = piped("antigravity", "gemini", &sse(&[json!({"response":body})])).unwrap();
+    assert!(out.contains(r#""finishReason":"SOME_NEW_WORD""#), "{out}");
 }
 
 #[test]

@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use cliproxy_core::FinishReason;
 use serde_json::value::RawValue;
 
-use super::super::{CHAT, call, data_url, is_tier, shown_id, shown_model, usage};
+use super::super::{CHAT, call, data_url, is_audio, is_tier, shown_id, shown_model, usage};
 use crate::codec::ReplyContext;
+use crate::format::responses::RESPONSES;
 use crate::json::{Text, Writer};
 use crate::model::{
     Args, Candidate, Finish, Issuer, Media, MediaClass, Part, PartKind, Reasoning, Response, Signature,
@@ -29,10 +30,10 @@ pub(in super::super) fn encode(response: &Response<'_>, context: &ReplyContext) 
     w.begin_array();
     if response.candidates.is_empty() {
         // Source: translation.md B71.
-        write_candidate(&mut w, &Candidate::default(), context, own);
+        write_candidate(&mut w, &Candidate::default(), context, response.source);
     }
     for candidate in &response.candidates {
-        write_candidate(&mut w, candidate, context, own);
+        write_candidate(&mut w, candidate, context, response.source);
     }
     w.end_array();
     if let Some(known) = &response.usage {
@@ -62,7 +63,7 @@ fn size_of(response: &Response<'_>) -> usize {
         .sum()
 }
 
-fn write_candidate(w: &mut Writer, candidate: &Candidate<'_>, context: &ReplyContext, own: bool) {
+fn write_candidate(w: &mut Writer, candidate: &Candidate<'_>, context: &ReplyContext, source: &str) {
     let calls: Vec<_> = candidate
         .parts
         .iter()
@@ -74,12 +75,12 @@ fn write_candidate(w: &mut Writer, candidate: &Candidate<'_>, context: &ReplyCon
     w.begin_object();
     w.field_unsigned("index", u64::from(candidate.index));
     w.key("message");
-    write_message(w, candidate, &calls, context, own);
+    write_message(w, candidate, &calls, context, source);
     w.field_string("finish_reason", finish_word(candidate.finish.as_ref(), !calls.is_empty()));
     if let Some(logprobs) = candidate.logprobs.as_ref().filter(|raw| is_logprobs(raw)) {
         w.field_raw("logprobs", logprobs.get());
     }
-    if own {
+    if source == CHAT {
         for (key, raw) in candidate.extras.iter().filter(|(key, _)| !key.starts_with("message.")) {
             w.field_raw(key, raw.get());
         }
@@ -103,7 +104,7 @@ fn write_message(
     candidate: &Candidate<'_>,
     calls: &[(&Part<'_>, &ToolCall<'_>)],
     context: &ReplyContext,
-    own: bool,
+    source: &str,
 ) {
     let parts = &candidate.parts;
     let texts: Vec<_> = parts.iter().filter_map(Part::as_text).collect();
@@ -126,17 +127,16 @@ fn write_message(
         w.texts(refusals);
     }
     write_calls(w, candidate, calls, context);
-    write_annotations(w, parts);
+    write_annotations(w, parts, source);
     write_media(w, parts);
     for part in parts {
         if let PartKind::Opaque(opaque) = &part.kind
-            && opaque.format == CHAT
-            && opaque.kind == "audio"
+            && is_audio(opaque)
         {
             w.field_raw("audio", opaque.raw.get());
         }
     }
-    if own {
+    if source == CHAT {
         for (key, raw) in &candidate.extras {
             if let Some(key) = key.strip_prefix("message.") {
                 w.field_raw(key, raw.get());
@@ -223,14 +223,14 @@ pub(in super::super) fn write_extra_content(w: &mut Writer, signature: Option<&S
 }
 
 /// Source: translation.md B85.
-fn write_annotations(w: &mut Writer, parts: &[Part<'_>]) {
+fn write_annotations(w: &mut Writer, parts: &[Part<'_>], source: &str) {
     let mut all = Vec::new();
     let mut start = 0;
     for part in parts {
         let PartKind::Text { text, citations } = &part.kind else { continue };
         let length = text.char_count();
         if let Some(raw) = citations {
-            all.extend(annotations(raw, start, start + length));
+            all.extend(annotations(source, raw, start, start + length));
         }
         start += length;
     }
@@ -247,13 +247,18 @@ fn write_annotations(w: &mut Writer, parts: &[Part<'_>]) {
 
 /// Citations of one text, as annotations: those of this format as they are, others that name a URL as
 /// `url_citation` over the text they belong to. The rest has no spelling here.
-pub(in super::super) fn annotations(raw: &RawValue, start: usize, end: usize) -> Vec<Cow<'_, str>> {
+fn annotations<'r>(format: &str, raw: &'r RawValue, start: usize, end: usize) -> Vec<Cow<'r, str>> {
     let items: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
-    items.into_iter().filter_map(|raw| annotation(raw, start, end)).collect()
+    items.into_iter().filter_map(|raw| annotation(format, raw, start, end)).collect()
 }
 
-/// As [`annotations`], for one citation.
-pub(in super::super) fn annotation(raw: &RawValue, start: usize, end: usize) -> Option<Cow<'_, str>> {
+/// As [`annotations`], for one citation, in the shape of a format.
+pub(in super::super) fn annotation<'r>(
+    format: &str,
+    raw: &'r RawValue,
+    start: usize,
+    end: usize,
+) -> Option<Cow<'r, str>> {
     let object = TopLevel::scan(raw.get().as_bytes()).ok()?;
     if object.has("url_citation") {
         return Some(Cow::Borrowed(raw.get()));
@@ -262,14 +267,19 @@ pub(in super::super) fn annotation(raw: &RawValue, start: usize, end: usize) -> 
     let title: Option<Text<'_>> =
         object.raw("title").ok().flatten().and_then(|json| serde_json::from_str(json).ok());
     let count = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+    // Places count the characters of the whole message here (B75, B85), in Responses those of their own text. Google's
+    // are used on the whole answer.
+    // Source: Gemini API reference, "Grounding with Google Search", the example for inline citations; read 2026-11.
+    let before = if format == RESPONSES { count(start) } else { 0 };
+    let own = |name: &str| object.unsigned(name).map(|place| place.saturating_add(before));
     let mut w = Writer::new(Vec::with_capacity(raw.get().len()));
     w.begin_object();
     w.field_string("type", "url_citation");
     w.key("url_citation");
     w.begin_object();
     // A place that the source names itself is better than ours.
-    w.field_unsigned("start_index", object.unsigned("start_index").unwrap_or(count(start)));
-    w.field_unsigned("end_index", object.unsigned("end_index").unwrap_or(count(end)));
+    w.field_unsigned("start_index", own("start_index").unwrap_or(count(start)));
+    w.field_unsigned("end_index", own("end_index").unwrap_or(count(end)));
     w.field_text("url", &url);
     w.field_text("title", &title.unwrap_or_default());
     w.end_object();

@@ -19,8 +19,6 @@ pub(super) struct CallPlace {
 pub(super) struct Call {
     place: CallPlace,
     input: Input,
-    /// Something else began behind it: it was not what the reply ended in.
-    pub(super) followed: bool,
 }
 
 /// How the input goes out.
@@ -74,7 +72,7 @@ impl Call {
             (false, true) => Input::Unwrap(Text::default()),
             (true, false) => Input::Wrap(Text::default()),
         };
-        Self { place, input, followed: false }
+        Self { place, input }
     }
 
     pub(super) fn grow(&mut self, text: &Text<'_>, prefix: &Prefix, out: &mut Vec<u8>) {
@@ -106,9 +104,9 @@ impl Call {
         }
     }
 
-    /// Whether it may be what the reply was cut in, before any argument came.
+    /// Whether it may be what the reply was cut in, before any argument came, if nothing began behind it.
     pub(super) fn is_bare(&self) -> bool {
-        !self.followed && matches!(self.input, Input::Arguments(false))
+        matches!(self.input, Input::Arguments(false))
     }
 
     pub(super) fn stop(self, prefix: &Prefix, out: &mut Vec<u8>) {

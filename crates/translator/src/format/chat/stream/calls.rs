@@ -1,6 +1,7 @@
 //! Calls that arrive in pieces, in any order, named late or never. Source: translation.md B61, B62, E128 to E141.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use serde_json::value::RawValue;
 
@@ -9,12 +10,15 @@ use super::super::wire;
 use crate::codec::CodecError;
 use crate::json::{Progress, Text};
 use crate::model::{BlockKind, Delta, Event, Signature};
+use crate::numbered::FEW;
 use crate::pass::finish;
 
 /// The calls of one choice.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     calls: Vec<Call>,
+    /// Once there are many.
+    finder: Option<Box<Finder>>,
 }
 
 #[derive(Debug)]
@@ -93,7 +97,11 @@ impl Calls {
         let place = self.place_of(&piece);
         let Some(call) = self.calls.get_mut(place) else { return };
         if call.block.is_none() {
+            let was_nameless = call.id.is_empty();
             call.learn(&piece);
+            if let Some(finder) = self.finder.as_mut().filter(|_| was_nameless && !call.id.is_empty()) {
+                finder.identified(place, call);
+            }
             if !call.name.is_empty() && (call.legacy || !call.id.is_empty()) {
                 call.open(candidate, next_block, sink);
             }
@@ -113,7 +121,13 @@ impl Calls {
     fn place_of(&mut self, piece: &Piece<'_>) -> usize {
         let fits =
             |call: &Call| piece.index.is_none_or(|index| call.index == index) && !is_other(call, piece);
-        if let Some(place) = self.calls.iter().rposition(fits) {
+        let known = match self.calls.last() {
+            // Streams grow the call that they began last.
+            Some(last) if fits(last) => Some(self.calls.len() - 1),
+            _ if self.calls.len() <= FEW => self.calls.iter().rposition(fits),
+            _ => self.finder.get_or_insert_default().latest(&self.calls, piece),
+        };
+        if let Some(place) = known {
             return place;
         }
         let next = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
@@ -157,6 +171,68 @@ impl Calls {
     /// What is wrong with the arguments of calls, in a reply that says that it is whole.
     pub(super) fn broken(&self) -> Option<CodecError> {
         finish::broken(self.calls.iter().filter(|call| !call.custom).map(|call| &call.arguments))
+    }
+}
+
+/// Finds the latest call that fits a piece where there are many: a provider may begin any number of them.
+#[derive(Debug, Default)]
+struct Finder {
+    /// How many of the calls are in it.
+    noted: usize,
+    /// The latest call of each index.
+    of_index: HashMap<u32, usize>,
+    /// The latest call with each id, among those of an index and among all.
+    with_id: HashMap<(Option<u32>, String), usize>,
+    /// Calls that had no id when they began.
+    without_id: HashMap<Option<u32>, Vec<usize>>,
+}
+
+impl Finder {
+    /// As [`is_other`] has it, but for each call.
+    fn latest(&mut self, calls: &[Call], piece: &Piece<'_>) -> Option<usize> {
+        for (place, call) in calls.iter().enumerate().skip(self.noted) {
+            self.note(place, call);
+        }
+        self.noted = calls.len();
+        let id = piece.id.as_ref().filter(|_| piece.index.is_none() || piece.name.is_some());
+        let Some(id) = id else {
+            return match piece.index {
+                Some(index) => self.of_index.get(&index).copied(),
+                None => calls.len().checked_sub(1),
+            };
+        };
+        let same = self.with_id.get(&(piece.index, id.decoded().into_owned())).copied();
+        let free = self.without_id.get_mut(&piece.index).and_then(|free| {
+            // Some have one by now.
+            while free.last().is_some_and(|at| calls.get(*at).is_none_or(|call| !call.id.is_empty())) {
+                free.pop();
+            }
+            free.last().copied()
+        });
+        same.max(free)
+    }
+
+    fn note(&mut self, place: usize, call: &Call) {
+        self.of_index.insert(call.index, place);
+        for among in [Some(call.index), None] {
+            match call.id.is_empty() {
+                true => self.without_id.entry(among).or_default().push(place),
+                false => self.with(among, place, call),
+            }
+        }
+    }
+
+    /// A call has an id now.
+    fn identified(&mut self, place: usize, call: &Call) {
+        if place < self.noted {
+            self.with(Some(call.index), place, call);
+            self.with(None, place, call);
+        }
+    }
+
+    fn with(&mut self, among: Option<u32>, place: usize, call: &Call) {
+        let latest = self.with_id.entry((among, call.id.clone())).or_insert(place);
+        *latest = (*latest).max(place);
     }
 }
 

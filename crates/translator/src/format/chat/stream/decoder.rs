@@ -11,6 +11,7 @@ use crate::codec::{CodecError, StreamDecoder};
 use crate::frame::StreamFrame;
 use crate::loss::Unread;
 use crate::model::{Event, Start};
+use crate::numbered::Numbered;
 use crate::pass::errors::is_unset;
 
 /// Reads a stream of chunks.
@@ -19,6 +20,7 @@ pub(in super::super) struct Decoder {
     state: State,
     next_block: u32,
     choices: Vec<Choice>,
+    places: Numbered,
     unread: Unread,
 }
 
@@ -131,7 +133,7 @@ impl Decoder {
     }
 
     fn place_of(&mut self, index: u32) -> usize {
-        self.choices.iter().position(|choice| choice.index() == index).unwrap_or_else(|| {
+        self.places.place(&self.choices, index, Choice::index).unwrap_or_else(|| {
             self.choices.push(Choice::new(index));
             self.choices.len() - 1
         })

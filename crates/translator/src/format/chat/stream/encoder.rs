@@ -1,14 +1,17 @@
 //! Canonical events as chunks for a client. Source: translation.md B64, B72, B77; F12.
 
+use std::collections::BTreeMap;
+
 use cliproxy_core::{ClientError, FinishReason, Usage};
 
 use super::super::reply::{annotation, finish_word, image_url, is_logprobs, write_image};
-use super::super::{CHAT, error, usage};
+use super::super::{CHAT, error, is_audio, usage};
 use super::call::{Call, CallPlace};
 use super::{DONE_FRAME, Prefix};
 use crate::codec::{ReplyContext, StreamEncoder};
-use crate::json::{Raw, Text, Writer};
+use crate::json::{Raw, Text, Writer, one_line};
 use crate::model::{BlockKind, Delta, Event, Finish, Start, owned_raw};
+use crate::numbered::Numbered;
 use crate::pass::finish::is_whole;
 
 /// Writes a stream of chunks.
@@ -17,8 +20,9 @@ pub(in super::super) struct Encoder {
     context: ReplyContext,
     prefix: Prefix,
     candidates: Vec<Candidate>,
-    /// Open blocks; few at a time.
-    blocks: Vec<Block>,
+    places: Numbered,
+    /// Open blocks by their ids.
+    blocks: BTreeMap<u32, Block>,
     usage: Usage,
     over: bool,
 }
@@ -26,6 +30,8 @@ pub(in super::super) struct Encoder {
 #[derive(Debug)]
 struct Candidate {
     index: u32,
+    /// How many blocks began.
+    begun: u32,
     /// How many calls went out: their index counts from 0 (F12).
     calls: u32,
     images: usize,
@@ -40,17 +46,19 @@ struct Candidate {
 
 #[derive(Debug)]
 struct Block {
-    id: u32,
-    candidate: u32,
+    /// The place of its candidate.
+    candidate: usize,
+    /// How many blocks of its candidate had begun, with it: when there are more, something follows it.
+    begun: u32,
     kind: Kind,
 }
 
 #[derive(Debug)]
 enum Kind {
-    /// Text, with where it began, and its citations, whose place is known when it ends.
+    /// Text, with where it began, and its citations, whose place is known when it ends, each with its format.
     Text {
         start: usize,
-        citations: Vec<Raw<'static>>,
+        citations: Vec<(&'static str, Raw<'static>)>,
     },
     Refusal,
     Reasoning,
@@ -65,7 +73,8 @@ impl Encoder {
             context: context.clone(),
             prefix: Prefix::default(),
             candidates: Vec::with_capacity(1),
-            blocks: Vec::with_capacity(2),
+            places: Numbered::default(),
+            blocks: BTreeMap::new(),
             usage: Usage::default(),
             over: false,
         }
@@ -77,7 +86,7 @@ impl Encoder {
 
     /// The state of a candidate; its first chunk carries the role (B64).
     fn candidate(&mut self, index: u32, out: &mut Vec<u8>) -> usize {
-        if let Some(place) = self.candidates.iter().position(|candidate| candidate.index == index) {
+        if let Some(place) = self.places.place(&self.candidates, index, |candidate| candidate.index) {
             return place;
         }
         if self.prefix.is_empty() {
@@ -87,19 +96,24 @@ impl Encoder {
         self.prefix.open(index, out);
         out.extend_from_slice(br#","delta":{"role":"assistant","content":""}"#);
         Prefix::close(out);
-        self.candidates.push(Candidate { index, calls: 0, images: 0, said: 0, bare: None, finish: None });
+        self.candidates.push(Candidate {
+            index,
+            begun: 0,
+            calls: 0,
+            images: 0,
+            said: 0,
+            bare: None,
+            finish: None,
+        });
         self.candidates.len() - 1
     }
 
     fn block_start(&mut self, id: u32, index: u32, kind: &BlockKind<'_>, out: &mut Vec<u8>) {
         let place = self.candidate(index, out);
-        self.settle_bare(index, false, out);
-        for block in self.blocks.iter_mut().filter(|block| block.candidate == index) {
-            if let Kind::Call(call) = &mut block.kind {
-                call.followed = true;
-            }
-        }
+        self.settle_bare(place, false, out);
         let Some(candidate) = self.candidates.get_mut(place) else { return };
+        candidate.begun = candidate.begun.wrapping_add(1);
+        let begun = candidate.begun;
         let kind = match kind {
             BlockKind::Text => Kind::Text { start: candidate.said, citations: Vec::new() },
             BlockKind::Refusal => Kind::Refusal,
@@ -123,24 +137,27 @@ impl Encoder {
                 }
                 Kind::Mute
             }
+            BlockKind::Opaque(opaque) if is_audio(opaque) => {
+                self.audio(index, opaque.raw.get(), out);
+                Kind::Mute
+            }
             BlockKind::Redacted(_) | BlockKind::Server(_) | BlockKind::Opaque(_) => Kind::Mute,
         };
-        self.blocks.push(Block { id, candidate: index, kind });
+        self.blocks.insert(id, Block { candidate: place, begun, kind });
     }
 
     fn delta(&mut self, id: u32, delta: Delta<'_>, out: &mut Vec<u8>) {
-        // Streams grow the block they opened last.
-        let Some(block) = self.blocks.iter_mut().rev().find(|block| block.id == id) else { return };
-        let index = block.candidate;
+        let Some(block) = self.blocks.get_mut(&id) else { return };
+        let Some(candidate) = self.candidates.get_mut(block.candidate) else { return };
+        let index = candidate.index;
         match (&mut block.kind, delta) {
             (Kind::Text { .. }, Delta::Text(text)) => {
-                if let Some(candidate) = self.candidates.iter_mut().find(|candidate| candidate.index == index)
-                {
-                    candidate.said += text.char_count();
-                }
+                candidate.said += text.char_count();
                 self.text(index, br#""content":""#, &text, out);
             }
-            (Kind::Text { citations, .. }, Delta::Citation { raw, .. }) => citations.push(owned_raw(raw)),
+            (Kind::Text { citations, .. }, Delta::Citation { format, raw }) => {
+                citations.push((format, owned_raw(raw)));
+            }
             (Kind::Refusal, Delta::Text(text)) => self.text(index, br#""refusal":""#, &text, out),
             (Kind::Reasoning, Delta::Reasoning(text) | Delta::RawReasoning(text)) => {
                 self.text(index, br#""reasoning_content":""#, &text, out);
@@ -175,30 +192,36 @@ impl Encoder {
         if is_logprobs(raw) {
             self.prefix.open(candidate, out);
             out.extend_from_slice(br#","delta":{},"logprobs":"#);
-            out.extend_from_slice(raw.get().as_bytes());
+            out.extend_from_slice(one_line(raw.get()).as_bytes());
             Prefix::close(out);
         }
     }
 
+    fn audio(&self, candidate: u32, json: &str, out: &mut Vec<u8>) {
+        self.delta_with(candidate, out, |out| {
+            out.extend_from_slice(br#""audio":"#);
+            out.extend_from_slice(one_line(json).as_bytes());
+        });
+    }
+
     fn block_stop(&mut self, id: u32, out: &mut Vec<u8>) {
-        let Some(place) = self.blocks.iter().rposition(|block| block.id == id) else { return };
-        let Block { candidate: index, kind, .. } = self.blocks.remove(place);
+        let Some(Block { candidate: place, begun, kind }) = self.blocks.remove(&id) else { return };
+        let Some(candidate) = self.candidates.get(place) else { return };
+        let (index, end, followed) = (candidate.index, candidate.said, candidate.begun != begun);
         match kind {
-            Kind::Call(call) if call.is_bare() => {
-                self.settle_bare(index, false, out);
-                if let Some(candidate) = self.candidates.iter_mut().find(|candidate| candidate.index == index)
-                {
+            Kind::Call(call) if !followed && call.is_bare() => {
+                self.settle_bare(place, false, out);
+                if let Some(candidate) = self.candidates.get_mut(place) {
                     candidate.bare = Some(call);
                 }
             }
             Kind::Call(call) => call.stop(&self.prefix, out),
             Kind::Text { start, citations } => {
-                let said = self.candidates.iter().find(|candidate| candidate.index == index);
-                let end = said.map_or(start, |candidate| candidate.said);
-                for annotation in citations.iter().filter_map(|raw| annotation(raw, start, end)) {
+                let told = citations.iter().filter_map(|(format, raw)| annotation(format, raw, start, end));
+                for annotation in told {
                     self.delta_with(index, out, |out| {
                         out.extend_from_slice(br#""annotations":["#);
-                        out.extend_from_slice(annotation.as_bytes());
+                        out.extend_from_slice(one_line(&annotation).as_bytes());
                         out.push(b']');
                     });
                 }
@@ -208,8 +231,8 @@ impl Encoder {
     }
 
     /// A call without arguments ends as `{}`, unless its reply was cut before they came.
-    fn settle_bare(&mut self, index: u32, cut: bool, out: &mut Vec<u8>) {
-        let candidate = self.candidates.iter_mut().find(|candidate| candidate.index == index);
+    fn settle_bare(&mut self, place: usize, cut: bool, out: &mut Vec<u8>) {
+        let candidate = self.candidates.get_mut(place);
         if let Some(call) = candidate.and_then(|candidate| candidate.bare.take())
             && !cut
         {
@@ -218,20 +241,12 @@ impl Encoder {
     }
 
     /// Exactly one chunk per choice, behind everything else of it (B53).
-    fn finish(&mut self, index: u32, out: &mut Vec<u8>) {
-        let open: Vec<u32> =
-            self.blocks.iter().filter(|block| block.candidate == index).map(|block| block.id).collect();
-        open.into_iter().for_each(|block| self.block_stop(block, out));
-        let Some(candidate) = self.candidates.iter().find(|candidate| candidate.index == index) else {
-            return;
-        };
-        let finish = candidate.finish;
+    fn finish(&mut self, place: usize, out: &mut Vec<u8>) {
+        let Some(Candidate { index, calls, finish, .. }) = self.candidates.get(place) else { return };
+        let (index, calls, finish) = (*index, *calls, *finish);
         let cut = finish.is_some_and(|reason| !is_whole(reason));
-        self.settle_bare(index, cut, out);
-        let Some(candidate) = self.candidates.iter().find(|candidate| candidate.index == index) else {
-            return;
-        };
-        let word = finish_word(candidate.finish.map(Finish::new).as_ref(), candidate.calls > 0);
+        self.settle_bare(place, cut, out);
+        let word = finish_word(finish.map(Finish::new).as_ref(), calls > 0);
         self.prefix.open(index, out);
         out.extend_from_slice(br#","delta":{},"finish_reason":""#);
         out.extend_from_slice(word.as_bytes());
@@ -244,8 +259,9 @@ impl Encoder {
             // Source: translation.md B71.
             self.candidate(0, out);
         }
-        let all: Vec<u32> = self.candidates.iter().map(|candidate| candidate.index).collect();
-        all.into_iter().for_each(|index| self.finish(index, out));
+        let open: Vec<u32> = self.blocks.keys().copied().collect();
+        open.into_iter().for_each(|block| self.block_stop(block, out));
+        (0..self.candidates.len()).for_each(|place| self.finish(place, out));
         // Nothing is known, nothing is said (B59).
         if self.context.include_usage && !self.usage.is_empty() && !self.prefix.is_empty() {
             let mut w = Writer::default();
@@ -289,10 +305,7 @@ impl StreamEncoder for Encoder {
             Event::Raw { format, name, data } => {
                 if format == CHAT && name == "delta.audio" {
                     self.candidate(0, out);
-                    self.delta_with(0, out, |out| {
-                        out.extend_from_slice(br#""audio":"#);
-                        out.extend_from_slice(data.get().as_bytes());
-                    });
+                    self.audio(0, data.get(), out);
                 }
             }
         }

@@ -6,6 +6,7 @@ use cliproxy_core::FinishReason;
 use serde_json::value::RawValue;
 
 use super::super::decode::part::part;
+use super::super::grounding::Told;
 use super::super::invented::strip;
 use super::super::{GEMINI, carrier, error, grounding, usage, wire};
 use crate::codec::CodecError;
@@ -116,7 +117,7 @@ fn candidate<'a>(
 /// Puts the sources to the last text, as streams tell them.
 fn cite(raw: &RawValue, parts: &mut [Part<'_>]) {
     let ascii = parts.iter().filter_map(Part::as_text).all(Text::is_ascii);
-    let cited = grounding::citations(raw, ascii);
+    let cited = grounding::citations(raw, ascii, &mut Told::default());
     let text = parts.iter_mut().rev().find_map(|part| match &mut part.kind {
         PartKind::Text { citations, .. } => Some(citations),
         _ => None,

@@ -12,7 +12,8 @@ use crate::json::{Text, Writer};
 use crate::model::{Args, Finish};
 use crate::model::{Candidate, Media, MediaSource, Part, PartKind, Reasoning, Response, ToolCall};
 use crate::pass::args::{Shape, freeform, is_cut_off, said_object, wrap_custom_input};
-use crate::pass::finish::gemini_reason;
+use crate::pass::finish::{gemini_reason, is_known};
+use crate::splice::TopLevel;
 use cliproxy_core::FinishReason;
 
 pub(in super::super) fn encode(response: &Response<'_>, context: &ReplyContext, dialect: Dialect) -> Vec<u8> {
@@ -111,9 +112,39 @@ pub(in super::super) fn write_finish(w: &mut Writer, finish: Option<&Finish<'_>>
     w.field_string("finishReason", word);
 }
 
-/// Whether a word for the end has the form of Google's.
+/// Of Google's words for the end those that services of other formats are understood by, too.
+/// Source: Gemini API and Vertex AI references, `FinishReason`; read 2026-11.
+const WORDS: [&str; 16] = [
+    "FINISH_REASON_UNSPECIFIED",
+    "STOP",
+    "MAX_TOKENS",
+    "SAFETY",
+    "RECITATION",
+    "LANGUAGE",
+    "BLOCKLIST",
+    "PROHIBITED_CONTENT",
+    "SPII",
+    "MODEL_ARMOR",
+    "IMAGE_SAFETY",
+    "IMAGE_PROHIBITED_CONTENT",
+    "IMAGE_RECITATION",
+    "MALFORMED_FUNCTION_CALL",
+    "UNEXPECTED_TOOL_CALL",
+    "TOO_MANY_TOOL_CALLS",
+];
+
+/// Whether a word for the end is Google's: some services write those of other formats in capitals, and a word that nobody
+/// knows may be a new one of Google's (B51).
 pub(in super::super) fn is_own_word(word: &str) -> bool {
-    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+    !word.is_empty()
+        && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+        && (WORDS.contains(&word) || !is_known(word))
+}
+
+/// Log probabilities come in the shape of their source; only this format's members mean anything here.
+pub(in super::super) fn is_logprobs(raw: &RawValue) -> bool {
+    let object = TopLevel::scan(raw.get().as_bytes());
+    object.is_ok_and(|object| object.has("chosenCandidates") || object.has("topCandidates"))
 }
 
 /// One part. False for what this format has no part for.

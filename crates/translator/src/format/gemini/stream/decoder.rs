@@ -6,6 +6,7 @@ use cliproxy_core::FinishReason;
 use serde_json::value::RawValue;
 
 use super::super::decode::part::part;
+use super::super::grounding::Told;
 use super::super::invented::strip;
 use super::super::reply::{blocked, finish, unix_seconds};
 use super::super::{GEMINI, carrier, error, grounding, usage, wire};
@@ -20,6 +21,7 @@ use crate::json::read::{Reading, plain, read};
 use crate::json::{List, Raw, Text};
 use crate::loss::Unread;
 use crate::model::{Bind, BlockKind, Delta, Event, Finish, Part, PartKind, Start};
+use crate::numbered::Numbered;
 use crate::pass::args::json_text;
 use crate::pass::finish::settle;
 
@@ -30,6 +32,7 @@ type Sink<'s> = &'s mut dyn FnMut(Event<'_>);
 pub(in super::super) struct Decoder {
     state: State,
     candidates: Vec<Candidate>,
+    places: Numbered,
     next: u32,
     invented: Vec<Invented>,
     unread: Unread,
@@ -48,11 +51,15 @@ enum State {
 struct Candidate {
     index: u32,
     open: Option<(Kind, u32)>,
+    /// What is open is whole, but for the citations that may follow.
+    sealed: bool,
     calls: bool,
     /// Bytes and characters of its text are the same so far.
     ascii: bool,
     /// Citations of the text that is open, or comes next: told before its block closes.
     cited: Vec<Raw<'static>>,
+    /// Those that came: Google tells all of them again whenever it found more.
+    told: Told,
     /// A call whose arguments come in pieces.
     partial: Option<Partial>,
     /// Held until the end: usage, signatures and grounding come behind it (B53).
@@ -204,7 +211,7 @@ impl Decoder {
         if let Some(raw) = wire.grounding {
             let plain = |raw: &&RawValue| raw.get().is_ascii() && !raw.get().contains("\\u");
             let ascii = candidate.ascii && parts.0.iter().all(plain);
-            candidate.cited.extend(grounding::citations(raw, ascii));
+            candidate.cited.extend(grounding::citations(raw, ascii, &mut candidate.told));
         }
         for raw in parts.0 {
             let mut part = part(raw, Reading::Reply, &mut |text| {
@@ -233,7 +240,7 @@ impl Decoder {
     }
 
     fn place_of(&mut self, index: u32) -> usize {
-        self.candidates.iter().position(|candidate| candidate.index == index).unwrap_or_else(|| {
+        self.places.place(&self.candidates, index, |candidate| candidate.index).unwrap_or_else(|| {
             if self.candidates.is_empty() {
                 // Nearly always the only one.
                 self.candidates.reserve_exact(1);
@@ -241,9 +248,11 @@ impl Decoder {
             self.candidates.push(Candidate {
                 index,
                 open: None,
+                sealed: false,
                 calls: false,
                 ascii: true,
                 cited: Vec::new(),
+                told: Told::default(),
                 partial: None,
                 finish: None,
             });
@@ -265,6 +274,10 @@ impl Decoder {
         }
         for candidate in &mut self.candidates {
             candidate.end(sink);
+            if !candidate.cited.is_empty() {
+                // Their text is over.
+                self.unread.name("message", "citations");
+            }
         }
         sink(Event::End);
         Ok(())
@@ -324,7 +337,7 @@ impl Candidate {
     ) {
         if let Some(signature) = signature {
             self.say(kind, Delta::Signature(signature), next, sink);
-            self.close(sink);
+            self.sealed = true;
         }
     }
 
@@ -347,7 +360,7 @@ impl Candidate {
     /// Continues the open block, or closes it and opens one of the kind.
     fn say(&mut self, kind: Kind, delta: Delta<'_>, next: &mut u32, sink: Sink<'_>) {
         let block = match self.open {
-            Some((open, block)) if open == kind => block,
+            Some((open, block)) if open == kind && !self.sealed => block,
             _ => {
                 self.close(sink);
                 let block = number(next);
@@ -374,6 +387,7 @@ impl Candidate {
 
     fn close(&mut self, sink: Sink<'_>) {
         self.cite(sink);
+        self.sealed = false;
         if let Some((_, block)) = self.open.take() {
             sink(Event::BlockStop { block });
         }

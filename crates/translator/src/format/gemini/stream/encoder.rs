@@ -1,16 +1,19 @@
 //! Canonical events as chunks for a client. Source: translation.md B56, B69, B77.
 
-use cliproxy_core::{ClientError, Usage};
+use std::collections::BTreeMap;
+
+use cliproxy_core::{ClientError, FinishReason, Usage};
 
 use super::super::dialect::{Dialect, is_family};
 use super::super::grounding::Grounds;
-use super::super::reply::{arguments, write_finish, write_media};
+use super::super::reply::{arguments, is_logprobs, write_finish, write_media};
 use super::super::{call_id, carrier, error, shown_id, shown_model, usage};
 use crate::aggregate::GROUNDING;
 use crate::codec::{ReplyContext, StreamEncoder};
 use crate::json::{Text, Writer, one_line};
 use crate::loss::{ARGUMENTS, CALL, Loss, NO_OBJECT, NONE_LEFT, loss};
 use crate::model::{Bind, BlockKind, Delta, Event, Finish, Signature, Start};
+use crate::numbered::Numbered;
 use crate::pass::args::Shape;
 use crate::pass::finish::is_whole;
 
@@ -27,12 +30,12 @@ pub(in super::super) struct Encoder {
     dialect: Dialect,
     /// `,"modelVersion":…,"responseId":…}` and the end of the frame; empty before the start.
     tail: Vec<u8>,
-    blocks: Vec<Block>,
+    /// Open blocks by their ids.
+    blocks: BTreeMap<u32, Block>,
     /// A call that ended without an object for arguments: it was cut if its reply ends here and was stopped.
     bare: Option<(u32, Call, Shape<'static>)>,
-    /// How many calls each candidate made.
-    calls: Vec<(u32, u32)>,
-    finishes: Vec<(u32, Finish<'static>)>,
+    candidates: Vec<Candidate>,
+    places: Numbered,
     grounds: Grounds,
     usage: Usage,
     losses: Vec<Loss>,
@@ -40,9 +43,20 @@ pub(in super::super) struct Encoder {
 }
 
 #[derive(Debug)]
+struct Candidate {
+    index: u32,
+    /// How many blocks began.
+    begun: u32,
+    calls: u32,
+    finish: Option<Finish<'static>>,
+}
+
+#[derive(Debug)]
 struct Block {
-    id: u32,
-    candidate: u32,
+    /// The place of its candidate.
+    candidate: usize,
+    /// How many blocks of its candidate had begun, with it: when there are more, something follows it.
+    begun: u32,
     kind: Kind,
 }
 
@@ -66,8 +80,6 @@ struct Call {
     custom: bool,
     args: Text<'static>,
     signature: Option<Signature<'static>>,
-    /// Something else began behind it: it was not what the reply ended in.
-    followed: bool,
 }
 
 impl Encoder {
@@ -76,10 +88,10 @@ impl Encoder {
             context: context.clone(),
             dialect,
             tail: Vec::new(),
-            blocks: Vec::with_capacity(2),
+            blocks: BTreeMap::new(),
             bare: None,
-            calls: Vec::new(),
-            finishes: Vec::new(),
+            candidates: Vec::new(),
+            places: Numbered::default(),
             grounds: Grounds::default(),
             usage: Usage::default(),
             losses: Vec::new(),
@@ -151,23 +163,22 @@ impl Encoder {
     }
 
     fn block_start(&mut self, id: u32, candidate: u32, kind: BlockKind<'_>, out: &mut Vec<u8>) {
-        for block in self.blocks.iter_mut().filter(|block| block.candidate == candidate) {
-            if let Kind::Call(call) = &mut block.kind {
-                call.followed = true;
-            }
-        }
+        let place = self.candidate(candidate);
+        let Some(of) = self.candidates.get_mut(place) else { return };
+        of.begun = of.begun.wrapping_add(1);
+        let begun = of.begun;
         let kind = match kind {
             BlockKind::Text | BlockKind::Refusal => Kind::Text,
             BlockKind::Reasoning => Kind::Reasoning { summarised: false },
             BlockKind::ToolCall { id, name, custom } => {
-                let number = self.next_call(candidate);
+                let number = of.calls;
+                of.calls += 1;
                 Kind::Call(Call {
                     id: call_id(&id, &self.context, candidate, number).into_owned(),
                     name: self.context.names.declared(&name).to_owned(),
                     custom,
                     args: Text::default(),
                     signature: None,
-                    followed: false,
                 })
             }
             BlockKind::Media(media) => {
@@ -192,26 +203,21 @@ impl Encoder {
             }
             BlockKind::Redacted(_) | BlockKind::Opaque(_) => Kind::Mute,
         };
-        self.blocks.push(Block { id, candidate, kind });
+        self.blocks.insert(id, Block { candidate: place, begun, kind });
     }
 
-    fn next_call(&mut self, candidate: u32) -> u32 {
-        match self.calls.iter_mut().find(|(known, _)| *known == candidate) {
-            Some((_, count)) => {
-                *count += 1;
-                *count - 1
-            }
-            None => {
-                self.calls.push((candidate, 1));
-                0
-            }
-        }
+    /// The place of a candidate.
+    fn candidate(&mut self, index: u32) -> usize {
+        self.places.place(&self.candidates, index, |candidate| candidate.index).unwrap_or_else(|| {
+            self.candidates.push(Candidate { index, begun: 0, calls: 0, finish: None });
+            self.candidates.len() - 1
+        })
     }
 
     fn delta(&mut self, id: u32, delta: Delta<'_>, out: &mut Vec<u8>) {
-        // Streams grow the block they opened last.
-        let Some(block) = self.blocks.iter_mut().rev().find(|block| block.id == id) else { return };
-        let candidate = block.candidate;
+        let Some(block) = self.blocks.get_mut(&id) else { return };
+        let Some(Candidate { index: candidate, .. }) = self.candidates.get(block.candidate) else { return };
+        let candidate = *candidate;
         match (&mut block.kind, delta) {
             (Kind::Text, Delta::Text(text)) => self.text(candidate, &text, false, out),
             (Kind::Text, Delta::Signature(signature)) => self.signature(candidate, &signature, false, out),
@@ -227,18 +233,35 @@ impl Encoder {
             }
             (Kind::Call(call), Delta::Args(text)) => text.push_onto(&mut call.args),
             (Kind::Call(call), Delta::Signature(signature)) => call.signature = Some(signature.into_owned()),
+            (_, Delta::Logprobs(raw)) if is_logprobs(&raw) => {
+                self.alone(candidate, "logprobsResult", raw.get(), out);
+            }
             _ => {}
         }
     }
 
+    /// A chunk of one member of a candidate.
+    fn alone(&mut self, candidate: u32, member: &str, json: &str, out: &mut Vec<u8>) {
+        self.open(out);
+        out.extend_from_slice(b"{\"");
+        out.extend_from_slice(member.as_bytes());
+        out.extend_from_slice(b"\":");
+        out.extend_from_slice(one_line(json).as_bytes());
+        out.extend_from_slice(br#","index":"#);
+        out.extend_from_slice(itoa::Buffer::new().format(candidate).as_bytes());
+        out.extend_from_slice(b"}]");
+        out.extend_from_slice(&self.tail);
+    }
+
     fn block_stop(&mut self, id: u32, out: &mut Vec<u8>) {
-        let Some(place) = self.blocks.iter().rposition(|block| block.id == id) else { return };
-        let Block { candidate, kind, .. } = self.blocks.remove(place);
+        let Some(Block { candidate: place, begun, kind }) = self.blocks.remove(&id) else { return };
         let Kind::Call(mut call) = kind else { return };
+        let Some(of) = self.candidates.get(place) else { return };
+        let (candidate, followed) = (of.index, of.begun != begun);
         let text = std::mem::take(&mut call.args);
-        let may_be_cut = !call.followed && text.decoded().trim().is_empty();
+        let may_be_cut = !followed && text.decoded().trim().is_empty();
         let args = arguments(call.custom, text);
-        if may_be_cut || !call.followed && matches!(args, Shape::Other) {
+        if may_be_cut || !followed && matches!(args, Shape::Other) {
             self.settle_bare(&Event::BlockStop { block: id }, out);
             self.bare = Some((candidate, call, args));
             return;
@@ -280,7 +303,7 @@ impl Encoder {
             Event::Finish { candidate, finish } => !is_whole(finish.reason) && of == Some(*candidate),
             // Blocks that end behind the end of their reply.
             Event::BlockStop { .. } | Event::End => {
-                self.finishes.iter().any(|(at, finish)| of == Some(*at) && !is_whole(finish.reason))
+                of.and_then(|of| self.finish_of(of)).is_some_and(|reason| !is_whole(reason))
             }
             _ => false,
         };
@@ -291,13 +314,19 @@ impl Encoder {
         }
     }
 
+    fn finish_of(&mut self, index: u32) -> Option<FinishReason> {
+        let place = self.places.place(&self.candidates, index, |candidate| candidate.index)?;
+        self.candidates.get(place)?.finish.as_ref().map(|finish| finish.reason)
+    }
+
     /// The last chunk: why every candidate ended, and what it cost.
     fn end(&mut self, out: &mut Vec<u8>) {
-        let open: Vec<u32> = self.blocks.iter().map(|block| block.id).collect();
+        let open: Vec<u32> = self.blocks.keys().copied().collect();
         open.into_iter().for_each(|block| self.block_stop(block, out));
         self.settle_bare(&Event::End, out);
-        self.finishes.sort_by_key(|(candidate, _)| *candidate);
-        let finishes = std::mem::take(&mut self.finishes);
+        let all = std::mem::take(&mut self.candidates).into_iter();
+        let mut finishes: Vec<_> = all.filter_map(|of| Some((of.index, of.finish?))).collect();
+        finishes.sort_by_key(|(candidate, _)| *candidate);
         self.open(out);
         let mut w = Writer::default();
         w.begin_array();
@@ -350,8 +379,9 @@ impl StreamEncoder for Encoder {
             Event::BlockStop { block } => self.block_stop(block, out),
             Event::Usage(usage) => self.usage.merge(&usage),
             Event::Finish { candidate, finish } => {
-                if !self.finishes.iter().any(|(known, _)| *known == candidate) {
-                    self.finishes.push((candidate, finish.into_owned()));
+                let place = self.candidate(candidate);
+                if let Some(of) = self.candidates.get_mut(place) {
+                    of.finish.get_or_insert_with(|| finish.into_owned());
                 }
             }
             Event::Error(error) => {
@@ -366,11 +396,7 @@ impl StreamEncoder for Encoder {
             }
             Event::Raw { format, name, data } => {
                 if is_family(format) && name == GROUNDING {
-                    self.open(out);
-                    out.extend_from_slice(br#"{"groundingMetadata":"#);
-                    out.extend_from_slice(one_line(data.get()).as_bytes());
-                    out.extend_from_slice(br#","index":0}]"#);
-                    out.extend_from_slice(&self.tail);
+                    self.alone(0, GROUNDING, data.get(), out);
                 }
             }
         }
