@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::json::Text;
+use crate::aggregate::GROUNDING;
+use crate::json::{Raw, Text};
 use crate::loss::Unread;
 use crate::model::{Args, BlockKind, Candidate, Delta, Event, Part, PartKind, Reasoning, Response, Start};
 use crate::pass::args;
@@ -17,16 +18,17 @@ pub fn replay(response: &Response<'_>, sink: &mut dyn FnMut(Event<'_>)) {
         service_tier: response.service_tier.as_ref().map(Text::reborrow),
     }));
     let mut block = 0;
-    for candidate in &response.candidates {
-        for part in &candidate.parts {
-            if replay_part(part, candidate, block, response.source, sink) {
+    for (place, candidate) in response.candidates.iter().enumerate() {
+        let bearer = spoken(candidate);
+        for (at, part) in candidate.parts.iter().enumerate() {
+            let logprobs = candidate.logprobs.as_ref().filter(|_| bearer == Some(at));
+            if replay_part((part, logprobs), candidate, block, response.source, sink) {
                 block += 1;
             }
         }
-        if let Some(logprobs) = &candidate.logprobs
-            && block > 0
-        {
-            sink(Event::Delta { block: block - 1, delta: Delta::Logprobs(logprobs.clone()) });
+        // The event names no candidate.
+        if let Some(raw) = candidate.grounding.as_ref().filter(|_| place == 0) {
+            sink(Event::Raw { format: response.source, name: GROUNDING.into(), data: raw.clone() });
         }
     }
     if let Some(usage) = response.usage {
@@ -45,7 +47,13 @@ pub fn replay(response: &Response<'_>, sink: &mut dyn FnMut(Event<'_>)) {
 pub fn unsaid(response: &Response<'_>) -> Vec<String> {
     let mut unread = Unread::default();
     unread.members(response.source, "", &response.extras);
-    for candidate in &response.candidates {
+    for (place, candidate) in response.candidates.iter().enumerate() {
+        if let Some(raw) = candidate.grounding.as_ref().filter(|_| place > 0) {
+            unread.member(response.source, "", GROUNDING, raw.get());
+        }
+        if let Some(raw) = candidate.logprobs.as_ref().filter(|_| spoken(candidate).is_none()) {
+            unread.member(response.source, "", "logprobs", raw.get());
+        }
         unread.members(response.source, "", &candidate.extras);
         for part in &candidate.parts {
             unread.members(response.source, "message", &part.extras);
@@ -54,9 +62,17 @@ pub fn unsaid(response: &Response<'_>) -> Vec<String> {
     unread.names().to_vec()
 }
 
-/// One part as one block. False when a reply cannot hold such a part.
+/// The part that the log probabilities belong to: what is said, else the last that is there.
+fn spoken(candidate: &Candidate<'_>) -> Option<usize> {
+    let last = |is: fn(&PartKind<'_>) -> bool| candidate.parts.iter().rposition(|part| is(&part.kind));
+    last(|kind| matches!(kind, PartKind::Text { .. }))
+        .or_else(|| last(|kind| matches!(kind, PartKind::Refusal(_))))
+        .or_else(|| last(|kind| kind_of(kind).is_some()))
+}
+
+/// One part as one block, with its log probabilities. False when a reply cannot hold such a part.
 fn replay_part(
-    part: &Part<'_>,
+    (part, logprobs): (&Part<'_>, Option<&Raw<'_>>),
     candidate: &Candidate<'_>,
     block: u32,
     source: &'static str,
@@ -88,6 +104,9 @@ fn replay_part(
     }
     if let Some(signature) = &part.signature {
         delta(Delta::Signature(signature.clone()));
+    }
+    if let Some(logprobs) = logprobs {
+        delta(Delta::Logprobs(logprobs.clone()));
     }
     sink(Event::BlockStop { block });
     true

@@ -249,11 +249,15 @@ fn candidate(index: u32) -> impl Strategy<Value = Candidate<'static>> {
             details: None,
         })
     });
-    (proptest::collection::vec(part, 0..6), finish).prop_map(move |(parts, finish)| Candidate {
-        index,
-        parts,
-        finish,
-        ..Candidate::default()
+    (proptest::collection::vec(part, 0..6), finish, any::<bool>()).prop_map(move |(parts, finish, tokens)| {
+        Candidate {
+            index,
+            // What nothing was said with has no place for them.
+            logprobs: (tokens && !parts.is_empty()).then(|| raw(r#"{"content":[{"token":"a"}]}"#)),
+            parts,
+            finish,
+            ..Candidate::default()
+        }
     })
 }
 
@@ -291,6 +295,7 @@ proptest! {
                 Event::End => ended = true,
                 Event::BlockStart { block, .. } => assert!(open.insert(*block), "block ids are unique"),
                 Event::Delta { block, .. } => assert!(open.contains(block)),
+                Event::BlockStop { block } => assert!(open.remove(block), "what is open ends"),
                 _ => {}
             }
             aggregator.push(event);

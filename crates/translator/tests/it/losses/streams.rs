@@ -162,6 +162,64 @@ fn b85_sources_that_come_behind_a_signed_text_are_those_of_that_text() {
     assert!(losses.iter().any(|what| what == "message.citations"), "{losses:?}");
 }
 
+/// Lines of JSON as people write it stay within their frame.
+fn data(stream: &str) -> Vec<Value> {
+    let lines = stream.lines().filter(|line| !line.is_empty() && !line.starts_with("event:"));
+    let data =
+        lines.map(|line| line.strip_prefix("data: ").unwrap_or_else(|| panic!("{line:?} in {stream}")));
+    data.filter(|data| *data != "[DONE]").map(|data| serde_json::from_str(data).unwrap()).collect()
+}
+
+#[test]
+fn b74_the_stream_of_a_whole_chat_reply_has_its_tokens_sounds_and_sources() {
+    let logprobs =
+        json!({"content":[{"token":"a","logprob":-0.5,"bytes":[97],"top_logprobs":[]}],"refusal":null});
+    let audio = json!({"id":"audio_1","data":"AAAA","transcript":"needle","expires_at":1});
+    let cited = json!([{"type":"url_citation","url_citation":{"start_index":0,"end_index":1,"url":"https://u.example","title":"t"}}]);
+    let body = json!({"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,
+        "message":{"role":"assistant","content":"a","refusal":null,"annotations":cited,"audio":audio},
+        "logprobs":logprobs,"finish_reason":"stop"}]});
+    let pretty = serde_json::to_string_pretty(&body).unwrap();
+    let (stream, unsaid) = replayed("openai", "openai", &pretty);
+    let chunks = data(&stream);
+    let has = |wanted: &dyn Fn(&Value) -> bool| chunks.iter().any(|chunk| wanted(&chunk["choices"][0]));
+    assert!(has(&|choice| choice["logprobs"] == logprobs), "{stream}");
+    assert!(has(&|choice| choice["delta"]["audio"] == audio), "{stream}");
+    assert!(has(&|choice| choice["delta"]["annotations"] == cited), "{stream}");
+    assert!(unsaid.is_empty(), "{unsaid:?}");
+    // Legacy completions, and Responses, have tokens too.
+    let (stream, _) = replayed("openai", "openai-completions", &pretty);
+    assert!(stream.contains(r#""token_logprobs":[-0.5]"#), "{stream}");
+    let (stream, _) = replayed("openai", "openai-response", &pretty);
+    assert!(stream.contains("-0.5"), "{stream}");
+}
+
+#[test]
+fn b74_the_stream_of_a_whole_gemini_reply_has_its_tokens_and_what_it_is_grounded_on() {
+    let tokens = json!({"chosenCandidates":[{"token":"a","logProbability":-0.5}]});
+    let grounding = grounded(&["https://a.example"]);
+    let candidate = json!({"index":0,"content":{"role":"model","parts":[{"text":"a"}]},"finishReason":"STOP",
+        "logprobsResult":tokens,"groundingMetadata":grounding});
+    let mut second = candidate.clone();
+    second["index"] = json!(1);
+    let body = json!({"candidates":[candidate, second],"modelVersion":"m","responseId":"r"});
+    let (stream, unsaid) = replayed("gemini", "gemini", &serde_json::to_string_pretty(&body).unwrap());
+    let chunks = data(&stream);
+    let times = |member: &str, value: &Value| {
+        chunks.iter().filter(|chunk| chunk["candidates"][0][member] == *value).count()
+    };
+    assert_eq!(
+        (times("logprobsResult", &tokens), times("groundingMetadata", &grounding)),
+        (2, 1),
+        "{stream}"
+    );
+    // No event says of which candidate: those of others are told.
+    assert_eq!(unsaid, ["groundingMetadata"]);
+    // What was not said with anything is told, too.
+    let silent = json!({"candidates":[{"index":0,"finishReason":"STOP","logprobsResult":tokens}]});
+    assert_eq!(replayed("gemini", "gemini", &silent.to_string()).1, ["logprobs"]);
+}
+
 #[test]
 fn f53_pictures_that_are_thoughts_are_no_pictures_of_the_answer() {
     let picture = |data: &str| json!({"inlineData":{"mimeType":"image/png","data":data}});
