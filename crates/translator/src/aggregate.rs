@@ -17,6 +17,9 @@ use crate::splice::{Edits, TopLevel};
 
 /// The name of the raw event that carries the whole reply as its format writes it.
 pub(crate) const WHOLE: &str = "whole";
+/// The name of the raw event that takes a picture back, as the next one is a later draft of it: the number of its block.
+/// Who reads the stream has seen it by then.
+pub(crate) const DRAFT: &str = "draft";
 /// The name of the raw event that carries what Google found when it searched.
 pub(crate) const GROUNDING: &str = "groundingMetadata";
 
@@ -84,6 +87,12 @@ impl Aggregator {
             Event::Raw { format, name, data } if name == WHOLE => {
                 self.response.whole =
                     Some(Opaque { format, kind: Cow::Borrowed(WHOLE), raw: owned_raw(data) });
+            }
+            Event::Raw { format: "openai-response", name, data } if name == DRAFT => {
+                let draft = self.blocks.iter().rposition(|block| data.get().parse() == Ok(block.id));
+                if let Some(at) = draft {
+                    self.blocks.remove(at);
+                }
             }
             Event::Raw { format, name, data } if name == GROUNDING => {
                 self.response.source = format;

@@ -9,7 +9,7 @@ use cliproxy_core::FinishReason;
 use serde_json::value::RawValue;
 
 use super::{ARGUMENTS, CALL, Loss, NO_OBJECT, NONE_LEFT, loss, named, told};
-use crate::aggregate::WHOLE;
+use crate::aggregate::{DRAFT, WHOLE};
 use crate::codec::Codec;
 use crate::format::kiro::is_counted;
 use crate::json::Text;
@@ -177,6 +177,8 @@ impl ReplyMeter {
                 self.finish(finish);
             }
             Event::Raw { name, .. } if *name == WHOLE => {}
+            // What a picture was before it was done.
+            Event::Raw { format: "openai-response", name, .. } if *name == DRAFT => {}
             // Counts and reasons: they are read.
             Event::Raw { format: "kiro", name, .. } if is_counted(name) => {}
             Event::Raw { format, name, data } => {

@@ -4,6 +4,7 @@
 //! Source: issue 4, "Deliver" 6 and "Shows it is done".
 
 mod agents;
+mod behind;
 mod bodies;
 mod cut;
 mod objects;

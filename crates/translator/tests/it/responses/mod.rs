@@ -6,6 +6,7 @@ mod chat_to_codex;
 mod claude_to_codex;
 mod codex_to_chat;
 mod codex_to_claude;
+mod drafts;
 mod errors;
 mod from_chat;
 mod from_claude;

@@ -8,7 +8,7 @@ use super::super::carrier::{self, Carried};
 use super::super::{RESPONSES, ids, wire};
 use super::{mark, part};
 use crate::codec::CodecError;
-use crate::json::read::{Reading, filled, plain, read, wrong};
+use crate::json::read::{Loose, Reading, filled, plain, read, wrong};
 use crate::json::{List, Text};
 use crate::model::{
     Args, Bind, Media, MediaClass, MediaSource, Namespace, Opaque, Part, PartKind, Reasoning, Role,
@@ -89,7 +89,7 @@ fn message(item: wire::Item<'_>) -> Result<Turn<'_>, CodecError> {
     };
     let mut turn = Turn::new(role, Vec::new());
     if let Some(raw) = item.content {
-        (turn.parts, turn.plain) = part::content(raw, "content")?;
+        (turn.parts, turn.plain) = part::content(raw, "content", Reading::Request)?;
     }
     turn.cache = item.cache_control.map(mark);
     turn.extras = item.extras;
@@ -143,11 +143,12 @@ crate::json::wire_struct! {
 
 /// The texts of a summary or of a chain of thought.
 fn texts<'a>(raw: Option<&'a RawValue>, name: &str, reading: Reading) -> Result<Vec<Text<'a>>, CodecError> {
-    let parts: List<TextPart<'_>> = match raw.map(|raw| read(raw, name)) {
-        None => return Ok(Vec::new()),
-        Some(Err(error)) if reading == Reading::Request => return Err(error),
-        Some(parts) => parts.unwrap_or_default(),
-    };
+    let Some(raw) = raw else { return Ok(Vec::new()) };
+    if reading == Reading::Reply {
+        let parts: List<Loose<TextPart<'_>>> = read(raw, name).unwrap_or_default();
+        return Ok(parts.0.into_iter().filter_map(Loose::known).filter_map(|part| part.text).collect());
+    }
+    let parts: List<TextPart<'_>> = read(raw, name)?;
     Ok(parts.0.into_iter().filter_map(|part| part.text).collect())
 }
 
@@ -185,7 +186,7 @@ fn result(item: wire::Item<'_>) -> Result<Part<'_>, CodecError> {
             Some(text) => {
                 result.content = part::unwrapped_images(&text).unwrap_or_else(|| vec![Part::text(text)]);
             }
-            None if raw.get().starts_with('[') => match part::content(raw, "output") {
+            None if raw.get().starts_with('[') => match part::content(raw, "output", Reading::Request) {
                 Ok((parts, _)) => result.content = parts,
                 // Plain values in a list are data, no parts (E397).
                 Err(_) => result.raw = Some(Cow::Borrowed(raw)),
@@ -205,12 +206,21 @@ pub(in super::super) fn output_part<'a>(
     raw: &'a RawValue,
     parts: &mut Vec<Part<'a>>,
 ) -> Result<(), CodecError> {
-    let mut item: wire::Item<'a> = read(raw, "")?;
+    let mut item: wire::Item<'a> = match read(raw, "") {
+        Ok(item) => item,
+        Err(_) if raw.get() == "null" => return Ok(()),
+        // What cannot be read stays whole.
+        Err(_) => {
+            parts.push(opaque(raw, part::type_of(raw)));
+            return Ok(());
+        }
+    };
     let kind = plain(item.kind.take());
     let found = match &*kind {
         "message" => {
             let id = filled(item.id);
-            let content = item.content.map(|raw| part::content(raw, "content")).transpose()?;
+            let content =
+                item.content.map(|raw| part::content(raw, "content", Reading::Reply)).transpose()?;
             let (said, _) = content.unwrap_or_default();
             let first = parts.len();
             parts.extend(said.into_iter().map(|part| Part { id: id.clone(), ..part }));

@@ -12,8 +12,13 @@ use crate::json::{List, Text, kind_of};
 use crate::model::{Media, MediaClass, MediaSource, Opaque, Part, PartKind};
 use crate::pass::media::{DataUrl, audio_mime, class_of, file_data, is_data, mime_of_name, split};
 
-/// A string or a list of parts. The flag says that it was a string.
-pub(super) fn content<'a>(raw: &'a RawValue, place: &str) -> Result<(Vec<Part<'a>>, bool), CodecError> {
+/// A string or a list of parts. The flag says that it was a string. Of a reply every part has its place in the list, and
+/// what is none of these is one part.
+pub(super) fn content<'a>(
+    raw: &'a RawValue,
+    place: &str,
+    reading: Reading,
+) -> Result<(Vec<Part<'a>>, bool), CodecError> {
     if let Some(text) = Text::from_raw(raw) {
         return Ok((vec![Part::text(text)], true));
     }
@@ -21,25 +26,56 @@ pub(super) fn content<'a>(raw: &'a RawValue, place: &str) -> Result<(Vec<Part<'a
         return Ok((Vec::new(), false));
     }
     if !raw.get().starts_with('[') {
-        return Err(wrong(place, &format!("expected a string or an array, found {}", kind_of(raw))));
+        return match reading {
+            Reading::Reply => Ok((vec![said(raw)], false)),
+            Reading::Request => {
+                Err(wrong(place, &format!("expected a string or an array, found {}", kind_of(raw))))
+            }
+        };
     }
-    if let Some(parts) = in_one_pass(raw, |part| known(part).ok()?) {
+    if let Some(parts) = in_one_pass(raw, |part| known(part, reading).ok()?) {
         return Ok((parts, false));
     }
     let items: List<&'a RawValue> = read(raw, place)?;
-    let parts = each(items.0.into_iter().enumerate(), |(index, raw)| {
-        part(raw).map_err(|error| at(&format!("{place}[{index}]"), &error))
+    let parts = each(items.0.into_iter().enumerate(), |(index, raw)| match reading {
+        Reading::Reply => Ok(said(raw)),
+        Reading::Request => part(raw, reading).map_err(|error| at(&format!("{place}[{index}]"), &error)),
     });
     Ok((parts?, false))
 }
 
-fn part(raw: &RawValue) -> Result<Part<'_>, CodecError> {
+/// A part of a reply: nothing is an empty text, and one that cannot be read stays whole.
+fn said(raw: &RawValue) -> Part<'_> {
+    if raw.get() == "null" {
+        return Part::text(Text::default());
+    }
+    part(raw, Reading::Reply).unwrap_or_else(|_| {
+        let kind =
+            PartKind::Opaque(Opaque { format: RESPONSES, kind: type_of(raw), raw: Cow::Borrowed(raw) });
+        Part::new(kind)
+    })
+}
+
+crate::json::wire_struct! {
+    struct Typed<'a> { kind: &'a RawValue = "type" }
+}
+
+/// What something that cannot be read says it is.
+pub(super) fn type_of(raw: &RawValue) -> Cow<'_, str> {
+    let typed: Typed<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
+    match plain(filled(typed.kind)) {
+        kind if kind.is_empty() => Cow::Borrowed("unreadable"),
+        kind => kind,
+    }
+}
+
+fn part(raw: &RawValue, reading: Reading) -> Result<Part<'_>, CodecError> {
     if let Some(text) = Text::from_raw(raw) {
         return Ok(Part::text(text));
     }
     let wire: wire::Part<'_> = read(raw, "")?;
     let (kind, cache) = (wire.kind.clone(), wire.cache_control.map(mark));
-    Ok(known(wire)?.unwrap_or_else(|| {
+    Ok(known(wire, reading)?.unwrap_or_else(|| {
         // A type or a source that we do not know: whole.
         let kind = PartKind::Opaque(Opaque { format: RESPONSES, kind: plain(kind), raw: Cow::Borrowed(raw) });
         Part { cache, ..Part::new(kind) }
@@ -47,12 +83,21 @@ fn part(raw: &RawValue) -> Result<Part<'_>, CodecError> {
 }
 
 /// A part that is made member by member; `None` for one that has to stay whole.
-fn known(mut wire: wire::Part<'_>) -> Result<Option<Part<'_>>, CodecError> {
-    let Some(kind) = wire.kind.take().map(Text::into_decoded) else { return Err(wrong("type", "missing")) };
+fn known(mut wire: wire::Part<'_>, reading: Reading) -> Result<Option<Part<'_>>, CodecError> {
+    let kind = match wire.kind.take().map(Text::into_decoded) {
+        Some(kind) => kind,
+        // What says something is what it says.
+        None if reading == Reading::Reply && wire.text.is_some() => Cow::Borrowed("output_text"),
+        None => return Err(wrong("type", "missing")),
+    };
     let cache = wire.cache_control.map(mark);
     let known = match &*kind {
         "input_text" | "output_text" | "text" => {
-            let Some(text) = wire.text.take() else { return Err(wrong("text", "missing")) };
+            let text = match wire.text.take() {
+                Some(text) => text,
+                None if reading == Reading::Reply => Text::default(),
+                None => return Err(wrong("text", "missing")),
+            };
             let citations = wire.annotations.filter(|raw| !is_empty_list(raw)).map(Cow::Borrowed);
             Some(PartKind::Text { text, citations })
         }
@@ -177,7 +222,7 @@ pub(in super::super) fn unwrapped_images(text: &Text<'_>) -> Option<Vec<Part<'st
     }
     let decoded = text.decoded();
     let raw: &RawValue = serde_json::from_str(decoded.trim()).ok()?;
-    let (parts, _) = content(raw, "output").ok()?;
+    let (parts, _) = content(raw, "output", Reading::Request).ok()?;
     let is_image =
         |part: &Part<'_>| matches!(&part.kind, PartKind::Media(media) if media.class == MediaClass::Image);
     if !parts.iter().any(is_image) {

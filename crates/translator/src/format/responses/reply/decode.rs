@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::super::{RESPONSES, decode as request, usage, wire};
 use crate::codec::CodecError;
-use crate::json::read::{at, filled, misread, plain};
+use crate::json::read::{Loose, at, filled, misread, plain};
 use crate::json::{self, Raw, Text};
 use crate::model::{Candidate, Finish, Part, PartKind, Response};
 use crate::pass::args;
@@ -156,8 +156,9 @@ fn is_cut(status: &Text<'_>) -> bool {
 }
 
 fn is_refusal(content: &RawValue) -> bool {
-    let parts: crate::json::List<Kind<'_>> = serde_json::from_str(content.get()).unwrap_or_default();
-    parts.0.iter().any(|part| part.kind.as_ref().is_some_and(|kind| *kind == "refusal"))
+    let parts: crate::json::List<Loose<Kind<'_>>> = serde_json::from_str(content.get()).unwrap_or_default();
+    let mut kinds = parts.0.iter().filter_map(|part| part.as_known()?.kind.as_ref());
+    kinds.any(|kind| *kind == "refusal")
 }
 
 /// Whether a response is none, but a failure, whatever the event around it is called.

@@ -1,12 +1,15 @@
 //! Events of a provider into canonical events. Source: translation.md A.14, B37, B61 to B63, B73, D.14, D.16, D.18.
 
+mod terminal;
 mod whole;
 
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use self::whole::Whole;
 use super::item::{Class, Item, number};
+use super::items::Items;
 use super::pieces::{class_of, wrapped};
 use crate::aggregate::WHOLE;
 use crate::codec::{CodecError, StreamDecoder};
@@ -27,7 +30,7 @@ type Sink<'s> = &'s mut dyn FnMut(Event<'_>);
 pub(in super::super) struct Decoder {
     state: State,
     next: u32,
-    items: Vec<Item>,
+    items: Items,
     called: bool,
     refused: bool,
     searches: u64,
@@ -103,7 +106,7 @@ impl Decoder {
             "response.output_item.added" => self.added(event, sink),
             "response.output_item.done" => {
                 if let Some(raw) = event.item {
-                    self.done(raw, event.output_index, sink)?;
+                    self.done(raw, event.output_index, sink);
                 }
             }
             "response.output_text.done" | "response.refusal.done" => {
@@ -111,7 +114,7 @@ impl Decoder {
             }
             "response.function_call_arguments.done" | "response.custom_tool_call_input.done" => {
                 let custom = kind.contains("custom");
-                let at = self.call_of(event, custom);
+                let at = self.known(event, Class::Call).unwrap_or_else(|| self.call_of(event, custom));
                 let whole = if custom { event.input } else { event.arguments };
                 if let Some(item) = self.items.get_mut(at) {
                     item.complete_call(whole.filter(|raw| raw.get() != r#""""#), sink);
@@ -170,35 +173,48 @@ impl Decoder {
         self.start(&wire::Response::default(), sink);
     }
 
-    /// The item that an event is about: by its id, else by its place, else the open one of its class (E295, E298).
-    fn find(&self, id: &str, output_index: Option<u32>, class: Option<Class>) -> Option<usize> {
-        let fits = |item: &Item| class.is_none_or(|class| item.class == class);
-        let by_id = || self.items.iter().rposition(|item| item.id == id && fits(item));
-        let by_place = || self.items.iter().rposition(|item| item.output_index == output_index && fits(item));
-        let found = if id.is_empty() { None } else { by_id() };
-        found.or_else(|| output_index.and_then(|_| by_place()))
+    /// The item of an id, else that at a place (E295, E298).
+    fn find(&self, class: Class, id: &str, output_index: Option<u32>) -> Option<usize> {
+        let found = if id.is_empty() { None } else { self.items.by_id(class, id) };
+        found.or_else(|| self.items.by_place(class, output_index?))
     }
 
+    /// The item that an event is about, as far as it is known. Some number all their items alike.
+    fn known(&self, event: &wire::Event<'_>, class: Class) -> Option<usize> {
+        let id = event.item_id.as_ref().map(Text::decoded).unwrap_or_default();
+        self.find(class, &id, event.output_index)
+    }
+
+    /// As [`Self::known`], for what may be the first of an item: it is not of another one that has ended.
+    fn growing(&self, id: &str, event: &wire::Event<'_>, class: Class) -> Option<usize> {
+        let is_over = |item: &Item| item.closed && item.is_other(id, "");
+        let found = self.find(class, id, event.output_index);
+        found.filter(|at| !self.items.get(*at).is_some_and(is_over))
+    }
+
+    /// The item of a piece, else the open one of its class (E295, E298), else a new one.
     fn item(&mut self, event: &wire::Event<'_>, class: Class, sink: Sink<'_>) -> usize {
         let id = event.item_id.as_ref().map(Text::decoded).unwrap_or_default();
-        let latest = || self.items.iter().rposition(|item| item.class == class && !item.closed);
-        let anonymous = id.is_empty() && event.output_index.is_none();
-        let found = self.find(&id, event.output_index, Some(class));
-        if let Some(at) = found.or_else(|| if anonymous { latest() } else { None }) {
+        if let Some(at) = self.growing(&id, event, class) {
+            return at;
+        }
+        if id.is_empty()
+            && event.output_index.is_none()
+            && let Some(at) = self.items.last_open(class)
+        {
             return at;
         }
         self.begun(sink);
-        self.items.push(Item::new(class, &id, event.output_index));
-        self.items.len() - 1
+        self.items.push(Item::new(class, &id, event.output_index))
     }
 
     /// The call of an argument event; one that nothing announced waits for its name.
     fn call_of(&mut self, event: &wire::Event<'_>, custom: bool) -> usize {
         let id = event.item_id.as_ref().map(Text::decoded).unwrap_or_default();
-        if let Some(at) = self.find(&id, event.output_index, Some(Class::Call)) {
+        if let Some(at) = self.growing(&id, event, Class::Call) {
             return at;
         }
-        if let Some(at) = self.items.iter().rposition(|item| item.class == Class::Call && !item.closed)
+        if let Some(at) = self.items.last_open(Class::Call)
             && (id.is_empty()
                 || self
                     .items
@@ -209,8 +225,7 @@ impl Decoder {
         }
         let mut item = Item::new(Class::Call, &id, event.output_index);
         item.call.custom = custom;
-        self.items.push(item);
-        self.items.len() - 1
+        self.items.push(item)
     }
 
     /// The hot path: text into its block.
@@ -218,8 +233,10 @@ impl Decoder {
         let Some(text) = filled(event.delta) else { return };
         let at = self.item(event, Class::Message, sink);
         let part = (event.content_index.unwrap_or(0), refusal);
-        let block = self.text_block(at, part, sink);
-        if let Some(block) = block {
+        if self.items.get(at).is_some_and(|item| item.repeats(part)) {
+            return;
+        }
+        if let Some(block) = self.text_block(at, part, text.char_count(), sink) {
             sink(Event::Delta { block, delta: Delta::Text(text) });
             if let Some(logprobs) = event.logprobs.and_then(wrapped) {
                 sink(Event::Delta { block, delta: Delta::Logprobs(logprobs) });
@@ -227,13 +244,11 @@ impl Decoder {
         }
     }
 
-    /// The block of a content part, which opens when another one is open.
-    fn text_block(&mut self, at: usize, part: (u32, bool), sink: Sink<'_>) -> Option<u32> {
+    /// The block of a content part, which opens when another one is open, for so many characters. What follows behind the
+    /// end of its item has one too.
+    fn text_block(&mut self, at: usize, part: (u32, bool), chars: usize, sink: Sink<'_>) -> Option<u32> {
         let item = self.items.get_mut(at)?;
-        if item.closed {
-            return None;
-        }
-        item.said = true;
+        item.tell(part, chars);
         if let Some(block) = item.block
             && item.part == part
         {
@@ -251,34 +266,51 @@ impl Decoder {
 
     /// A part is whole; its text goes out if no delta brought it.
     fn said(&mut self, event: &wire::Event<'_>, refusal: bool, sink: Sink<'_>) {
-        let at = self.item(event, Class::Message, sink);
+        let known = self.known(event, Class::Message);
+        let at = known.unwrap_or_else(|| self.item(event, Class::Message, sink));
         let part = (event.content_index.unwrap_or(0), refusal);
-        let open = self.items.get(at).is_some_and(|item| item.block.is_some() && item.part == part);
-        let whole = filled(if refusal { event.refusal } else { event.text });
-        let fresh =
-            self.items.get(at).is_some_and(|item| !item.said || item.part != part && item.block.is_none());
-        if !open
-            && fresh
-            && let Some(text) = whole
-            && let Some(block) = self.text_block(at, part, sink)
-        {
-            sink(Event::Delta { block, delta: Delta::Text(text) });
+        let Some(text) = filled(if refusal { event.refusal } else { event.text }) else { return };
+        let chars = text.char_count();
+        let Some(item) = self.items.get(at) else { return };
+        // Some number the parts another way when these are whole: of two that are alike the whole item tells.
+        let is_open = item.block.is_some()
+            && item.part.1 == refusal
+            && item.parts.get(&item.part).is_some_and(|told| told.chars == chars);
+        if !is_open && !item.parts.contains_key(&part) {
+            self.tell_part(at, part, text, sink);
         }
     }
 
+    /// A part that no delta brought. Its block is open then.
+    fn tell_part(&mut self, at: usize, part: (u32, bool), text: Text<'_>, sink: Sink<'_>) -> Option<u32> {
+        let block = self.text_block(at, part, text.char_count(), sink)?;
+        self.items.get_mut(at)?.tell(part, 0).whole = true;
+        if !text.is_empty() {
+            sink(Event::Delta { block, delta: Delta::Text(text) });
+        }
+        Some(block)
+    }
+
     fn cite(&mut self, event: &wire::Event<'_>, sink: Sink<'_>) {
-        let at = self.item(event, Class::Message, sink);
-        let Some(raw) = event.annotation else { return };
-        if let Some(block) = self.items.get(at).and_then(|item| item.block) {
-            sink(Event::Delta {
-                block,
-                delta: Delta::Citation { format: RESPONSES, raw: Cow::Borrowed(raw) },
-            });
+        let known = self.known(event, Class::Message);
+        let at = known.unwrap_or_else(|| self.item(event, Class::Message, sink));
+        let (Some(raw), Some(item)) = (event.annotation, self.items.get_mut(at)) else { return };
+        match item.block {
+            Some(block) => {
+                let part = event.content_index.map(|index| (index, false));
+                let part = part.filter(|part| item.parts.contains_key(part)).unwrap_or(item.part);
+                item.tell(part, 0).citations += 1;
+                let raw = Cow::Borrowed(raw);
+                sink(Event::Delta { block, delta: Delta::Citation { format: RESPONSES, raw } });
+            }
+            // In front of its text: the whole item has both.
+            None if !item.closed => {}
+            None => self.unread.name("message", "citations"),
         }
     }
 
     fn reasoning_block(&mut self, at: usize, sink: Sink<'_>) -> Option<u32> {
-        let item = self.items.get_mut(at).filter(|item| !item.closed)?;
+        let item = self.items.get_mut(at)?;
         if item.block.is_none() {
             let block = number(&mut self.next);
             item.block = Some(block);
@@ -290,9 +322,14 @@ impl Decoder {
     fn think(&mut self, event: &wire::Event<'_>, summary: bool, sink: Sink<'_>) {
         let Some(text) = filled(event.delta) else { return };
         let at = self.item(event, Class::Reasoning, sink);
+        let index = if summary { event.summary_index } else { event.content_index };
+        let part = (index.unwrap_or(0), !summary);
+        if self.items.get(at).is_some_and(|item| item.repeats(part)) {
+            return;
+        }
         let Some(block) = self.reasoning_block(at, sink) else { return };
         if let Some(item) = self.items.get_mut(at) {
-            item.said = true;
+            item.tell(part, text.char_count());
         }
         let delta = if summary { Delta::Reasoning(text) } else { Delta::RawReasoning(text) };
         sink(Event::Delta { block, delta });
@@ -319,10 +356,12 @@ impl Decoder {
         let kind = plain(item.kind.clone());
         let class = class_of(&kind);
         if let Some(raw) = event.item {
-            self.note(&item, raw);
+            let _parts = self.note(&item, raw);
         }
         let id = of_raw(item.id);
-        if self.find(&id, event.output_index, Some(class)).is_some() {
+        let found = self.find(class, &id, event.output_index).and_then(|at| self.items.get(at));
+        // What begins is no other that began, unless it is told again.
+        if found.is_some_and(|known| !known.is_other(&id, &call_id_of(&item))) {
             return;
         }
         let mut known = Item::new(class, &id, event.output_index);
@@ -334,32 +373,48 @@ impl Decoder {
         if class == Class::Reasoning {
             known.early = signature(event.item);
         }
-        self.items.push(known);
+        let at = self.items.push(known);
         if class == Class::Reasoning {
-            let _opened = self.reasoning_block(self.items.len() - 1, sink);
+            let _opened = self.reasoning_block(at, sink);
         }
     }
 
-    /// An item is whole: what did not go out yet does now, and its block closes.
-    fn done(&mut self, raw: &RawValue, output_index: Option<u32>, sink: Sink<'_>) -> Result<(), CodecError> {
-        let item: wire::Item<'_> =
-            serde_json::from_str(raw.get()).map_err(|error| misread(&error, "item"))?;
+    /// An item is whole.
+    fn done(&mut self, raw: &RawValue, output_index: Option<u32>, sink: Sink<'_>) {
         self.begun(sink);
-        self.note(&item, raw);
-        let kind = plain(item.kind.clone());
-        let class = class_of(&kind);
-        let id = of_raw(item.id);
-        let at = self.find(&id, output_index, Some(class)).or_else(|| self.same_call(&item, class));
-        let at = at.or_else(|| self.anonymous(&id, output_index, class)).unwrap_or_else(|| {
-            self.items.push(Item::new(class, &id, output_index));
-            self.items.len() - 1
-        });
+        let Some(whole) = Whole::read(raw) else {
+            self.unread.name("event", "response.output_item.done");
+            return;
+        };
+        let known =
+            self.find(whole.class, &whole.id, output_index).filter(|at| !self.is_another(*at, &whole));
+        let at = known
+            .or_else(|| self.same_call(&whole))
+            .or_else(|| self.anonymous(&whole.id, output_index, whole.class))
+            .unwrap_or_else(|| self.items.push(Item::new(whole.class, &whole.id, output_index)));
+        self.complete(at, whole, sink);
+    }
+
+    /// Whether an item that has ended is another one than this, which has its place: not if it said the same.
+    fn is_another(&self, at: usize, whole: &Whole<'_>) -> bool {
+        self.items.get(at).is_some_and(|known| {
+            known.closed
+                && known.is_other(&whole.id, &whole.call_id)
+                && (known.sent == 0 || Some(known.sent) != whole.chars())
+        })
+    }
+
+    /// What of an item did not go out yet does now, and its block closes.
+    fn complete(&mut self, at: usize, whole: Whole<'_>, sink: Sink<'_>) {
+        let Whole { raw, item, kind, class, .. } = whole;
+        let parts = self.note(&item, raw);
         if self.items.get(at).is_none_or(|item| item.closed) {
-            return Ok(());
+            return;
         }
         match class {
             Class::Call => {
                 if let Some(known) = self.items.get_mut(at) {
+                    let is_new = known.call.call_id.is_empty();
                     learn(known, &item, &kind);
                     known.open_call(&mut self.next, sink);
                     let whole = if known.call.custom { item.input } else { item.arguments };
@@ -368,9 +423,12 @@ impl Decoder {
                     // One that was never named may still be in the terminal event (E244).
                     known.closed = known.block.is_some();
                     known.close(sink);
+                    if is_new {
+                        self.items.learned(at);
+                    }
                 }
             }
-            Class::Message => self.whole_message(at, raw, sink),
+            Class::Message => self.whole_message(at, parts, sink),
             Class::Reasoning => self.whole_reasoning(at, raw, sink),
             Class::Whole => self.whole(at, raw, &kind, sink),
         }
@@ -379,41 +437,39 @@ impl Decoder {
         {
             item.closed = true;
         }
-        Ok(())
     }
 
-    /// Notes what of an item is not read. Items of other kinds ride along whole.
-    fn note(&mut self, item: &wire::Item<'_>, raw: &RawValue) {
+    /// Notes what of an item is not read; what a message says is read for it. Items of other kinds ride along whole.
+    fn note<'r>(&mut self, item: &wire::Item<'_>, raw: &'r RawValue) -> Vec<Part<'r>> {
         let kind = item.kind.as_ref().map(Text::decoded).unwrap_or_default();
         if !matches!(&*kind, "message" | "reasoning" | "function_call" | "custom_tool_call") {
-            return;
+            return Vec::new();
         }
         self.unread.members(RESPONSES, "message", &item.extras);
-        if kind == "message" {
-            for part in parts_of(raw) {
-                self.unread.members(RESPONSES, "message", &part.extras);
-            }
+        if kind != "message" {
+            return Vec::new();
         }
+        let parts = parts_of(raw);
+        for part in &parts {
+            self.unread.members(RESPONSES, "message", &part.extras);
+        }
+        parts
     }
 
     /// A call that was announced under another id, or none (E241).
-    fn same_call(&self, item: &wire::Item<'_>, class: Class) -> Option<usize> {
-        let call_id = filled(item.call_id).filter(|_| class == Class::Call)?;
-        self.items.iter().position(|known| !known.closed && call_id == known.call.call_id.as_str())
+    fn same_call(&mut self, whole: &Whole<'_>) -> Option<usize> {
+        if whole.class != Class::Call || whole.call_id.is_empty() {
+            return None;
+        }
+        self.items.open_call(&whole.call_id)
     }
 
     /// The open item of its class, for an item without identity.
-    fn anonymous(&self, id: &str, output_index: Option<u32>, class: Class) -> Option<usize> {
+    fn anonymous(&mut self, id: &str, output_index: Option<u32>, class: Class) -> Option<usize> {
         if output_index.is_some() && !id.is_empty() || class == Class::Whole {
             return None;
         }
-        let fits = |item: &Item| {
-            item.class == class
-                && !item.closed
-                && (output_index.is_none() || item.output_index.is_none())
-                && (id.is_empty() || item.id.is_empty())
-        };
-        self.items.iter().position(fits)
+        self.items.first_open(class, !id.is_empty(), output_index.is_some())
     }
 
     /// The terminal event: what only it brings goes out, everything closes (E243 to E245, E257, E258).
@@ -437,12 +493,11 @@ impl Decoder {
         let mut finish = end_of(&response, cut);
         let output = response.output.take().unwrap_or_default().0;
         let has_output = !output.is_empty();
-        for (index, raw) in (0_u32..).zip(output) {
-            self.hydrate(raw, index, sink)?;
-        }
-        for at in 0..self.items.len() {
-            let Some(item) = self.items.get_mut(at).filter(|item| !item.closed) else { continue };
-            if let (Some(block), Some(early)) = (item.block, item.early.take()) {
+        self.hydrate(&output, sink);
+        for item in self.items.iter_mut() {
+            if !item.closed
+                && let (Some(block), Some(early)) = (item.block, item.early.take())
+            {
                 sink(Event::Delta { block, delta: Delta::Signature(early) });
             }
             item.closed = true;
@@ -470,26 +525,6 @@ impl Decoder {
         sink(Event::End);
         Ok(())
     }
-
-    /// An item of the terminal event: one that is known is completed, one that never came is told (E244).
-    fn hydrate(&mut self, raw: &RawValue, index: u32, sink: Sink<'_>) -> Result<(), CodecError> {
-        let item: wire::Item<'_> =
-            serde_json::from_str(raw.get()).map_err(|error| misread(&error, "output"))?;
-        let class = class_of(&plain(item.kind.clone()));
-        let id = of_raw(item.id);
-        let known = |known: &Item| {
-            known.class == class
-                && (!id.is_empty() && known.id == id
-                    || known.output_index == Some(index)
-                    || class == Class::Call
-                        && filled(item.call_id).is_some_and(|id| id == known.call.call_id.as_str()))
-        };
-        if self.items.iter().any(|item| known(item) && item.closed) {
-            self.note(&item, raw);
-            return Ok(());
-        }
-        self.done(raw, Some(index), sink)
-    }
 }
 
 /// Takes over what an item tells of a call; what is known already stays.
@@ -500,13 +535,17 @@ fn learn(known: &mut Item, item: &wire::Item<'_>, kind: &str) {
     }
     call.custom = kind == "custom_tool_call";
     if call.call_id.is_empty() {
-        call.call_id = ids::call_id(&of_raw(item.call_id)).into_owned();
+        call.call_id = call_id_of(item);
     }
     if call.name.is_empty() {
         let local = of_raw(item.name);
         let space = filled(item.namespace).map(Text::into_decoded);
         call.name = crate::pass::names::qualified(&local, space.as_deref()).into_owned();
     }
+}
+
+fn call_id_of(item: &wire::Item<'_>) -> String {
+    ids::call_id(&of_raw(item.call_id)).into_owned()
 }
 
 /// Whether an event tells how far a piece of the reply is, that it begins or that it is whole, or brings pieces of what

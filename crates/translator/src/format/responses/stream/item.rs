@@ -1,12 +1,14 @@
 //! What the decoder knows of one output item.
 
+use std::collections::BTreeMap;
+
 use serde_json::value::RawValue;
 
 use crate::json::{Progress, Text};
 use crate::model::{BlockKind, Delta, Event, Signature};
 
 /// What an item is, as far as its deltas go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Class {
     Message,
     Reasoning,
@@ -25,16 +27,28 @@ pub(super) struct Item {
     pub(super) block: Option<u32>,
     /// Which content part the block is, and whether it is a refusal.
     pub(super) part: (u32, bool),
-    /// How many characters of arguments went out, or were held.
+    /// How many characters of it went out, or were held.
     pub(super) sent: usize,
     /// Anything was said: what the whole item repeats is known.
     pub(super) said: bool,
+    /// The parts that were said: of a message those of its content, texts and refusals, of thoughts their summary and
+    /// their chain. The flag is that of `part`; of a chain it is set.
+    pub(super) parts: BTreeMap<(u32, bool), Told>,
     pub(super) closed: bool,
     pub(super) call: CallState,
     /// The state as the item began; only what it ends with counts, if there is any (B37).
     pub(super) early: Option<Signature<'static>>,
-    /// What the last picture was.
-    pub(super) picture: Option<u64>,
+    /// What the last picture was, and its block.
+    pub(super) picture: Option<(u64, u32)>,
+}
+
+/// What went out of a part.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) chars: usize,
+    pub(super) citations: usize,
+    /// It came at once: pieces of it that follow behind the item's end repeat it.
+    pub(super) whole: bool,
 }
 
 /// A call that waits for its name (E240).
@@ -58,11 +72,34 @@ impl Item {
             part: (0, false),
             sent: 0,
             said: false,
+            parts: BTreeMap::new(),
             closed: false,
             call: CallState::default(),
             early: None,
             picture: None,
         }
+    }
+
+    /// Whether an item of that id and call id is another one, for all that is known of this.
+    pub(super) fn is_other(&self, id: &str, call_id: &str) -> bool {
+        if !call_id.is_empty() && !self.call.call_id.is_empty() {
+            return call_id != self.call.call_id;
+        }
+        !id.is_empty() && !self.id.is_empty() && id != self.id
+    }
+
+    /// Counts what goes out of a part.
+    pub(super) fn tell(&mut self, part: (u32, bool), chars: usize) -> &mut Told {
+        self.said = true;
+        self.sent += chars;
+        let told = self.parts.entry(part).or_default();
+        told.chars += chars;
+        told
+    }
+
+    /// Whether a piece of a part repeats what the whole item had.
+    pub(super) fn repeats(&self, part: (u32, bool)) -> bool {
+        self.closed && self.parts.get(&part).is_some_and(|told| told.whole)
     }
 
     /// Opens the block of a call whose name is known by now; what was held goes out.

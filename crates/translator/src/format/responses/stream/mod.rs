@@ -4,6 +4,7 @@ mod decoder;
 mod encoder;
 mod frames;
 mod item;
+mod items;
 mod observer;
 mod open;
 mod output;
