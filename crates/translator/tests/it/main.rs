@@ -28,6 +28,7 @@ mod kiro;
 mod lenient;
 mod losses;
 mod many;
+mod many_replies;
 mod many_schemas;
 mod many_streams;
 mod official;

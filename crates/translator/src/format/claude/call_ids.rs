@@ -1,5 +1,7 @@
 //! Ids of calls on their way to a client of this format.
 
+use std::collections::HashSet;
+
 use crate::json::Text;
 use crate::pass::ids::{claude_ids, generated_id};
 
@@ -10,11 +12,16 @@ use crate::pass::ids::{claude_ids, generated_id};
 pub(super) struct CallIds {
     seed: String,
     given: Vec<String>,
+    /// As many as are given, once they are many.
+    hashed: HashSet<String>,
 }
+
+/// So many are looked through.
+const FEW: usize = 32;
 
 impl CallIds {
     pub(super) fn new(seed: &str) -> Self {
-        Self { seed: seed.to_owned(), given: Vec::new() }
+        Self { seed: seed.to_owned(), ..Self::default() }
     }
 
     /// The id of the next call.
@@ -26,11 +33,24 @@ impl CallIds {
         } else {
             claude_ids([&*id]).get(&id).into_owned()
         };
-        if self.given.contains(&wire) {
+        if self.is_given(&wire) {
             wire = generated_id("toolu_", &[&self.seed, &wire, &ordinal]);
+        }
+        if !self.hashed.is_empty() {
+            self.hashed.insert(wire.clone());
         }
         self.given.push(wire);
         self.given.last().map_or("", String::as_str)
+    }
+
+    fn is_given(&mut self, id: &str) -> bool {
+        if self.given.len() <= FEW {
+            return self.given.iter().any(|given| given == id);
+        }
+        if self.hashed.is_empty() {
+            self.hashed.extend(self.given.iter().cloned());
+        }
+        self.hashed.contains(id)
     }
 
     /// Whether a call went out.

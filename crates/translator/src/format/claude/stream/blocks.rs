@@ -5,7 +5,7 @@
 //! in order. Text and thoughts give way: what follows later of them is a block of its own. Text and thoughts open
 //! with their first content, so that nothing empty is ever opened.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::value::RawValue;
 
@@ -64,6 +64,14 @@ struct Open {
     summarised: bool,
 }
 
+/// A canonical block that has not stopped.
+#[derive(Debug)]
+struct Live {
+    shape: Shape,
+    /// It waits: how many had waited before it.
+    waits: Option<usize>,
+}
+
 /// A block that waits for its turn.
 #[derive(Debug)]
 struct Waiting {
@@ -103,8 +111,10 @@ pub(super) struct Blocks {
     /// Everything of a delta of the open block up to its text.
     prefix: Vec<u8>,
     /// Canonical blocks that have started and not stopped.
-    live: Vec<(u32, Shape)>,
+    live: BTreeMap<u32, Live>,
     waiting: VecDeque<Waiting>,
+    /// How many waited and wait no more.
+    passed: usize,
     held: usize,
     ids: CallIds,
     names: NameMap,
@@ -119,8 +129,9 @@ impl Blocks {
             next: 0,
             open: None,
             prefix: Vec::new(),
-            live: Vec::new(),
+            live: BTreeMap::new(),
             waiting: VecDeque::new(),
+            passed: 0,
             held: 0,
             ids: CallIds::new(&context.seed),
             names: context.names.clone(),
@@ -146,12 +157,12 @@ impl Blocks {
 
     pub(super) fn start(&mut self, block: u32, kind: &BlockKind<'_>, out: &mut Vec<u8>) {
         match kind {
-            BlockKind::Text => self.live.push((block, Shape::Text)),
+            BlockKind::Text => self.begin(block, Shape::Text),
             BlockKind::Refusal => {
                 self.refused = true;
-                self.live.push((block, Shape::Text));
+                self.begin(block, Shape::Text);
             }
-            BlockKind::Reasoning => self.live.push((block, Shape::Thinking)),
+            BlockKind::Reasoning => self.begin(block, Shape::Thinking),
             BlockKind::Redacted(data) => {
                 let head = rendered(|w| {
                     w.field_string("type", "redacted_thinking");
@@ -183,7 +194,7 @@ impl Blocks {
                     w.field_raw("input", "{}");
                 });
                 let shape = if *custom { Shape::Custom } else { Shape::Call };
-                self.live.push((block, shape));
+                self.begin(block, shape);
                 let mut pieces = Vec::new();
                 if *custom {
                     pieces.push(Piece { kind: PieceKind::Content, body: br#"{\"input\":\""#.to_vec() });
@@ -193,11 +204,15 @@ impl Blocks {
         }
     }
 
+    fn begin(&mut self, block: u32, shape: Shape) {
+        self.live.insert(block, Live { shape, waits: None });
+    }
+
     pub(super) fn delta(&mut self, block: u32, delta: &Delta<'_>, out: &mut Vec<u8>) {
         let shape = match &self.open {
             Some(open) if open.block == block => open.shape,
-            _ => match self.live.iter().find(|(live, _)| *live == block) {
-                Some((_, shape)) => *shape,
+            _ => match self.live.get(&block) {
+                Some(live) => live.shape,
                 None => return,
             },
         };
@@ -259,12 +274,12 @@ impl Blocks {
     }
 
     pub(super) fn stop(&mut self, block: u32, out: &mut Vec<u8>) {
-        self.live.retain(|(live, _)| *live != block);
+        let live = self.live.remove(&block);
         if self.open.as_ref().is_some_and(|open| open.block == block) {
             self.close(out);
             self.drain(out);
-        } else if let Some(waiting) =
-            self.waiting.iter_mut().find(|waiting| waiting.block == block && !waiting.stopped)
+        } else if let Some(at) = live.and_then(|live| live.waits)
+            && let Some(waiting) = self.waiting.get_mut(at.wrapping_sub(self.passed))
         {
             waiting.stopped = true;
         }
@@ -329,20 +344,23 @@ impl Blocks {
         if self.open.as_ref().is_some_and(|open| open.block == block) {
             return Place::Open;
         }
-        if let Some(at) = self.waiting.iter().position(|waiting| waiting.block == block && !waiting.stopped) {
-            return Place::Waiting(at);
+        let Some(&Live { shape, waits }) = self.live.get(&block) else { return Place::Nowhere };
+        if let Some(at) = waits {
+            return Place::Waiting(at.wrapping_sub(self.passed));
         }
-        let Some((_, shape)) = self.live.iter().find(|(live, _)| *live == block) else {
-            return Place::Nowhere;
-        };
         let head = shape.head().to_vec();
-        self.submit(Waiting { block, shape: *shape, head, pieces: Vec::new(), stopped: false }, out);
+        self.submit(Waiting { block, shape, head, pieces: Vec::new(), stopped: false }, out);
         if self.waiting.is_empty() { Place::Open } else { Place::Waiting(self.waiting.len() - 1) }
     }
 
     /// Sends a block if it is its turn, else lets it wait.
     fn submit(&mut self, block: Waiting, out: &mut Vec<u8>) {
         self.held += block.head.len();
+        if !block.stopped
+            && let Some(live) = self.live.get_mut(&block.block)
+        {
+            live.waits = Some(self.passed + self.waiting.len());
+        }
         self.waiting.push_back(block);
         if self.open.as_ref().is_none_or(|open| open.shape.gives_way()) {
             self.close(out);
@@ -353,6 +371,11 @@ impl Blocks {
     /// Sends waiting blocks until one stays open.
     fn drain(&mut self, out: &mut Vec<u8>) {
         while let Some(block) = self.waiting.pop_front() {
+            if let Some(live) = self.live.get_mut(&block.block).filter(|live| live.waits == Some(self.passed))
+            {
+                live.waits = None;
+            }
+            self.passed += 1;
             frames::block_start(out, self.next, &block.head);
             let (kind, member) = block.shape.delta();
             self.prefix.clear();

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::super::wire::{self, plain};
 use super::super::{CLAUDE, block, carrier, error, reply, usage};
+use super::open::{Open, OpenBlocks, State};
 use crate::codec::{CodecError, StreamDecoder};
 use crate::frame::StreamFrame;
 use crate::json::read::Loose;
@@ -16,50 +17,11 @@ use crate::model::{BlockKind, Delta, Event, Opaque, Start, StreamError};
 use crate::pass::finish;
 use crate::splice::Edits;
 
-/// A block that the provider has open.
-#[derive(Debug)]
-struct Open {
-    index: u32,
-    block: u32,
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
-    Text,
-    Thinking,
-    /// The input that the start event held: sent when no delta came (B63).
-    Call {
-        whole_input: Option<Box<RawValue>>,
-        arguments: Progress,
-    },
-    /// A block of a server tool, or one that we do not know, waits until it is whole.
-    Server {
-        kind: String,
-        raw: Box<RawValue>,
-        input: Text<'static>,
-    },
-    /// Whole from the start.
-    Whole,
-}
-
-impl State {
-    /// Whether a delta is of the block's kind.
-    fn takes(&self, delta: &wire::Delta<'_>) -> bool {
-        match self {
-            Self::Text => delta.text.is_some() || delta.citation.is_some(),
-            Self::Thinking => delta.thinking.is_some() || delta.signature.is_some(),
-            Self::Call { .. } | Self::Server { .. } => delta.partial_json.is_some(),
-            Self::Whole => false,
-        }
-    }
-}
-
 /// Reads a provider's stream.
 #[derive(Debug, Default)]
 pub(in super::super) struct Decoder {
     counts: usage::Counts,
-    open: Vec<Open>,
+    open: OpenBlocks,
     /// What came as the arguments of calls that are closed and is no JSON.
     broken: Option<Progress>,
     /// The reply was stopped.
@@ -252,11 +214,10 @@ impl Decoder {
         let index = event.index.unwrap_or(0);
         let Some(delta) = event.delta else { return };
         self.unread.members(CLAUDE, "message", &delta.extras);
-        let takes = |open: &Open| open.index == index && open.state.takes(&delta);
-        let Some(at) = self.open.iter().position(takes).or_else(|| self.stray(index, &delta, sink)) else {
-            return;
-        };
-        let Some(open) = self.open.get_mut(at) else { return };
+        if self.open.taker(index, &delta).is_none() {
+            self.stray(index, &delta, sink);
+        }
+        let Some(open) = self.open.taker(index, &delta) else { return };
         let block = open.block;
         let mut emit = |delta| sink(Event::Delta { block, delta });
         match &mut open.state {
@@ -293,7 +254,7 @@ impl Decoder {
 
     /// The block of a delta that none of its index takes, as none began or it is of another kind: what is said is kept, in a
     /// block of its own, and everything else is told.
-    fn stray(&mut self, index: u32, delta: &wire::Delta<'_>, sink: Sink<'_>) -> Option<usize> {
+    fn stray(&mut self, index: u32, delta: &wire::Delta<'_>, sink: Sink<'_>) {
         let filled = |text: &Option<Text<'_>>| text.as_ref().is_some_and(|text| !text.is_empty());
         let (state, kind) = if filled(&delta.text) {
             (State::Text, BlockKind::Text)
@@ -303,19 +264,17 @@ impl Decoder {
             if filled(&delta.partial_json) || filled(&delta.signature) || delta.citation.is_some() {
                 self.unread.name("event", "content_block_delta");
             }
-            return None;
+            return;
         };
         self.begin(sink);
         let block = self.next;
         self.next += 1;
         sink(Event::BlockStart { block, candidate: 0, kind });
         self.open.push(Open { index, block, state });
-        Some(self.open.len() - 1)
     }
 
     fn block_stop(&mut self, index: u32, sink: Sink<'_>) {
-        while let Some(at) = self.open.iter().position(|open| open.index == index) {
-            let open = self.open.remove(at);
+        while let Some(open) = self.open.take(index) {
             if let State::Call { arguments, .. } = &open.state
                 && !arguments.is_json()
             {
@@ -326,7 +285,7 @@ impl Decoder {
     }
 
     fn close_all(&mut self, sink: Sink<'_>) {
-        for open in std::mem::take(&mut self.open) {
+        for open in std::mem::take(&mut self.open).into_list() {
             close(open, sink);
         }
     }

@@ -6,6 +6,7 @@ mod encoder;
 mod frames;
 mod observer;
 mod odd;
+mod open;
 
 pub(super) use decoder::Decoder;
 pub(super) use encoder::Encoder;
