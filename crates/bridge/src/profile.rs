@@ -189,6 +189,8 @@ impl Default for ProfileRules {
             set(|hints| hints.sampling = Some(false)).formats(["claude"]).models([
                 "claude-opus-4-7*",
                 "claude-opus-4-8*",
+                "claude-opus-4.7*",
+                "claude-opus-4.8*",
                 "claude-fable-5*",
                 "claude-opus-5*",
                 "claude-sonnet-5*",
@@ -200,6 +202,11 @@ impl Default for ProfileRules {
                 "claude-opus-4-7*",
                 "claude-opus-4-8*",
                 "claude-sonnet-4-6*",
+                // As Copilot spells them.
+                "claude-opus-4.6*",
+                "claude-opus-4.7*",
+                "claude-opus-4.8*",
+                "claude-sonnet-4.6*",
                 "claude-fable-5*",
                 "claude-opus-5*",
                 "claude-sonnet-5*",
@@ -314,6 +321,8 @@ mod tests {
             ("claude-sonnet-4-6", true),
             ("claude-opus-4-7", true),
             ("claude-sonnet-5", true),
+            ("claude-opus-4.5", false),
+            ("claude-opus-4.6", true),
         ] {
             let hints = rules.of(&ProviderId::from_static("claude"), "", "claude", model);
             assert_eq!(hints.prefill == Some(false), refuses, "{model}");

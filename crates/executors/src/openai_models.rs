@@ -77,6 +77,15 @@ pub(crate) fn known() -> Vec<ModelInfo> {
     ROWS.iter().map(Row::info).collect()
 }
 
+/// How a model of OpenAI's reasons; `None` for one that does not, or is another's.
+pub(crate) fn reasoning(id: &str) -> Option<ReasoningProfile> {
+    named(id)?.reasoning
+}
+
+fn named(id: &str) -> Option<ModelInfo> {
+    ROWS.iter().find(|row| row.id == id).map(Row::info).or_else(|| guessed(id))
+}
+
 impl Row {
     fn info(&self) -> ModelInfo {
         let mut info =
@@ -108,10 +117,7 @@ pub(crate) fn fetched(body: &Bytes) -> Option<Vec<ModelInfo>> {
 fn of_item(item: &Value) -> Option<ModelInfo> {
     let id = ["id", "slug", "name"].iter().find_map(|key| item.get(*key)?.as_str())?;
     let created = item.get("created").and_then(Value::as_i64).filter(|created| *created > 0);
-    let mut info = match ROWS.iter().find(|row| row.id == id) {
-        Some(row) => row.info(),
-        None => guessed(id)?,
-    };
+    let mut info = named(id)?;
     info.created = created.or(info.created);
     Some(info)
 }

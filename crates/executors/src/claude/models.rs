@@ -92,7 +92,7 @@ const ROWS: &[Row] = &[
         "claude-3-7-sonnet-20250219",
         "Claude 3.7 Sonnet",
         1_739_923_200,
-        (128_000, 8_192),
+        (200_000, 64_000),
         Reasons::Budget { zero: false },
     ),
     row(

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use cliproxy_core::{ModelInfo, ProviderFormat};
 use serde_json::Value;
 
+use crate::openai_models;
 use crate::service::listed;
 
 const KNOWN: [(&str, (u64, u64)); 21] = [
@@ -33,7 +34,16 @@ const KNOWN: [(&str, (u64, u64)); 21] = [
 ];
 
 pub(super) fn known() -> Vec<ModelInfo> {
-    KNOWN.iter().map(|(id, limits)| listed(id, "github-copilot", *limits)).collect()
+    KNOWN.iter().map(|(id, limits)| of(id, *limits)).collect()
+}
+
+/// The lists do not say how a model reasons: OpenAI's do as they do there.
+fn of(id: &str, limits: (u64, u64)) -> ModelInfo {
+    let info = listed(id, "github-copilot", limits);
+    match openai_models::reasoning(id) {
+        Some(profile) => info.with_reasoning(profile),
+        None => info,
+    }
 }
 
 /// What a fetched list says of its models.
@@ -113,7 +123,7 @@ fn info(model: &Value) -> Option<ModelInfo> {
     let limit = |key: &str| model.pointer(&format!("/capabilities/limits/{key}")).and_then(Value::as_u64);
     // The limit on the prompt is the one that is enforced.
     let context = limit("max_prompt_tokens").or(limit("max_context_window_tokens")).unwrap_or(128_000);
-    let mut info = listed(id, "github-copilot", (context, limit("max_output_tokens").unwrap_or(16_384)));
+    let mut info = of(id, (context, limit("max_output_tokens").unwrap_or(16_384)));
     if let Some(name) = model.get("name").and_then(Value::as_str) {
         info = info.with_display_name(name);
     }

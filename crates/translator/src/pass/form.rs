@@ -3,7 +3,7 @@
 
 use crate::loss::{Loss, loss};
 use crate::model::{OutputFormat, Part};
-use crate::pass::schema::is_openai_output;
+use crate::pass::schema::openai_output;
 use crate::pass::turns::{Arranged, OutPart};
 
 /// Why OpenAI is not held to some forms.
@@ -11,7 +11,7 @@ pub(crate) const NO_OBJECT: &str = "OpenAI's formats take objects only: it is as
 
 /// Whether a form is one that OpenAI answers 400 to: "schema must be a JSON Schema of 'type: "object"'".
 pub(crate) fn is_no_object(format: Option<&OutputFormat<'_>>) -> bool {
-    matches!(format, Some(OutputFormat::JsonSchema { schema: Some(schema), .. }) if !is_openai_output(schema.get()))
+    matches!(format, Some(OutputFormat::JsonSchema { schema: Some(schema), .. }) if openai_output(schema.get()).is_none())
 }
 
 /// What the model is told; `None` where any text will do. The schema is never cut.

@@ -16,7 +16,7 @@ mod places;
 mod walk;
 
 pub use clean::{Cleaning, clean, clean_telling};
-pub(crate) use enforced::{Cost, claude_strict, is_openai_output};
+pub(crate) use enforced::{Cost, openai_output};
 pub use enforced::{Enforced, claude_enforced, openai_enforces};
 pub use gemini::gemini_parameters;
 pub use kept::clean_kept;

@@ -2,7 +2,8 @@
 //! them for each of them, these tests would take minutes. Source: translation.md B46 to B50.
 
 use cliproxy_translator::pass::schema::{
-    Cleaning, claude_input_schema, clean_telling, gemini_parameters, openai_parameters,
+    Cleaning, claude_enforced, claude_input_schema, clean_telling, gemini_parameters, openai_enforces,
+    openai_parameters,
 };
 use serde_json::{Map, Value, json};
 
@@ -155,4 +156,17 @@ fn a_member_that_is_not_the_last_of_its_name_comes_in_no_other_s_place() {
     let expected =
         r#"{"type":"object","properties":{"a":{"type":"object","properties":{}},"a":{"type":"string"}}}"#;
     assert_eq!(openai_parameters(schema), expected);
+}
+
+#[test]
+fn schemas_that_services_are_asked_to_enforce() {
+    let closed = json!({"type": "object", "properties": members(&json!({"type": "string"})), "required": names(),
+        "additionalProperties": false});
+    let closed = closed.to_string();
+    assert!(openai_enforces(&closed));
+    assert!(claude_enforced(&closed).is_some());
+    // Nobody has so many words for one schema: it is asked for in words.
+    let mut odd = members(&json!(0));
+    odd["type"] = json!("string");
+    assert_eq!(claude_enforced(&odd.to_string()), None);
 }

@@ -71,6 +71,11 @@ fn a_client_s_own_search_has_another_name_than_claude_s() {
         sent["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["web_search", "web_search_own"]);
     assert_eq!(lost, ["tools.duplicate"]);
+    // One whose name becomes the search's, too.
+    let dotted = json!({"model":"m","input":"q","tools":[{"type":"web_search"},
+        {"type":"function","name":"web.search","parameters":{"type":"object","properties":{}}}]});
+    let (sent, lost) = to("openai-response", "claude", &newest("claude"), &dotted);
+    assert_eq!((sent["tools"][1]["name"].as_str(), lost.len()), (Some("web_search_own"), 0));
     // Alone, it keeps its name.
     let alone = json!({"model":"m","input":"q","tools":[{"type":"function","name":"web_search",
         "parameters":{"type":"object","properties":{}}}]});
@@ -79,22 +84,30 @@ fn a_client_s_own_search_has_another_name_than_claude_s() {
 }
 
 #[test]
-fn a_limit_is_lowered_to_what_the_model_has() {
+fn a_limit_is_lowered_where_the_models_own_is_enforced() {
     let mut info = ModelInfo::new("m");
     info.max_output = Some(64_000);
-    for (provider, path) in [
-        ("claude", "/max_tokens"),
-        ("openai", "/max_tokens"),
-        ("openai-response", "/max_output_tokens"),
-        ("gemini", "/generationConfig/maxOutputTokens"),
+    for (provider, strict, path, lowers) in [
+        ("claude", true, "/max_tokens", true),
+        ("gemini", false, "/generationConfig/maxOutputTokens", true),
+        // What others say of their models is no limit that anybody enforces.
+        ("claude", false, "/max_tokens", false),
+        ("openai", false, "/max_tokens", false),
+        ("openai-response", false, "/max_output_tokens", false),
     ] {
-        for (asked, expected, told) in [(128_000, 64_000, true), (64_000, 64_000, false), (50, 50, false)] {
+        for asked in [128_000, 64_000, 50] {
             let mut profile = newest(provider);
             profile.info = Some(Arc::new(info.clone()));
+            profile.strict = strict;
             let client = if provider == "claude" { "openai" } else { "claude" };
             let body = json!({"model":"m","max_tokens":asked,"messages":[{"role":"user","content":"q"}]});
             let (sent, lost) = to(client, provider, &profile, &body);
-            assert_eq!(sent.pointer(path), Some(&json!(expected)), "{provider}");
+            let told = lowers && asked > 64_000;
+            assert_eq!(
+                sent.pointer(path),
+                Some(&json!(if told { 64_000 } else { asked })),
+                "{provider} {strict}"
+            );
             assert_eq!(lost.iter().any(|what| what == "max_output_tokens"), told, "{provider}: {lost:?}");
         }
     }
@@ -116,6 +129,14 @@ fn b27a_claude_goes_on_with_its_own_words_where_the_model_does() {
     assert_eq!(lost, Vec::<String>::new(), "white space at the end is refused, and says nothing");
     let schema = json!({"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":
         {"type":"object","properties":{"a":{"type":"string"}},"additionalProperties":false}}}});
+    let mut marked = chat(&plain);
+    marked["messages"].as_array_mut().unwrap().push(json!({"role":"assistant","content":[
+        {"type":"text","text":"The answer is ","cache_control":{"type":"ephemeral","ttl":"1h"}}]}));
+    let (sent, _) = to("openai", "claude", &older, &marked);
+    assert_eq!(
+        sent["messages"][1]["content"],
+        json!([{"type":"text","text":"The answer is","cache_control":{"type":"ephemeral","ttl":"1h"}}])
+    );
     for (case, profile, more) in [
         ("a model of after 4.6", &newer, plain),
         ("thinking", &older, json!({"reasoning_effort":"high"})),
@@ -156,6 +177,27 @@ fn claude_is_held_to_schemas_that_it_takes_and_told_of_others() {
     assert_eq!(sent.get("output_config"), None);
     assert!(sent["system"][0]["text"].as_str().unwrap().ends_with("{\"type\":\"object\"}"));
     assert_eq!(lost, ["response_format"]);
+    // Sixteen places of several types are the most.
+    for (count, enforced) in [(16, true), (17, false)] {
+        let names: Vec<String> = (0..count).map(|at| format!("p{at}")).collect();
+        let properties: serde_json::Map<_, _> =
+            names.iter().map(|name| (name.clone(), json!({"type":["string","null"]}))).collect();
+        let schema =
+            json!({"type":"object","properties":properties,"required":names,"additionalProperties":false});
+        let body = chat(
+            &json!({"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":schema}}}),
+        );
+        let (sent, lost) = to("openai", "claude", &newest("claude"), &body);
+        assert_eq!(sent.get("output_config").is_some(), enforced, "{count}");
+        assert_eq!(lost.iter().any(|what| what == "response_format"), !enforced, "{count}: {lost:?}");
+    }
+    // Models of before are asked in words, which is told as well.
+    let body = chat(
+        &json!({"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"string"}}}}),
+    );
+    let (sent, lost) = to("openai", "claude", &Profile::new("claude-3-7-sonnet-20250219", false), &body);
+    assert_eq!(sent.get("output_config"), None);
+    assert!(lost.iter().any(|what| what == "response_format"), "{lost:?}");
 }
 
 #[test]
@@ -192,6 +234,19 @@ fn strict_tools_go_where_they_are_enforced() {
 }
 
 #[test]
+fn what_names_a_draft_is_as_strict_as_without() {
+    let schema = json!({"$schema":"http://json-schema.org/draft-07/schema#","type":"object",
+        "properties":{"a":{"type":"string"}},"required":["a"],"additionalProperties":false});
+    let body = chat(
+        &json!({"tools":[{"type":"function","function":{"name":"f","strict":true,"parameters":schema}}]}),
+    );
+    let (sent, lost) = to("openai", "claude", &newest("claude"), &body);
+    assert_eq!(sent["tools"][0]["strict"], true);
+    assert_eq!(sent["tools"][0]["input_schema"].get("$schema"), None);
+    assert_eq!(lost, Vec::<String>::new());
+}
+
+#[test]
 fn claude_enforces_twenty_tools_with_so_many_members_that_may_be_left_out() {
     let tools = |count: usize, optional: usize| {
         let names: Vec<String> = (0..optional).map(|at| format!("p{at}")).collect();
@@ -210,11 +265,30 @@ fn claude_enforces_twenty_tools_with_so_many_members_that_may_be_left_out() {
 }
 
 #[test]
+fn a_form_and_tools_count_together_at_claude() {
+    let properties: serde_json::Map<_, _> =
+        (0..20).map(|at| (format!("p{at}"), json!({"type":"string"}))).collect();
+    let schema = json!({"type":"object","properties":properties,"additionalProperties":false});
+    let body =
+        chat(&json!({"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":schema}},
+        "tools":[{"type":"function","function":{"name":"f","strict":true,"parameters":schema}}]}));
+    let (sent, lost) = to("openai", "claude", &newest("claude"), &body);
+    assert!(sent["output_config"].get("format").is_some());
+    assert_eq!(sent["tools"][0].get("strict"), None);
+    assert!(lost.iter().any(|what| what == "tools.strict"), "{lost:?}");
+}
+
+#[test]
 fn models_before_gemini_3_are_asked_for_a_form_beside_tools_in_words() {
     let schema = json!({"type":"object","properties":{"a":{"type":"string"}}});
     let form = json!({"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":schema}}});
     let mut both = form.clone();
     both["tools"] = json!([{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"b":{"type":"string"}}}}}]);
+    let mut elsewhere = form.clone();
+    elsewhere["tools"] = json!([{"type":"file_search","vector_store_ids":["v"]}]);
+    let (sent, lost) = to("openai", GEMINI, &Profile::new("gemini-2.5-pro", false), &chat(&elsewhere));
+    assert_eq!(sent["generationConfig"]["responseMimeType"], "application/json", "no tool goes");
+    assert_eq!(lost.iter().filter(|what| *what == "response_format").count(), 0, "{lost:?}");
     for (model, members, words) in [
         ("gemini-2.5-pro", &both, true),
         ("gemini-2.5-pro", &form, false),
@@ -244,11 +318,28 @@ fn openai_s_formats_are_asked_for_an_array_in_words() {
         ("openai-response", "/text/format", "/instructions"),
         ("codex", "/text/format", "/input/0/content/0/text"),
     ] {
-        let (sent, lost) = to(GEMINI, provider, &newest(provider), &body);
+        let mut profile = newest(provider);
+        profile.strict = true;
+        let (sent, lost) = to(GEMINI, provider, &profile, &body);
         assert_eq!(sent.pointer(form), None, "{provider}");
         let told = sent.pointer(words).map(ToString::to_string).unwrap_or_default();
         assert!(told.contains("JSON schema") && told.contains("array"), "{provider}: {sent}");
         assert_eq!(lost, ["response_format"], "{provider}");
+    }
+    // Other services take any schema, and OpenAI one that only lacks the word.
+    let (sent, lost) = to(GEMINI, "openai", &newest("openai"), &body);
+    assert_eq!(sent["response_format"]["json_schema"]["schema"]["type"], "array");
+    assert_eq!(lost, Vec::<String>::new());
+    let rootless = json!({"contents":[{"role":"user","parts":[{"text":"q"}]}],"generationConfig":{
+        "responseMimeType":"application/json","responseSchema":{"properties":{"a":{"type":"STRING"}}}}});
+    for (provider, schema) in
+        [("openai", "/response_format/json_schema/schema"), ("codex", "/text/format/schema")]
+    {
+        let mut profile = newest(provider);
+        profile.strict = true;
+        let (sent, lost) = to(GEMINI, provider, &profile, &rootless);
+        let expected = json!({"type":"object","properties":{"a":{"type":"string"}}});
+        assert_eq!((sent.pointer(schema), lost.len()), (Some(&expected), 0), "{provider}");
     }
 }
 
@@ -267,10 +358,8 @@ fn a_model_that_cannot_think_is_not_asked_to_show_thoughts() {
             for key in ["reasoning", "thinking", "output_config", "generationConfig"] {
                 assert_eq!(sent.get(key), None, "{provider} {members}");
             }
-            if provider != "claude" || told {
-                let named = lost.iter().any(|what| what == "thinking");
-                assert_eq!(named, told, "{provider} {members}: {lost:?}");
-            }
+            let named = lost.iter().any(|what| what == "thinking");
+            assert_eq!(named, told, "{provider} {members}: {lost:?}");
         }
     }
 }

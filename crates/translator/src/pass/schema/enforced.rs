@@ -4,12 +4,15 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
 use super::walk::{MAX_DEPTH, Rule, rewrite};
 use crate::splice::{Edits, TopLevel};
+
+/// Members of one schema, beyond which it is none.
+const MOST_MEMBERS: usize = 100;
 
 /// A schema that Claude can be held to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,32 +47,49 @@ pub fn claude_enforced(raw: &str) -> Option<Enforced<'_>> {
     Some(Enforced { schema, less: less.get() })
 }
 
-/// What of a strict tool counts towards what Claude enforces in one request.
+/// What counts towards the most that Claude enforces in one request. Source: Claude API, "Structured outputs", "Schema
+/// complexity limits": of strict tools and the form of the output together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cost {
+    /// Tools.
+    tools: usize,
     /// Members that may be left out.
-    pub(crate) optional: usize,
+    optional: usize,
     /// Places that take several types.
-    pub(crate) unions: usize,
-}
-
-/// What it costs Claude to enforce a schema as it is; `None` where it does not.
-pub(crate) fn claude_strict(raw: &str) -> Option<Cost> {
-    let Enforced { schema: Cow::Borrowed(_), .. } = claude_enforced(raw)? else { return None };
-    let mut cost = Cost::default();
-    cost.add(&serde_json::from_str(raw).ok()?);
-    Some(cost)
+    unions: usize,
 }
 
 impl Cost {
-    fn add(&mut self, schema: &Value) {
-        let Value::Object(members) = schema else { return };
-        if let Some(properties) = members.get("properties").and_then(Value::as_object) {
-            self.optional += properties.len().saturating_sub(required(members).count());
+    const MOST: Self = Self { tools: 20, optional: 24, unions: 16 };
+
+    /// Adds the form of an output; false, and nothing, when that is more than is enforced.
+    pub(crate) fn take(&mut self, schema: &str) -> bool {
+        self.add(0, schema)
+    }
+
+    /// Adds a tool.
+    pub(crate) fn take_tool(&mut self, schema: &str) -> bool {
+        self.add(1, schema)
+    }
+
+    fn add(&mut self, tools: usize, schema: &str) -> bool {
+        let Ok(schema) = serde_json::from_str(schema) else { return false };
+        let mut all = Self { tools: self.tools + tools, ..*self };
+        all.count(&schema);
+        let most = Self::MOST;
+        let fits = all.tools <= most.tools && all.optional <= most.optional && all.unions <= most.unions;
+        if fits {
+            *self = all;
         }
-        self.unions +=
-            usize::from(members.contains_key("anyOf") || members.get("type").is_some_and(Value::is_array));
-        within(members).for_each(|schema| self.add(schema));
+        fits
+    }
+
+    fn count(&mut self, schema: &Value) {
+        let Value::Object(members) = schema else { return };
+        self.optional += properties(members).count().saturating_sub(required(members).count());
+        let several = members.contains_key("anyOf") || members.get("type").is_some_and(Value::is_array);
+        self.unions += usize::from(several);
+        within(members).for_each(|schema| self.count(schema));
     }
 }
 
@@ -77,33 +97,56 @@ impl Cost {
 /// name, or do not require each.
 #[must_use]
 pub fn openai_enforces(raw: &str) -> bool {
-    const REFUSED: [&str; 8] = [
+    const REFUSED: [&str; 20] = [
         "default",
         "allOf",
         "oneOf",
         "not",
         "if",
+        "then",
+        "else",
         "patternProperties",
         "dependentRequired",
         "dependentSchemas",
+        "propertyNames",
+        "minProperties",
+        "maxProperties",
+        "unevaluatedProperties",
+        "unevaluatedItems",
+        "prefixItems",
+        "contains",
+        "minContains",
+        "maxContains",
+        "uniqueItems",
     ];
+    const FORMATS: [&str; 9] =
+        ["date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"];
     fn is_strict(schema: &Value) -> bool {
         let Value::Object(members) = schema else { return false };
-        if REFUSED.iter().any(|key| members.contains_key(*key)) {
+        let says = ["type", "anyOf", "$ref", "enum", "const"].iter().any(|key| members.contains_key(*key));
+        let format = members.get("format").is_none_or(|format| FORMATS.iter().any(|known| format == known));
+        if !says || !format || REFUSED.iter().any(|key| members.contains_key(*key)) {
             return false;
         }
-        let closed = !is_object(members)
-            || members.get("additionalProperties") == Some(&Value::Bool(false))
-                && properties(members).all(|(name, _)| required(members).any(|required| required == name));
-        closed && within(members).all(is_strict)
+        let closed = || {
+            let required: HashSet<&str> = required(members).collect();
+            members.get("additionalProperties") == Some(&Value::Bool(false))
+                && properties(members).all(|(name, _)| required.contains(name.as_str()))
+        };
+        (!is_object(members) || closed()) && within(members).all(is_strict)
     }
     serde_json::from_str::<Value>(raw)
         .is_ok_and(|schema| schema.get("type").is_some_and(|kind| kind == "object") && is_strict(&schema))
 }
 
-/// Whether OpenAI takes a schema as the form of an output: its root is an object.
-pub(crate) fn is_openai_output(raw: &str) -> bool {
-    TopLevel::scan(raw.as_bytes()).is_ok_and(|root| root.value("type") == Some(b"\"object\""))
+/// A schema as OpenAI takes it for the form of an output: its root says that it is an object. `None` when it is none.
+pub(crate) fn openai_output(raw: &str) -> Option<Cow<'_, str>> {
+    let root = TopLevel::scan(raw.as_bytes()).ok()?;
+    match root.value("type") {
+        Some(kind) => (kind == b"\"object\"").then_some(Cow::Borrowed(raw)),
+        None if root.has("properties") => Edits::new().set("type", "\"object\"").apply_str(raw).ok(),
+        None => None,
+    }
 }
 
 fn is_object(members: &Map<String, Value>) -> bool {
@@ -180,7 +223,10 @@ impl<'s> Expressible<'s> {
             | "$recursiveRef" => false,
             _ => true,
         };
-        says && !open
+        // Nobody has so many words for a schema: each that Claude has none for is an edit of its own.
+        let few = members.len() <= MOST_MEMBERS;
+        says && few
+            && !open
             && members.iter().all(fine)
             && within(members).all(|schema| self.schema(schema, depth + 1))
     }

@@ -145,6 +145,26 @@ fn openai_enforces_what_requires_all_its_members() {
             json!({"type":"object","properties":{"a":{"anyOf":[{"type":"null"},closed]}},"required":["a"],"additionalProperties":false}),
             true,
         ),
+        (
+            "a format",
+            json!({"type":"object","properties":{"a":{"type":"string","format":"email"}},"required":["a"],"additionalProperties":false}),
+            true,
+        ),
+        (
+            "a format that it does not know",
+            json!({"type":"object","properties":{"a":{"type":"string","format":"uri"}},"required":["a"],"additionalProperties":false}),
+            false,
+        ),
+        (
+            "no type",
+            json!({"type":"object","properties":{"a":{"description":"x"}},"required":["a"],"additionalProperties":false}),
+            false,
+        ),
+        (
+            "sets",
+            json!({"type":"object","properties":{"a":{"type":"array","items":text,"uniqueItems":true}},"required":["a"],"additionalProperties":false}),
+            false,
+        ),
         ("no object", json!({"type":"array","items":text}), false),
     ] {
         assert_eq!(openai_enforces(&schema.to_string()), expected, "{case}");

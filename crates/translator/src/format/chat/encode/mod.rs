@@ -149,7 +149,10 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
         family: own || matches!(request.source, COMPLETIONS | "openai-response" | "codex"),
         // OpenAI itself has them; of another service only a client of this format can know.
         custom: own || profile.strict,
-        worded: !own && form::is_no_object(request.output.format.as_ref()),
+        // Other services take any schema.
+        worded: !own
+            && (profile.strict || profile.short_call_ids)
+            && form::is_no_object(request.output.format.as_ref()),
         custom_tools: super::custom_tools(&request.tools).collect(),
         names: openai_names(request),
     };

@@ -9,8 +9,8 @@ use crate::json::{Raw, Text, Writer};
 use crate::loss::{Loss, loss};
 use crate::model::{OutputFormat, Request, Summary};
 use crate::pass::ids::hex;
-use crate::pass::limits;
 use crate::pass::reasoning::{Amount, Resolved, resolve};
+use crate::pass::schema::openai_output;
 use crate::splice::Edits;
 
 /// The longest `user` that OpenAI takes.
@@ -23,11 +23,7 @@ pub(super) fn write(
     losses: &mut Vec<Loss>,
 ) -> Result<(), CodecError> {
     write_sampling(w, target, request, losses);
-    let limit = match target.own {
-        true => request.max_output,
-        false => limits::within(request.max_output, target.profile.info.as_deref(), losses),
-    };
-    if let Some(limit) = limit {
+    if let Some(limit) = request.max_output {
         // See the module's documentation.
         let key = if target.profile.strict { "max_completion_tokens" } else { "max_tokens" };
         w.field_unsigned(key, limit);
@@ -118,7 +114,8 @@ fn write_output(w: &mut Writer, target: &Target<'_>, request: &Request<'_>) {
                 w.field_boolean("strict", *strict);
             }
             if let Some(schema) = schema {
-                w.field_raw("schema", schema.get());
+                let rooted = if target.own { None } else { openai_output(schema.get()) };
+                w.field_raw("schema", rooted.as_deref().unwrap_or(schema.get()));
             }
             w.end_object();
             w.end_object();

@@ -6,7 +6,7 @@ use crate::codec::Profile;
 use crate::loss::{Loss, loss};
 use crate::model::{OutputFormat, Request};
 use crate::pass::form::in_words;
-use crate::pass::schema::claude_enforced;
+use crate::pass::schema::{Cost, claude_enforced};
 
 /// The form of the output, where one is asked for.
 #[derive(Default)]
@@ -28,13 +28,24 @@ impl<'r> Form<'r> {
     }
 
     /// Of another's, whose schema may say what Claude answers 400 to.
-    pub(super) fn foreign(request: &'r Request<'r>, profile: &Profile, losses: &mut Vec<Loss>) -> Self {
+    pub(super) fn foreign(
+        request: &'r Request<'r>,
+        profile: &Profile,
+        cost: &mut Cost,
+        losses: &mut Vec<Loss>,
+    ) -> Self {
         let words = || Self { enforced: None, words: in_words(request.output.format.as_ref()) };
-        let Some(schema) = schema_of(request).filter(|_| takes_output_format(&profile.model)) else {
-            return words();
-        };
-        let Some(enforced) = claude_enforced(schema) else {
-            loss(losses, "response_format", "Claude is not held to such a schema: it is asked for in words");
+        let Some(schema) = schema_of(request) else { return words() };
+        let enforced = Some(schema)
+            .filter(|_| takes_output_format(&profile.model))
+            .and_then(claude_enforced)
+            .filter(|enforced| cost.take(&enforced.schema));
+        let Some(enforced) = enforced else {
+            loss(
+                losses,
+                "response_format",
+                "the model is not held to such a schema: it is asked for in words",
+            );
             return words();
         };
         if enforced.less {

@@ -8,13 +8,14 @@ use super::{CLAUDE, hygiene};
 use crate::codec::{CodecError, Encoded, Profile};
 use crate::json::{Raw, Writer};
 use crate::loss::{Loss, Said, Slots, loss, members, tell};
-use crate::model::{PartKind, Request, Role, Summary, Tool};
+use crate::model::{PartKind, ReasoningMode, Request, Role, Summary, Tool};
 use crate::names::NameMap;
 use crate::pass::args::Objects;
 use crate::pass::cache::{CachePlan, Place};
 use crate::pass::identity::derive_user_id;
 use crate::pass::limits;
 use crate::pass::reasoning::DOES_NOT_THINK;
+use crate::pass::schema::Cost;
 use crate::pass::turns::{Arranged, OutPart, TurnPolicy, arrange};
 use crate::splice::TopLevel;
 
@@ -84,15 +85,20 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
     let choice = tools::choice(request, &declared, &names, &mut losses);
 
     let info = profile.info.as_deref();
-    let asked =
-        if native { request.max_output } else { limits::within(request.max_output, info, &mut losses) };
+    // What other services say of such models is no limit that anybody enforces.
+    let asked = match profile.strict && !native {
+        true => limits::within(request.max_output, info, &mut losses),
+        false => request.max_output,
+    };
     let max_tokens = asked.or_else(|| info.and_then(|info| info.max_output)).unwrap_or(DEFAULT_MAX_TOKENS);
     let mut thought = thought(request, choice.as_ref(), info, max_tokens, native, &mut losses)?;
     if !native && matches!(thought.mode, Some(thinking::Mode::Enabled(_))) && is_bare_loop(&arranged) {
         thought.mode = None;
         loss(&mut losses, "thinking", BARE_LOOP);
     }
-    let form = if native { Form::own(request) } else { Form::foreign(request, profile, &mut losses) };
+    let mut cost = Cost::default();
+    let form =
+        if native { Form::own(request) } else { Form::foreign(request, profile, &mut cost, &mut losses) };
     if !native {
         end_with_user(&mut arranged, prefill(profile, &thought, &form), &mut losses);
         let said = Said {
@@ -128,7 +134,8 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
     if !declared.is_empty() || native && !request.tools.is_empty() {
         w.key("tools");
         let enforces = takes_output_format(&profile.model);
-        let strict = if native { Vec::new() } else { tools::strict(&declared, enforces, &mut losses) };
+        let strict =
+            if native { Vec::new() } else { tools::strict(&declared, enforces, &mut cost, &mut losses) };
         let style = tools::Style { native, strict: &strict, names: &names };
         tools::write(&mut w, &declared, style, &mut marks);
     }
@@ -185,7 +192,9 @@ fn thought(
     let origin = if native { thinking::Origin::Native } else { thinking::Origin::Foreign };
     let settled = thinking::settle(&request.reasoning, origin, info, Some(max_tokens))?;
     let thinking::Settled::Said(mut said) = settled else {
-        if settled == thinking::Settled::Removed {
+        let off =
+            matches!(request.reasoning.mode, Some(ReasoningMode::Off)) || request.reasoning.budget == Some(0);
+        if settled == thinking::Settled::Removed && !off {
             loss(losses, "thinking", DOES_NOT_THINK);
         }
         return Ok(thinking::Said::default());

@@ -20,7 +20,7 @@ pub(super) fn wire_names(request: &Request<'_>) -> NameMap {
     // Claude takes no two tools of one name, and its own search has one that clients give to tools of theirs.
     let hosted = |tool: &Tool<'_>| matches!(tool, Tool::Builtin(tool) if tool.format != CLAUDE && web_search(tool).is_some());
     let searches = request.tools.iter().any(hosted);
-    let is_taken = |name: &str| searches && name == SEARCH;
+    let is_taken = |name: &str| searches && fine(name) == SEARCH;
     map_names(
         &mentioned(request, false),
         |name| is_fine(name) && !is_taken(name),

@@ -41,6 +41,7 @@ pub(super) fn end_with_user(arranged: &mut Arranged<'_>, prefill: Prefill, losse
         (trimmed.len() < text.len()).then(|| trimmed.to_owned())
     });
     if let (Some(trimmed), Some(part)) = (trimmed, last.parts.last_mut()) {
-        *part = OutPart::made(Part::text(trimmed));
+        let cache = part.cache().cloned();
+        *part = OutPart::made(Part { cache, ..Part::text(trimmed) });
     }
 }

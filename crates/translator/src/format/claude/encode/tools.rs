@@ -11,7 +11,7 @@ use crate::names::NameMap;
 use crate::pass::cache::Place;
 use crate::pass::custom::input_schema;
 use crate::pass::index::{NameIndex, allowed_names};
-use crate::pass::schema::{Cost, claude_input_schema, claude_strict};
+use crate::pass::schema::{Cost, claude_enforced, claude_input_schema};
 use crate::splice::TopLevel;
 
 /// What Claude's own search is called.
@@ -96,34 +96,34 @@ pub(super) fn renamed<'n>(name: Cow<'n, str>, names: &NameMap) -> Cow<'n, str> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Style<'n> {
     pub(super) native: bool,
-    /// Of another format's tools, in their order: whether Claude is to enforce each.
-    pub(super) strict: &'n [bool],
+    /// Of another format's tools, in their order: the schemas that Claude is to enforce.
+    pub(super) strict: &'n [Option<String>],
     pub(super) names: &'n NameMap,
 }
 
-/// Of each tool of another format, whether Claude is to enforce its schema: as many of the strict ones as it takes in
-/// one request, as far as it has words for them. Source: Claude API, "Structured outputs", "Schema complexity limits".
-pub(super) fn strict(tools: &[&Tool<'_>], enforces: bool, losses: &mut Vec<Loss>) -> Vec<bool> {
-    const MOST: usize = 20;
-    const MOST_COST: Cost = Cost { optional: 24, unions: 16 };
-    let (mut going, mut cost) = (0, Cost::default());
-    let mut fits = |schema: &str| {
-        let more = claude_strict(&claude_input_schema(schema))?;
-        let all = Cost { optional: cost.optional + more.optional, unions: cost.unions + more.unions };
-        let fits = going < MOST && all.optional <= MOST_COST.optional && all.unions <= MOST_COST.unions;
-        fits.then(|| (going, cost) = (going + 1, all))
-    };
-    let wanted = tools.iter().map(|tool| match tool {
-        Tool::Function(tool) if enforces && tool.strict == Some(true) => {
-            let strict = fits(tool.schema.as_ref().map_or("{}", |schema| schema.get())).is_some();
-            if !strict {
-                loss(losses, "tools.strict", "Claude enforces no such schema, or not as many");
-            }
-            strict
+/// Of each tool of another format, the schema that Claude is to enforce: of as many of the strict ones as it takes in one
+/// request, as far as it has words for them.
+pub(super) fn strict<'r>(
+    tools: &[&'r Tool<'_>],
+    enforces: bool,
+    cost: &mut Cost,
+    losses: &mut Vec<Loss>,
+) -> Vec<Option<String>> {
+    let mut schema_of = |tool: &&'r Tool<'_>| {
+        let Tool::Function(tool) = tool else { return None };
+        if !enforces || tool.strict != Some(true) {
+            return None;
         }
-        _ => false,
-    });
-    wanted.collect()
+        let schema = claude_input_schema(tool.schema.as_ref().map_or("{}", |schema| schema.get()));
+        let enforced = claude_enforced(&schema).filter(|enforced| !enforced.less);
+        let enforced =
+            enforced.map(|enforced| enforced.schema.into_owned()).filter(|schema| cost.take_tool(schema));
+        if enforced.is_none() {
+            loss(losses, "tools.strict", "Claude enforces no such schema, or not as many");
+        }
+        enforced
+    };
+    tools.iter().map(&mut schema_of).collect()
 }
 
 pub(super) fn write(w: &mut Writer, tools: &[&Tool<'_>], style: Style<'_>, marks: &mut Marks<'_>) {
@@ -132,11 +132,8 @@ pub(super) fn write(w: &mut Writer, tools: &[&Tool<'_>], style: Style<'_>, marks
         let auto = index + 1 == tools.len();
         match tool {
             Tool::Function(function) => {
-                let strict = match style.native {
-                    true => function.strict,
-                    false => style.strict.get(index).copied().filter(|strict| *strict),
-                };
-                write_function(w, tool, function, (style, strict), marks, auto);
+                let enforced = style.strict.get(index).and_then(Option::as_deref);
+                write_function(w, tool, function, (style, enforced), marks, auto);
             }
             Tool::Custom(custom) => write_custom(w, tool, custom, style, marks, auto),
             Tool::Builtin(builtin) => write_builtin(w, builtin, marks, auto),
@@ -149,7 +146,7 @@ fn write_function(
     w: &mut Writer,
     tool: &Tool<'_>,
     function: &FunctionTool<'_>,
-    (style, strict): (Style<'_>, Option<bool>),
+    (style, enforced): (Style<'_>, Option<&str>),
     marks: &mut Marks<'_>,
     auto: bool,
 ) {
@@ -159,12 +156,12 @@ fn write_function(
         w.field_text("description", description);
     }
     let schema = function.schema.as_ref().map_or("{}", |schema| schema.get());
-    if style.native && function.schema.is_some() {
-        w.field_raw("input_schema", schema);
-    } else {
-        w.field_raw("input_schema", &claude_input_schema(schema));
+    match enforced {
+        Some(enforced) => w.field_raw("input_schema", enforced),
+        None if style.native && function.schema.is_some() => w.field_raw("input_schema", schema),
+        None => w.field_raw("input_schema", &claude_input_schema(schema)),
     }
-    if let Some(strict) = strict {
+    if let Some(strict) = if style.native { function.strict } else { enforced.map(|_| true) } {
         w.field_boolean("strict", strict);
     }
     write_mark(w, marks.next(Place::Tool, function.cache.is_some(), auto));

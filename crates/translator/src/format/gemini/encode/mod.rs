@@ -51,7 +51,7 @@ impl<'r> Target<'r> {
             dialect,
             family,
             maker,
-            worded: !family && maker == Maker::Google && refuses_form(&profile.model, request),
+            worded: !family && maker == Maker::Google && refuses_form(&profile.model, request, dialect),
             names: gemini_names(request),
             ids: IdMap::default(),
             objects: Objects::default(),
@@ -143,8 +143,9 @@ pub(super) fn request(
 
 /// Whether a model answers 400 to tools and a form of the output together: "Function calling with a response mime type:
 /// 'application/json' is unsupported". Source: Gemini API, "Structured outputs with tools", for Gemini 3 and later.
-fn refuses_form(model: &str, request: &Request<'_>) -> bool {
-    (model.starts_with("gemini-1") || model.starts_with("gemini-2")) && !request.tools.is_empty()
+fn refuses_form(model: &str, request: &Request<'_>, dialect: Dialect) -> bool {
+    (model.starts_with("gemini-1") || model.starts_with("gemini-2"))
+        && request.tools.iter().any(|tool| tools::is_declared(tool, dialect))
 }
 
 /// What Gemini has words for, and what its encoder tells itself.

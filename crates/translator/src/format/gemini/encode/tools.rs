@@ -120,6 +120,14 @@ fn services<'r>(
     services
 }
 
+/// Whether another format's tool goes to a model of Google's.
+pub(super) fn is_declared(tool: &Tool<'_>, dialect: Dialect) -> bool {
+    match tool {
+        Tool::Function(_) | Tool::Custom(_) => true,
+        Tool::Builtin(builtin) => foreign(builtin, dialect).is_some(),
+    }
+}
+
 /// Another format's typed tool as Gemini's, where there is one.
 fn foreign<'r>(builtin: &Builtin<'_>, dialect: Dialect) -> Option<(&'r str, Cow<'r, str>)> {
     let kind = match service_of(builtin)? {

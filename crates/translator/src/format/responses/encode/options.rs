@@ -8,8 +8,8 @@ use crate::format::responses::codex::{REFUSES, is_refused};
 use crate::json::{Raw, Text, Writer};
 use crate::loss::{self, Loss, Said, Slots, loss};
 use crate::model::{OutputFormat, ReasoningControl, Request, Summary};
-use crate::pass::limits;
 use crate::pass::reasoning::{Amount, cannot_think, resolve};
+use crate::pass::schema::openai_output;
 use crate::pass::turns::Arranged;
 
 /// The least that OpenAI takes as `max_output_tokens`; clients probe with 1.
@@ -141,7 +141,9 @@ pub(in super::super) fn write_text_members(
             if let Some(strict) = strict {
                 w.field_boolean("strict", *strict);
             }
-            w.field_raw("schema", schema.as_ref().map_or("{}", |schema| schema.get()));
+            let schema = schema.as_ref().map_or("{}", |schema| schema.get());
+            let rooted = if native { None } else { openai_output(schema) };
+            w.field_raw("schema", rooted.as_deref().unwrap_or(schema));
             w.end_object();
         }
     }
@@ -243,15 +245,11 @@ fn write_sampling(w: &mut Writer, target: &Target<'_>, request: &Request<'_>, lo
             w.field_raw(key, value.get());
         }
     }
-    let info = target.profile.info.as_deref();
     match request.max_output {
         Some(_) if target.is_codex() => loss(losses, "max_output_tokens", "Codex takes no limit"),
         Some(most) if target.native => w.field_unsigned("max_output_tokens", most),
-        asked => {
-            if let Some(most) = limits::within(asked, info, losses) {
-                w.field_unsigned("max_output_tokens", most.max(LEAST_OUTPUT));
-            }
-        }
+        Some(most) => w.field_unsigned("max_output_tokens", most.max(LEAST_OUTPUT)),
+        None => {}
     }
 }
 
