@@ -350,6 +350,17 @@ pub trait StreamObserver: Send {
 
     /// What is known so far.
     fn seen(&self) -> &StreamSeen;
+    /// Looks at the last frame of a stream that ended without its blank line. It passes when it is whole all the same: the
+    /// terminal event, or any that is a JSON object to its last brace, as services that have no terminal event end with
+    /// their reason and usage. Of what was cut nothing is seen, unless it is an error.
+    fn observe_last(&mut self, frame: StreamFrame<'_>) -> Observed {
+        if frame.is_cut() && frame.event != "error" {
+            return Observed::Drop;
+        }
+        let verdict = self.observe(frame);
+        if self.seen().terminal || frame.is_object() { verdict } else { Observed::Drop }
+    }
+
 
     /// The bytes ended and no terminal event went by. When the reply is whole all the same (some services close
     /// after the finish reason, without `[DONE]`), appends the terminal event and notes it in [`Self::seen`]; by

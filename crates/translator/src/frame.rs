@@ -1,5 +1,7 @@
 //! One framed message of a stream, whatever framing it came in.
 
+use serde::de::IgnoredAny;
+
 /// What a frame is by its framing. Server-sent events know only events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -36,4 +38,26 @@ impl<'a> StreamFrame<'a> {
     pub fn named(event: &'a str, data: &'a [u8]) -> Self {
         Self { event, data, ..Self::default() }
     }
+
+    /// Whether the data is one JSON object, to its last brace.
+    #[must_use]
+    pub fn is_object(&self) -> bool {
+        self.data.trim_ascii_start().starts_with(b"{") && is_json(self.data)
+    }
+
+    /// Whether the data was cut: it says nothing yet, or begins like JSON or the sentinel `[DONE]` and does not end so.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        let data = self.data.trim_ascii();
+        match data.first() {
+            None => true,
+            Some(b'[') => data != b"[DONE]" && !is_json(data),
+            Some(b'{') => !is_json(data),
+            Some(_) => false,
+        }
+    }
+}
+
+fn is_json(data: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(data).is_ok()
 }

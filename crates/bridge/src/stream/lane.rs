@@ -104,14 +104,13 @@ impl Lane for PassLane {
                 return;
             }
             *frames += 1;
-            let verdict = observer.observe(frame);
+            let verdict = observer.observe_last(frame);
             if observer.seen().error.is_some() {
                 return;
             }
-            // An event that was cut is half an event, unless it is the terminal one without its blank line.
             match verdict {
-                Observed::Pass if observer.seen().terminal => out.pass(raw),
-                Observed::Replace(bytes) if observer.seen().terminal => out.pass(bytes),
+                Observed::Pass => out.pass(raw),
+                Observed::Replace(bytes) => out.pass(bytes),
                 _ => {}
             }
         })?;

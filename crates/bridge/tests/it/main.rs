@@ -18,6 +18,7 @@ mod counting;
 mod event_stream;
 mod explaining;
 mod formats;
+mod last_event;
 mod losses;
 mod payload;
 mod refused_state;

@@ -243,7 +243,7 @@ pub async fn attempt(executor: &Arc<Scripted>, stream: bool) -> Result<UpstreamR
 
 /// Middleware that changes nothing.
 #[derive(Debug)]
-struct Onlooker;
+pub struct Onlooker;
 
 impl ResponseMiddleware for Onlooker {
     fn handle(

@@ -333,11 +333,9 @@ impl Stage {
                 if observer.seen().terminal || observer.seen().error.is_some() {
                     return Ok(());
                 }
-                let verdict = observer.observe(frame);
-                let seen = observer.seen();
-                // An error is told by whoever fails the stream; an event that was cut is half an event, unless it is
-                // the terminal one without its blank line.
-                if seen.error.is_some() || (self.cut && !seen.terminal) {
+                let verdict = if self.cut { observer.observe_last(frame) } else { observer.observe(frame) };
+                // An error is told by whoever fails the stream.
+                if observer.seen().error.is_some() {
                     return Ok(());
                 }
                 match verdict {
