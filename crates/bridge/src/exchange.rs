@@ -104,7 +104,8 @@ impl BridgeExchange {
             way: &route.way,
             target,
             gate: gate.as_ref(),
-            recalls: !key.fresh && self.remembers(),
+            // Where all state is kept back too: what was put back must be known to be refused in later turns.
+            recalls: self.remembers(),
             rewriting: rewriting.as_ref(),
         };
         let encoded = if self.shared.pool.is_small(bytes) {

@@ -22,6 +22,7 @@ mod last_event;
 mod losses;
 mod payload;
 mod refused_state;
+mod refused_recall;
 mod remembered_state;
 mod requests;
 mod routing;

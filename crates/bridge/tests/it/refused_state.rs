@@ -32,7 +32,7 @@ pub fn attempts(executor: &Scripted) -> usize {
     executor.watch.attempts.lock().len()
 }
 
-fn refusal(body: &Value) -> Answer {
+pub fn refusal(body: &Value) -> Answer {
     let error = ExecutorError::new(ErrorKind::InvalidRequest, "the provider refused the request").with_reply(
         StatusCode::BAD_REQUEST,
         HeaderMap::new(),
@@ -43,7 +43,7 @@ fn refusal(body: &Value) -> Answer {
 
 const CLAUDE_SAYS: &str = "messages.1.content.0: Invalid `signature` in `thinking` block";
 
-fn claude_refuses() -> Answer {
+pub fn claude_refuses() -> Answer {
     refusal(&json!({"type":"error","error":{"type":"invalid_request_error","message":CLAUDE_SAYS}}))
 }
 

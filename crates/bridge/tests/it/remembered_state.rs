@@ -13,14 +13,14 @@ use crate::script::{
     Answer, NOW, Scripted, body, chunk, frames, open, request_in, streamed, target, text, whole,
 };
 
-fn gpt(name: &str) -> String {
+pub fn gpt(name: &str) -> String {
     let mut token = format!("gAAAA{name}");
     token.push_str(&"A".repeat(140 - token.len()));
     token
 }
 
 /// A whole reply of Responses: thoughts before each call.
-fn thinks_and_calls(calls: &[(&str, &str)]) -> Answer {
+pub fn thinks_and_calls(calls: &[(&str, &str)]) -> Answer {
     let mut output = Vec::new();
     for (id, state) in calls {
         output.push(
@@ -32,7 +32,7 @@ fn thinks_and_calls(calls: &[(&str, &str)]) -> Answer {
     responds(&output)
 }
 
-fn thinks_and_says(state: &str, text: &str) -> Answer {
+pub fn thinks_and_says(state: &str, text: &str) -> Answer {
     responds(&[
         json!({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": state}),
         json!({"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
@@ -40,7 +40,7 @@ fn thinks_and_says(state: &str, text: &str) -> Answer {
     ])
 }
 
-fn responds(output: &[Value]) -> Answer {
+pub fn responds(output: &[Value]) -> Answer {
     whole(
         json!({"id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": "gpt-x",
             "output": output, "usage": {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}})
@@ -48,11 +48,11 @@ fn responds(output: &[Value]) -> Answer {
     )
 }
 
-fn asks(messages: &Value) -> String {
+pub fn asks(messages: &Value) -> String {
     json!({"model": "m", "messages": messages}).to_string()
 }
 
-fn calls(ids: &[&str]) -> Value {
+pub fn calls(ids: &[&str]) -> Value {
     let calls: Vec<Value> = ids
         .iter()
         .map(|id| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}}))
@@ -60,13 +60,13 @@ fn calls(ids: &[&str]) -> Value {
     json!({"role": "assistant", "content": null, "tool_calls": calls})
 }
 
-fn answer(id: &str) -> Value {
+pub fn answer(id: &str) -> Value {
     json!({"role": "tool", "tool_call_id": id, "content": "ok"})
 }
 
 const HI: &str = "Hi";
 
-fn hi() -> Value {
+pub fn hi() -> Value {
     json!({"role": "user", "content": HI})
 }
 
@@ -79,7 +79,7 @@ async fn ask_of(bridge: &Bridge, target: Target, messages: &Value) {
 }
 
 /// The states that went out, each with the call or text behind it.
-fn states(sent: &Value) -> Vec<(String, String)> {
+pub fn states(sent: &Value) -> Vec<(String, String)> {
     let items = sent["input"].as_array().unwrap();
     items
         .windows(2)
@@ -321,7 +321,7 @@ async fn b28_b38_signatures_of_gemini_s_calls_and_texts_come_back() {
     }
 }
 
-fn claude_says(content: &Value) -> Answer {
+pub fn claude_says(content: &Value) -> Answer {
     whole(
         json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-x", "content": content,
             "stop_reason": "end_turn", "stop_sequence": null, "usage": {"input_tokens": 1, "output_tokens": 1}})
@@ -329,7 +329,7 @@ fn claude_says(content: &Value) -> Answer {
     )
 }
 
-fn signature(name: &str) -> String {
+pub fn signature(name: &str) -> String {
     // Field 2, in it field 1, in it a message that begins with a version: Claude's.
     format!("EkQKQggBGAIqPA{}{name}", "A".repeat(82 - name.len()))
 }
