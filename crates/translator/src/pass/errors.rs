@@ -194,7 +194,7 @@ pub fn probe_error(body: &[u8]) -> ErrorText {
 pub fn refuses_state(error: &ErrorText) -> bool {
     const CODES: [&str; 2] = ["invalid_encrypted_content", "thinking_signature_invalid"];
     /// Each line is one provider's words: all of them must stand there.
-    const WORDS: [&[&str]; 11] = [
+    const WORDS: [&[&str]; 12] = [
         // Claude
         &["invalid", "signature", "thinking"],
         &["invalid", "data", "redacted_thinking"],
@@ -203,6 +203,7 @@ pub fn refuses_state(error: &ErrorText) -> bool {
         // OpenAI
         &["encrypted content", "could not be"],
         &["encrypted_content", "invalid"],
+        &["encrypted_content", "not issued"],
         &["without its required", "reasoning"],
         &["of type 'reasoning' was provided without"],
         &["item with id 'rs_", "not found"],

@@ -120,7 +120,7 @@ fn with_input<'e>(
         let pieces = around.map(|(at, text)| Piece { from: at, to: at, text: text.to_owned() });
         return Ok(edits.within("input", pieces.into()));
     }
-    let rules = scrub::Rules { codex: true, gate: patch.gate.as_deref() };
+    let rules = scrub::Rules { codex: true, stateless: true, gate: patch.gate.as_deref() };
     Ok(edits.within("input", scrub::input(top, rules, losses)))
 }
 

@@ -28,7 +28,8 @@ pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Patched, CodecError
         _ => edits,
     };
     edits = with_reasoning(edits, &top, patch, &mut losses)?;
-    let rules = scrub::Rules { codex: false, gate: patch.gate.as_deref() };
+    let stateless = top.value("store") == Some(b"false");
+    let rules = scrub::Rules { codex: false, stateless, gate: patch.gate.as_deref() };
     edits = edits.within("input", scrub::input(&top, rules, &mut losses));
     Ok(Patched::whole(edits.apply_scanned(body, &top)).with_losses(losses))
 }

@@ -20,6 +20,8 @@ use crate::splice::{Edits, Piece, TopLevel, items};
 pub(super) struct Rules<'g> {
     /// What the Codex backend refuses on top: system messages, cache breakpoints, long ids.
     pub(super) codex: bool,
+    /// Nothing is kept there: thoughts are known by their state alone.
+    pub(super) stateless: bool,
     /// Which state goes along.
     pub(super) gate: Option<&'g dyn StateGate>,
 }
@@ -37,11 +39,14 @@ pub(super) fn input(top: &TopLevel<'_>, rules: Rules<'_>, losses: &mut Vec<Loss>
                 loss(losses, "message.reasoning", "another provider's thoughts mean nothing to this one")
             }
             Fate::Withheld => loss(losses, "message.reasoning", REFUSED_STATE),
+            Fate::Unknown => {
+                loss(losses, "message.reasoning", "nothing is kept there that its id could name")
+            }
             Fate::Fine | Fate::Changed(_) => {}
         }
-        orphans = matches!(fate, Fate::Withheld) || orphans && !ends_turn(json);
+        orphans = matches!(fate, Fate::Withheld | Fate::Unknown) || orphans && !ends_turn(json);
         let json = match fate {
-            Fate::Gone | Fate::Withheld => return None,
+            Fate::Gone | Fate::Withheld | Fate::Unknown => return None,
             Fate::Fine => Cow::Borrowed(json),
             Fate::Changed(json) => Cow::Owned(json),
         };
@@ -53,6 +58,7 @@ pub(super) fn input(top: &TopLevel<'_>, rules: Rules<'_>, losses: &mut Vec<Loss>
 /// Whether any word stands there that could mean a change: most inputs are never taken apart.
 fn may_matter(input: &[u8], rules: Rules<'_>) -> bool {
     has_foreign_state(input)
+        || rules.stateless && has_mere_id(input)
         || rules.gate.is_some() && memmem::find(input, br#""reasoning""#).is_some()
         || rules.codex
             && (memmem::find(input, br#""system""#).is_some()
@@ -70,6 +76,22 @@ fn has_foreign_state(input: &[u8]) -> bool {
     })
 }
 
+/// Whether there may be thoughts without a state: of all that may be thoughts, and of the other items that have a state,
+/// there are more than states.
+fn has_mere_id(input: &[u8]) -> bool {
+    let count = |word: &[u8]| memmem::find_iter(input, word).count();
+    let thoughts = count(br#""reasoning""#);
+    if thoughts == 0 {
+        return false;
+    }
+    let states = memmem::find_iter(input, br#""encrypted_content""#).filter(|at| {
+        let rest = input.get(at + br#""encrypted_content""#.len()..).unwrap_or_default();
+        let value = rest.trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+        value.is_some_and(|value| value.starts_with(b"\"") && !value.starts_with(b"\"\""))
+    });
+    thoughts + count(br#""compaction"#) > states.count()
+}
+
 /// Whether some id is longer than Codex takes.
 fn has_long_id(input: &[u8]) -> bool {
     memmem::find_iter(input, br#"id""#).any(|at| {
@@ -85,6 +107,8 @@ enum Fate {
     Gone,
     /// Thoughts that a gate keeps back.
     Withheld,
+    /// Thoughts that nobody there can look up.
+    Unknown,
     Changed(String),
 }
 
@@ -101,6 +125,9 @@ fn item(json: &str, rules: Rules<'_>, losses: &mut Vec<Loss>) -> Fate {
         && is_foreign(&state)
     {
         return Fate::Gone;
+    }
+    if kind == "reasoning" && rules.stateless && is_mere_id(&top, rules) {
+        return Fate::Unknown;
     }
     // The service may know thoughts by their id alone.
     if kind == "reasoning"
@@ -138,6 +165,18 @@ fn item(json: &str, rules: Rules<'_>, losses: &mut Vec<Loss>) -> Fate {
         Ok(Cow::Owned(changed)) => Fate::Changed(changed),
         _ => Fate::Fine,
     }
+}
+
+/// Whether thoughts are nothing but an id to a service that keeps none, and answers 404 to it: `Item with id 'rs_…' not
+/// found`. Source: Responses API reference, "store", read 2026-11; providers-a.md 3.5 `store` = false. Models with open
+/// weights say their thoughts whole, and services that run them take those back; Codex is none.
+fn is_mere_id(top: &TopLevel<'_>, rules: Rules<'_>) -> bool {
+    let filled = |key: &str| top.string(key).ok().flatten().is_some_and(|text| !text.is_empty());
+    let says = || {
+        let parts = top.raw("content").ok().flatten().filter(|json| json.starts_with('['));
+        parts.is_some_and(|json| !matches!(TopLevel::first_of(json.as_bytes()), Ok(None)))
+    };
+    filled("id") && !filled("encrypted_content") && (rules.codex || !says())
 }
 
 /// Whether a turn of the model ends at an item: at what a user or a tool says.

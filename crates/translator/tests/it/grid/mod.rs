@@ -167,7 +167,8 @@ fn sent(client: &str, provider: &str, conversation: &Conversation) -> Outcome {
 fn speaks_of(needle: &str) -> &'static [&'static str] {
     match needle {
         IMAGE | SHOWN | DOCUMENT => &["message.media"],
-        _ if needle.starts_with(THOUGHT) => &["message.thinking"],
+        // Where they are an item of their own, and bytes pass, the item is named.
+        _ if needle.starts_with(THOUGHT) => &["message.thinking", "message.reasoning"],
         _ => &[],
     }
 }

@@ -212,6 +212,10 @@ fn b30_refusals_of_state_are_known_by_each_provider_s_words() {
         ),
         (
             true,
+            r#"{"error":{"message":"`encrypted_content` was not issued to this caller.","type":"invalid_request_error"}}"#,
+        ),
+        (
+            true,
             r#"{"error":{"message":"Item 'fc_1' of type 'function_call' was provided without its required 'reasoning' item: 'rs_1'."}}"#,
         ),
         (

@@ -14,6 +14,7 @@ mod golden;
 mod observer;
 mod pass;
 mod reply;
+mod stateless;
 mod stream;
 mod to_chat;
 mod to_claude;
