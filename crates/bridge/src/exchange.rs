@@ -24,7 +24,8 @@ use crate::headers;
 use crate::profile::{ProfileHints, profile_of};
 use crate::remarks;
 use crate::request::{
-    Cache, Key, Learned, Prepared, Rewriting, States, context_of, name_cache, patched, rebuilds, translated,
+    Cache, Key, Learned, Prepared, Rewriting, States, context_of, may_have_thoughts, name_cache, patched,
+    rebuilds, translated,
 };
 use crate::route::{Route, Way};
 use crate::state::{Fresh, Recorder, Refused, Scope};
@@ -68,6 +69,9 @@ impl BridgeExchange {
             stream,
             suffix: target.suffix.clone(),
             hints: match route.way {
+                Way::Same(_) if may_have_thoughts(&self.request, &route.format) => {
+                    self.shared.options.profiles.hints(target, &route.format).passing_thoughts(target)
+                }
                 Way::Same(_) => ProfileHints::passing(target),
                 Way::Hub(_) | Way::Registered(_) => self.shared.options.profiles.hints(target, &route.format),
             },

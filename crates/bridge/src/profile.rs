@@ -32,6 +32,11 @@ impl ProfileHints {
         Self::default().of_entry(target)
     }
 
+    /// What counts where bytes pass, and there may be thoughts among them: who is strict, too.
+    pub(crate) fn passing_thoughts(self, target: &Target) -> Self {
+        Self { strict: self.strict, keeps_reasoning_text: self.keeps_reasoning_text, ..Self::passing(target) }
+    }
+
     /// With what the credential's entry says, which beats rules for many.
     fn of_entry(mut self, target: &Target) -> Self {
         let settings = target.credential.settings();

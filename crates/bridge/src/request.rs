@@ -129,6 +129,7 @@ pub(crate) fn patched(
     patch.include_usage = key.stream;
     patch.reasoning = reasoning(key.suffix.as_deref());
     patch.info.clone_from(&key.info);
+    patch.refuses_thoughts = key.hints.strict == Some(true) && key.hints.keeps_reasoning_text != Some(true);
     patch.compact = request.operation == Operation::Compact;
     patch.gate = gate.cloned();
     patch.outline.clone_from(&request.outline);
@@ -190,6 +191,13 @@ pub(crate) fn translated(
         rewritten: Vec::new(),
         fresh: None,
     })
+}
+
+static THOUGHTS: Word = Word::new("\"reasoning_content\"");
+
+/// Whether the conversation may have thoughts that a strict provider of its own format refuses.
+pub(crate) fn may_have_thoughts(request: &ClientRequest, format: &ProviderFormat) -> bool {
+    *format == ProviderFormat::OPENAI && THOUGHTS.is_in(&request.body)
 }
 
 static SYSTEM: Word = Word::new("system");

@@ -314,6 +314,8 @@ pub struct Patch {
     pub reasoning: Option<ReasoningControl>,
     /// What is known of the model.
     pub info: Option<Arc<ModelInfo>>,
+    /// The provider takes no thoughts back (Chat Completions, `reasoning_content`): it refuses requests that have some.
+    pub refuses_thoughts: bool,
     /// The conversation is to be compacted, not continued (Responses): nothing about streams goes along.
     pub compact: bool,
     /// Which opaque state of earlier turns goes along; all of it without one.
@@ -348,8 +350,6 @@ pub trait StreamObserver: Send {
     /// caller drops it and fails the attempt.
     fn observe(&mut self, frame: StreamFrame<'_>) -> Observed;
 
-    /// What is known so far.
-    fn seen(&self) -> &StreamSeen;
     /// Looks at the last frame of a stream that ended without its blank line. It passes when it is whole all the same: the
     /// terminal event, or any that is a JSON object to its last brace, as services that have no terminal event end with
     /// their reason and usage. Of what was cut nothing is seen, unless it is an error.
@@ -361,6 +361,8 @@ pub trait StreamObserver: Send {
         if self.seen().terminal || frame.is_object() { verdict } else { Observed::Drop }
     }
 
+    /// What is known so far.
+    fn seen(&self) -> &StreamSeen;
 
     /// The bytes ended and no terminal event went by. When the reply is whole all the same (some services close
     /// after the finish reason, without `[DONE]`), appends the terminal event and notes it in [`Self::seen`]; by

@@ -34,6 +34,9 @@ pub fn bare(value: &str) -> &str {
     }
 }
 
+/// Stands in for the signature of a call that Gemini never signed. Source: translation.md B31.
+pub(crate) const SENTINEL: &str = "skip_thought_signature_validator";
+
 /// Why a gate keeps state back.
 pub(crate) const REFUSED_STATE: &str = "the provider refused the state of earlier turns";
 

@@ -230,6 +230,7 @@ impl Registry {
                         include_usage: call.include_usage,
                         reasoning: call.suffix.cloned(),
                         info: profile.info.clone(),
+                        refuses_thoughts: profile.strict && !profile.keeps_reasoning_text,
                         compact: false,
                         gate: call.gate.cloned(),
                         outline: None,

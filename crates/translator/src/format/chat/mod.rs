@@ -36,6 +36,7 @@ mod error;
 mod patch;
 mod peek;
 mod reply;
+mod scrub;
 mod stream;
 mod usage;
 mod wire;

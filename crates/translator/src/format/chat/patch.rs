@@ -6,7 +6,7 @@ use bytes::Bytes;
 use cliproxy_core::{FinishReason, Usage};
 
 use super::decode::{RESPONSES_MEMBERS, other_format};
-use super::{reply, usage};
+use super::{reply, scrub, usage};
 use crate::codec::{CodecError, Patch, Patched, ReplyContext};
 use crate::json::read::wrong;
 use crate::loss::{Loss, loss};
@@ -39,7 +39,8 @@ pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Patched, CodecError
         edits = with_usage(edits, &top)?;
     }
     let mut losses = Vec::new();
-    let edits = with_reasoning(edits, &top, patch, &mut losses)?;
+    edits = with_reasoning(edits, &top, patch, &mut losses)?;
+    edits = edits.within("messages", scrub::messages(&top, patch, &mut losses));
     Ok(Patched::whole(edits.apply_scanned(body, &top)).with_losses(losses))
 }
 

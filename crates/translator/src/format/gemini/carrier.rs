@@ -9,8 +9,7 @@ use crate::model::{Bind, Issuer, Signature};
 use crate::pass::{carrier, signature};
 
 /// Stand in for the signature of a call that was never signed, or not by Gemini. Source: translation.md B31.
-pub(super) const SENTINELS: [&str; 2] =
-    ["skip_thought_signature_validator", "context_engineering_is_the_way_to_go"];
+pub(super) const SENTINELS: [&str; 2] = [signature::SENTINEL, "context_engineering_is_the_way_to_go"];
 
 /// What base64 of every marked value begins with.
 const MARKED: &str = "Y2xpcHJveHk6";

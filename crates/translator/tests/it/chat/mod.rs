@@ -4,6 +4,7 @@ mod completions;
 mod errors;
 mod golden;
 mod observer;
+mod passing;
 mod random;
 mod reply;
 mod request;
