@@ -191,13 +191,6 @@ fn claude_is_held_to_schemas_that_it_takes_and_told_of_others() {
         assert_eq!(sent.get("output_config").is_some(), enforced, "{count}");
         assert_eq!(lost.iter().any(|what| what == "response_format"), !enforced, "{count}: {lost:?}");
     }
-    // Models of before are asked in words, which is told as well.
-    let body = chat(
-        &json!({"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"string"}}}}),
-    );
-    let (sent, lost) = to("openai", "claude", &Profile::new("claude-3-7-sonnet-20250219", false), &body);
-    assert_eq!(sent.get("output_config"), None);
-    assert!(lost.iter().any(|what| what == "response_format"), "{lost:?}");
 }
 
 #[test]

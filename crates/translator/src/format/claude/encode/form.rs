@@ -35,17 +35,13 @@ impl<'r> Form<'r> {
         losses: &mut Vec<Loss>,
     ) -> Self {
         let words = || Self { enforced: None, words: in_words(request.output.format.as_ref()) };
-        let Some(schema) = schema_of(request) else { return words() };
-        let enforced = Some(schema)
-            .filter(|_| takes_output_format(&profile.model))
-            .and_then(claude_enforced)
-            .filter(|enforced| cost.take(&enforced.schema));
+        // Models of before are held to none: what they are told in words is all that there is.
+        let Some(schema) = schema_of(request).filter(|_| takes_output_format(&profile.model)) else {
+            return words();
+        };
+        let enforced = claude_enforced(schema).filter(|enforced| cost.take(&enforced.schema));
         let Some(enforced) = enforced else {
-            loss(
-                losses,
-                "response_format",
-                "the model is not held to such a schema: it is asked for in words",
-            );
+            loss(losses, "response_format", "Claude is not held to such a schema: it is asked for in words");
             return words();
         };
         if enforced.less {
