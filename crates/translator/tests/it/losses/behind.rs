@@ -79,7 +79,11 @@ fn an_end_that_names_and_counts_its_items_anew_says_nothing_twice() {
     // What LiteLLM makes of a chat of a model that reasons.
     let mut events = begun.clone();
     events.push(done(0, hello("msg_u")));
-    check("whole", events, end.clone(), &["Hello", "hm"], &[]);
+    check("whole", events.clone(), end.clone(), &["Hello", "hm"], &[]);
+    // Its thought is under the other name.
+    let chain =
+        json!([{"type":"reasoning","id":"c","content":[{"type":"reasoning_text","text":"hm"}]}, hello("c2")]);
+    check("the thought as a chain", events, chain, &["Hello", "hm"], &[]);
     check("not told to be whole", begun.clone(), end, &["Hello", "hm"], &[]);
     let mut events = begun.clone();
     events.push(done(0, hello("another")));
@@ -353,4 +357,32 @@ fn an_item_that_cannot_be_read_takes_nothing_with_it() {
         &["needle-a"],
         &["event.response.output_item.done", "output"],
     );
+}
+
+#[test]
+fn parts_of_a_summary_are_one_blank_line_apart() {
+    let part = |index: u32| json!({"type":"response.reasoning_summary_part.added","item_id":"rs","output_index":0,"summary_index":index});
+    let item = |texts: &[&str]| done(0, thought("rs", texts));
+    let first = || vec![part(0), piece("reasoning_summary_text", "rs", 0, 0, "a.")];
+    for (case, more, expected) in [
+        ("in pieces", vec![part(1), piece("reasoning_summary_text", "rs", 0, 1, "b.")], "a.\n\nb."),
+        ("at the end", vec![part(1), item(&["a.", "b."])], "a.\n\nb."),
+        ("unannounced", vec![item(&["a.", "b."])], "a.\n\nb."),
+        ("nothing behind it", vec![part(1), item(&["a.", ""])], "a."),
+    ] {
+        let mut events =
+            vec![json!({"type":"response.created","response":{"id":"resp_1","model":"m","output":[]}})];
+        events.extend(first());
+        events.extend(more);
+        events.push(json!({"type":"response.completed","response":{"id":"resp_1","model":"m","status":"completed","output":[]}}));
+        let (out, losses) = piped("codex", "openai", &sse(&events)).unwrap();
+        let thoughts: String = out
+            .split("\"reasoning_content\":\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+            .collect::<String>()
+            .replace("\\n", "\n");
+        assert_eq!(thoughts, expected, "{case}: {out}");
+        assert_eq!(losses, Vec::<String>::new(), "{case}");
+    }
 }

@@ -58,6 +58,20 @@ fn a_message_beside_deltas_that_speak_is_not_said_again() {
     assert!(losses.is_empty(), "{losses:?}");
 }
 
+#[test]
+fn an_odd_message_beside_deltas_ends_nothing() {
+    for odd in [json!(""), json!(5), json!({"tool_calls":[5]})] {
+        let stream = chat(&[
+            json!({"index":0,"delta":{"role":"assistant"},"message":odd}),
+            json!({"index":0,"delta":{"content":"needle-a"},"finish_reason":"stop"}),
+        ]);
+        let (out, _) = piped("openai", "claude", &stream).unwrap();
+        assert!(out.contains("needle-a"), "{odd}: {out}");
+        let alone = chat(&[json!({"index":0,"message":odd})]);
+        assert!(piped("openai", "claude", &alone).is_err(), "{odd}");
+    }
+}
+
 /// The annotations of a stream of chunks, as `start..end url`.
 fn annotated(stream: &str) -> Vec<String> {
     let data = stream.lines().filter_map(|line| line.strip_prefix("data: "));

@@ -85,9 +85,12 @@ impl Choice {
             self.delta(delta, refusal, false, unread, next, sink);
         }
         if let Some(raw) = message {
-            let mut message: wire::Message<'_> = wire::read(raw, "choices.message")?;
-            let refusal = message.refusal.take().filter(|text| !text.is_empty());
-            self.delta(delta_of(message)?, refusal, true, unread, next, sink);
+            match message_of(raw) {
+                Ok((message, refusal)) => self.delta(message, refusal, true, unread, next, sink),
+                // Who speaks in deltas may have anything beside them.
+                Err(_) if has_delta => unread.member(CHAT, "", "message", raw.get()),
+                Err(error) => return Err(error),
+            }
         } else if let Some(text) = wire::filled(wire.text).filter(|_| !has_delta) {
             self.say(Kind::Text, Delta::Text(text), next, sink);
         }
@@ -279,13 +282,15 @@ fn is_silent(delta: &wire::Delta<'_>) -> bool {
         && delta.function_call.is_none()
 }
 
-/// The members of a message that a delta has too; its refusal is read already.
-fn delta_of(message: wire::Message<'_>) -> Result<wire::Delta<'_>, CodecError> {
+/// The members of a whole message that a delta has too, and its refusal.
+fn message_of(raw: &RawValue) -> Result<(wire::Delta<'_>, Option<Text<'_>>), CodecError> {
+    let mut message: wire::Message<'_> = wire::read(raw, "choices.message")?;
+    let refusal = message.refusal.take().filter(|text| !text.is_empty());
     let calls = message.tool_calls.unwrap_or_default().0;
     let calls: Result<Vec<wire::Call<'_>>, _> =
         calls.into_iter().map(|raw| wire::read(raw, "choices.message.tool_calls")).collect();
     let legacy = message.function_call.map(|raw| wire::read(raw, "choices.message.function_call"));
-    Ok(wire::Delta {
+    let delta = wire::Delta {
         content: message.content,
         tool_calls: Some(List(calls?)),
         function_call: legacy.transpose()?,
@@ -298,7 +303,8 @@ fn delta_of(message: wire::Message<'_>) -> Result<wire::Delta<'_>, CodecError> {
         images: message.images,
         extras: message.extras,
         ..wire::Delta::default()
-    })
+    };
+    Ok((delta, refusal))
 }
 
 /// Notes what of a delta is not read.

@@ -330,6 +330,7 @@ impl Decoder {
         let Some(block) = self.reasoning_block(at, sink) else { return };
         if let Some(item) = self.items.get_mut(at) {
             item.tell(part, text.char_count());
+            item.part_summary(block, sink);
         }
         let delta = if summary { Delta::Reasoning(text) } else { Delta::RawReasoning(text) };
         sink(Event::Delta { block, delta });
@@ -338,11 +339,8 @@ impl Decoder {
     /// Parts of a summary are one block, a blank line apart (B37, E230).
     fn next_summary(&mut self, event: &wire::Event<'_>, sink: Sink<'_>) {
         let at = self.item(event, Class::Reasoning, sink);
-        if let Some(item) = self.items.get(at)
-            && item.said
-            && let Some(block) = item.block
-        {
-            sink(Event::Delta { block, delta: Delta::Reasoning(Text::plain("\n\n")) });
+        if let Some(item) = self.items.get_mut(at) {
+            item.gap = item.said && item.block.is_some();
         }
     }
 

@@ -34,6 +34,8 @@ pub(super) struct Item {
     /// The parts that were said: of a message those of its content, texts and refusals, of thoughts their summary and
     /// their chain. The flag is that of `part`; of a chain it is set.
     pub(super) parts: BTreeMap<(u32, bool), Told>,
+    /// A part of the summary began: what it says comes behind a blank line.
+    pub(super) gap: bool,
     pub(super) closed: bool,
     pub(super) call: CallState,
     /// The state as the item began; only what it ends with counts, if there is any (B37).
@@ -73,6 +75,7 @@ impl Item {
             sent: 0,
             said: false,
             parts: BTreeMap::new(),
+            gap: false,
             closed: false,
             call: CallState::default(),
             early: None,
@@ -95,6 +98,13 @@ impl Item {
         let told = self.parts.entry(part).or_default();
         told.chars += chars;
         told
+    }
+
+    /// Sends the blank line between two parts of the summary, once it is known that there is more.
+    pub(super) fn part_summary(&mut self, block: u32, sink: &mut dyn FnMut(Event<'_>)) {
+        if std::mem::take(&mut self.gap) {
+            sink(Event::Delta { block, delta: Delta::Reasoning(Text::plain("\n\n")) });
+        }
     }
 
     /// Whether a piece of a part repeats what the whole item had.

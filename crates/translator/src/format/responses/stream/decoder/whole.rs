@@ -216,20 +216,22 @@ fn tell_thoughts(item: &mut Item, block: u32, thoughts: Reasoning<'_>, unread: &
     for (is_chain, texts) in [(false, thoughts.summary), (true, thoughts.raw)] {
         // One beside the other says the same again (E044).
         if said && !item.parts.keys().any(|(_, kind)| *kind == is_chain) {
-            if texts.iter().any(|text| !text.is_empty()) {
+            // What was said under the other name is not lost.
+            let said: usize = item.parts.values().map(|told| told.chars).sum();
+            let whole: usize = texts.iter().map(Text::char_count).sum();
+            if whole > 0 && whole != said {
                 unread.name("message", if is_chain { "reasoning_text" } else { "summary" });
             }
             continue;
         }
         for (index, text) in (0_u32..).zip(texts) {
             let place = (index, is_chain);
-            if !is_exact || item.parts.contains_key(&place) {
+            if !is_exact || text.is_empty() || item.parts.contains_key(&place) {
                 continue;
             }
             item.tell(place, text.char_count()).whole = true;
-            if index > 0 && !is_chain {
-                sink(Event::Delta { block, delta: Delta::Reasoning(Text::plain("\n\n")) });
-            }
+            item.gap |= index > 0 && !is_chain;
+            item.part_summary(block, sink);
             let delta = if is_chain { Delta::RawReasoning(text) } else { Delta::Reasoning(text) };
             sink(Event::Delta { block, delta });
         }
