@@ -330,6 +330,11 @@ pub trait StateGate: fmt::Debug + Send + Sync + 'static {
     /// Whether this state goes along. Asked for each once, in the order of the conversation. It must not keep the value
     /// itself.
     fn passes(&self, state: &str) -> bool;
+
+    /// Whether a provider refused this request just now, and nothing passes.
+    fn passes_nothing(&self) -> bool {
+        false
+    }
 }
 
 /// What a pass-through observer says of one frame.

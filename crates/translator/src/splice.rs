@@ -96,6 +96,18 @@ impl<'a> TopLevel<'a> {
         if scan.peek() == Some(b']') { Ok(None) } else { Self::next_of(&mut scan).map(Some) }
     }
 
+    /// The members of an object from the one on whose name begins at this byte.
+    pub(crate) fn from_member(body: &'a [u8], at: usize) -> Result<Self, CodecError> {
+        let (mut scan, mut members) = (Scan { body, at, strict: false }, Vec::new());
+        scan.members(at, &mut members)?;
+        Ok(Self { body, members, inside: at, close: scan.at.saturating_sub(1) })
+    }
+
+    /// The byte of the closing brace.
+    pub(crate) fn close(&self) -> usize {
+        self.close
+    }
+
     fn next_of(scan: &mut Scan<'a>) -> Result<Self, CodecError> {
         if scan.next() != Some(b'{') {
             return Err(CodecError::malformed("the body is not a JSON object"));

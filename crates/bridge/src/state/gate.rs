@@ -42,6 +42,10 @@ impl StateGate for Fresh {
         }
         false
     }
+
+    fn passes_nothing(&self) -> bool {
+        true
+    }
 }
 
 impl fmt::Debug for Fresh {

@@ -24,6 +24,7 @@ mod passing_state;
 mod payload;
 mod refused_recall;
 mod refused_state;
+mod refused_turns;
 mod remembered_state;
 mod requests;
 mod routing;

@@ -47,7 +47,7 @@ pub fn claude_refuses() -> Answer {
     refusal(&json!({"type":"error","error":{"type":"invalid_request_error","message":CLAUDE_SAYS}}))
 }
 
-fn claude_says(text: &str) -> Answer {
+pub fn claude_says(text: &str) -> Answer {
     whole(
         json!({
             "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-x",
@@ -59,7 +59,7 @@ fn claude_says(text: &str) -> Answer {
 }
 
 /// Thoughts with a signature that looks like Claude's, told apart by its last letters.
-fn thoughts(name: &str) -> Value {
+pub fn thoughts(name: &str) -> Value {
     json!({"type": "thinking", "thinking": "Hm.", "signature": format!("EgQKAggB{}{name}", "A".repeat(80))})
 }
 

@@ -194,9 +194,10 @@ pub fn probe_error(body: &[u8]) -> ErrorText {
 pub fn refuses_state(error: &ErrorText) -> bool {
     const CODES: [&str; 2] = ["invalid_encrypted_content", "thinking_signature_invalid"];
     /// Each line is one provider's words: all of them must stand there.
-    const WORDS: [&[&str]; 12] = [
+    const WORDS: [&[&str]; 13] = [
         // Claude
         &["invalid", "signature", "thinking"],
+        &["thinking.signature", "field required"],
         &["invalid", "data", "redacted_thinking"],
         &["thinking", "blocks in the latest assistant message cannot be modified"],
         &["expected", "thinking", "redacted_thinking", "but found"],

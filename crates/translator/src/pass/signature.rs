@@ -76,7 +76,7 @@ pub fn classify(value: &str) -> Issuer {
     let issuer = match value.as_bytes().first() {
         Some(b'g') if is_fernet(value) => Issuer::Gpt,
         Some(b'E') => protobuf_issuer(value),
-        Some(b'R') => match decode(value).and_then(|inner| String::from_utf8(inner).ok()) {
+        Some(b'R') => match inner_layer(value) {
             Some(inner) if inner.starts_with('E') => match protobuf_issuer(&inner) {
                 Issuer::Claude => Issuer::Claude,
                 _ => Issuer::Unknown,
@@ -90,6 +90,14 @@ pub fn classify(value: &str) -> Issuer {
         return Issuer::Kimi;
     }
     issuer
+}
+
+/// What is inside a signature in two layers.
+pub(crate) fn inner_layer(value: &str) -> Option<String> {
+    if !value.starts_with('R') {
+        return None;
+    }
+    String::from_utf8(decode(value)?).ok()
 }
 
 /// GPT's are Fernet tokens: version 0x80, at least 73 bytes, ciphertext in blocks of 16 (B29).

@@ -4,9 +4,6 @@
 
 use std::borrow::Cow;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use crate::json::Text;
 use crate::model::{Bind, Issuer, Signature};
 use crate::pass::{carrier, signature};
@@ -49,10 +46,8 @@ pub(super) fn for_claude<'s>(signature: &'s Signature<'_>, native: bool) -> Opti
     if value.starts_with(MARKER) {
         return None;
     }
-    if value.starts_with('R')
-        && signature.issuer == Issuer::Claude
-        && let Some(inner) =
-            STANDARD.decode(value.as_bytes()).ok().and_then(|inner| String::from_utf8(inner).ok())
+    if signature.issuer == Issuer::Claude
+        && let Some(inner) = signature::inner_layer(&value)
     {
         return Some(Text::plain(inner));
     }
@@ -64,6 +59,11 @@ pub(super) fn is_foreign(value: &str) -> bool {
     value.is_empty()
         || value.starts_with(MARKER)
         || !matches!(signature::classify(value), Issuer::Claude | Issuer::Unknown)
+}
+
+/// What is inside Claude's signature in two layers (E645); `None` for any other.
+pub(super) fn unwrapped(value: &str) -> Option<String> {
+    signature::inner_layer(value).filter(|_| signature::classify(value) == Issuer::Claude)
 }
 
 /// As [`is_foreign`] for `redacted_thinking.data`.

@@ -6,14 +6,13 @@ use std::collections::HashSet;
 
 use serde_json::value::RawValue;
 
-use super::carrier;
-use crate::codec::{CodecError, StateGate};
+use super::thoughts::{Fate, Thoughts};
+use crate::codec::CodecError;
 use crate::json;
 use crate::loss::{Loss, loss};
 use crate::model::CacheMark;
 use crate::pass::cache::{CachePlan, MAX_MARKS, Place};
 use crate::pass::searches::EXCERPT;
-use crate::pass::signature::REFUSED_STATE;
 use crate::splice::{Edits, Piece, TopLevel, Word, items};
 
 /// Which sampling members have to go.
@@ -59,38 +58,6 @@ pub(super) fn has_budget(thinking: Option<&str>) -> bool {
         .is_some_and(|kind| kind == "enabled")
 }
 
-/// Whether a body ends in results of calls whose message will not begin with thoughts.
-pub(super) fn is_bare_loop(scanned: &TopLevel<'_>, mend: Mend<'_>) -> bool {
-    let messages = scanned.raw("messages").ok().flatten().unwrap_or_default();
-    let messages: Vec<&RawValue> = serde_json::from_str(messages).unwrap_or_default();
-    let [.., before, last] = messages.as_slice() else { return false };
-    let mut answers = false;
-    each_block(last, &mut |kind, _| answers |= kind == "tool_result");
-    let thoughts = Thoughts::of(before.get().as_bytes(), mend);
-    let (mut calls, mut thinks) = (false, None);
-    each_block(before, &mut |kind, block| {
-        calls |= kind == "tool_use";
-        if !thoughts.is_some_and(|thoughts| thoughts.drops(kind, block)) {
-            thinks.get_or_insert(kind.ends_with("thinking"));
-        }
-    });
-    answers && calls && thinks == Some(false)
-}
-
-/// The type of each block of a message, and the block.
-fn each_block(message: &RawValue, visit: &mut dyn FnMut(&str, &TopLevel<'_>)) {
-    let Ok(message) = TopLevel::scan(message.get().as_bytes()) else { return };
-    let content = message.raw("content").ok().flatten().unwrap_or_default();
-    let blocks: Vec<&RawValue> = serde_json::from_str(content).unwrap_or_default();
-    for block in blocks {
-        if let Ok(block) = TopLevel::scan(block.get().as_bytes())
-            && let Some(kind) = block.string("type").ok().flatten()
-        {
-            visit(&kind, &block);
-        }
-    }
-}
-
 /// A typed tool without empty domain lists; the same text when it has none.
 pub(super) fn without_empty_domains(tool: &str) -> Cow<'_, str> {
     let Ok(scanned) = TopLevel::scan(tool.as_bytes()) else { return Cow::Borrowed(tool) };
@@ -110,25 +77,14 @@ pub(super) fn without_empty_domains(tool: &str) -> Cow<'_, str> {
 static CACHE_CONTROL: Word = Word::new("\"cache_control\"");
 static HOUR: Word = Word::new("\"1h\"");
 static DOMAINS: Word = Word::new("_domains\"");
-static THINKING: Word = Word::new("thinking\"");
-static SIGNATURE: Word = Word::new("ignature\"");
 static FOUND: Word = Word::new("\"web_search_tool_result\"");
-
-/// What of a body that passes through has to be mended.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Mend<'m> {
-    /// Thoughts that Claude did not sign go: the target is Claude itself, not a backend that only speaks its format.
-    pub(super) strict_signatures: bool,
-    /// Which of the others go along.
-    pub(super) gate: Option<&'m dyn StateGate>,
-}
 
 /// Adds to `edits` what has to change. Looks at substrings first: a body that is right costs one search a rule.
 pub(super) fn mend<'b>(
     mut edits: Edits<'b>,
     body: &'b [u8],
     scanned: &TopLevel<'b>,
-    mend: Mend<'_>,
+    thoughts: Option<Thoughts<'_>>,
     losses: &mut Vec<Loss>,
 ) -> Result<Edits<'b>, CodecError> {
     let marks = CACHE_CONTROL.places(body).count();
@@ -138,7 +94,6 @@ pub(super) fn mend<'b>(
         found = marks_of(scanned)?;
         plan = Some(CachePlan::new(found.iter().map(|(place, mark)| (*place, mark))));
     }
-    let thoughts = Thoughts::of(body, mend);
     let domains = DOMAINS.is_in(body);
     if plan.is_none() && thoughts.is_none() && !domains && !FOUND.is_in(body) {
         return Ok(edits);
@@ -160,6 +115,7 @@ pub(super) fn mend<'b>(
 /// Source: providers-a.md 2.4, "Automatic cache control".
 pub(super) const FOUR_MARKS: &str = "Claude takes four breakpoints";
 pub(super) const NOT_SIGNED: &str = "Claude takes back only thoughts that it signed";
+const NOT_FOUND: &str = "Claude takes back only what it found itself";
 
 /// The members that hold breakpoints, in the order in which Claude reads them.
 const MARKED: [(&str, Place); 3] =
@@ -179,90 +135,6 @@ fn marks_of(scanned: &TopLevel<'_>) -> Result<Vec<(Place, CacheMark<'static>)>, 
         let _nothing = changed(list, place, None, &mut visit, &mut Vec::new());
     }
     Ok(marks)
-}
-
-/// Which thoughts go.
-#[derive(Clone, Copy, Debug)]
-struct Thoughts<'g> {
-    foreign: Option<Foreign>,
-    /// And those that this keeps back.
-    gate: Option<&'g dyn StateGate>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Foreign {
-    /// Those under our own marker, which no provider knows.
-    Marked,
-    /// Those that Claude did not sign.
-    Unsigned,
-}
-
-impl<'g> Thoughts<'g> {
-    /// What there is to look for; `None` when every signature looks like Claude's own.
-    fn of(body: &[u8], mend: Mend<'g>) -> Option<Self> {
-        let foreign = Foreign::of(body, mend.strict_signatures);
-        let gate = mend.gate.filter(|_| THINKING.is_in(body));
-        (foreign.is_some() || gate.is_some()).then_some(Self { foreign, gate })
-    }
-
-    /// Whether a block of this type goes.
-    fn drops(self, kind: &str, block: &TopLevel<'_>) -> bool {
-        let key = match kind {
-            "thinking" => "signature",
-            "redacted_thinking" => "data",
-            _ => return false,
-        };
-        if kind == "thinking" && self.foreign.is_some_and(|foreign| foreign.drops(block)) {
-            return true;
-        }
-        self.keeps_back(key, block)
-    }
-
-    /// Whether a block that goes is one that the provider refused before.
-    fn withholds(self, kind: &str, block: &TopLevel<'_>) -> bool {
-        let key = if kind == "thinking" { "signature" } else { "data" };
-        let is_foreign = kind == "thinking" && self.foreign.is_some_and(|foreign| foreign.drops(block));
-        !is_foreign && self.gate.is_some() && block.has(key)
-    }
-
-    fn keeps_back(self, key: &str, block: &TopLevel<'_>) -> bool {
-        let Some(gate) = self.gate else { return false };
-        block.string(key).ok().flatten().is_some_and(|state| !state.is_empty() && !gate.passes(&state))
-    }
-}
-
-impl Foreign {
-    fn of(body: &[u8], strict: bool) -> Option<Self> {
-        let mut found = None;
-        for at in SIGNATURE.places(body) {
-            let before = body.get(..at).unwrap_or_default();
-            // Gemini's word for it, on a call (E646).
-            if strict && (before.ends_with(b"\"thought_s") || before.ends_with(b"\"thoughtS")) {
-                return Some(Self::Unsigned);
-            }
-            if !before.ends_with(b"\"s") {
-                continue;
-            }
-            let rest = body.get(at + b"ignature\"".len()..).unwrap_or_default().trim_ascii_start();
-            let Some(rest) = rest.strip_prefix(b":").map(<[u8]>::trim_ascii_start) else { continue };
-            let Some(value) = rest.strip_prefix(b"\"") else { continue };
-            if value.starts_with(carrier::MARKER.as_bytes()) {
-                found = found.or(Some(Self::Marked));
-            } else if strict && !matches!(value.first(), Some(b'E' | b'R' | b'C')) {
-                return Some(Self::Unsigned);
-            }
-        }
-        if strict && found.is_some() { Some(Self::Unsigned) } else { found }
-    }
-
-    fn drops(self, block: &TopLevel<'_>) -> bool {
-        let Ok(signature) = block.string("signature") else { return self == Self::Unsigned };
-        let signature = signature.unwrap_or_default();
-        match self {
-            Self::Marked => signature.starts_with(carrier::MARKER),
-            Self::Unsigned => carrier::is_foreign(&signature),
-        }
-    }
 }
 
 type Visit<'v> = &'v mut dyn FnMut(Place, &str) -> Option<String>;
@@ -328,29 +200,31 @@ fn blocks(
             && matches!(kind.as_deref(), Some("server_tool_use" | "web_search_tool_result"))
             && scanned.as_ref().and_then(search_id).is_some_and(|id| foreign.contains(&id))
         {
-            loss(losses, "message.web_search_tool_result", "Claude takes back only what it found itself");
+            loss(losses, "message.web_search_tool_result", NOT_FOUND);
             changed = true;
             continue;
         }
         let mut block = Cow::Borrowed(text);
         if let (Some(scanned), Some(kind)) = (&scanned, kind.as_deref()) {
-            if thoughts.is_some_and(|thoughts| thoughts.drops(kind, scanned)) {
-                changed = true;
-                let refused = thoughts.is_some_and(|thoughts| thoughts.withholds(kind, scanned));
-                loss(losses, "message.thinking", if refused { REFUSED_STATE } else { NOT_SIGNED });
-                // Who signs nothing takes the thoughts back without a signature (E649).
-                if thoughts.is_some_and(|thoughts| thoughts.foreign == Some(Foreign::Marked))
-                    && let Ok(unsigned) = Edits::new().set_string("signature", "").apply_str(text)
-                {
-                    out.push(if out.is_empty() { '[' } else { ',' });
-                    out.push_str(&unsigned);
+            match thoughts.map_or(Fate::Stays, |thoughts| thoughts.fate(kind, scanned)) {
+                Fate::Stays => {}
+                Fate::Goes(why) => {
+                    loss(losses, "message.thinking", why);
+                    changed = true;
+                    continue;
                 }
-                continue;
+                Fate::Unsigned => {
+                    loss(losses, "message.thinking", NOT_SIGNED);
+                    block = Edits::new().set_string("signature", "").apply_str(text).unwrap_or(block);
+                }
+                Fate::Unwrapped(inner) => {
+                    block = Edits::new().set_string("signature", &inner).apply_str(text).unwrap_or(block);
+                }
             }
             if kind == "tool_use"
-                && let Some(foreign) = thoughts.and_then(|thoughts| thoughts.foreign)
+                && let Some(thoughts) = thoughts
             {
-                block = without_state(text, scanned, foreign);
+                block = thoughts.without_state(text, scanned);
                 if matches!(block, Cow::Owned(_)) {
                     loss(losses, "message.signature", "Claude signs no calls");
                 }
@@ -406,15 +280,6 @@ fn foreign_searches(list: &str, items: &[&RawValue]) -> HashSet<String> {
 fn search_id(block: &TopLevel<'_>) -> Option<String> {
     let id = |key: &str| block.string(key).ok().flatten().map(Cow::into_owned);
     id("tool_use_id").or_else(|| id("id"))
-}
-
-/// A call without another provider's state (E646).
-fn without_state<'t>(text: &'t str, call: &TopLevel<'_>, foreign: Foreign) -> Cow<'t, str> {
-    let mut edits = Edits::new().remove("thought_signature").remove("thoughtSignature");
-    if call.has("signature") && foreign.drops(call) {
-        edits = edits.remove("signature");
-    }
-    edits.apply_str(text).unwrap_or(Cow::Borrowed(text))
 }
 
 /// An object with its mark as `visit` wants it.

@@ -31,6 +31,7 @@ mod peek;
 mod reply;
 mod search;
 mod stream;
+mod thoughts;
 mod usage;
 mod wire;
 

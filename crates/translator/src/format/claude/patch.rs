@@ -8,7 +8,8 @@ use cliproxy_core::{FinishReason, ModelInfo, Usage};
 
 use super::encode;
 use super::encode::thinking::{self, Origin, Settled};
-use super::hygiene::{self, Mend};
+use super::hygiene;
+use super::thoughts::Thoughts;
 use super::wire;
 use super::{error, peek, reply};
 use crate::codec::{CodecError, Patch, Patched, ReplyContext};
@@ -47,15 +48,12 @@ pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Patched, CodecError
         }
     }
     let target = patch.model.as_deref().unwrap_or(&model);
-    let mend = Mend {
-        // Backends that only speak the format sign as they like, or not at all (E642).
-        strict_signatures: target.to_ascii_lowercase().contains("claude"),
-        gate: patch.gate.as_deref(),
-    };
+    // Backends that only speak the format sign as they like, or not at all (E642).
+    let strict = target.to_ascii_lowercase().contains("claude");
+    let thoughts = Thoughts::of(body, strict, patch.gate.as_deref());
     // What is left of a turn that goes on must begin with thoughts, or there is no thinking in it.
-    if mend.gate.is_some()
-        && hygiene::has_budget(thinking.as_deref())
-        && hygiene::is_bare_loop(&scanned, mend)
+    if hygiene::has_budget(thinking.as_deref())
+        && thoughts.is_some_and(|thoughts| thoughts.leave_bare_loop(&scanned))
     {
         thinking = None;
         loss(&mut losses, "thinking", encode::BARE_LOOP);
@@ -75,7 +73,7 @@ pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Patched, CodecError
             edits = edits.remove(key);
         }
     }
-    let edits = hygiene::mend(edits, body, &scanned, mend, &mut losses)?;
+    let edits = hygiene::mend(edits, body, &scanned, thoughts, &mut losses)?;
     Ok(Patched::whole(edits.apply_scanned(body, &scanned)).with_losses(losses))
 }
 

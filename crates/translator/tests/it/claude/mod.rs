@@ -7,6 +7,7 @@ mod hygiene;
 mod observer;
 mod reply;
 mod request;
+mod returned;
 mod round_trip;
 mod stream;
 mod target;

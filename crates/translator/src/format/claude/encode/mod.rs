@@ -16,7 +16,7 @@ use crate::pass::identity::derive_user_id;
 use crate::pass::limits;
 use crate::pass::reasoning::DOES_NOT_THINK;
 use crate::pass::schema::Cost;
-use crate::pass::turns::{Arranged, OutPart, TurnPolicy, arrange};
+use crate::pass::turns::{Arranged, OutPart, OutTurn, TurnPolicy, arrange};
 use crate::splice::TopLevel;
 
 mod form;
@@ -38,7 +38,7 @@ const EPHEMERAL: &str = r#"{"type":"ephemeral"}"#;
 
 /// Why thinking goes. Source: providers-a.md 2.4.
 pub(super) const NO_ROOM: &str = "a forced call leaves no room for thoughts";
-pub(super) const BARE_LOOP: &str = "its client returned no thoughts of the turn that goes on";
+pub(super) const BARE_LOOP: &str = "no thoughts are left of the turn that goes on";
 /// Why sampling parameters go.
 pub(super) const SURPLUS: &str = "Claude refuses it beside the other parameters";
 
@@ -92,7 +92,9 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
     };
     let max_tokens = asked.or_else(|| info.and_then(|info| info.max_output)).unwrap_or(DEFAULT_MAX_TOKENS);
     let mut thought = thought(request, choice.as_ref(), info, max_tokens, native, &mut losses)?;
-    if !native && matches!(thought.mode, Some(thinking::Mode::Enabled(_))) && is_bare_loop(&arranged) {
+    // Backends that take thoughts without a signature need none either.
+    let lenient = native && profile.keeps_reasoning_text;
+    if !lenient && matches!(thought.mode, Some(thinking::Mode::Enabled(_))) && is_bare_loop(&arranged) {
         thought.mode = None;
         loss(&mut losses, "thinking", BARE_LOOP);
     }
@@ -209,14 +211,20 @@ fn thought(
     Ok(said)
 }
 
-/// Whether the conversation goes on with results of calls before which Claude's thoughts are missing: with a budget for
-/// thinking, Claude refuses such a turn. Source: Messages API reference, "Extended thinking"; B30.
+/// Whether the conversation goes on with results of calls in a turn that does not begin with Claude's thoughts, and whose
+/// latest step does not either: with a budget for thinking, Claude refuses it. Source: Messages API reference, "Extended
+/// thinking"; B30.
 fn is_bare_loop(arranged: &Arranged<'_>) -> bool {
-    let [.., before, last] = arranged.turns.as_slice() else { return false };
-    let answers = last.parts.iter().any(|part| matches!(part.part().kind, PartKind::ToolResult(_)));
-    let calls = before.parts.iter().any(|part| matches!(part.part().kind, PartKind::ToolCall(_)));
-    let thinks = before.parts.first().is_some_and(|part| matches!(part.part().kind, PartKind::Reasoning(_)));
-    answers && calls && !thinks
+    let answers = |turn: &OutTurn<'_>| {
+        turn.parts.iter().any(|part| matches!(part.part().kind, PartKind::ToolResult(_)))
+    };
+    let thinks = |turn: &&OutTurn<'_>| {
+        turn.parts.first().is_some_and(|part| matches!(part.part().kind, PartKind::Reasoning(_)))
+    };
+    let running = arranged.turns.iter().rev().take_while(|turn| turn.role != Role::User || answers(turn));
+    let steps: Vec<_> = running.filter(|turn| turn.role == Role::Assistant).collect();
+    let [latest, ..] = steps.as_slice() else { return false };
+    arranged.turns.last().is_some_and(answers) && !thinks(latest) && !steps.last().is_some_and(thinks)
 }
 
 /// The breakpoints as they are written.
