@@ -78,6 +78,7 @@ static CACHE_CONTROL: Word = Word::new("\"cache_control\"");
 static HOUR: Word = Word::new("\"1h\"");
 static DOMAINS: Word = Word::new("_domains\"");
 static FOUND: Word = Word::new("\"web_search_tool_result\"");
+static CITED: Word = Word::new("\"encrypted_index\"");
 
 /// Adds to `edits` what has to change. Looks at substrings first: a body that is right costs one search a rule.
 pub(super) fn mend<'b>(
@@ -95,7 +96,7 @@ pub(super) fn mend<'b>(
         plan = Some(CachePlan::new(found.iter().map(|(place, mark)| (*place, mark))));
     }
     let domains = DOMAINS.is_in(body);
-    if plan.is_none() && thoughts.is_none() && !domains && !FOUND.is_in(body) {
+    if plan.is_none() && thoughts.is_none() && !domains && !has_finds(body) {
         return Ok(edits);
     }
     let mut visit = |place, mark: &str| match &mut plan {
@@ -110,6 +111,26 @@ pub(super) fn mend<'b>(
         loss(losses, "cache_control", FOUR_MARKS);
     }
     Ok(edits)
+}
+
+/// A body that was said again, without what another provider found.
+pub(super) fn without_foreign_finds(body: Vec<u8>, losses: &mut Vec<Loss>) -> Vec<u8> {
+    if !has_finds(&body) {
+        return body;
+    }
+    let mended = std::str::from_utf8(&body).ok().and_then(|text| {
+        let scanned = TopLevel::scan(text.as_bytes()).ok()?;
+        match mend(Edits::new(), text.as_bytes(), &scanned, None, losses).ok()?.apply_str(text).ok()? {
+            Cow::Owned(mended) => Some(mended.into_bytes()),
+            Cow::Borrowed(_) => None,
+        }
+    });
+    mended.unwrap_or(body)
+}
+
+/// Whether there may be searches or citations of another provider's.
+fn has_finds(body: &[u8]) -> bool {
+    FOUND.is_in(body) || cites_others(body)
 }
 
 /// Source: providers-a.md 2.4, "Automatic cache control".
@@ -192,6 +213,7 @@ fn blocks(
     let mut changed = false;
     let mut out = String::with_capacity(list.len());
     let foreign = foreign_searches(list, &items);
+    let cites = cites_others(list.as_bytes());
     for item in items {
         let text = item.get();
         let scanned = TopLevel::scan(text.as_bytes()).ok();
@@ -227,6 +249,12 @@ fn blocks(
                 block = thoughts.without_state(text, scanned);
                 if matches!(block, Cow::Owned(_)) {
                     loss(losses, "message.signature", "Claude signs no calls");
+                }
+            }
+            if cites && kind == "text" {
+                block = without_others_citations(text, scanned);
+                if matches!(block, Cow::Owned(_)) {
+                    loss(losses, "message.citations", NOT_FOUND);
                 }
             }
             // Marks inside a result come before its own.
@@ -280,6 +308,32 @@ fn foreign_searches(list: &str, items: &[&RawValue]) -> HashSet<String> {
 fn search_id(block: &TopLevel<'_>) -> Option<String> {
     let id = |key: &str| block.string(key).ok().flatten().map(Cow::into_owned);
     id("tool_use_id").or_else(|| id("id"))
+}
+
+/// Whether there may be citations of what another provider found: no index of Claude's is in them.
+fn cites_others(body: &[u8]) -> bool {
+    CITED.places(body).any(|at| {
+        let behind = body.get(at..).and_then(|rest| rest.strip_prefix(b"\"encrypted_index\""));
+        let value = behind.and_then(|rest| rest.trim_ascii_start().strip_prefix(b":"));
+        value.map(<[u8]>::trim_ascii_start).is_some_and(|value| value.starts_with(b"\"\""))
+    })
+}
+
+/// A text without citations of what another provider found; the same text when it has none.
+fn without_others_citations<'t>(text: &'t str, block: &TopLevel<'_>) -> Cow<'t, str> {
+    let citations = block.raw("citations").ok().flatten().unwrap_or_default();
+    let mut left = false;
+    let pieces = items(citations, |citation| {
+        let index = TopLevel::scan(citation.as_bytes()).ok();
+        let index = index.and_then(|citation| citation.string("encrypted_index").ok().flatten());
+        let stays = index.is_none_or(|index| !index.is_empty());
+        left |= stays;
+        stays.then_some(Cow::Borrowed(citation))
+    });
+    let Some(pieces) = pieces.filter(|pieces| !pieces.is_empty()) else { return Cow::Borrowed(text) };
+    let edits =
+        if left { Edits::new().within("citations", pieces) } else { Edits::new().remove("citations") };
+    edits.apply_str(text).unwrap_or(Cow::Borrowed(text))
 }
 
 /// An object with its mark as `visit` wants it.

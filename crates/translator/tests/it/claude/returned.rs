@@ -139,6 +139,61 @@ fn e645_of_two_layers_claude_gets_the_inner_one() {
     assert_eq!(pass(&other, None), (other.clone(), vec![]));
 }
 
+#[test]
+fn citations_that_claude_did_not_make_go_with_their_search() {
+    let cited = |index: &str| json!({"type":"web_search_result_location","url":"u","title":"t","encrypted_index":index,"cited_text":"c"});
+    let of_document = json!({"type":"char_location","cited_text":"c","document_index":0,"document_title":null,
+        "start_char_index":0,"end_char_index":1});
+    let pair = |content: &str| {
+        [
+            json!({"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{"query":"q"}}),
+            json!({"type":"web_search_tool_result","tool_use_id":"srvtoolu_1","content":[
+                {"type":"web_search_result","url":"u","title":"t","encrypted_content":content,"page_age":null}]}),
+        ]
+    };
+    let text = |citations: Option<Value>| {
+        let mut block = json!({"type":"text","text":"a"});
+        if let Some(citations) = citations {
+            block["citations"] = citations;
+        }
+        block
+    };
+    let [asked, found] = pair("");
+    let [own_asked, own_found] = pair("EqgfCioIARgB");
+    for (case, content, expected, told) in [
+        (
+            "with its search",
+            json!([asked, found, text(Some(json!([cited(""), cited("")])))]),
+            json!([text(None)]),
+            vec!["message.web_search_tool_result", "message.citations"],
+        ),
+        ("alone", json!([text(Some(json!([cited("")])))]), json!([text(None)]), vec!["message.citations"]),
+        (
+            "beside others",
+            json!([text(Some(json!([of_document, cited(""), cited("Eo8B")])))]),
+            json!([text(Some(json!([of_document, cited("Eo8B")])))]),
+            vec!["message.citations"],
+        ),
+        (
+            "Claude's own",
+            json!([own_asked, own_found, text(Some(json!([cited("Eo8B")])))]),
+            json!([own_asked, own_found, text(Some(json!([cited("Eo8B")])))]),
+            vec![],
+        ),
+    ] {
+        let told: Vec<String> = told.into_iter().map(str::to_owned).collect();
+        let body = json!({"model":"claude-x","max_tokens":9,"messages":[
+            {"role":"user","content":[{"type":"text","text":"q"}]},
+            {"role":"assistant","content":content},
+            {"role":"user","content":[{"type":"text","text":"and"}]}]});
+        let (sent, lost) = pass(&body.to_string(), None);
+        let sent: Value = serde_json::from_str(&sent).unwrap();
+        assert_eq!((&sent["messages"][1]["content"], lost), (&expected, told.clone()), "{case}");
+        let (sent, lost) = again(&body);
+        assert_eq!((&sent["messages"][1]["content"], lost), (&expected, told), "{case}, again");
+    }
+}
+
 fn thought(signature: &str) -> Value {
     json!({"type":"thinking","thinking":"t","signature":signature})
 }

@@ -153,7 +153,9 @@ pub(super) fn request(request: &Request<'_>, profile: &Profile) -> Result<Encode
     if marks.plan.dropped() > 0 {
         loss(&mut losses, "cache_control", hygiene::FOUR_MARKS);
     }
-    Ok(Encoded { body: w.into_bytes(), names, losses, ..Encoded::default() })
+    let body = w.into_bytes();
+    let body = if native { hygiene::without_foreign_finds(body, &mut losses) } else { body };
+    Ok(Encoded { body, names, losses, ..Encoded::default() })
 }
 
 /// Source: translation.md F49. Dropping candidates silently would answer another question.
