@@ -130,6 +130,7 @@ pub(crate) fn patched(
     patch.reasoning = reasoning(key.suffix.as_deref());
     patch.info.clone_from(&key.info);
     patch.refuses_thoughts = key.hints.strict == Some(true) && key.hints.keeps_reasoning_text != Some(true);
+    patch.keeps_reasoning_text = key.hints.keeps_reasoning_text == Some(true);
     patch.compact = request.operation == Operation::Compact;
     patch.gate = gate.cloned();
     patch.outline.clone_from(&request.outline);
@@ -193,11 +194,13 @@ pub(crate) fn translated(
     })
 }
 
-static THOUGHTS: Word = Word::new("\"reasoning_content\"");
+static CHAT_THOUGHTS: Word = Word::new("\"reasoning_content\"");
+static CLAUDE_THOUGHTS: Word = Word::new("\"thinking\"");
 
-/// Whether the conversation may have thoughts that a strict provider of its own format refuses.
+/// Whether the conversation may have thoughts that some providers of its own format take back and others refuse.
 pub(crate) fn may_have_thoughts(request: &ClientRequest, format: &ProviderFormat) -> bool {
-    *format == ProviderFormat::OPENAI && THOUGHTS.is_in(&request.body)
+    *format == ProviderFormat::OPENAI && CHAT_THOUGHTS.is_in(&request.body)
+        || *format == ProviderFormat::CLAUDE && CLAUDE_THOUGHTS.is_in(&request.body)
 }
 
 static SYSTEM: Word = Word::new("system");

@@ -316,6 +316,8 @@ pub struct Patch {
     pub info: Option<Arc<ModelInfo>>,
     /// The provider takes no thoughts back (Chat Completions, `reasoning_content`): it refuses requests that have some.
     pub refuses_thoughts: bool,
+    /// The provider takes back thoughts that nobody signed (Claude Messages), whatever its model is called.
+    pub keeps_reasoning_text: bool,
     /// The conversation is to be compacted, not continued (Responses): nothing about streams goes along.
     pub compact: bool,
     /// Which opaque state of earlier turns goes along; all of it without one.

@@ -74,7 +74,9 @@ impl Scope {
 
     /// The name under which a refused state is remembered.
     pub(crate) fn refusal(&self, state: &str) -> Key {
-        self.store.key([self.refused.as_slice(), state.as_bytes()])
+        // That there is none is no state: it is refused by some models and not by the next.
+        let whose = if state.is_empty() { &self.name } else { &self.refused };
+        self.store.key([whose.as_slice(), state.as_bytes()])
     }
 
     /// Remembers that this credential refused a state.

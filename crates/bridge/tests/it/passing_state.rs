@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cliproxy_core::Target;
 use serde_json::json;
 
-use crate::refused_state::{attempts, bridge, refusal, sent};
+use crate::refused_state::{attempts, bridge, claude_says, refusal, sent};
 use crate::script::{Answer, Scripted, credential, open, request_in, target, whole};
 
 const GEMINI: &str =
@@ -41,17 +41,19 @@ fn at(executor: &Arc<Scripted>, base_url: &str, model: &'static str) -> Target {
 #[tokio::test]
 async fn b29_b36_each_service_gets_what_it_takes_and_the_rest_is_told() {
     const LENIENT: &str = "https://llm.example.com/v1";
-    let executor = Arc::new(Scripted::new("openai", (0..6).map(|_| says())));
+    let executor = Arc::new(Scripted::new("openai", (0..7).map(|_| says())));
     let bridge = bridge();
     // One request that fails over from service to service: what was made for one is not another's.
     let exchange = open(&bridge, request_in("openai", &asked(), false));
     for (place, (base_url, model, thoughts, signature)) in [
-        (LENIENT, "m", true, false),
+        (LENIENT, "llama-4", true, false),
         ("https://api.openai.com/v1", "m", false, false),
         ("https://us.api.openai.com/v1", "m", false, false),
-        ("https://api.deepseek.com", "m", true, false),
+        ("https://api.deepseek.com", "deepseek-chat", true, false),
         ("https://generativelanguage.googleapis.com/v1beta/openai", "gemini-3-pro", true, true),
-        (LENIENT, "m", true, false),
+        (LENIENT, "llama-4", true, false),
+        // Whoever is behind a name that tells nothing may be Gemini.
+        (LENIENT, "agent-large", true, true),
     ]
     .into_iter()
     .enumerate()
@@ -85,4 +87,24 @@ async fn b30_a_signature_that_google_refuses_is_left_out_at_once_in_later_turns(
     };
     let sentinel = json!("skip_thought_signature_validator");
     assert_eq!([signature(0), signature(1), signature(2)], [json!(GEMINI), sentinel.clone(), sentinel]);
+}
+
+#[tokio::test]
+async fn b36_a_backend_that_wants_thoughts_gets_them_under_the_names_of_claude_s_models() {
+    let executor = Arc::new(Scripted::new("claude", (0..2).map(|_| claude_says("A"))));
+    let bridge = bridge();
+    let asked = json!({"model": "asked-model", "max_tokens": 9, "messages": [
+        {"role": "user", "content": "q"},
+        {"role": "assistant", "content": [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "a"}]},
+        {"role": "user", "content": "b"}]});
+    for (place, (base_url, kept)) in
+        [("https://api.deepseek.com/anthropic", true), ("https://api.anthropic.com", false)]
+            .into_iter()
+            .enumerate()
+    {
+        let request = request_in("claude", &asked.to_string(), false);
+        open(&bridge, request).attempt(at(&executor, base_url, "claude-opus-4-6")).await.unwrap();
+        let content = &sent(&executor, place)["messages"][1]["content"];
+        assert_eq!(content.as_array().unwrap().len(), 1 + usize::from(kept), "{base_url}");
+    }
 }

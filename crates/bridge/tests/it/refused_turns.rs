@@ -78,7 +78,8 @@ async fn b30_a_turn_without_thoughts_that_claude_refuses_is_sent_again_without_t
 async fn b30_thoughts_without_a_signature_go_where_none_is_missed() {
     let bridge = bridge();
     let refused = claude_refuses("messages.1.content.0.thinking.signature: Field required");
-    let executor = Arc::new(Scripted::new("claude", [refused, claude_says("A"), claude_says("B")]));
+    let executor =
+        Arc::new(Scripted::new("claude", [refused, claude_says("A"), claude_says("B"), claude_says("C")]));
     let unsigned = json!({"type": "thinking", "thinking": "Hm."});
     let text = json!({"type": "text", "text": "Hello"});
     let asked = json!({"model": "up-model", "max_tokens": 4000, "messages": [
@@ -92,4 +93,9 @@ async fn b30_thoughts_without_a_signature_go_where_none_is_missed() {
         assert_eq!(sent(&executor, index)["messages"][1]["content"], json!([text]), "{index}");
     }
     assert_eq!(attempts(&executor), 3, "the next turn leaves them out at once");
+    // Another model behind the same credential may want them.
+    let mut other = target(&executor);
+    other.model = "deepseek-v4".into();
+    open(&bridge, request_in("claude", &asked.to_string(), false)).attempt(other).await.unwrap();
+    assert_eq!(sent(&executor, 3)["messages"][1]["content"], json!([unsigned, text]));
 }

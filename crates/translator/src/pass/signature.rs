@@ -119,12 +119,13 @@ fn decode(value: &str) -> Option<Vec<u8>> {
 }
 
 /// Claude and Gemini both wrap field 2 → field 1; Claude's inner payload is a message that begins with a version
-/// (field 1, varint), Gemini's is opaque (B29, E644).
+/// (field 1, varint), in signatures of early 2025 with field 3 (Messages API reference, "Extended thinking", examples of
+/// Claude 3.7); Gemini's is opaque (B29, E644).
 fn protobuf_issuer(value: &str) -> Issuer {
     let Some(bytes) = decode(value) else { return Issuer::Unknown };
     let Some((2, Wire::Bytes(outer), _)) = field(&bytes) else { return Issuer::Unknown };
     let Some((1, Wire::Bytes(inner), _)) = field(outer) else { return Issuer::Unknown };
-    if matches!(field(inner), Some((1, Wire::Varint, rest)) if !rest.is_empty() && is_message(rest)) {
+    if matches!(field(inner), Some((1 | 3, Wire::Varint, rest)) if !rest.is_empty() && is_message(rest)) {
         Issuer::Claude
     } else if !inner.is_empty() {
         Issuer::Gemini

@@ -231,6 +231,7 @@ impl Registry {
                         reasoning: call.suffix.cloned(),
                         info: profile.info.clone(),
                         refuses_thoughts: profile.strict && !profile.keeps_reasoning_text,
+                        keeps_reasoning_text: profile.keeps_reasoning_text,
                         compact: false,
                         gate: call.gate.cloned(),
                         outline: None,

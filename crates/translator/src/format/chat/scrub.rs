@@ -17,13 +17,24 @@ struct Rules<'p> {
     patch: &'p Patch,
     /// The model is one that signs in Google's slot, as far as its name tells: whoever serves it takes that back.
     gemini: bool,
+    /// It is another's, as far as its name tells, or a provider that serves no other maker's.
+    other: bool,
 }
+
+/// What other makers call their models.
+const OTHERS: [&str; 13] = [
+    "gpt", "claude", "llama", "deepseek", "qwen", "kimi", "glm", "mistral", "grok", "minimax", "codex",
+    "command", "nova",
+];
 
 /// What changes of the messages, so that they are as this provider may have them. A patch that names no model does not say
 /// where they go: then nothing does.
 pub(super) fn messages(top: &TopLevel<'_>, patch: &Patch, losses: &mut Vec<Loss>) -> Vec<Piece> {
     let Some(model) = &patch.model else { return Vec::new() };
-    let rules = Rules { patch, gemini: model.to_ascii_lowercase().contains("gemini") };
+    let name = model.to_ascii_lowercase();
+    let gemini = name.contains("gemini");
+    let other = !gemini && (patch.refuses_thoughts || OTHERS.iter().any(|other| name.contains(other)));
+    let rules = Rules { patch, gemini, other };
     let list = top.raw("messages").ok().flatten().filter(|json| json.starts_with('['));
     let Some(list) = list.filter(|list| rules.may_matter(list)) else { return Vec::new() };
     items(list, |json| Some(message(json, &rules, losses))).unwrap_or_default()
@@ -42,8 +53,8 @@ impl Rules<'_> {
             return None;
         }
         let foreign = match classify(value) {
-            Issuer::Gemini => !self.gemini,
-            Issuer::Unknown => !self.gemini && is_outdated_gemini(value),
+            Issuer::Gemini => self.other,
+            Issuer::Unknown => self.other && is_outdated_gemini(value),
             _ => true,
         };
         if foreign {

@@ -50,6 +50,33 @@ pub(super) fn is_active(thinking: Option<&str>) -> bool {
         .is_some_and(|kind| kind != "disabled")
 }
 
+/// Why an edit of the context goes.
+pub(super) const NOTHING_TO_CLEAR: &str = "there is no thinking to clear in this turn";
+
+/// `context_management` where thinking was taken out, as Claude refuses to clear thoughts without it: what is left of it,
+/// if anything. `None` when nothing changes. Source: Context editing, "Thinking block clearing":
+/// "`clear_thinking_20251015` strategy requires `thinking` to be enabled or adaptive".
+pub(super) fn without_clearing(management: &str) -> Option<Option<String>> {
+    let top = TopLevel::scan(management.as_bytes()).ok()?;
+    let edits: Vec<&RawValue> = serde_json::from_str(top.raw("edits").ok().flatten()?).ok()?;
+    let clears = |edit: &&RawValue| {
+        let edit = TopLevel::scan(edit.get().as_bytes()).ok();
+        let kind = edit.as_ref().and_then(|edit| edit.string("type").ok().flatten());
+        kind.is_some_and(|kind| kind.starts_with("clear_thinking"))
+    };
+    let kept: Vec<&str> = edits.iter().filter(|edit| !clears(edit)).map(|edit| edit.get()).collect();
+    if kept.len() == edits.len() {
+        return None;
+    }
+    let change = match kept.is_empty() {
+        true => Edits::new().remove("edits"),
+        false => Edits::new().set("edits", format!("[{}]", kept.join(","))),
+    };
+    let left = change.apply_str(management).ok()?.into_owned();
+    let empty = TopLevel::scan(left.as_bytes()).is_ok_and(|left| left.members().next().is_none());
+    Some((!empty).then_some(left))
+}
+
 /// Whether a `thinking` object gives thoughts a budget.
 pub(super) fn has_budget(thinking: Option<&str>) -> bool {
     thinking

@@ -32,6 +32,7 @@ pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Patched, CodecError
         }
     }
     let mut thinking = scanned.raw("thinking")?.filter(|json| *json != "null").map(Cow::Borrowed);
+    let asked = hygiene::is_active(thinking.as_deref());
     let mut config = Config::of(&scanned)?;
     if let Some(control) = &patch.reasoning {
         reason(control, patch.info.as_deref(), &scanned, &mut thinking, &mut config)?;
@@ -49,7 +50,7 @@ pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Patched, CodecError
     }
     let target = patch.model.as_deref().unwrap_or(&model);
     // Backends that only speak the format sign as they like, or not at all (E642).
-    let strict = target.to_ascii_lowercase().contains("claude");
+    let strict = !patch.keeps_reasoning_text && target.to_ascii_lowercase().contains("claude");
     let thoughts = Thoughts::of(body, strict, patch.gate.as_deref());
     // What is left of a turn that goes on must begin with thoughts, or there is no thinking in it.
     if hygiene::has_budget(thinking.as_deref())
@@ -60,6 +61,14 @@ pub(super) fn request(body: &Bytes, patch: &Patch) -> Result<Patched, CodecError
     }
     let active = hygiene::is_active(thinking.as_deref());
     edits = put(edits, "thinking", scanned.has("thinking"), thinking);
+    if asked
+        && !active
+        && let Some(management) = scanned.raw("context_management")?
+        && let Some(left) = hygiene::without_clearing(management)
+    {
+        edits = put(edits, "context_management", true, left.map(Cow::Owned));
+        loss(&mut losses, "context_management", hygiene::NOTHING_TO_CLEAR);
+    }
     if let Some(changed) = config.changed {
         edits = put(edits, "output_config", true, changed);
     }

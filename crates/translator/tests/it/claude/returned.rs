@@ -345,3 +345,47 @@ fn b30_a_signature_that_is_missed_is_a_state_that_is_refused() {
     assert!(!sent.contains("thinking"), "{sent}");
     assert_eq!(told, ["message.thinking"]);
 }
+
+#[test]
+fn e642_backends_that_take_unsigned_thoughts_get_them_whatever_their_model_is_called() {
+    // DeepSeek's endpoint of this format answers to the names of Claude's models.
+    let body = said("claude-opus-4-6", r#"{"type":"thinking","thinking":"t"}"#);
+    let mut patch = Patch::default();
+    patch.keeps_reasoning_text = true;
+    let bytes = Bytes::from(body.clone());
+    let done = codec().patch_request(&bytes, &patch).unwrap();
+    assert_eq!((done.body.as_ptr(), done.losses.len()), (bytes.as_ptr(), 0));
+    assert!(!pass(&body, None).0.contains("thinking"));
+}
+
+#[test]
+fn what_clears_thinking_goes_with_the_thinking() {
+    let clear = json!({"type":"clear_thinking_20251015","keep":"all"});
+    let tools = json!({"type":"clear_tool_uses_20250919"});
+    let lost = [user(), assistant(&[thought(GPT), call("a")]), answer("a")];
+    let kept = [user(), assistant(&[thought(CLAUDE), call("a")]), answer("a")];
+    for (edits, left) in [
+        (json!({"edits":[clear]}), None),
+        (json!({"edits":[clear, tools]}), Some(json!({"edits":[tools]}))),
+        (json!({"edits":[tools]}), Some(json!({"edits":[tools]}))),
+    ] {
+        let with = |messages: &[Value]| {
+            let mut body = with_budget(messages);
+            body["context_management"] = edits.clone();
+            body
+        };
+        let body = with(&lost);
+        let (sent, told) = pass(&body.to_string(), None);
+        let sent: Value = serde_json::from_str(&sent).unwrap();
+        let passed = (sent.get("thinking").cloned(), sent.get("context_management").cloned());
+        assert_eq!(passed, (None, left.clone()), "{edits}");
+        let changes = left.as_ref() != Some(&edits);
+        assert_eq!(told.iter().any(|what| what == "context_management"), changes, "{edits}: {told:?}");
+        let (sent, told) = again(&body);
+        assert_eq!(sent.get("context_management").cloned(), left, "{edits}");
+        assert_eq!(told.iter().any(|what| what == "context_management"), changes, "{edits}: {told:?}");
+        // With thinking it stays.
+        let body = with(&kept).to_string();
+        assert_eq!(pass(&body, None), (body.clone(), vec![]), "{edits}");
+    }
+}

@@ -31,6 +31,12 @@ fn claude() -> String {
     STANDARD.encode(bytes_field(2, &outer))
 }
 
+/// As Claude 3.7 signed in early 2025: without a version.
+fn older_claude() -> String {
+    let inner = [vec![0x18, 2], bytes_field(4, &[7; 64]), bytes_field(5, &[9; 12])].concat();
+    STANDARD.encode(bytes_field(2, &[bytes_field(1, &inner), bytes_field(2, &[1; 12])].concat()))
+}
+
 fn gemini() -> String {
     STANDARD.encode(bytes_field(2, &bytes_field(1, &[&[1, 0xbe, 0x3e][..], &[9; 60]].concat())))
 }
@@ -61,6 +67,7 @@ fn b29_e643_each_envelope_has_one_issuer() {
     let kimi: String = noise(4340).chars().take(4340).collect();
     for (name, value, issuer) in [
         ("Claude, one layer", claude(), Issuer::Claude),
+        ("Claude, before there were versions", older_claude(), Issuer::Claude),
         ("Claude, two layers", STANDARD.encode(claude()), Issuer::Claude),
         ("E638, E639 Claude, newer envelope", envelope.clone(), Issuer::Claude),
         ("with a cache prefix", format!("claude#{}", claude()), Issuer::Claude),

@@ -491,7 +491,20 @@ impl Body<'_> {
         for (key, raw) in
             self.request.extras.iter().filter(|(key, _)| !NESTED.iter().any(|prefix| key.starts_with(prefix)))
         {
-            w.field_raw(key, raw.get());
+            let cleared = match self.thought.mode {
+                Some(mode) if mode.is_active() => None,
+                _ if key == "context_management" => hygiene::without_clearing(raw.get()),
+                _ => None,
+            };
+            match cleared {
+                None => w.field_raw(key, raw.get()),
+                Some(left) => {
+                    loss(losses, "context_management", hygiene::NOTHING_TO_CLEAR);
+                    if let Some(left) = left {
+                        w.field_raw(key, &left);
+                    }
+                }
+            }
         }
     }
 }
