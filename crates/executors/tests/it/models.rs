@@ -14,12 +14,13 @@ use serde_json::json;
 
 use crate::support::{account, credential, egress, jwt, login};
 
-/// Source: providers-a.md 2.5, [F] as [H] amends it; the names without a date are the vendor's own.
+/// Source: providers-a.md 2.5, [F] as [H] amends it; the names without a date are the vendor's own. Claude 3.7 has the
+/// limits of Anthropic's models overview: as they are enforced here, those of [F] would cut its answers.
 const CLAUDE: &str = "
 claude-3-5-haiku-20241022    128000   8192 plain
 claude-3-5-haiku-latest      128000   8192 plain
-claude-3-7-sonnet-20250219   128000   8192 1024-128000 - -
-claude-3-7-sonnet-latest     128000   8192 1024-128000 - -
+claude-3-7-sonnet-20250219   200000  64000 1024-128000 - -
+claude-3-7-sonnet-latest     200000  64000 1024-128000 - -
 claude-fable-5              1000000 128000 1024-128000 zero low,medium,high,xhigh,max
 claude-haiku-4-5             200000  64000 1024-128000 zero -
 claude-haiku-4-5-20251001    200000  64000 1024-128000 zero -
@@ -169,7 +170,7 @@ kiro-minimax-m2-5               196000 64000 1024-32000 zero,dynamic -
 kiro-qwen3-coder-next           256000 64000 1024-32000 zero,dynamic -
 ";
 
-/// Source: providers-b.md 2.6 [F], which has no thinking metadata.
+/// Source: providers-b.md 2.6 [F], which has no thinking metadata: OpenAI's reason as in providers-a.md 3.6.
 const COPILOT: &str = "
 claude-haiku-4.5        200000 64000 plain
 claude-opus-4.1         200000 32000 plain
@@ -181,15 +182,15 @@ gemini-2.5-pro         1048576 65536 plain
 gemini-3-flash-preview 1048576 65536 plain
 gemini-3-pro-preview   1048576 65536 plain
 gpt-4.1                 128000 16384 plain
-gpt-5                   200000 32768 plain
-gpt-5-codex             200000 32768 plain
-gpt-5-mini              128000 16384 plain
-gpt-5.1                 200000 32768 plain
-gpt-5.1-codex           200000 32768 plain
-gpt-5.1-codex-max       200000 32768 plain
-gpt-5.1-codex-mini      128000 16384 plain
-gpt-5.2                 200000 32768 plain
-gpt-5.2-codex           200000 32768 plain
+gpt-5                   200000 32768 - - minimal,low,medium,high
+gpt-5-codex             200000 32768 - - low,medium,high
+gpt-5-mini              128000 16384 - - low,medium,high
+gpt-5.1                 200000 32768 - zero low,medium,high
+gpt-5.1-codex           200000 32768 - - low,medium,high
+gpt-5.1-codex-max       200000 32768 - - low,medium,high,xhigh
+gpt-5.1-codex-mini      128000 16384 - - low,medium,high
+gpt-5.2                 200000 32768 - zero low,medium,high,xhigh
+gpt-5.2-codex           200000 32768 - - low,medium,high,xhigh
 grok-code-fast-1        128000 16384 plain
 oswe-vscode-prime       128000 16384 plain
 ";
