@@ -159,6 +159,19 @@ impl ProfileRules {
     }
 }
 
+/// Claude's models by generation; with a dot as Copilot spells them.
+const OF_4_6: [&str; 4] =
+    ["claude-opus-4-6*", "claude-sonnet-4-6*", "claude-opus-4.6*", "claude-sonnet-4.6*"];
+const SINCE_4_7: [&str; 7] = [
+    "claude-opus-4-7*",
+    "claude-opus-4-8*",
+    "claude-opus-4.7*",
+    "claude-opus-4.8*",
+    "claude-fable-5*",
+    "claude-opus-5*",
+    "claude-sonnet-5*",
+];
+
 impl Default for ProfileRules {
     /// What the providers document of themselves.
     fn default() -> Self {
@@ -191,31 +204,12 @@ impl Default for ProfileRules {
             // Source: translation.md A.10, E622; OpenRouter's documentation, "Reasoning Tokens".
             set(|hints| hints.reasoning_object = Some(true)).formats(["openai"]).hosts(["*.openrouter.ai"]),
             // Source: translation.md A.8, F7: models after Opus 4.6 refuse sampling parameters.
-            set(|hints| hints.sampling = Some(false)).formats(["claude"]).models([
-                "claude-opus-4-7*",
-                "claude-opus-4-8*",
-                "claude-opus-4.7*",
-                "claude-opus-4.8*",
-                "claude-fable-5*",
-                "claude-opus-5*",
-                "claude-sonnet-5*",
-            ]),
+            set(|hints| hints.sampling = Some(false)).formats(["claude"]).models(SINCE_4_7),
             // Source: translation.md B27a; Claude API, "What's new in Claude 4.6": "Prefilling assistant messages is not
             // supported", with 4.6 and all after it.
-            set(|hints| hints.prefill = Some(false)).formats(["claude"]).models([
-                "claude-opus-4-6*",
-                "claude-opus-4-7*",
-                "claude-opus-4-8*",
-                "claude-sonnet-4-6*",
-                // As Copilot spells them.
-                "claude-opus-4.6*",
-                "claude-opus-4.7*",
-                "claude-opus-4.8*",
-                "claude-sonnet-4.6*",
-                "claude-fable-5*",
-                "claude-opus-5*",
-                "claude-sonnet-5*",
-            ]),
+            set(|hints| hints.prefill = Some(false))
+                .formats(["claude"])
+                .models(OF_4_6.into_iter().chain(SINCE_4_7)),
         ])
     }
 }

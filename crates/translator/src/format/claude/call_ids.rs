@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::json::Text;
+use crate::numbered::FEW;
 use crate::pass::ids::{claude_ids, generated_id};
 
 /// Gives every call of one reply an id that Claude takes (B1) and that no other call of the reply has (B2). A call
@@ -15,9 +16,6 @@ pub(super) struct CallIds {
     /// As many as are given, once they are many.
     hashed: HashSet<String>,
 }
-
-/// So many are looked through.
-const FEW: usize = 32;
 
 impl CallIds {
     pub(super) fn new(seed: &str) -> Self {

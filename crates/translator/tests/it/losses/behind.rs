@@ -1,7 +1,7 @@
 //! What a stream of Responses brings behind the first piece of an item or behind its end, at a place that is used again, or
 //! under an id that is new: it is said once, or told. And replies of which a part cannot be read: the rest is said.
 
-#![allow(clippy::needless_pass_by_value, reason = "events are built from JSON literals")]
+#![expect(clippy::needless_pass_by_value, reason = "events are built from JSON literals")]
 
 use serde_json::{Value, json};
 

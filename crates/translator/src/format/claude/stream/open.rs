@@ -7,9 +7,7 @@ use serde_json::value::RawValue;
 
 use super::super::wire;
 use crate::json::{Progress, Text};
-
-/// So many are looked through.
-const FEW: usize = 16;
+use crate::numbered::FEW;
 
 /// A block that the provider has open.
 #[derive(Debug)]

@@ -5,9 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher as _;
 
 use super::item::{Class, Item};
-
-/// So many are looked through.
-const FEW: usize = 32;
+use crate::numbered::FEW;
 
 /// The items so far, in the order in which they came.
 #[derive(Debug, Default)]
